@@ -1,0 +1,108 @@
+"""What the controller needs from the world. Adapters live in `storage` and `compute`."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sweeps.ids import AttemptId, RunId, SweepId
+from sweeps.states import ExitReason
+from sweeps.trials import Changes, Exit, LaunchRequest, Signals, SweepSnapshot
+
+
+class TrialStore(Protocol):
+    """The record of one sweep's trials, as its controller sees it.
+
+    **Isolation.** A lease is taken with `take_over`; whoever takes it next ends the former one.
+    `apply` under a lease that has ended raises `LeaseLost` and writes nothing.
+
+    **Atomicity.** `apply` writes all of a tick or nothing.
+
+    Every method raises `StorageUnavailable` when the database does not answer.
+    """
+
+    def take_over(self, sweep_id: SweepId, *, controller: str) -> int:
+        """Become the sweep's one controller; returns the lease's number. `SweepNotFound`."""
+        ...
+
+    def load(self, sweep_id: SweepId) -> SweepSnapshot:
+        """Everything about the sweep, from one snapshot of the database. `SweepNotFound`."""
+        ...
+
+    def poll(self, sweep_id: SweepId) -> Signals:
+        """What changed outside the controller."""
+        ...
+
+    def apply(self, sweep_id: SweepId, lease: int, changes: Changes) -> None:
+        """Write a tick. `LeaseLost`, `StateConflict`."""
+        ...
+
+
+class AttemptPhase(StrEnum):
+    """What the launcher knows of an attempt."""
+
+    PENDING = "pending"  #: accepted, not executing yet
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStatus:
+    """One attempt as its launcher sees it now."""
+
+    attempt_id: AttemptId
+    phase: AttemptPhase
+    started_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    exit: Exit | None = None  #: set once `phase` is EXITED
+    last_output_at: dt.datetime | None = None
+    node: str = ""
+    gpus: tuple[str, ...] = ()
+
+
+class TrialLauncher(Protocol):
+    """Executes attempts somewhere.
+
+    **Idempotency.** Launching an attempt that was launched before, by whomever, is success and
+    starts nothing; stopping one that is gone is success.
+
+    **Ownership.** Attempts outlive the caller. A new caller sees them through `poll`.
+    """
+
+    def launch(self, request: LaunchRequest) -> None:
+        """Start an attempt. `NoCapacity`, `LaunchRejected`, `LauncherUnavailable`, `DiskFull`."""
+        ...
+
+    def poll(
+        self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
+    ) -> Mapping[AttemptId, AttemptStatus]:
+        """Status of those attempts of the sweep that this launcher knows; unknown ones are left out."""
+        ...
+
+    def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
+        """Ask an attempt to end (SIGTERM, then SIGKILL after a grace period) and return at once.
+
+        The exit that `poll` shows later carries `reason`, the first one given.
+        """
+        ...
+
+    def reap(self, sweep_id: SweepId) -> int:
+        """End every attempt of the sweep that is still alive, wait, and return how many there were."""
+        ...
+
+
+class Credentials(Protocol):
+    """What a trial needs to reach the gateway, as environment variables."""
+
+    def for_run(self, run_id: RunId) -> Mapping[str, str]:
+        """Address and a token that opens this run alone."""
+        ...
+
+
+class LogReader(Protocol):
+    """Captured output of attempts."""
+
+    def read(self, attempt_id: AttemptId, stream: str, *, offset: int = 0) -> bytes:
+        """Output of `stream` (``stdout`` or ``stderr``) from byte `offset` on; empty when none."""
+        ...
