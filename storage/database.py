@@ -1,0 +1,50 @@
+"""Connections to our own database: one pool a process, always in our schema and in UTC."""
+
+import contextlib
+from collections.abc import Generator
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from storage.errors import translate_errors
+
+Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+
+#: Sent with every connection. `lock_timeout` turns a deadlock with a person's psql session into
+#: an error that says so; `timezone` keeps what is printed the same on every machine.
+CONNECTION_OPTIONS = (
+    "-c search_path=sweepworks,public -c timezone=UTC -c lock_timeout=30s "
+    "-c application_name=sweepworks"
+)
+
+
+@contextlib.contextmanager
+def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, None]:
+    """A pool that has proved it can connect.
+
+    Raises:
+        StorageUnavailable: No connection within 10 seconds.
+    """
+    with contextlib.ExitStack() as stack:
+        with translate_errors():
+            pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]](
+                database_url,
+                min_size=1,
+                max_size=max_size,
+                timeout=10,
+                reconnect_timeout=10,
+                kwargs={"options": CONNECTION_OPTIONS, "connect_timeout": 10},
+                check=ConnectionPool.check_connection,
+                open=False,
+            )
+            stack.enter_context(pool)
+            pool.wait(timeout=10)
+        yield pool
+
+
+@contextlib.contextmanager
+def transaction(pool: Pool) -> Generator[psycopg.Connection[tuple[Any, ...]], None, None]:
+    """One transaction on a pooled connection, errors translated."""
+    with translate_errors(), pool.connection() as connection:
+        yield connection

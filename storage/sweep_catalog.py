@@ -1,0 +1,181 @@
+"""Submitting, finding and steering sweeps: the side of the record that people use."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+from sweeps.sweep_files import parse_document
+
+from storage import queries
+from storage.database import Pool, transaction
+from sweeps.errors import StateConflict, SweepNotFound
+from sweeps.ids import SweepId
+from sweeps.specs import SPEC_VERSION, SweepSpec, as_document
+from sweeps.states import SweepRequest, SweepState
+from sweeps.trials import Sweep
+
+_QUERIES = queries.load("sweeps")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRow:
+    """A line of the list of sweeps."""
+
+    sweep_id: SweepId
+    tenant_id: str
+    experiment: str
+    state: str
+    requested: str
+    reason: str
+    created_by: str
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    log_position: int  #: pass as `before` for the next page
+    metric: str
+    direction: str
+    max_trials: int
+    trials: int
+    live: int
+    completed: int
+    failed: int
+    best: float | None
+
+
+class SweepCatalog:
+    """Sweeps as people see them. Every call is scoped to a tenant where one is given."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def submit(
+        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+    ) -> None:
+        """Write the sweep down. The same name a second time changes nothing."""
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["ensure_tenant"], {"tenant_id": spec.tenant})
+            row = connection.execute(
+                _QUERIES["ensure_experiment"],
+                {
+                    "tenant_id": spec.tenant,
+                    "name": spec.experiment,
+                    "owner": spec.owner,
+                    "purpose": spec.purpose,
+                },
+            ).fetchone()
+            assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
+            connection.execute(
+                _QUERIES["insert_sweep"],
+                {
+                    "sweep_id": sweep_id,
+                    "tenant_id": spec.tenant,
+                    "experiment_id": row[0],
+                    "spec": Jsonb(as_document(spec)),
+                    "spec_version": SPEC_VERSION,
+                    "spec_digest": spec.digest(),
+                    "source_dir": source_dir,
+                    "created_by": created_by,
+                },
+            )
+
+    def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
+        """One sweep.
+
+        Raises:
+            SweepNotFound: There is none of that name for the tenant.
+        """
+        with transaction(self._pool) as connection:
+            return read_sweep(connection, sweep_id, tenant_id=tenant_id)
+
+    def list(
+        self,
+        *,
+        tenant_id: str | None = None,
+        state: SweepState | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[SweepRow]:
+        """Sweeps, newest first; `before` is the `log_position` that the last page ended with."""
+        parameters = {"tenant_id": tenant_id, "state": state, "before": before, "limit": limit}
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(SweepRow))
+            return cursor.execute(_QUERIES["list_sweeps"], parameters).fetchall()
+
+    def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
+        """Sweeps that nobody has started, oldest first."""
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["unclaimed_sweeps"], {"limit": limit})
+            return tuple(SweepId(row[0]) for row in rows)
+
+    def claim(self, sweep_id: SweepId, *, dagster_run_id: str) -> bool:
+        """Take a submitted sweep; False when somebody else was faster."""
+        return self._update("claim_sweep", sweep_id, dagster_run_id=dagster_run_id)
+
+    def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
+        """Note which Dagster run controls the sweep now.
+
+        Raises:
+            SweepNotFound: There is no such sweep.
+        """
+        if not self._update("attach_dagster_run", sweep_id, dagster_run_id=dagster_run_id):
+            raise SweepNotFound(sweep_id)
+
+    def request(
+        self, sweep_id: SweepId, requested: SweepRequest, *, tenant_id: str | None = None
+    ) -> None:
+        """Ask for pause, resume or cancel.
+
+        Raises:
+            SweepNotFound: There is none of that name for the tenant.
+            StateConflict: It has ended.
+        """
+        if self._update("request", sweep_id, requested=str(requested), tenant_id=tenant_id):
+            if requested is SweepRequest.CANCEL:
+                self._update("cancel_unclaimed", sweep_id, reason="cancelled before it started")
+            return
+        sweep = self.get(sweep_id, tenant_id=tenant_id)
+        raise StateConflict(f"sweep {sweep_id!r}", current=sweep.state, asked=requested)
+
+    def cancel_abandoned(self, sweep_id: SweepId, *, reason: str) -> bool:
+        """Close a sweep whose controller was cancelled and will not come back."""
+        parameters = {"sweep_id": sweep_id, "reason": reason}
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["cancel_abandoned"], parameters).fetchone() is None:
+                return False
+            connection.execute(_QUERIES["cancel_live_attempts"], parameters)
+            connection.execute(_QUERIES["cancel_live_runs"], parameters)
+        return True
+
+    def _update(self, query: str, sweep_id: SweepId, **parameters: object) -> bool:
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES[query], {"sweep_id": sweep_id, **parameters})
+            return row.fetchone() is not None
+
+
+def read_sweep(connection: Connection, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
+    """The sweep's row, its spec parsed.
+
+    Raises:
+        SweepNotFound: There is none of that name for the tenant.
+    """
+    row = (
+        connection.cursor(row_factory=dict_row)
+        .execute(_QUERIES["get_sweep"], {"sweep_id": sweep_id, "tenant_id": tenant_id})
+        .fetchone()
+    )
+    if row is None:
+        raise SweepNotFound(sweep_id)
+    return _sweep(row)
+
+
+def _sweep(row: Mapping[str, Any]) -> Sweep:
+    columns: dict[str, Any] = {k: v for k, v in row.items() if k != "tenant_id"}
+    columns["spec"] = parse_document(row["spec"], source=f"stored spec of {row['sweep_id']}")
+    columns["state"] = SweepState(row["state"])
+    columns["requested"] = SweepRequest(row["requested"])
+    return Sweep(**columns)

@@ -1,0 +1,156 @@
+"""The controller of one sweep: looks, decides, writes, then acts, again and again.
+
+**Stateless between ticks.** What it keeps is a cache of rows. A controller that is killed at any
+moment is followed by one that loads the rows, adopts what is alive, and goes on. That works since
+
+- a row is written before anything is launched, and names are deterministic;
+- a launcher takes "exists already" for success;
+- one lease at a time may write: a controller that was thought dead finds out at its next write.
+
+What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sweeps.board import Board
+from sweeps.clock import Clock
+from sweeps.errors import LaunchRejected, NoCapacity, SweepsError
+from sweeps.ids import AttemptId, SweepId
+from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
+from sweeps.states import ExitReason, SweepState
+from sweeps.strategies import Strategy, make_strategy
+from sweeps.tick_plan import TickPlan, plan_tick
+from sweeps.trial_environment import launch_request
+from sweeps.trials import Attempt, Exit, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What happened in one tick."""
+
+    progressed: bool  #: something was written or launched; worth looking again at once
+    ended: tuple[Trial, ...]  #: trials that ended for good
+    state: SweepState
+
+
+class SweepController:
+    """Runs one sweep over its ports."""
+
+    def __init__(
+        self,
+        sweep_id: SweepId,
+        *,
+        store: TrialStore,
+        launcher: TrialLauncher,
+        credentials: Credentials,
+        clock: Clock,
+        name: str,
+    ) -> None:
+        self._sweep_id = sweep_id
+        self._store = store
+        self._launcher = launcher
+        self._credentials = credentials
+        self._clock = clock
+        self._name = name
+        self._lease: int | None = None
+        self._board: Board | None = None
+        self._strategy: Strategy | None = None
+        self._rejected: dict[AttemptId, str] = {}
+        self._waiting: set[AttemptId] = set()
+
+    def tick(self) -> Tick:
+        """Look once at the world, and move the sweep on.
+
+        Raises:
+            SweepNotFound: There is no such sweep.
+            LeaseLost: Another controller has taken over; stop without touching anything.
+            TransientError: The store or the launcher does not answer; tick again later.
+        """
+        board, strategy = self._ready()
+        if board.state.is_terminal:
+            return Tick(progressed=False, ended=(), state=board.state)
+        try:
+            # First the launcher: whoever has exited had its last reports stored before that.
+            statuses = self._statuses(board)
+            signals = self._store.poll(self._sweep_id)
+            plan = plan_tick(
+                board,
+                strategy=strategy,
+                statuses=statuses,
+                signals=signals,
+                waiting=self._waiting,
+                now=self._clock.now(),
+            )
+            if not plan.changes.is_empty():
+                self._write(board, plan)
+        except SweepsError:
+            # The write may have reached the database or not: only the rows know.
+            self._board = None
+            raise
+        launched = self._act(board, strategy, plan)
+        return Tick(
+            progressed=launched or not plan.changes.is_empty(),
+            ended=tuple(t for t in plan.changes.trials if t.state.is_terminal),
+            state=board.state,
+        )
+
+    def _ready(self) -> tuple[Board, Strategy]:
+        if self._lease is None:
+            self._lease = self._store.take_over(self._sweep_id, controller=self._name)
+        if self._board is None or self._strategy is None:
+            snapshot = self._store.load(self._sweep_id)
+            self._board = Board(snapshot)
+            self._strategy = make_strategy(snapshot.sweep.spec)
+            for report in snapshot.reports:
+                self._strategy.scheduler.decide(report)
+        return self._board, self._strategy
+
+    def _statuses(self, board: Board) -> Mapping[AttemptId, AttemptStatus]:
+        statuses = dict(self._launcher.poll(self._sweep_id, board.live_attempt_ids()))
+        for attempt_id, message in self._rejected.items():
+            statuses[attempt_id] = AttemptStatus(
+                attempt_id=attempt_id,
+                phase=AttemptPhase.EXITED,
+                exit=Exit(reason=ExitReason.LAUNCH_FAILED, message=message),
+            )
+        return statuses
+
+    def _write(self, board: Board, plan: TickPlan) -> None:
+        assert self._lease is not None  # taken in `_ready`
+        self._store.apply(self._sweep_id, self._lease, plan.changes)
+        board.apply(plan.changes)
+        for attempt in plan.changes.attempts:
+            self._rejected.pop(attempt.attempt_id, None)
+
+    def _act(self, board: Board, strategy: Strategy, plan: TickPlan) -> bool:
+        """Stop and launch what the plan says; True when something new was started."""
+        for attempt_id, reason in plan.stops.items():
+            self._launcher.stop(attempt_id, reason=reason)
+        launched = False
+        self._waiting.clear()
+        for attempt in plan.launches:
+            try:
+                self._launch(board, strategy, attempt)
+                launched = True
+            except NoCapacity:
+                self._waiting.add(attempt.attempt_id)
+            except LaunchRejected as exc:
+                self._rejected[attempt.attempt_id] = str(exc)
+                launched = True
+        return launched
+
+    def _launch(self, board: Board, strategy: Strategy, attempt: Attempt) -> None:
+        trial = board.trial(attempt.run_id)
+        assert trial is not None  # an attempt refers to its run
+        self._launcher.launch(
+            launch_request(
+                sweep_id=board.sweep_id,
+                spec=board.spec,
+                source_dir=board.source_dir,
+                trial=trial,
+                attempt_id=attempt.attempt_id,
+                rungs=strategy.scheduler.rungs,
+                credentials=self._credentials.for_run(attempt.run_id),
+            )
+        )

@@ -1,0 +1,112 @@
+"""What the end of an attempt means for its trial. Pure; one rule a branch."""
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass, replace
+
+from sweeps.objectives import Objective
+from sweeps.specs import Limits
+from sweeps.states import Decision, ExitReason, RunState
+from sweeps.trials import Exit, Trial
+
+#: A last report may be on its way through the gateway when the process is gone already.
+REPORT_GRACE = dt.timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The machine was to blame: execute the trial again."""
+
+    reason: str
+
+
+def conclude(
+    trial: Trial,
+    *,
+    ended: Exit,
+    n_attempts: int,
+    limits: Limits,
+    objective: Objective,
+    decision: Decision,
+    now: dt.datetime,
+) -> Trial | Retry:
+    """The trial in its new state, or the wish for another attempt.
+
+    Args:
+        ended: How its latest attempt ended.
+        n_attempts: Executions so far, this one included.
+        decision: The search's last word on the trial.
+    """
+    match ended.reason:
+        case ExitReason.COMPLETED if decision is Decision.STOP:
+            state, reason = RunState.STOPPED, "stopped early by the search"
+        case ExitReason.COMPLETED if decision is Decision.PAUSE:
+            state, reason = RunState.PAUSED, "paused at a rung by the search"
+        case ExitReason.COMPLETED:
+            state, reason = _own_end(trial, objective)
+        case ExitReason.STOPPED:
+            state, reason = RunState.STOPPED, ended.message or "stopped early by the search"
+        case ExitReason.PAUSED:
+            state, reason = RunState.PAUSED, "paused at a rung by the search"
+        case ExitReason.CANCELLED:
+            state, reason = RunState.CANCELLED, ended.message or "cancelled"
+        case infrastructure if infrastructure.is_infrastructure:
+            what = describe(ended, limits)
+            if n_attempts < limits.max_attempts:
+                return Retry(reason=f"{what}; attempt {n_attempts} of {limits.max_attempts}")
+            state, reason = RunState.FAILED, f"{what}; gave up after {n_attempts} attempts"
+        case _:
+            state, reason = RunState.FAILED, describe(ended, limits)
+    return replace(trial, state=state, reason=reason, ended_at=now if state.is_terminal else None)
+
+
+def _own_end(trial: Trial, objective: Objective) -> tuple[RunState, str]:
+    if trial.objective is None:
+        reason = (
+            f"no objective: the script ended without reporting {objective.metric!r}; "
+            f"call run.report(level, {objective.metric}=…)"
+        )
+        return RunState.FAILED, reason
+    if not math.isfinite(trial.objective):
+        return (
+            RunState.FAILED,
+            f"{objective.metric} is {trial.objective} at resource level {trial.resource_level}",
+        )
+    return RunState.COMPLETED, ""
+
+
+def describe(ended: Exit, limits: Limits) -> str:
+    """One sentence on how an attempt ended, with the last thing its script had to say."""
+    last = last_line(ended.message)
+    tail = f": {last}" if last else ""
+    match ended.reason:
+        case ExitReason.SCRIPT_FAILED if ended.signal is not None:
+            return f"the script crashed with signal {ended.signal}{tail}"
+        case ExitReason.SCRIPT_FAILED:
+            return f"the script exited with code {ended.code}{tail}"
+        case ExitReason.OUT_OF_MEMORY:
+            return "the kernel killed it for lack of memory; ask for less, or set resources.memory"
+        case ExitReason.TIMED_OUT:
+            return f"ran longer than trial_timeout ({limits.trial_timeout})"
+        case ExitReason.STALLED:
+            return f"no output, report or heartbeat for stalled_after ({limits.stalled_after})"
+        case ExitReason.KILLED:
+            return f"killed by signal {ended.signal} from outside"
+        case ExitReason.LOST:
+            return "its process vanished without a trace"
+        case ExitReason.LAUNCH_FAILED:
+            return f"could not be started{tail}"
+        case ExitReason.COMPLETED | ExitReason.STOPPED | ExitReason.PAUSED | ExitReason.CANCELLED:
+            return ended.reason.value
+
+
+def last_line(text: str) -> str:
+    """The last line that says something, cut to 300 characters."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+def signature(reason: str) -> str:
+    """What makes two failures the same: the sentence without its numbers and addresses."""
+    return re.sub(r"0x[0-9a-f]+|\d+", "#", reason)
