@@ -112,9 +112,11 @@ class SweepCatalog:
             rows = connection.execute(_QUERIES["unclaimed_sweeps"], {"limit": limit})
             return tuple(SweepId(row[0]) for row in rows)
 
-    def claim(self, sweep_id: SweepId, *, dagster_run_id: str) -> bool:
-        """Take a submitted sweep; False when somebody else was faster."""
-        return self._update("claim_sweep", sweep_id, dagster_run_id=dagster_run_id)
+    def claim(self, sweep_id: SweepId) -> str | None:
+        """Take a sweep in order to start it; None when somebody was faster."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["claim_sweep"], {"sweep_id": sweep_id}).fetchone()
+        return None if row is None else f"{sweep_id}@{row[0]}"
 
     def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
         """Note which Dagster run controls the sweep now.

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from sweeps.ids import AttemptId, RunId, SweepId
-from sweeps.states import ExitReason
-from sweeps.trials import Changes, Exit, LaunchRequest, Signals, SweepSnapshot
+from sweeps.states import ExitReason, SweepRequest
+from sweeps.specs import SweepSpec
+from sweeps.trials import Changes, Exit, LaunchRequest, Signals, Sweep, SweepSnapshot
 
 
 class TrialStore(Protocol):
@@ -36,6 +37,52 @@ class TrialStore(Protocol):
 
     def apply(self, sweep_id: SweepId, lease: int, changes: Changes) -> None:
         """Write a tick. `LeaseLost`, `StateConflict`."""
+        ...
+
+
+class SweepLog(Protocol):
+    """Sweeps as they are submitted, started and closed.
+
+    Every method raises `StorageUnavailable` when the database does not answer.
+    """
+
+    def submit(
+        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+    ) -> None:
+        """Write a sweep down. The same name a second time changes nothing."""
+        ...
+
+    def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
+        """One sweep. `SweepNotFound`."""
+        ...
+
+    def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
+        """Sweeps that nobody has started, oldest first."""
+        ...
+
+    def claim(self, sweep_id: SweepId) -> str | None:
+        """Take a sweep in order to start it: a claim's name, None when somebody was faster.
+
+        A claim that no controller follows within a minute is void.
+        """
+        ...
+
+    def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
+        """Note which Dagster run controls the sweep now. `SweepNotFound`."""
+        ...
+
+    def cancel_abandoned(self, sweep_id: SweepId, *, reason: str) -> bool:
+        """Close a sweep whose controller was cancelled and will not come back."""
+        ...
+
+
+class SweepSteering(Protocol):
+    """What a person may ask of a sweep."""
+
+    def request(
+        self, sweep_id: SweepId, requested: SweepRequest, *, tenant_id: str | None = None
+    ) -> None:
+        """Ask for pause, resume or cancel. `SweepNotFound`, `StateConflict`, `StorageUnavailable`."""
         ...
 
 

@@ -57,22 +57,24 @@ ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;
 
 -- unclaimed_sweeps --
--- Submitted and not started by anybody, oldest first.
+-- Submitted and not started by anybody, oldest first. Whoever claimed a sweep and died before a
+-- controller came has lost it after a minute.
 SELECT sweep_id
 FROM sweeps
 WHERE state = 'submitted'
+   OR (state = 'running' AND lease = 0 AND started_at < now() - INTERVAL '1 minute')
 ORDER BY log_position
 LIMIT %(limit)s;
 
 -- claim_sweep --
 -- Start a sweep, once, whoever asks: no row comes back to the second one.
 UPDATE sweeps
-SET state = CASE WHEN requested = 'pause' THEN 'paused' ELSE 'running' END::sweep_state,
-    started_at = now(),
-    dagster_run_id = %(dagster_run_id)s
+SET state = 'running',
+    started_at = now()
 WHERE sweep_id = %(sweep_id)s
-  AND state = 'submitted'
-RETURNING sweep_id;
+  AND (state = 'submitted'
+       OR (state = 'running' AND lease = 0 AND started_at < now() - INTERVAL '1 minute'))
+RETURNING to_char(started_at, 'YYYYMMDD"T"HH24MISS.US');
 
 -- attach_dagster_run --
 -- Which Dagster run controls the sweep now: the first one, or a later one after a crash.

@@ -1,0 +1,103 @@
+"""A sweep's trials as a frame, and what the UI shows of it."""
+
+import dagster as dg
+import pandas as pd
+
+from assets.objective_plot import objective_plot
+from sweeps.states import RunState
+from sweeps.trials import SweepSnapshot
+
+_SHOWN = 20  # rows of the leaderboard in the UI; the whole of it is one export away
+
+
+def trials_frame(snapshot: SweepSnapshot) -> pd.DataFrame:
+    """One row a trial, best first: number, state, objective, resource level, seconds, parameters.
+
+    Trials without an objective that counts come last.
+    """
+    objective = snapshot.sweep.spec.objective
+    rows = [
+        {
+            "trial": trial.number,
+            "state": str(trial.state),
+            objective.metric: trial.objective if _counts(trial.state) else None,
+            "level": trial.resource_level,
+            "seconds": (
+                round((trial.ended_at - trial.started_at).total_seconds(), 1)
+                if trial.ended_at and trial.started_at
+                else None
+            ),
+            **trial.configuration,
+        }
+        for trial in snapshot.trials
+    ]
+    columns = ["trial", "state", objective.metric, "level", "seconds"]
+    frame = pd.DataFrame(rows, columns=[*columns, *snapshot.sweep.spec.space.parameters])
+    return frame.sort_values(
+        objective.metric,
+        ascending=objective.direction == "minimize",
+        na_position="last",
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def _counts(state: RunState) -> bool:
+    return state in {RunState.COMPLETED, RunState.STOPPED}
+
+
+def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
+    """What the materialization of a sweep shows: result, trials by state, time, table and plot."""
+    sweep = snapshot.sweep
+    metric = sweep.spec.objective.metric
+    frame = trials_frame(snapshot)
+    by_state = frame["state"].value_counts().to_dict()
+    metadata: dict[str, dg.MetadataValue] = {
+        "state": dg.MetadataValue.text(f"{sweep.state}: {sweep.reason}" if sweep.reason else sweep.state),
+        "trials": dg.MetadataValue.int(len(frame)),
+        "trials_by_state": dg.MetadataValue.json(by_state),
+        "purpose": dg.MetadataValue.text(sweep.spec.purpose),
+        "dagster/row_count": dg.MetadataValue.int(len(frame)),
+    }
+    if sweep.started_at and sweep.ended_at:
+        seconds = (sweep.ended_at - sweep.started_at).total_seconds()
+        metadata["wall_time_seconds"] = dg.MetadataValue.float(round(seconds, 1))
+    ranked = frame[frame[metric].notna()]
+    if not ranked.empty:
+        best = ranked.iloc[0]
+        number = int(best["trial"])
+        metadata["best_value"] = dg.MetadataValue.float(float(best[metric]))
+        metadata["best_trial"] = dg.MetadataValue.int(number)
+        metadata["best_configuration"] = dg.MetadataValue.json(
+            dict(snapshot.trials[number - 1].configuration)
+        )
+        metadata["leaderboard"] = _table(frame.head(_SHOWN))
+        metadata["objective_by_trial"] = dg.MetadataValue.md(objective_plot(snapshot))
+    return metadata
+
+
+def _table(frame: pd.DataFrame) -> dg.MetadataValue:
+    records = [
+        dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
+        for row in frame.to_dict(orient="records")
+    ]
+    columns = [
+        dg.TableColumn(str(name), _column_type(frame[name])) for name in frame.columns
+    ]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
+
+
+def _cell(value: object) -> str | int | float | bool | None:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return None
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return value if isinstance(value, (str, int, bool)) else str(value)
+
+
+def _column_type(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column):
+        return "bool"
+    if pd.api.types.is_integer_dtype(column):
+        return "int"
+    return "float" if pd.api.types.is_float_dtype(column) else "string"

@@ -1,0 +1,156 @@
+"""A sweep as an asset: one partition each, three ops, trials as rows and observations.
+
+Every op may run twice: after a crash Dagster starts them from the beginning, and each finds in the
+rows what is done already. Automation: started by the sensor `submitted_sweeps` or by the command
+line, by nothing else.
+"""
+
+import contextlib
+import datetime as dt
+import time
+
+import dagster as dg
+
+from assets.boundary import dagster_errors
+from assets.leaderboard import sweep_metadata
+from assets.partitions import SWEEPS
+from sweeps.clock import SystemClock
+from sweeps.controller import SweepController
+from sweeps.errors import StateConflict, TransientError
+from sweeps.ids import SweepId
+from sweeps.ports import Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
+from sweeps.states import SweepRequest, SweepState
+from sweeps.trials import Trial
+
+TRIALS = dg.AssetSpec(
+    "trials",
+    partitions_def=SWEEPS,
+    group_name="sweeps",
+    kinds={"python", "postgres"},
+    description="Trials of a sweep, one observation each when it ends.",
+)
+
+_IDLE_SECONDS = 0.25  # between looks while nothing happens
+_BUSY_SECONDS = 0.02  # right after something did
+_OUTAGE = dt.timedelta(minutes=15)  # of the store or launcher, before the Dagster run gives up
+_CANCEL = dt.timedelta(seconds=60)  # for trials to end after a termination
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))
+def plan_sweep(context: dg.OpExecutionContext, sweep_log: dg.ResourceParam[SweepLog]) -> str:
+    """Find the sweep and note that this Dagster run controls it."""
+    with dagster_errors():
+        sweep_id = SweepId(context.partition_key)
+        sweep_log.attach(sweep_id, dagster_run_id=context.run_id)
+        spec = sweep_log.get(sweep_id).spec
+    context.log.info(
+        f"{spec.experiment}: {spec.strategy.name} over {len(spec.space.parameters)} parameters, "
+        f"{spec.limits.max_trials} trials, {spec.limits.max_parallel} at a time. {spec.purpose}"
+    )
+    return sweep_id
+
+
+@dg.op
+def run_trials(
+    context: dg.OpExecutionContext,
+    sweep_id: str,
+    trial_store: dg.ResourceParam[TrialStore],
+    launcher: dg.ResourceParam[TrialLauncher],
+    credentials: dg.ResourceParam[Credentials],
+    steering: dg.ResourceParam[SweepSteering],
+) -> str:
+    """Search until the sweep has ended.
+
+    A termination by a person ends the trials; any other interruption leaves them running for the
+    next controller.
+    """
+    controller = SweepController(
+        SweepId(sweep_id),
+        store=trial_store,
+        launcher=launcher,
+        credentials=credentials,
+        clock=SystemClock(),
+        name=f"dagster run {context.run_id}",
+    )
+    with dagster_errors():
+        try:
+            _loop(context, controller)
+        except dg.DagsterExecutionInterruptedError:
+            if _is_cancelled(context):
+                with contextlib.suppress(StateConflict):  # it ended at the same moment
+                    steering.request(SweepId(sweep_id), SweepRequest.CANCEL)
+                _loop(context, controller, at_most=_CANCEL)
+            raise
+    return sweep_id
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))
+def materialize_metrics(
+    context: dg.OpExecutionContext, sweep_id: str, trial_store: dg.ResourceParam[TrialStore]
+) -> str:
+    """Summarise the trials: leaderboard, best configuration, plot."""
+    with dagster_errors():
+        snapshot = trial_store.load(SweepId(sweep_id))
+    metadata = sweep_metadata(snapshot)
+    if snapshot.sweep.state is SweepState.FAILED:
+        raise dg.Failure(snapshot.sweep.reason, metadata=metadata, allow_retries=False)
+    context.add_output_metadata(metadata)
+    return sweep_id
+
+
+@dg.graph_asset(
+    partitions_def=SWEEPS,
+    group_name="sweeps",
+    kinds={"python", "postgres"},
+    description="One search per partition: suggests configurations, runs trials, keeps the record.",
+)
+def sweep() -> str:
+    """Plan, run, summarise."""
+    return materialize_metrics(run_trials(plan_sweep()))
+
+
+def _loop(
+    context: dg.OpExecutionContext,
+    controller: SweepController,
+    *,
+    at_most: dt.timedelta | None = None,
+) -> None:
+    """Tick until the sweep has ended; outages are waited out."""
+    begun = last_good = time.monotonic()
+    while at_most is None or time.monotonic() - begun < at_most.total_seconds():
+        try:
+            tick = controller.tick()
+        except TransientError as exc:
+            if time.monotonic() - last_good > _OUTAGE.total_seconds():
+                raise
+            context.log.warning(f"{exc}; looking again in {exc.retry_after_seconds:g} s")
+            time.sleep(exc.retry_after_seconds)
+            continue
+        last_good = time.monotonic()
+        for trial in tick.ended:
+            context.log_event(_observation(context.partition_key, trial))
+        if tick.state.is_terminal:
+            return
+        time.sleep(_BUSY_SECONDS if tick.progressed else _IDLE_SECONDS)
+
+
+def _is_cancelled(context: dg.OpExecutionContext) -> bool:
+    """Whether a person terminated the Dagster run; otherwise its process is being moved or killed."""
+    run = context.instance.get_run_by_id(context.run_id)
+    return run is not None and run.status in {
+        dg.DagsterRunStatus.CANCELING,
+        dg.DagsterRunStatus.CANCELED,
+    }
+
+
+def _observation(partition: str, trial: Trial) -> dg.AssetObservation:
+    metadata: dict[str, object] = {
+        "trial": trial.number,
+        "state": str(trial.state),
+        "configuration": dg.MetadataValue.json(dict(trial.configuration)),
+    }
+    if trial.reason:
+        metadata["reason"] = trial.reason
+    if trial.objective is not None:
+        metadata["objective"] = trial.objective
+    return dg.AssetObservation(TRIALS.key, partition=partition, metadata=metadata)

@@ -1,0 +1,188 @@
+"""Following a sweep in the terminal: a bar that moves, a question on Ctrl-C, links at the end."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator
+
+import click
+
+from orchestration.cli.output import duration, print_json, print_table
+from orchestration.cli.report import leaderboard, sweep_report
+from orchestration.platform import Platform
+from orchestration.starting import ensure_controller
+from storage.sweep_catalog import SweepRow
+from sweeps.ids import SweepId
+from sweeps.states import SweepRequest, SweepState
+
+_LOOK_SECONDS = 0.5
+_CONTROLLER_SECONDS = 3.0  # between looks whether the controller is alive
+_LINE_SECONDS = 5.0  # between lines when the output is not a terminal
+
+
+def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
+    """Show a sweep until it has ended; exits with 1 unless it completed."""
+    state = _watch(platform, sweep_id, quiet=as_json)
+    if state is None:
+        click.echo(f"detached; follow it again: sweepworks attach {sweep_id}", err=True)
+        return
+    snapshot = platform.trial_store.load(sweep_id)
+    if as_json:
+        print_json(sweep_report(snapshot))
+    else:
+        _print_end(platform, sweep_id)
+    if state is not SweepState.COMPLETED:
+        raise click.exceptions.Exit(1)
+
+
+def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState | None:
+    """Until the end, or None when the person chose to detach."""
+    began = time.monotonic()
+    looked_after = began
+    with _display(quiet=quiet) as show, _interrupts() as interrupted:
+        while True:
+            row = platform.catalog.row(sweep_id)
+            show(row, time.monotonic() - began)
+            state = SweepState(row.state)
+            if state.is_terminal:
+                return state
+            if interrupted():
+                if _wants_detach():
+                    return None
+                platform.catalog.request(sweep_id, SweepRequest.CANCEL)
+                click.echo("cancelling: trials are asked to end", err=True)
+            if time.monotonic() - looked_after > _CONTROLLER_SECONDS:
+                looked_after = time.monotonic()
+                if ensure_controller(platform, sweep_id):
+                    click.echo("the controller was lost; started it again", err=True)
+            time.sleep(_LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Generator[Callable[[], bool], None, None]:
+    """Collects Ctrl-C instead of dying of it; a third one in a row does."""
+    count = 0
+
+    def note(signum: int, frame: object) -> None:  # noqa: ARG001 - the signature of handlers
+        nonlocal count
+        count += 1
+        if count >= 3:
+            raise KeyboardInterrupt
+
+    def taken() -> bool:
+        nonlocal count
+        seen, count = count, 0
+        return seen > 0
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield taken
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _wants_detach() -> bool:
+    if not sys.stdin.isatty():
+        return True  # nobody to ask: what is less harmful
+    answer = click.prompt(
+        "\n[d]etach and leave it running, or [c]ancel it?",
+        type=click.Choice(["d", "c"]),
+        default="d",
+        show_choices=False,
+        err=True,
+    )
+    return answer == "d"
+
+
+@contextlib.contextmanager
+def _display(*, quiet: bool) -> Generator[Callable[[SweepRow, float], None], None, None]:
+    if quiet:
+        yield lambda _row, _seconds: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+def _lines() -> Callable[[SweepRow, float], None]:
+    last = ("", -_LINE_SECONDS)
+
+    def show(row: SweepRow, seconds: float) -> None:
+        nonlocal last
+        text = _summary(row)
+        if text != last[0] and (seconds - last[1] >= _LINE_SECONDS or _is_over(row)):
+            click.echo(f"{row.sweep_id}: {text}{_eta(row, seconds)}", err=True)
+            last = (text, seconds)
+
+    return show
+
+
+@contextlib.contextmanager
+def _bar() -> Generator[Callable[[SweepRow, float], None], None, None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("starting", total=None, status="")
+
+        def show(row: SweepRow, seconds: float) -> None:
+            progress.update(
+                task,
+                description=row.sweep_id,
+                total=row.max_trials,
+                completed=row.trials - row.live,
+                status=_summary(row) + _eta(row, seconds),
+            )
+
+        yield show
+
+
+def _summary(row: SweepRow) -> str:
+    best = "" if row.best is None else f", best {row.metric} {row.best:.5g}"
+    failed = f", {row.failed} failed" if row.failed else ""
+    return f"{row.state}, {row.completed} of {row.max_trials} done, {row.live} live{failed}{best}"
+
+
+def _is_over(row: SweepRow) -> bool:
+    return SweepState(row.state).is_terminal
+
+
+def _eta(row: SweepRow, seconds: float) -> str:
+    """Time left at the pace so far; nothing before two trials have ended."""
+    ended = row.trials - row.live
+    if ended < 2 or _is_over(row):
+        return ""
+    if row.started_at is not None:
+        import datetime as dt
+
+        seconds = (dt.datetime.now(dt.UTC) - row.started_at).total_seconds()
+    return f", about {duration(seconds / ended * (row.max_trials - ended))} left"
+
+
+def _print_end(platform: Platform, sweep_id: SweepId) -> None:
+    snapshot = platform.trial_store.load(sweep_id)
+    sweep = snapshot.sweep
+    took = (
+        f" after {duration((sweep.ended_at - sweep.started_at).total_seconds())}"
+        if sweep.ended_at and sweep.started_at
+        else ""
+    )
+    click.echo(f"\n{sweep_id} {sweep.state}{took}: {sweep.reason}\n")
+    columns, rows = leaderboard(snapshot, limit=10)
+    print_table(columns, rows)
+    click.echo(f"\nmore:   sweepworks show {sweep_id}   |   sweepworks export {sweep_id} --csv")
+    if platform.webserver_url is None:
+        click.echo(f"the UI: sweepworks up, then http://127.0.0.1:{platform.webserver_port}/assets/sweep?partition={sweep_id}")
+    else:
+        click.echo(f"the UI: {platform.webserver_url}/assets/sweep?partition={sweep_id}")
+        if sweep.dagster_run_id:
+            click.echo(f"        {platform.webserver_url}/runs/{sweep.dagster_run_id}")

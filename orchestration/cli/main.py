@@ -1,0 +1,79 @@
+"""The `sweepworks` command. Commands are imported when they are called: help stays quick."""
+
+import importlib
+import sys
+
+import click
+
+from sweeps.errors import SweepsError
+
+_COMMANDS = {
+    "init": "Write a sweep file and a training script to start from.",
+    "validate": "Check a sweep file: every problem, with its line and what to write instead.",
+    "schema": "Print the JSON Schema of sweep files, for your editor.",
+    "run": "Submit a sweep and follow it to its end.",
+    "submit": "Submit a sweep and return; the daemon of `sweepworks up` starts it.",
+    "attach": "Follow a sweep, and start its controller again if it was lost.",
+    "list": "Sweeps, newest first.",
+    "show": "One sweep, or one trial: state, best, leaderboard, what went wrong.",
+    "best": "The best trials of a sweep and their configurations.",
+    "logs": "What a trial printed.",
+    "pause": "Let live trials end, start no new ones.",
+    "resume": "Go on with a paused sweep.",
+    "cancel": "End a sweep and its trials.",
+    "export": "All trials of a sweep as CSV.",
+    "up": "Dagster UI, daemon and gateway, until Ctrl-C.",
+    "down": "Stop everything that runs for this home.",
+    "doctor": "Versions, what is reachable, what is wrong and how to mend it.",
+}
+
+
+class _Commands(click.Group):
+    """A group that lists its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"orchestration.cli.{cmd_name}_command")
+        return module.command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start here:  sweepworks init demo && sweepworks run demo/sweep.yaml",
+)
+@click.version_option(package_name="sweepworks-platform", prog_name="sweepworks")
+def cli() -> None:
+    """Hyperparameter sweeps on your own machines.
+
+    Everything is kept in the folder .sweepworks (or SWEEPWORKS_HOME); the first command that needs
+    a database starts one there. Exit codes: 0 good, 1 it failed, 2 wrong usage.
+    """
+
+
+def main() -> None:
+    """Entry point: errors of ours are one sentence, never a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(1)
+    except SweepsError as exc:
+        click.echo(f"error: {exc}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # `sweepworks list | head`
+        sys.stderr.close()
+        sys.exit(0)

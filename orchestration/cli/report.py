@@ -1,0 +1,93 @@
+"""A sweep as rows and as a document: what `show`, `best`, `export` and `run` print."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sweeps.states import RunState
+from sweeps.trials import SweepSnapshot, Trial
+
+
+def ranked(snapshot: SweepSnapshot) -> list[Trial]:
+    """Trials whose objective counts, best first."""
+    objective = snapshot.sweep.spec.objective
+    return sorted(
+        (
+            trial
+            for trial in snapshot.trials
+            if trial.state in {RunState.COMPLETED, RunState.STOPPED}
+            and trial.objective is not None
+            and math.isfinite(trial.objective)
+        ),
+        key=lambda trial: (objective.loss(trial.objective or 0.0), trial.number),
+    )
+
+
+def leaderboard(snapshot: SweepSnapshot, *, limit: int) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows of the best trials."""
+    parameters = list(snapshot.sweep.spec.space.parameters)
+    columns = ["trial", snapshot.sweep.spec.objective.metric, "level", "seconds", *parameters]
+    rows: list[list[object]] = [
+        [
+            trial.number,
+            trial.objective,
+            trial.resource_level,
+            seconds(trial),
+            *(trial.configuration[name] for name in parameters),
+        ]
+        for trial in ranked(snapshot)[:limit]
+    ]
+    return columns, rows
+
+
+def seconds(trial: Trial) -> float | None:
+    """How long it took, from its first attempt to its end."""
+    if trial.started_at is None or trial.ended_at is None:
+        return None
+    return round((trial.ended_at - trial.started_at).total_seconds(), 2)
+
+
+def trial_document(trial: Trial) -> dict[str, Any]:
+    """One trial, for JSON."""
+    return {
+        "trial": trial.number,
+        "run": trial.run_id,
+        "state": trial.state,
+        "reason": trial.reason,
+        "objective": trial.objective,
+        "resource_level": trial.resource_level,
+        "seconds": seconds(trial),
+        "seed": trial.seed,
+        "configuration": dict(trial.configuration),
+    }
+
+
+def sweep_report(snapshot: SweepSnapshot) -> dict[str, Any]:
+    """A whole sweep, for JSON."""
+    sweep, best = snapshot.sweep, ranked(snapshot)
+    return {
+        "sweep": sweep.sweep_id,
+        "state": sweep.state,
+        "reason": sweep.reason,
+        "experiment": sweep.spec.experiment,
+        "tenant": sweep.spec.tenant,
+        "owner": sweep.spec.owner,
+        "purpose": sweep.spec.purpose,
+        "metric": sweep.spec.objective.metric,
+        "direction": sweep.spec.objective.direction,
+        "created_at": sweep.created_at,
+        "started_at": sweep.started_at,
+        "ended_at": sweep.ended_at,
+        "dagster_run": sweep.dagster_run_id,
+        "trials_by_state": trials_by_state(snapshot.trials),
+        "best": trial_document(best[0]) if best else None,
+        "trials": [trial_document(trial) for trial in snapshot.trials],
+    }
+
+
+def trials_by_state(trials: Sequence[Trial]) -> dict[str, int]:
+    """How many trials are in each state."""
+    counts: dict[str, int] = {}
+    for trial in trials:
+        counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
+    return counts

@@ -1,0 +1,33 @@
+"""`sweepworks run`: submit and follow."""
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.follow import follow
+from orchestration.cli.output import json_option
+from orchestration.cli.session import session
+from orchestration.submission import submission, submit
+
+
+@click.command("run")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--detach", is_flag=True, help="Start it and return; `sweepworks attach` follows it.")
+@json_option
+def command(file: Path, detach: bool, as_json: bool) -> None:
+    """Run the sweep of FILE and follow it: progress, best so far, what failed.
+
+    Ctrl-C asks whether to detach or to cancel. The end prints where to look further.
+    """
+    submitted = submission(file=file)  # a broken file fails before anything starts
+    with session(quiet=as_json) as platform:
+        from orchestration.starting import start_controller
+
+        submit(platform, submitted)
+        # Claimed by whoever is first: with a daemon up, its sensor may be.
+        if platform.catalog.claim(submitted.sweep_id) is not None:
+            start_controller(platform, submitted.sweep_id)
+        if detach:
+            click.echo(submitted.sweep_id)
+            return
+        follow(platform, submitted.sweep_id, as_json=as_json)

@@ -1,0 +1,21 @@
+"""What most commands begin with: the platform, started if need be, with words while it starts."""
+
+import contextlib
+import sys
+from collections.abc import Generator
+
+import click
+
+from orchestration.platform import Platform, open_platform
+
+
+@contextlib.contextmanager
+def session(*, quiet: bool = False) -> Generator[Platform, None, None]:
+    """The platform of this home, ready to be used; this command counts as a client of it."""
+
+    def progress(message: str) -> None:
+        if not quiet and sys.stderr.isatty():
+            click.echo(f"  {message}", err=True)
+
+    with open_platform(progress=progress) as platform:
+        yield platform

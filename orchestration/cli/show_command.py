@@ -1,0 +1,73 @@
+"""`sweepworks show`: a sweep, or one trial of it."""
+
+import click
+
+from orchestration.cli.output import duration, json_option, print_json, print_table
+from orchestration.cli.report import (
+    leaderboard,
+    seconds,
+    sweep_report,
+    trial_document,
+    trials_by_state,
+)
+from orchestration.cli.session import session
+from orchestration.cli.targets import find_target
+from sweeps.states import RunState
+from sweeps.trials import SweepSnapshot, Trial
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--trial", type=int, help="One trial of the sweep, by number.")
+@json_option
+def command(name: str, trial: int | None, as_json: bool) -> None:
+    """NAME is a sweep, or a run such as digits-mlp-ab12cd34-00003."""
+    with session(quiet=as_json) as platform:
+        snapshot, chosen = find_target(platform, name, trial)
+    if as_json:
+        print_json(_trial(snapshot, chosen) if chosen else sweep_report(snapshot))
+    elif chosen:
+        _print_trial(snapshot, chosen)
+    else:
+        _print_sweep(snapshot)
+
+
+def _trial(snapshot: SweepSnapshot, trial: Trial) -> dict[str, object]:
+    attempts = [a for a in snapshot.attempts if a.run_id == trial.run_id]
+    return {**trial_document(trial), "attempts": attempts}
+
+
+def _print_sweep(snapshot: SweepSnapshot) -> None:
+    sweep = snapshot.sweep
+    spec = sweep.spec
+    click.echo(f"{sweep.sweep_id}  {sweep.state}  {sweep.reason}")
+    click.echo(f"  experiment {spec.experiment} of {spec.owner} ({spec.tenant})")
+    click.echo(f"  purpose    {spec.purpose}")
+    click.echo(
+        f"  search     {spec.strategy.name}, {spec.objective.direction} {spec.objective.metric}, "
+        f"{spec.limits.max_trials} trials, {spec.limits.max_parallel} at a time, seed {spec.seed}"
+    )
+    if sweep.started_at and sweep.ended_at:
+        click.echo(f"  took       {duration((sweep.ended_at - sweep.started_at).total_seconds())}")
+    states = ", ".join(f"{n} {state}" for state, n in trials_by_state(snapshot.trials).items())
+    click.echo(f"  trials     {states or 'none yet'}\n")
+    columns, rows = leaderboard(snapshot, limit=10)
+    if rows:
+        print_table(columns, rows)
+    failed = [trial for trial in snapshot.trials if trial.state is RunState.FAILED]
+    for trial in failed[:5]:
+        click.echo(f"  trial {trial.number} failed: {trial.reason}")
+    if len(failed) > 5:
+        click.echo(f"  … and {len(failed) - 5} more failed")
+
+
+def _print_trial(snapshot: SweepSnapshot, trial: Trial) -> None:
+    metric = snapshot.sweep.spec.objective.metric
+    click.echo(f"{trial.run_id}  {trial.state}  {trial.reason}")
+    click.echo(f"  {metric} {trial.objective} at level {trial.resource_level}, {seconds(trial)} s")
+    for name, value in trial.configuration.items():
+        click.echo(f"  {name} = {value}")
+    for attempt in snapshot.attempts:
+        if attempt.run_id == trial.run_id:
+            ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
+            click.echo(f"  attempt {attempt.number}: {attempt.state} {attempt.node} {ended}")

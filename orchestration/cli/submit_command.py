@@ -1,0 +1,32 @@
+"""`sweepworks submit`: write the sweep down and go."""
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.output import json_option, print_json
+from orchestration.cli.session import session
+from orchestration.submission import submit
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def command(file: Path, as_json: bool) -> None:
+    """Submit FILE; the daemon of `sweepworks up` starts it within seconds."""
+    from orchestration.submission import submission
+
+    submitted = submission(file=file)
+    with session(quiet=as_json) as platform:
+        submit(platform, submitted)
+        daemon = platform.webserver_url is not None
+    if as_json:
+        print_json({"sweep": submitted.sweep_id, "daemon": daemon})
+        return
+    click.echo(f"submitted {submitted.sweep_id}")
+    if not daemon:
+        click.echo(
+            "no daemon is up to start it: `sweepworks up`, or "
+            f"`sweepworks attach {submitted.sweep_id}`",
+            err=True,
+        )

@@ -1,0 +1,39 @@
+"""`sweepworks validate`: all problems of a sweep file at once."""
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.output import json_option, print_json
+from orchestration.submission import check_file
+from sweeps.errors import InvalidSweepFile
+from sweeps.sweep_files import warnings
+
+
+@click.command("validate")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def command(file: Path, as_json: bool) -> None:
+    """Check FILE without running anything."""
+    try:
+        spec = check_file(file)
+    except InvalidSweepFile as exc:
+        if as_json:
+            print_json({"valid": False, "problems": exc.problems})
+        else:
+            click.echo(str(exc), err=True)
+            count = len(exc.problems)
+            click.echo(f"{count} problem{'s' if count > 1 else ''}", err=True)
+        raise click.exceptions.Exit(1) from exc
+    notes = warnings(spec)
+    if as_json:
+        print_json({"valid": True, "warnings": notes, "digest": spec.digest()})
+        return
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    size = spec.space.size()
+    click.echo(
+        f"{file}: good. {spec.strategy.name} over {len(spec.space.parameters)} parameters "
+        f"({'endlessly many' if size is None else size} configurations), "
+        f"{spec.limits.max_trials} trials, {spec.limits.max_parallel} at a time."
+    )

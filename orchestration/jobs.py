@@ -1,0 +1,73 @@
+"""Jobs: run a sweep, and register one from the launchpad."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.boundary import dagster_errors
+from assets.partitions import SWEEPS
+from assets.sweep import sweep
+from orchestration.submission import submission
+from sweeps.ports import SweepLog
+
+run_sweep = dg.define_asset_job(
+    "run_sweep",
+    selection=dg.AssetSelection.assets(sweep),
+    partitions_def=SWEEPS,
+    description="Runs the sweep that the partition names; goes on with it where it was.",
+    executor_def=dg.in_process_executor,
+)
+
+
+class RegisterSweepConfig(dg.Config):
+    """A sweep to submit: a file on this machine, or its content right here."""
+
+    sweep_file: str = Field(
+        default="", description="Path of a sweep file. Leave empty to write the sweep below."
+    )
+    sweep: dict[str, Any] = Field(
+        default={},
+        description="The content of a sweep file: experiment, owner, purpose, objective, space, …",
+    )
+    source_dir: str = Field(
+        default="",
+        description="Folder that relative paths of the command start from, when `sweep` is used.",
+    )
+
+
+@dg.op
+def submit_sweep(
+    context: dg.OpExecutionContext,
+    config: RegisterSweepConfig,
+    sweep_log: dg.ResourceParam[SweepLog],
+) -> None:
+    """Check the sweep and write it down; the sensor `submitted_sweeps` starts it."""
+    with dagster_errors():
+        submitted = submission(
+            file=Path(config.sweep_file) if config.sweep_file else None,
+            document=config.sweep,
+            source_dir=config.source_dir,
+            # The Dagster run's own name makes a retried op submit the same sweep.
+            entropy=bytes.fromhex(context.run_id.replace("-", ""))[:5] or secrets.token_bytes(5),
+        )
+        sweep_log.submit(
+            submitted.sweep_id,
+            submitted.spec,
+            source_dir=submitted.source_dir,
+            created_by=submitted.created_by,
+        )
+    context.instance.add_dynamic_partitions(str(SWEEPS.name), [submitted.sweep_id])
+    context.log.info(f"submitted {submitted.sweep_id}; the sensor submitted_sweeps starts it")
+    context.add_output_metadata({"sweep": submitted.sweep_id})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Submits a sweep from the launchpad: a path, or the content of a sweep file.",
+)
+def register_sweep() -> None:
+    """Submit a sweep."""
+    submit_sweep()

@@ -1,0 +1,181 @@
+"""Dagster runs as processes of their own on this machine.
+
+Dagster's default launcher makes a run a child of the code server, so it dies with it, cannot be
+started without one, and cannot be resumed. Here a run is a detached `dagster api execute_run`:
+the web server, the daemon and the command line start it alike, it outlives all of them, the UI
+terminates it by SIGTERM, and after a crash the same run is resumed. `deploy/dagster.yaml` has
+Kubernetes Jobs with the same properties in its place.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from dagster._core.launcher import (
+    CheckRunHealthResult,
+    LaunchRunContext,
+    ResumeRunContext,
+    RunLauncher,
+    WorkerStatus,
+)
+from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from orchestration.platform import run_worker_environment, run_worker_log
+
+PID_TAG = "sweepworks/pid"
+STARTED_TAG = "sweepworks/pid_started"
+
+
+class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
+    """A `RunLauncher` that starts one detached process per Dagster run."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._inst_data = inst_data
+        super().__init__()
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        """What `dagster.yaml` says; Dagster passes it on to other processes."""
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Mapping[str, dg.Field]:
+        """Nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, object],  # noqa: ARG003 - Dagster's signature
+    ) -> "ProcessRunLauncher":
+        """Make one for an instance."""
+        return cls(inst_data=inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Start the run's process."""
+        run = context.dagster_run
+        if run.job_code_origin is None:
+            raise dg.DagsterInvariantViolationError(f"Dagster run {run.run_id} names no code")
+        arguments = ExecuteRunArgs(
+            job_origin=run.job_code_origin,
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+        ).get_command_args()
+        self._start(run, arguments)
+
+    @property
+    def supports_resume_run(self) -> bool:
+        """A run whose process was lost goes on under the same id: all its ops may run twice."""
+        return True
+
+    def resume_run(self, context: ResumeRunContext) -> None:
+        """Start the run's process again."""
+        run = context.dagster_run
+        if run.job_code_origin is None:
+            raise dg.DagsterInvariantViolationError(f"Dagster run {run.run_id} names no code")
+        arguments = ResumeRunArgs(
+            job_origin=run.job_code_origin,
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+        ).get_command_args()
+        self._start(run, arguments)
+
+    def terminate(self, run_id: str) -> bool:
+        """Ask the run's process to end; its trials are ended by itself. False when it is gone."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceling(run)
+        process = worker_process(run)
+        if process is None:
+            # Nobody is left to say so. What it leaves behind is for the sensor on CANCELED.
+            self._instance.report_run_canceled(run)
+            return True
+        process.send_signal(signal.SIGTERM)
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Processes of this machine can be looked at."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether the run's process is alive."""
+        pid = run.tags.get(PID_TAG)
+        if worker_process(run) is None:
+            return CheckRunHealthResult(
+                WorkerStatus.NOT_FOUND, msg=f"process {pid} is gone", run_worker_id=pid
+            )
+        return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=pid)
+
+    def _start(self, run: dg.DagsterRun, arguments: "list[str] | tuple[str, ...]") -> None:
+        log = run_worker_log(run.run_id)
+        pid = _spawn_detached([sys.executable, "-m", *arguments], log)
+        self._instance.add_run_tags(
+            run.run_id, {PID_TAG: str(pid), STARTED_TAG: str(_started(pid) or "")}
+        )
+        self._instance.report_engine_event(
+            f"Started process {pid}; its output is in {log}", run, cls=type(self)
+        )
+
+
+def worker_process(run: dg.DagsterRun) -> psutil.Process | None:
+    """The living process of a run, or None; never another process that got its number."""
+    pid = run.tags.get(PID_TAG)
+    if not pid:
+        return None
+    started = _started(int(pid))
+    if started is None or str(started) != run.tags.get(STARTED_TAG):
+        return None
+    return psutil.Process(int(pid))
+
+
+def _started(pid: int) -> float | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _spawn_detached(command: list[str], log: Path) -> int:
+    """Start `command` as nobody's child, so that no zombie keeps its number; return its pid."""
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with log.open("ab") as output:
+        intermediate = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _DETACH, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            pass_fds=(output.fileno(),),
+            env={**run_worker_environment(), "SWEEPWORKS_LOG_FD": str(output.fileno())},
+            start_new_session=True,
+            check=True,
+        )
+    return int(intermediate.stdout)
+
+
+# Signals go back to their defaults: Dagster copies an ignored SIGINT onto SIGTERM, and a process
+# started from a shell with `&` inherits an ignored one.
+_DETACH = """
+import os, signal, sys
+log = int(os.environ.pop("SWEEPWORKS_LOG_FD"))
+pid = os.fork()
+if pid:
+    print(pid)
+    sys.stdout.flush()
+    os._exit(0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+os.dup2(log, 1)
+os.dup2(log, 2)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+assert os.name == "posix", "the process launcher needs fork; use deploy/dagster.yaml elsewhere"
