@@ -1,0 +1,107 @@
+"""Starting a sweep's controller without a daemon: a Dagster run all the same.
+
+The run is created on the same instance that the UI shows, and started by the instance's own run
+launcher, so it is seen, terminated and resumed like any other.
+"""
+
+import sys
+
+import dagster as dg
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import repository_def_from_pointer
+from dagster._core.launcher import ResumeRunContext
+from dagster._core.origin import (
+    DEFAULT_DAGSTER_ENTRY_POINT,
+    JobPythonOrigin,
+    RepositoryPythonOrigin,
+)
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+
+from assets.partitions import SWEEPS
+from orchestration.platform import LOCATION_NAME, Platform
+from orchestration.run_launcher import PID_TAG, worker_process
+from sweeps.errors import LauncherUnavailable
+from sweeps.ids import SweepId
+from sweeps.states import SweepState
+
+JOB = "run_sweep"
+RESUMES_TAG = "sweepworks/resumes"
+_MAX_RESUMES = 100  # a controller that dies more often than that has a reason to
+
+
+def start_controller(platform: Platform, sweep_id: SweepId) -> str:
+    """Create and launch the Dagster run of a sweep that this process has claimed."""
+    pointer = ModuleCodePointer("orchestration.definitions", "defs", None)
+    repository = repository_def_from_pointer(pointer, None)
+    job = repository.get_job(JOB)
+    instance = platform.dagster_instance
+    instance.add_dynamic_partitions(str(SWEEPS.name), [sweep_id])
+    run = instance.create_run_for_job(
+        job_def=job,
+        tags=dict(job.get_tags_for_partition_key(sweep_id))
+        if hasattr(job, "get_tags_for_partition_key")
+        else {"dagster/partition": sweep_id},
+        job_code_origin=JobPythonOrigin(
+            job_name=JOB,
+            repository_origin=RepositoryPythonOrigin(
+                executable_path=sys.executable,
+                code_pointer=pointer,
+                entry_point=list(DEFAULT_DAGSTER_ENTRY_POINT),
+            ),
+        ),
+        remote_job_origin=RemoteJobOrigin(
+            repository_origin=RemoteRepositoryOrigin(
+                code_location_origin=GrpcServerCodeLocationOrigin(
+                    host="127.0.0.1",
+                    port=platform.code_server_port,
+                    location_name=LOCATION_NAME,
+                ),
+                repository_name=repository.name,
+            ),
+            job_name=JOB,
+        ),
+    )
+    # No workspace: the launcher of the embedded mode needs none, and reading one takes seconds.
+    instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+    platform.catalog.attach(sweep_id, dagster_run_id=run.run_id)
+    return run.run_id
+
+
+def ensure_controller(platform: Platform, sweep_id: SweepId) -> bool:
+    """Resume the sweep's Dagster run when its process is gone; True when that was needed.
+
+    With a daemon up, its run monitoring does the same; both find the process tag that the other
+    one has set, and a controller too many loses its lease at its first write.
+    """
+    sweep = platform.catalog.get(sweep_id)
+    if sweep.state.is_terminal or sweep.state is SweepState.SUBMITTED:
+        return False
+    instance = platform.dagster_instance
+    run = instance.get_run_by_id(sweep.dagster_run_id) if sweep.dagster_run_id else None
+    if run is None:
+        # Claimed, and whoever claimed it died before it could start a controller.
+        if platform.catalog.claim(sweep_id) is None:
+            return False
+        start_controller(platform, sweep_id)
+        return True
+    if run.status is dg.DagsterRunStatus.QUEUED or PID_TAG not in run.tags:
+        return False
+    if worker_process(run) is not None:
+        return False
+    if run.is_finished:
+        start_controller(platform, sweep_id)
+        return True
+    resumes = int(run.tags.get(RESUMES_TAG, "0")) + 1
+    if resumes > _MAX_RESUMES:
+        raise LauncherUnavailable(
+            f"the controller of {sweep_id} was lost {_MAX_RESUMES} times; see `sweepworks doctor`"
+        )
+    instance.add_run_tags(run.run_id, {RESUMES_TAG: str(resumes)})
+    instance.run_launcher.resume_run(
+        ResumeRunContext(dagster_run=run, workspace=None, resume_attempt_number=resumes)
+    )
+    return True
