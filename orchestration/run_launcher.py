@@ -30,6 +30,7 @@ from orchestration.platform import run_worker_environment, run_worker_log
 
 PID_TAG = "sweepworks/pid"
 STARTED_TAG = "sweepworks/pid_started"
+_TERMINATION_SECONDS = 2.0  # to see whether a terminated process had anything to end
 
 
 class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -99,7 +100,18 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             self._instance.report_run_canceled(run)
             return True
         process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_TERMINATION_SECONDS)
+        except psutil.TimeoutExpired:
+            return True  # it is ending its trials, and says so itself
+        self._close(run_id)
         return True
+
+    def _close(self, run_id: str) -> None:
+        """Report a run as cancelled whose process ended before it could, while still importing."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_canceled(run)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

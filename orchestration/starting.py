@@ -8,7 +8,7 @@ import sys
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.reconstruct import repository_def_from_pointer
+from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
 from dagster._core.launcher import ResumeRunContext
 from dagster._core.origin import (
     DEFAULT_DAGSTER_ENTRY_POINT,
@@ -36,15 +36,13 @@ _MAX_RESUMES = 100  # a controller that dies more often than that has a reason t
 def start_controller(platform: Platform, sweep_id: SweepId) -> str:
     """Create and launch the Dagster run of a sweep that this process has claimed."""
     pointer = ModuleCodePointer("orchestration.definitions", "defs", None)
-    repository = repository_def_from_pointer(pointer, None)
+    repository = initialize_repository_def_from_pointer(pointer)
     job = repository.get_job(JOB)
     instance = platform.dagster_instance
     instance.add_dynamic_partitions(str(SWEEPS.name), [sweep_id])
     run = instance.create_run_for_job(
         job_def=job,
-        tags=dict(job.get_tags_for_partition_key(sweep_id))
-        if hasattr(job, "get_tags_for_partition_key")
-        else {"dagster/partition": sweep_id},
+        tags=SWEEPS.get_tags_for_partition_key(sweep_id),
         job_code_origin=JobPythonOrigin(
             job_name=JOB,
             repository_origin=RepositoryPythonOrigin(

@@ -1,0 +1,5 @@
+"""Sweep files: text to a `SweepSpec`, or to everything that is wrong with it."""
+
+from sweeps.sweep_files.sweep_file import json_schema, parse_document, parse_text, warnings
+
+__all__ = ["json_schema", "parse_document", "parse_text", "warnings"]
