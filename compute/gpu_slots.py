@@ -1,0 +1,86 @@
+"""GPUs of this machine as slots: a lock file a device, held by the attempt that uses it.
+
+The lock is taken by the launcher and inherited by the shim, so a lease ends with its attempt
+whatever happens, and works across sweeps and processes.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.errors import LaunchRejected, NoCapacity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Devices taken, and the descriptors that hold them."""
+
+    devices: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+
+    def close(self) -> None:
+        """Give up this process' hold; a shim that inherited it keeps its own."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+class GpuSlots:
+    """Devices that attempts may lease."""
+
+    def __init__(self, folder: Path, devices: Sequence[str]) -> None:
+        self._folder = folder
+        self.devices = tuple(devices)
+
+    def lease(self, count: int) -> Lease:
+        """Take `count` devices.
+
+        Raises:
+            LaunchRejected: There are not so many at all.
+            NoCapacity: They are taken.
+        """
+        if count == 0:
+            return Lease()
+        if count > len(self.devices):
+            raise LaunchRejected(
+                f"resources.gpu is {count}, this machine has {len(self.devices)}"
+            )
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken: dict[str, int] = {}
+        for device in self.devices:
+            descriptor = self._try(device)
+            if descriptor is not None:
+                taken[device] = descriptor
+            if len(taken) == count:
+                return Lease(devices=tuple(taken), descriptors=tuple(taken.values()))
+        for descriptor in taken.values():
+            os.close(descriptor)
+        raise NoCapacity(f"{count} GPUs asked for, {len(taken)} of {len(self.devices)} are free")
+
+    def _try(self, device: str) -> int | None:
+        path = self._folder / f"{device}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+
+def local_devices() -> tuple[str, ...]:
+    """Indices of the GPUs that `nvidia-smi` lists; none where there is no such program."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    try:
+        listed = subprocess.run(
+            [program, "-L"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (subprocess.SubprocessError, OSError):
+        return ()
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return tuple(str(index) for index in range(count))
