@@ -53,7 +53,9 @@ def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
     frame = trials_frame(snapshot)
     by_state = frame["state"].value_counts().to_dict()
     metadata: dict[str, dg.MetadataValue] = {
-        "state": dg.MetadataValue.text(f"{sweep.state}: {sweep.reason}" if sweep.reason else sweep.state),
+        "state": dg.MetadataValue.text(
+            f"{sweep.state}: {sweep.reason}" if sweep.reason else sweep.state
+        ),
         "trials": dg.MetadataValue.int(len(frame)),
         "trials_by_state": dg.MetadataValue.json(by_state),
         "purpose": dg.MetadataValue.text(sweep.spec.purpose),
@@ -81,9 +83,7 @@ def _table(frame: pd.DataFrame) -> dg.MetadataValue:
         dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
         for row in frame.to_dict(orient="records")
     ]
-    columns = [
-        dg.TableColumn(str(name), _column_type(frame[name])) for name in frame.columns
-    ]
+    columns = [dg.TableColumn(str(name), _column_type(frame[name])) for name in frame.columns]
     return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 

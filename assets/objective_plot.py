@@ -41,11 +41,15 @@ def objective_svg(snapshot: SweepSnapshot) -> str:
         return _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'width="{_WIDTH}" height="{_HEIGHT}" font-family="sans-serif" font-size="11">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+            f'width="{_WIDTH}" height="{_HEIGHT}" font-family="sans-serif" font-size="11">'
+        ),
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="17" font-size="13" fill="#222222">{_escape(objective.metric)} '
-        "by trial; the line is the best so far</text>",
+        (
+            f'<text x="{_LEFT}" y="17" font-size="13" fill="#222222">{_escape(objective.metric)} '
+            "by trial; the line is the best so far</text>"
+        ),
     ]
     for tick in range(_TICKS):
         value = low + (high - low) * tick / (_TICKS - 1)
@@ -55,11 +59,11 @@ def objective_svg(snapshot: SweepSnapshot) -> str:
             f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555555">'
             f"{value:.4g}</text>"
         )
-    for number in sorted({1, *(round(last * part / 4) for part in range(1, 5))} - {0}):
-        parts.append(
-            f'<text x="{x(number):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle" '
-            f'fill="#555555">{number}</text>'
-        )
+    parts += [
+        f'<text x="{x(number):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle" '
+        f'fill="#555555">{number}</text>'
+        for number in sorted({1, *(round(last * part / 4) for part in range(1, 5))} - {0})
+    ]
     parts.append(
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{_HEIGHT - 6}" text-anchor="middle" '
         'fill="#555555">trial</text>'
@@ -72,10 +76,14 @@ def objective_svg(snapshot: SweepSnapshot) -> str:
             line.append(f"{x(number):.1f},{y(objective.loss(best)):.1f}")
         best = min(best, objective.loss(value))
         line.append(f"{x(number):.1f},{y(objective.loss(best)):.1f}")
-    parts.append(f'<polyline points="{" ".join(line)}" fill="none" stroke="#d9822b" stroke-width="2"/>')
-    parts += [f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="3.5" fill="#2b6cb0"/>' for n, v in values]
+    parts.append(
+        f'<polyline points="{" ".join(line)}" fill="none" stroke="#d9822b" stroke-width="2"/>'
+    )
     parts += [
-        f'<text x="{x(n):.1f}" y="{_HEIGHT - _BOTTOM - 2}" text-anchor="middle" fill="#c53030">×</text>'
+        f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="3.5" fill="#2b6cb0"/>' for n, v in values
+    ]
+    parts += [
+        f'<text x="{x(n):.1f}" y="{_HEIGHT - _BOTTOM - 2}" text-anchor="middle" fill="#c53030">&#215;</text>'
         for n in failed
     ]
     return "".join([*parts, "</svg>"])

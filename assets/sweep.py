@@ -144,7 +144,7 @@ def _is_cancelled(context: dg.OpExecutionContext) -> bool:
 
 
 def _observation(partition: str, trial: Trial) -> dg.AssetObservation:
-    metadata: dict[str, object] = {
+    metadata: dict[str, dg.MetadataValue | int | float | str] = {
         "trial": trial.number,
         "state": str(trial.state),
         "configuration": dg.MetadataValue.json(dict(trial.configuration)),

@@ -46,9 +46,7 @@ class Capacity:
     def admission(self) -> Generator[None, None, None]:
         """One launcher at a time, whichever process it is in."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(
-            self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -77,7 +75,9 @@ class Capacity:
             )
         used_cores, used_memory = self._used()
         if used_cores + cores > self._machine.cores + 1e-9:
-            raise NoCapacity(f"{cores:g} cores asked for, {used_cores:g} of {self._machine.cores:g} in use")
+            raise NoCapacity(
+                f"{cores:g} cores asked for, {used_cores:g} of {self._machine.cores:g} in use"
+            )
         if used_memory + memory > self._machine.memory_bytes:
             raise NoCapacity(f"{memory} bytes asked for, {used_memory} in use")
         write_json(self.marker(attempt_id), {"cpu": cores, "memory": memory})

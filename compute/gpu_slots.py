@@ -45,9 +45,7 @@ class GpuSlots:
         if count == 0:
             return Lease()
         if count > len(self.devices):
-            raise LaunchRejected(
-                f"resources.gpu is {count}, this machine has {len(self.devices)}"
-            )
+            raise LaunchRejected(f"resources.gpu is {count}, this machine has {len(self.devices)}")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         taken: dict[str, int] = {}
         for device in self.devices:

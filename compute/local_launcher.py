@@ -22,7 +22,7 @@ from sweeps.errors import DiskFull, LauncherUnavailable
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import ExitReason
-from sweeps.trials import Exit, LaunchRequest
+from sweeps.trials import LaunchRequest
 
 _SHIM = (sys.executable, "-I", "-S", str(Path(shim.__file__)))
 _START_SECONDS = 30.0  # for a shim to say that it has begun, on a machine that swaps
@@ -102,8 +102,7 @@ class LocalLauncher:
         answer = subprocess.run(
             _SHIM,
             input=json.dumps(message).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             pass_fds=lease.descriptors,
             timeout=_START_SECONDS,
             check=False,
@@ -242,4 +241,6 @@ def _filesystem_errors() -> Generator[None, None, None]:
             raise DiskFull(f"no space left for trials: {exc.filename or exc}; free some") from exc
         raise LauncherUnavailable(f"trials cannot be started: {exc}") from exc
     except subprocess.TimeoutExpired as exc:
-        raise LauncherUnavailable("a shim did not start in time; the machine is overloaded") from exc
+        raise LauncherUnavailable(
+            "a shim did not start in time; the machine is overloaded"
+        ) from exc

@@ -10,7 +10,6 @@ Secrets arrive on stdin and go on as environment, never to a command line or a f
 
 import contextlib
 import ctypes
-import ctypes.util
 import fcntl
 import json
 import os
@@ -99,7 +98,7 @@ class Shim:
 
     def _start(self) -> None:
         signal.signal(signal.SIGTERM, self._on_terminate)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, self._on_child)
         read, write = os.pipe()
         os.set_blocking(write, False)
         self._wake = read
@@ -115,7 +114,10 @@ class Shim:
             if os.getppid() != parent:
                 os._exit(1)
 
-        with (self._folder / "stdout.log").open("ab") as out, (self._folder / "stderr.log").open("ab") as err:
+        with (
+            (self._folder / "stdout.log").open("ab") as out,
+            (self._folder / "stderr.log").open("ab") as err,
+        ):
             self._process = subprocess.Popen(
                 self._request["command"],
                 cwd=work,
@@ -129,6 +131,9 @@ class Shim:
 
     def _on_terminate(self, signum: int, frame: object) -> None:  # noqa: ARG002 - a handler's signature
         self._terminated = True
+
+    def _on_child(self, signum: int, frame: object) -> None:
+        """Nothing to do: the signal's arrival wakes the loop."""
 
     def _wait(self) -> None:
         timeout = self._request.get("timeout_seconds")

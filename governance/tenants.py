@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeps.errors import AccessDenied, InvalidSweepFile, Problem, UnknownTenant
 from sweeps.sweep_files import kinds
-from sweeps.sweep_files.reading import Reader, shown
+from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 from sweeps.sweep_files.sections import LIMITS, Field, Section
 from sweeps.sweep_files.yaml_documents import Path, read_yaml
 
@@ -53,10 +53,13 @@ class _Members:
     """A list of names."""
 
     def read(self, reader: Reader, path: Path, value: object) -> tuple[str, ...] | None:
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):  # pyright: ignore[reportUnknownVariableType]
-            reader.problem(path, f"{shown(value)} is no list of names", "write for example [ana, ben]")  # pyright: ignore[reportUnknownArgumentType]
+        given = as_list(value)
+        if given is None or not all(isinstance(name, str) for name in given):
+            reader.problem(
+                path, f"{shown(value)} is no list of names", "write for example [ana, ben]"
+            )
             return None
-        return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return tuple(str(name) for name in given)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}}
@@ -94,26 +97,26 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
     """
     document = read_yaml(text, source=source)
     reader = Reader(document)
-    value = document.value
-    listed = value.get("tenants") if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if not isinstance(listed, list):
+    given = (as_mapping(document.value) or {}).get("tenants")
+    listed = as_list(given)
+    if listed is None:
         problem = Problem(
             path="tenants",
-            message=f"{shown(listed)} is no list",  # pyright: ignore[reportUnknownArgumentType]
+            message=f"{shown(given)} is no list",
             hint="write tenants: [{name: vision, members: [ana]}]",
             line=document.line(("tenants",)),
         )
         raise InvalidSweepFile(source, [problem])
     tenants: dict[str, Tenant] = {}
-    for index, entry in enumerate(listed):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    for index, entry in enumerate(listed):
         path: Path = ("tenants", index)
         read = _TENANT.read(reader, path, entry)
         name = read["name"]
         if name in tenants:
             reader.problem((*path, "name"), f"{name!r} appears twice", "keep one of them")
         elif name is not None:
-            given = entry.get("defaults") or {}  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            tenants[name] = Tenant(name=name, members=read["members"] or (), defaults=given)  # pyright: ignore[reportUnknownArgumentType]
+            defaults = as_mapping((as_mapping(entry) or {}).get("defaults")) or {}
+            tenants[name] = Tenant(name=name, members=read["members"] or (), defaults=defaults)
     if reader.problems:
         raise InvalidSweepFile(source, reader.problems)
     return TenantDirectory(tenants=tenants)

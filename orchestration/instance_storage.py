@@ -10,6 +10,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
 from orchestration.platform import platform
+from orchestration.settings import dagster_url
 
 
 class InstanceStorage(DagsterPostgresStorage):
@@ -25,17 +26,4 @@ class InstanceStorage(DagsterPostgresStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, object]
     ) -> "InstanceStorage":
         """Connect, starting the embedded services where they are needed."""
-        return cls(
-            postgres_url=sqlalchemy_url(platform().dagster_database_url), inst_data=inst_data
-        )
-
-
-def sqlalchemy_url(url: str) -> str:
-    """`url` with the driver named.
-
-    dagster-postgres fails on psycopg 3, which SQLAlchemy 2.1 takes by default (dagster #33958).
-    """
-    scheme, separator, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        return f"postgresql+psycopg2{separator}{rest}"
-    return url
+        return cls(postgres_url=dagster_url(platform().dagster_database_url), inst_data=inst_data)

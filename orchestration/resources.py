@@ -20,7 +20,8 @@ class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self, context: dg.InitResourceContext  # noqa: ARG002 - Dagster's signature
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[TrialStore, None, None]:
         """A store on the process's pool."""
         yield PostgresTrialStore(platform().pool)
@@ -31,7 +32,8 @@ class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self, context: dg.InitResourceContext  # noqa: ARG002 - Dagster's signature
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[SweepLog, None, None]:
         """A catalogue on the process's pool."""
         yield SweepCatalog(platform().pool)
@@ -42,7 +44,8 @@ class SweepSteeringResource(dg.ConfigurableResource[SweepSteering]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self, context: dg.InitResourceContext  # noqa: ARG002 - Dagster's signature
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[SweepSteering, None, None]:
         """A catalogue on the process's pool."""
         yield SweepCatalog(platform().pool)
@@ -53,7 +56,8 @@ class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self, context: dg.InitResourceContext  # noqa: ARG002 - Dagster's signature
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[TrialLauncher, None, None]:
         """The local launcher of the home."""
         yield platform().launcher
@@ -64,7 +68,8 @@ class CredentialsResource(dg.ConfigurableResource[Credentials]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self, context: dg.InitResourceContext  # noqa: ARG002 - Dagster's signature
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[Credentials, None, None]:
         """Signs with the platform's key."""
         yield platform().credentials

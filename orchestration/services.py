@@ -130,8 +130,10 @@ def connect(
     home = settings.home
     if not settings.is_embedded:
         # Under a supervisor the URLs come from it, and it has to stay for us.
-        lock = hold_shared(home.clients_lock) if settings.is_supervised else None
-        return Services(settings, locks=() if lock is None else (lock,))
+        if not settings.is_supervised:
+            return Services(settings)
+        with filesystem_errors(home.folder):
+            return Services(settings, locks=(hold_shared(home.clients_lock),))
     home.prepare()
     locks: list[int] = []
     try:
@@ -239,7 +241,7 @@ def _wait_until_ready(
             and current.state is SupervisorState.FAILED
             and current.changed_at >= begun  # an older failure is history: try again
         ):
-            raise _failure(home, current.reason or "it did not say why", current.is_disk_full)
+            raise _failure(home, current.reason or "", is_disk_full=current.is_disk_full)
         if not is_owned(home.supervisor_lock):
             _start_supervisor(home, settings, command)
         elif current is not None and current.mark.process() is not None:
@@ -267,7 +269,7 @@ def _check_ui(current: SupervisorStatus) -> None:
             )
 
 
-def _failure(home: Home, reason: str, is_disk_full: bool) -> SweepsError:
+def _failure(home: Home, reason: str, *, is_disk_full: bool) -> SweepsError:
     text = reason if "; see " in reason else f"{reason}; see {home.supervisor_log}"
     return DiskFull(text) if is_disk_full else StorageUnavailable(text)
 
@@ -303,7 +305,7 @@ def _start_supervisor(home: Home, settings: Settings, command: Sequence[str]) ->
     answer, _, reason = finished.stdout.strip().partition("\n")
     if answer not in (STARTED, BUSY):
         reason = reason or f"the supervisor ended at once with code {finished.returncode}"
-        raise _failure(home, reason, answer == DISK_FULL)
+        raise _failure(home, reason, is_disk_full=answer == DISK_FULL)
 
 
 def _stop_leftovers(settings: Settings) -> bool:

@@ -130,6 +130,11 @@ def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **variables}
 
 
+def inherited_environment() -> dict[str, str]:
+    """This process' environment, for trials; their launcher leaves our variables out."""
+    return dict(os.environ)
+
+
 def export(variables: Mapping[str, str]) -> None:
     """Set `variables` in this process, for libraries that read them: Dagster above all."""
     os.environ.update(variables)

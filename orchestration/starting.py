@@ -55,7 +55,7 @@ def start_controller(platform: Platform, sweep_id: SweepId) -> str:
             repository_origin=RemoteRepositoryOrigin(
                 code_location_origin=GrpcServerCodeLocationOrigin(
                     host="127.0.0.1",
-                    port=platform.code_server_port,
+                    port=platform.port("code_server", default=4000),
                     location_name=LOCATION_NAME,
                 ),
                 repository_name=repository.name,

@@ -1,5 +1,6 @@
 """Submitting, finding and steering sweeps: the side of the record that people use."""
 
+import builtins
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
-from sweeps.sweep_files import parse_document
 
 from storage import queries
 from storage.database import Pool, transaction
@@ -16,6 +16,7 @@ from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
 from sweeps.specs import SPEC_VERSION, SweepSpec, as_document
 from sweeps.states import SweepRequest, SweepState
+from sweeps.sweep_files import parse_document
 from sweeps.trials import Sweep
 
 _QUERIES = queries.load("sweeps")
@@ -101,10 +102,24 @@ class SweepCatalog:
         limit: int = 50,
     ) -> list[SweepRow]:
         """Sweeps, newest first; `before` is the `log_position` that the last page ended with."""
-        parameters = {"tenant_id": tenant_id, "state": state, "before": before, "limit": limit}
+        return self._rows(tenant_id=tenant_id, state=state, before=before, limit=limit)
+
+    def row(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> SweepRow:
+        """One line of the list.
+
+        Raises:
+            SweepNotFound: There is none of that name for the tenant.
+        """
+        rows = self._rows(sweep_id=sweep_id, tenant_id=tenant_id, limit=1)
+        if not rows:
+            raise SweepNotFound(sweep_id)
+        return rows[0]
+
+    def _rows(self, **parameters: object) -> "builtins.list[SweepRow]":
+        absent = dict.fromkeys(("sweep_id", "tenant_id", "state", "before"))
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(SweepRow))
-            return cursor.execute(_QUERIES["list_sweeps"], parameters).fetchall()
+            return cursor.execute(_QUERIES["list_sweeps"], {**absent, **parameters}).fetchall()
 
     def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
         """Sweeps that nobody has started, oldest first."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sweeps.board import Board
 from sweeps.clock import Clock
 from sweeps.errors import LaunchRejected, NoCapacity, SweepsError
-from sweeps.ids import AttemptId, SweepId
+from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
 from sweeps.states import ExitReason, SweepState
 from sweeps.strategies import Strategy, make_strategy
@@ -151,6 +151,8 @@ class SweepController:
                 trial=trial,
                 attempt_id=attempt.attempt_id,
                 rungs=strategy.scheduler.rungs,
-                credentials=self._credentials.for_run(attempt.run_id),
+                credentials=self._credentials.for_attempt(
+                    TenantId(board.spec.tenant), attempt.attempt_id
+                ),
             )
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sweeps.ids import AttemptId, RunId, SweepId
-from sweeps.states import ExitReason, SweepRequest
+from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.specs import SweepSpec
+from sweeps.states import ExitReason, SweepRequest
 from sweeps.trials import Changes, Exit, LaunchRequest, Signals, Sweep, SweepSnapshot
 
 
@@ -142,8 +142,8 @@ class TrialLauncher(Protocol):
 class Credentials(Protocol):
     """What a trial needs to reach the gateway, as environment variables."""
 
-    def for_run(self, run_id: RunId) -> Mapping[str, str]:
-        """Address and a token that opens this run alone."""
+    def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
+        """Address and a token that opens the attempt's run alone."""
         ...
 
 

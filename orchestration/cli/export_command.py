@@ -42,7 +42,17 @@ def trials_csv(snapshot: SweepSnapshot) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["trial", "run", "state", "reason", metric, "resource_level", "seconds", "seed", "started_at"]
+        [
+            "trial",
+            "run",
+            "state",
+            "reason",
+            metric,
+            "resource_level",
+            "seconds",
+            "seed",
+            "started_at",
+        ]
         + [f"param.{name}" for name in parameters]
     )
     for trial in snapshot.trials:

@@ -180,9 +180,7 @@ def _print_end(platform: Platform, sweep_id: SweepId) -> None:
     columns, rows = leaderboard(snapshot, limit=10)
     print_table(columns, rows)
     click.echo(f"\nmore:   sweepworks show {sweep_id}   |   sweepworks export {sweep_id} --csv")
-    if platform.webserver_url is None:
-        click.echo(f"the UI: sweepworks up, then http://127.0.0.1:{platform.webserver_port}/assets/sweep?partition={sweep_id}")
-    else:
-        click.echo(f"the UI: {platform.webserver_url}/assets/sweep?partition={sweep_id}")
-        if sweep.dagster_run_id:
-            click.echo(f"        {platform.webserver_url}/runs/{sweep.dagster_run_id}")
+    hint = "" if platform.webserver_url else "   (after `sweepworks up`)"
+    click.echo(f"the UI: {platform.ui_url}/assets/sweep?partition={sweep_id}{hint}")
+    if sweep.dagster_run_id:
+        click.echo(f"        {platform.ui_url}/runs/{sweep.dagster_run_id}")

@@ -8,7 +8,9 @@ from sweeps.states import SweepState
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([str(state) for state in SweepState]), help="Only these.")
+@click.option(
+    "--state", type=click.Choice([str(state) for state in SweepState]), help="Only these."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
 def command(state: str | None, limit: int, as_json: bool) -> None:

@@ -23,7 +23,9 @@ def command(
     name: str, trial: int | None, attempt: int | None, stderr: bool, stdout: bool, follow: bool
 ) -> None:
     """NAME is a run, or a sweep together with --trial."""
-    streams = [s for s, only in (("stdout", stdout), ("stderr", stderr)) if only or stdout == stderr]
+    streams = [
+        s for s, only in (("stdout", stdout), ("stderr", stderr)) if only or stdout == stderr
+    ]
     with session(quiet=True) as platform:
         snapshot, chosen = find_target(platform, name, trial)
         if chosen is None:
@@ -35,7 +37,9 @@ def command(
         attempt_id = AttemptId(ids.attempt_id(chosen.run_id, number))
         offsets = dict.fromkeys(streams, 0)
         while True:
-            live = follow and attempt_id in platform.live_attempts(snapshot.sweep.sweep_id, [attempt_id])
+            live = follow and attempt_id in platform.live_attempts(
+                snapshot.sweep.sweep_id, [attempt_id]
+            )
             for stream in streams:
                 chunk = platform.launcher.read(attempt_id, stream, offset=offsets[stream])
                 offsets[stream] += len(chunk)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sweeps.sweep_files.reading import Reader, shown
+from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 from sweeps.sweep_files.yaml_documents import Path
 
 
@@ -37,7 +37,9 @@ class Text:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = str(value)  # a title such as 2024 is text to its author
         if not isinstance(value, str) or not value.strip():
-            reader.problem(path, f"{shown(value)} is no text", f"write for example {self.example!r}")
+            reader.problem(
+                path, f"{shown(value)} is no text", f"write for example {self.example!r}"
+            )
             return None
         text = value.strip()
         if len(text) > self.longest:
@@ -47,7 +49,9 @@ class Text:
             return None
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
             reader.problem(
-                path, f"{shown(value)} has characters that cannot be", f"write for example {self.example!r}"
+                path,
+                f"{shown(value)} has characters that cannot be",
+                f"write for example {self.example!r}",
             )
             return None
         return text
@@ -81,7 +85,9 @@ class Integer:
 
     def _range(self) -> str:
         return (
-            f"{self.low} or more" if self.high == 2**53 else f"a number from {self.low} to {self.high}"
+            f"{self.low} or more"
+            if self.high == 2**53
+            else f"a number from {self.low} to {self.high}"
         )
 
     def schema(self) -> dict[str, Any]:
@@ -221,19 +227,22 @@ class Command:
     def read(self, reader: Reader, path: Path, value: object) -> tuple[str, ...] | None:
         """The words; a string is split as a shell would, without running one."""
         hint = "write for example [python, train.py]"
-        if isinstance(value, str):
-            try:
-                value = shlex.split(value)
-            except ValueError as exc:
-                reader.problem(path, f"{shown(value)}: {exc}", hint)
-                return None
-        if not isinstance(value, (list, tuple)) or not value:
+        try:
+            given = as_list(shlex.split(value) if isinstance(value, str) else value)
+        except ValueError as exc:
+            reader.problem(path, f"{shown(value)}: {exc}", hint)
+            return None
+        if not given:
             reader.problem(path, f"{shown(value)} is no command", hint)
             return None
         words: list[str] = []
-        for index, word in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            if isinstance(word, bool) or not isinstance(word, (str, int, float)) or "\0" in str(word):
-                reader.problem((*path, index), f"{shown(word)} is no word of a command", hint)  # pyright: ignore[reportUnknownArgumentType]
+        for index, word in enumerate(given):
+            if (
+                isinstance(word, bool)
+                or not isinstance(word, (str, int, float))
+                or "\0" in str(word)
+            ):
+                reader.problem((*path, index), f"{shown(word)} is no word of a command", hint)
                 return None
             words.append(str(word))
         if not words[0].strip():
@@ -261,18 +270,23 @@ class Environment:
 
     def read(self, reader: Reader, path: Path, value: object) -> Mapping[str, str] | None:
         """The variables, values as text."""
-        if not isinstance(value, Mapping):
-            reader.problem(path, f"{shown(value)} is no mapping", "write for example {OMP_NUM_THREADS: 1}")
+        given = as_mapping(value)
+        if given is None:
+            reader.problem(
+                path, f"{shown(value)} is no mapping", "write for example {OMP_NUM_THREADS: 1}"
+            )
             return None
         out: dict[str, str] = {}
-        for name, text in value.items():  # pyright: ignore[reportUnknownVariableType]
-            at = (*path, str(name))  # pyright: ignore[reportUnknownArgumentType]
-            if not _VARIABLE.fullmatch(at[-1]) or at[-1].startswith("SWEEPWORKS_"):
-                reader.problem(at, f"{at[-1]!r} cannot be set", "use letters, digits and _; SWEEPWORKS_ is ours")
+        for name, text in given.items():
+            at = (*path, name)
+            if not _VARIABLE.fullmatch(name) or name.startswith("SWEEPWORKS_"):
+                reader.problem(
+                    at, f"{name!r} cannot be set", "use letters, digits and _; SWEEPWORKS_ is ours"
+                )
             elif not isinstance(text, (str, int, float, bool)) or "\0" in str(text):
-                reader.problem(at, f"{shown(text)} is no text", "write a word or a number")  # pyright: ignore[reportUnknownArgumentType]
+                reader.problem(at, f"{shown(text)} is no text", "write a word or a number")
             else:
-                out[at[-1]] = str(text).lower() if isinstance(text, bool) else str(text)
+                out[name] = str(text).lower() if isinstance(text, bool) else str(text)
         return out
 
     def schema(self) -> dict[str, Any]:
@@ -286,6 +300,4 @@ class Environment:
 
 def is_finite_number(value: object) -> bool:
     """Whether `value` is a number that one can calculate with."""
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

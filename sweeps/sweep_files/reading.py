@@ -1,7 +1,8 @@
 """Collecting problems while a document is read, each with its path, line and a way out."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 from sweeps.errors import Problem
 from sweeps.sweep_files.yaml_documents import Document, Path, render_path
@@ -31,9 +32,19 @@ class Reader:
 
     def unsupported_key(self, path: Path) -> None:
         """Note a key of a later version."""
-        self.problem(
-            path, f"{path[-1]!r} is not supported by this version yet", "remove it"
-        )
+        self.problem(path, f"{path[-1]!r} is not supported by this version yet", "remove it")
+
+
+def as_mapping(value: object) -> dict[str, object] | None:
+    """`value` with its keys as text, or None when it is no mapping."""
+    if not isinstance(value, Mapping):
+        return None
+    return {str(key): item for key, item in cast("Mapping[object, object]", value).items()}
+
+
+def as_list(value: object) -> list[object] | None:
+    """`value` as a list, or None when it is none."""
+    return list(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else None
 
 
 def shown(value: object) -> str:

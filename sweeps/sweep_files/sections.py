@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.sweep_files import kinds
-from sweeps.sweep_files.reading import Reader, shown
+from sweeps.sweep_files.reading import Reader, as_mapping, shown
 from sweeps.sweep_files.yaml_documents import Path
 
 REQUIRED = object()
@@ -34,12 +34,12 @@ class Section:
     def read(self, reader: Reader, path: Path, value: object) -> dict[str, Any]:
         """Every key's value; None where it is absent or wrong, which has been noted."""
         out: dict[str, Any] = dict.fromkeys(self.fields)
-        if not isinstance(value, Mapping):
+        given = as_mapping(value)
+        if given is None:
             reader.problem(
                 path, f"{shown(value)} is no mapping", f"write {', '.join(self.fields)} below it"
             )
             return out
-        given: dict[str, object] = {str(k): v for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         for key in given:
             if key in self.later:
                 reader.unsupported_key((*path, key))
@@ -82,9 +82,7 @@ OBJECTIVE = Section(
         "metric": Field(
             kind=kinds.Text("val_accuracy", 256), doc="Name under which trials report it."
         ),
-        "direction": Field(
-            kind=kinds.OneOf(("minimize", "maximize")), doc="Which way is better."
-        ),
+        "direction": Field(kind=kinds.OneOf(("minimize", "maximize")), doc="Which way is better."),
     },
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, Scalar, SearchSpace
 from sweeps.sweep_files.kinds import is_finite_number
-from sweeps.sweep_files.reading import Reader, shown
+from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 from sweeps.sweep_files.yaml_documents import Path
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -28,16 +28,20 @@ _SCALAR = (str, int, float, bool)
 
 def read_space(reader: Reader, path: Path, value: object) -> SearchSpace | None:
     """The space, or None after noting what is wrong with it."""
-    if not isinstance(value, Mapping) or not value:
-        reader.problem(path, f"{shown(value)} is no space", f"add for example lr: {_EXAMPLES['float']}")
+    given = as_mapping(value)
+    if not given:
+        reader.problem(
+            path, f"{shown(value)} is no space", f"add for example lr: {_EXAMPLES['float']}"
+        )
         return None
-    given: dict[str, object] = {str(k): v for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     parameters: dict[str, Parameter] = {}
     variables: dict[str, str] = {}
     for name, content in given.items():
         at = (*path, name)
         if not _NAME.fullmatch(name):
-            reader.problem(at, f"{shown(name)} is no name", "use letters, digits, _ . and -, at most 64")
+            reader.problem(
+                at, f"{shown(name)} is no name", "use letters, digits, _ . and -, at most 64"
+            )
             continue
         variable = re.sub(r"[^A-Z0-9]", "_", name.upper())
         if variable in variables:
@@ -55,19 +59,21 @@ def read_space(reader: Reader, path: Path, value: object) -> SearchSpace | None:
 
 
 def _read_parameter(reader: Reader, path: Path, value: object) -> Parameter | None:
-    if isinstance(value, (list, tuple)):
-        return _categorical(reader, path, value)  # pyright: ignore[reportUnknownArgumentType]
+    if as_list(value) is not None:
+        return _categorical(reader, path, value)
     if isinstance(value, _SCALAR):
         return _constant(reader, path, value)
-    if not isinstance(value, Mapping):
+    given = as_mapping(value)
+    if given is None:
         reader.problem(path, f"{shown(value)} is no parameter", f"write {_EXAMPLES['float']}")
         return None
-    given: dict[str, object] = {str(k): v for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
         what = "the type is missing" if kind is None else f"{shown(kind)} is no type"
         at = path if kind is None else (*path, "type")
-        reader.problem(at, what, f"write one of {', '.join(_KEYS)}, for example {_EXAMPLES['float']}")
+        reader.problem(
+            at, what, f"write one of {', '.join(_KEYS)}, for example {_EXAMPLES['float']}"
+        )
         return None
     keys = ("type", *_KEYS[kind])
     for key in given:
@@ -96,16 +102,24 @@ def _range(
     for key in ("low", "high"):
         value = given[key]
         if not is_finite_number(value):
-            reader.problem((*path, key), f"{shown(value)} is no number", f"write a number such as {1 if whole else 0.001}")
+            reader.problem(
+                (*path, key),
+                f"{shown(value)} is no number",
+                f"write a number such as {1 if whole else 0.001}",
+            )
             continue
         assert isinstance(value, (int, float))
         if whole and (value != int(value) or abs(value) > 2**53):
-            reader.problem((*path, key), f"{value} is no whole number", "write one, or use type: float")
+            reader.problem(
+                (*path, key), f"{value} is no whole number", "write one, or use type: float"
+            )
             continue
         ends[key] = value
     log = given.get("log", False)
     if not isinstance(log, bool):
-        reader.problem((*path, "log"), f"{shown(log)} is neither true nor false", "write true or false")
+        reader.problem(
+            (*path, "log"), f"{shown(log)} is neither true nor false", "write true or false"
+        )
         return None
     if len(ends) < 2:
         return None
@@ -116,7 +130,9 @@ def _range(
     if log and low <= 0:
         smallest = 1 if whole else 1e-6
         reader.problem(
-            (*path, "low"), f"low {low} has no logarithm", f"write {smallest} or more, or log: false"
+            (*path, "low"),
+            f"low {low} has no logarithm",
+            f"write {smallest} or more, or log: false",
         )
         return None
     if whole:
@@ -125,16 +141,21 @@ def _range(
 
 
 def _categorical(reader: Reader, path: Path, value: object) -> Categorical | None:
-    if not isinstance(value, (list, tuple)) or not value:
+    given = as_list(value)
+    if not given:
         reader.problem(path, f"{shown(value)} are no choices", "write for example [relu, tanh]")
         return None
     choices: list[Scalar] = []
     seen: set[tuple[str, Scalar]] = set()
     good = True
-    for index, choice in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    for index, choice in enumerate(given):
         at = (*path, index)
-        if not isinstance(choice, _SCALAR) or (isinstance(choice, float) and not is_finite_number(choice)):
-            reader.problem(at, f"{shown(choice)} is no choice", "write words, numbers, true or false")  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(choice, _SCALAR) or (
+            isinstance(choice, float) and not is_finite_number(choice)
+        ):
+            reader.problem(
+                at, f"{shown(choice)} is no choice", "write words, numbers, true or false"
+            )
             good = False
         elif (type(choice).__name__, choice) in seen:
             reader.problem(at, f"{shown(choice)} appears twice", "keep one of them")
@@ -147,7 +168,9 @@ def _categorical(reader: Reader, path: Path, value: object) -> Categorical | Non
 
 def _constant(reader: Reader, path: Path, value: object) -> Constant | None:
     if not isinstance(value, _SCALAR) or (isinstance(value, float) and not is_finite_number(value)):
-        reader.problem(path, f"{shown(value)} is no constant", "write a word, a number, true or false")
+        reader.problem(
+            path, f"{shown(value)} is no constant", "write a word, a number, true or false"
+        )
         return None
     return Constant(value=value)
 
@@ -163,7 +186,11 @@ def space_schema() -> dict[str, Any]:
                 "type": {"const": kind},
                 "low": {"type": number, "description": "Least value, included."},
                 "high": {"type": number, "description": "Greatest value, included."},
-                "log": {"type": "boolean", "default": False, "description": "Search the logarithm."},
+                "log": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Search the logarithm.",
+                },
             },
             "required": ["type", "low", "high"],
             "additionalProperties": False,

@@ -17,12 +17,13 @@ from sweeps.specs import (
     TrialSpec,
 )
 from sweeps.sweep_files import kinds
-from sweeps.sweep_files.reading import Reader
+from sweeps.sweep_files.reading import Reader, as_mapping
 from sweeps.sweep_files.sections import LIMITS, OBJECTIVE, STRATEGY, TRIAL, Field, Section
 from sweeps.sweep_files.space_section import read_space, space_schema
 from sweeps.sweep_files.yaml_documents import Document, Path, read_yaml
 
 MAX_GRID = 10_000  #: configurations a grid may have; beyond, another strategy finds more for less
+_NO_RESOURCES: Mapping[str, Any] = {"cpu": 1.0, "memory": 0, "gpu": 0}
 _GIVEN = {"seed", "trial", "run"}  # placeholders of a command that are no parameters
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 
@@ -130,9 +131,13 @@ def warnings(spec: SweepSpec) -> tuple[str, ...]:
     notes: list[str] = []
     size = _size(spec.strategy, spec.space)
     if spec.strategy.name == "grid" and size is not None and size > spec.limits.max_trials:
-        notes.append(f"the grid has {size} configurations; max_trials {spec.limits.max_trials} cuts it")
+        notes.append(
+            f"the grid has {size} configurations; max_trials {spec.limits.max_trials} cuts it"
+        )
     if spec.strategy.name != "grid" and size is not None and size < spec.limits.max_trials:
-        notes.append(f"the space has only {size} configurations; max_trials is {spec.limits.max_trials}")
+        notes.append(
+            f"the space has only {size} configurations; max_trials is {spec.limits.max_trials}"
+        )
     if all(isinstance(parameter, Constant) for parameter in spec.space.parameters.values()):
         notes.append("nothing varies: every parameter is a constant")
     return tuple(notes)
@@ -156,14 +161,14 @@ def _parse(document: Document, *, source: str, defaults: Mapping[str, object]) -
 
 def _with_defaults(value: object, defaults: Mapping[str, object]) -> object:
     """`value` with a tenant's sections filled in, key by key, where it is silent."""
-    if not isinstance(value, Mapping):
+    merged = as_mapping(value)
+    if merged is None:
         return value
-    merged: dict[str, object] = {str(k): v for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     for section, keys in defaults.items():
-        own = merged.get(section)
-        if isinstance(keys, Mapping) and (own is None or isinstance(own, Mapping)):
-            given = {k: v for k, v in (own or {}).items() if v is not None}  # pyright: ignore[reportUnknownVariableType]
-            merged[section] = {**keys, **given}
+        own = as_mapping(merged.get(section) or {})
+        if own is not None:
+            given = {key: item for key, item in own.items() if item is not None}
+            merged[section] = {**(as_mapping(keys) or {}), **given}
     return merged
 
 
@@ -191,7 +196,9 @@ def _check_size(reader: Reader, read: dict[str, Any]) -> None:
     name, points = strategy["name"], strategy["points_per_parameter"]
     if name != "grid":
         if limits["max_trials"] is None and not _noted(reader, "limits.max_trials"):
-            reader.problem(("limits", "max_trials"), "'max_trials' is missing", "add max_trials: 20")
+            reader.problem(
+                ("limits", "max_trials"), "'max_trials' is missing", "add max_trials: 20"
+            )
         return
     if points is None:
         return
@@ -223,7 +230,7 @@ def _size(strategy: StrategySpec, space: SearchSpace) -> int | None:
 
 
 def _spec(read: Mapping[str, Any]) -> SweepSpec:
-    resources = read["trial"]["resources"] or {"cpu": 1.0, "memory": 0, "gpu": 0}
+    resources: Mapping[str, Any] = read["trial"]["resources"] or _NO_RESOURCES
     return SweepSpec(
         experiment=read["experiment"],
         tenant=read["tenant"],
@@ -246,5 +253,3 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         ),
         seed=read["seed"],
     )
-
-

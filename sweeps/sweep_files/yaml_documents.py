@@ -7,6 +7,7 @@ Scalars follow YAML 1.2's core schema, not PyYAML's 1.1: `1e-4` is a number, and
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn, cast
 
 import yaml
 
@@ -62,9 +63,9 @@ def read_yaml(text: str, *, source: str) -> Document:
     """
     if len(text) > MAX_CHARACTERS:
         _fail(source, f"the file has {len(text)} characters", "a sweep file is a page or two")
+    reader, value = _Reader(), None
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        reader = _Reader()
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType]
         value = None if node is None else reader.read(node, ())
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
@@ -76,7 +77,7 @@ def read_yaml(text: str, *, source: str) -> Document:
     return Document(value=value, lines=reader.lines, problems=reader.problems)
 
 
-def _fail(source: str, message: str, hint: str, line: int | None = None) -> "None":
+def _fail(source: str, message: str, hint: str, line: int | None = None) -> NoReturn:
     raise InvalidSweepFile(source, [Problem(path="file", message=message, hint=hint, line=line)])
 
 
@@ -132,7 +133,7 @@ class _Reader:
             return float(str(node.value))
         if node.tag in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"}:
             raise ValueError(f"line {node.start_mark.line + 1}: write it as plain text")
-        return self._constructor.construct_object(node)  # pyright: ignore[reportUnknownMemberType]
+        return cast("object", self._constructor.construct_object(node))  # pyright: ignore[reportUnknownMemberType]
 
 
 def render_path(path: Path) -> str:

@@ -193,22 +193,28 @@ CREATE TABLE run_summaries (
     refreshed_at timestamptz NOT NULL
 );
 
+-- Equal bytes are kept once for each tenant, never across tenants: knowing a digest opens nothing.
 CREATE TABLE blobs (
-    sha256 bytea CONSTRAINT blobs_pkey PRIMARY KEY,
+    tenant_id text NOT NULL REFERENCES tenants,
+    sha256 bytea NOT NULL,
     size_bytes bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT blobs_pkey PRIMARY KEY (tenant_id, sha256),
     CONSTRAINT blobs_sha256_check CHECK (length(sha256) = 32)
 );
 
 CREATE TABLE artifacts (
+    tenant_id text NOT NULL,
     run_id text NOT NULL REFERENCES runs,
     name text NOT NULL,
     type text NOT NULL,
-    sha256 bytea NOT NULL REFERENCES blobs,
+    sha256 bytea NOT NULL,
     size_bytes bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT artifacts_pkey PRIMARY KEY (run_id, name)
+    CONSTRAINT artifacts_pkey PRIMARY KEY (run_id, name),
+    CONSTRAINT artifacts_blob_fkey FOREIGN KEY (tenant_id, sha256) REFERENCES blobs
 );
+CREATE INDEX artifacts_blob_idx ON artifacts (tenant_id, sha256);  -- counts references
 
 -- Immutability is the database's business, so that no code path can forget it. Error SW001 means
 -- "finished or sealed"; storage/errors.py knows it. Deletion belongs to retention, which says so
@@ -243,6 +249,8 @@ BEGIN
         USING ERRCODE = 'SW001', DETAIL = 'immutable', HINT = lower(TG_OP), COLUMN = TG_TABLE_NAME;
 END $$;
 CREATE TRIGGER run_params_immutable BEFORE UPDATE OR DELETE ON run_params
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER series_immutable BEFORE UPDATE OR DELETE ON series
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER artifacts_immutable BEFORE UPDATE OR DELETE ON artifacts
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -28,6 +28,10 @@ BEGIN
     END IF;
 END $$;
 
+-- Costs a COPY nothing. New points of a sealed run are stopped by the watermark they must move.
+CREATE TRIGGER metric_points_immutable BEFORE UPDATE OR DELETE ON metric_points
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE INDEX metric_points_series_id_ts_idx ON metric_points (series_id, ts);
 
 -- Makes the partition of one UTC day; does nothing on a hypertable, or when it is there already.

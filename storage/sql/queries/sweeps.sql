@@ -52,6 +52,7 @@ CROSS JOIN LATERAL (
 ) AS counts
 WHERE (sweeps.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
   AND (sweeps.state::text = %(state)s OR %(state)s::text IS NULL)
+  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
   AND (sweeps.log_position < %(before)s OR %(before)s::bigint IS NULL)
 ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;

@@ -1,0 +1,223 @@
+"""The platform as one process sees it: services found or started, adapters on top of them.
+
+Everything is made when it is first used: a command that only reads never imports Dagster.
+"""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import functools
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from governance.access import RunGrant, sign_run_token
+from orchestration import services
+from orchestration.settings import (
+    InvalidSetting,
+    Settings,
+    child_environment,
+    export,
+    inherited_environment,
+)
+from orchestration.supervisor.ports import LOOPBACK, PortBook
+from sweeps import ids
+from sweeps.ids import AttemptId, SweepId, TenantId
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from compute.local_launcher import LocalLauncher
+    from storage.database import Pool
+    from storage.sweep_catalog import SweepCatalog
+    from storage.trial_store import PostgresTrialStore
+
+LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
+_TOKEN_LIFETIME = dt.timedelta(days=60)  #: longer than a trial may take
+_WATCH_SECONDS = 2.0  # between looks of a controller whether its services are still there
+
+
+class Platform:
+    """Adapters of this process; one connection pool, one launcher."""
+
+    def __init__(self, found: services.Services, stack: contextlib.ExitStack) -> None:
+        self.services = found
+        self.settings = found.settings
+        self._stack = stack
+
+    @property
+    def dagster_database_url(self) -> str:
+        """Dagster's own database."""
+        url = self.services.dagster_database_url
+        if url is None:
+            raise InvalidSetting(
+                "SWEEPWORKS_DAGSTER_DATABASE_URL",
+                "",
+                hint="with SWEEPWORKS_DATABASE_URL set, write the URL of Dagster's own database",
+            )
+        return url
+
+    @functools.cached_property
+    def pool(self) -> "Pool":
+        """Connections to our database."""
+        from storage.database import open_pool
+
+        return self._stack.enter_context(open_pool(self.services.database_url))
+
+    @functools.cached_property
+    def catalog(self) -> "SweepCatalog":
+        """Sweeps as people see them."""
+        from storage.sweep_catalog import SweepCatalog
+
+        return SweepCatalog(self.pool)
+
+    @functools.cached_property
+    def trial_store(self) -> "PostgresTrialStore":
+        """Sweeps as their controllers see them."""
+        from storage.trial_store import PostgresTrialStore
+
+        return PostgresTrialStore(self.pool)
+
+    @functools.cached_property
+    def launcher(self) -> "LocalLauncher":
+        """Executes trials on this machine."""
+        from compute.capacity import Machine
+        from compute.gpu_slots import GpuSlots, local_devices
+        from compute.local_launcher import LocalLauncher
+
+        home = self.settings.home
+        asked = self.settings.gpus
+        devices = local_devices() if asked is None else tuple(d for d in asked.split(",") if d)
+        return LocalLauncher(
+            root=home.runs,
+            slots=GpuSlots(home.gpus, devices),
+            machine=Machine.this(),
+            environment=inherited_environment(),
+            hold_file=home.clients_lock,
+        )
+
+    @functools.cached_property
+    def credentials(self) -> "GatewayCredentials":
+        """Run tokens for trials."""
+        return GatewayCredentials(self.settings)
+
+    @functools.cached_property
+    def dagster_instance(self) -> "dg.DagsterInstance":
+        """The instance that the UI shows."""
+        import dagster as dg
+
+        export(self.services.variables())  # Dagster reads DAGSTER_HOME
+        return self._stack.enter_context(dg.DagsterInstance.get())
+
+    @property
+    def webserver_url(self) -> str | None:
+        """Dagster's UI while it is up."""
+        return self.services.webserver_url
+
+    @property
+    def ui_url(self) -> str:
+        """Where Dagster's UI is, or will be once it is up."""
+        return self.webserver_url or f"http://{LOOPBACK}:{self.port('webserver', default=3000)}"
+
+    def port(self, service: str, *, default: int) -> int:
+        """Port of ``webserver`` or ``code_server``, also while they are down: they keep it."""
+        return PortBook(self.settings.home.ports_file).known(service) or default
+
+    def live_attempts(self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]) -> set[AttemptId]:
+        """Those of the attempts that have not ended."""
+        statuses = self.launcher.poll(sweep_id, attempt_ids)
+        return {attempt_id for attempt_id, status in statuses.items() if status.exit is None}
+
+
+class GatewayCredentials:
+    """A `sweeps.ports.Credentials`: tokens signed with the platform's key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
+        """Address of the gateway, a token that opens the run alone, a place for the spool."""
+        url = self._settings.gateway_url
+        if url is None:
+            return {}
+        grant = RunGrant(
+            run_id=ids.run_of(attempt_id),
+            tenant_id=tenant_id,
+            attempt_id=attempt_id,
+            expires_at=dt.datetime.now(dt.UTC) + _TOKEN_LIFETIME,
+        )
+        return {
+            "SWEEPWORKS_GATEWAY_URL": url,
+            "SWEEPWORKS_RUN_TOKEN": sign_run_token(grant, key=self._settings.signing_key()),
+            "SWEEPWORKS_SPOOL_DIR": str(self._settings.home.spool),
+        }
+
+
+@contextlib.contextmanager
+def open_platform(
+    *, progress: Callable[[str], None] | None = None, up: bool = False
+) -> Generator[Platform, None, None]:
+    """The platform for the length of a command.
+
+    Raises:
+        SweepsError: The services do not start; one sentence says why and what to do.
+    """
+    with contextlib.ExitStack() as stack:
+        found = services.connect(Settings.from_environment(), progress, up=up)
+        stack.callback(found.close)
+        yield Platform(found, stack)
+
+
+@functools.cache
+def platform() -> Platform:
+    """The platform for the life of this process: for Dagster, which asks from many places."""
+    found = services.connect(Settings.from_environment())
+    return Platform(found, contextlib.ExitStack())
+
+
+def watch_services() -> None:
+    """Start the embedded services again whenever they are gone, as long as this process lives.
+
+    For controllers: their trials need a gateway, and nobody else may be there to start one.
+    """
+    settings = _without_services(Settings.from_environment())
+    if not settings.is_embedded:
+        return
+
+    def watch() -> None:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            if not services.status(settings).is_running:
+                with contextlib.suppress(Exception):  # the next look tries again
+                    services.connect(settings).close()
+
+    threading.Thread(target=watch, name="watch-services", daemon=True).start()
+
+
+def run_worker_environment() -> dict[str, str]:
+    """Environment of a controller's process: it finds, or starts, the services itself."""
+    settings = _without_services(Settings.from_environment())
+    return child_environment(settings.exported())
+
+
+def run_worker_log(dagster_run_id: str) -> Path:
+    """Where a controller's process prints."""
+    return Settings.from_environment().home.logs / "controllers" / f"{dagster_run_id}.log"
+
+
+def _without_services(settings: Settings) -> Settings:
+    """Settings as a person would give them: without the addresses that a supervisor filled in."""
+    if not settings.is_supervised:
+        return settings
+    return dataclasses.replace(
+        settings,
+        database_url=None,
+        dagster_database_url=None,
+        dagster_home=None,
+        gateway_url=None,
+        token=None,
+        signing_key_hex=None,
+        is_supervised=False,
+    )

@@ -1,0 +1,107 @@
+"""What the supervisor tells the world: one small file, replaced in one step, without passwords."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from orchestration.home import write_private
+
+#: Answers of a supervisor to whoever started it; the last two are followed by a sentence.
+STARTED, BUSY, DISK_FULL, REFUSED = "started", "busy", "disk full", "refused"
+
+# Two readings of a process' start differ by the clock's tick, and by more when the clock was set.
+_START_TOLERANCE_SECONDS = 2.0
+
+
+class SupervisorState(StrEnum):
+    """Where a supervisor is in its life."""
+
+    STARTING = "starting"  #: becomes ready or failed
+    READY = "ready"  #: PostgreSQL and the gateway answer
+    STOPPING = "stopping"  #: somebody said `down`, or nobody needs it; wait and start another
+    FAILED = "failed"  #: it gave up, for the reason given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessMark:
+    """A process that can be recognised later, even when its number was given to another one."""
+
+    pid: int
+    started_at: float  #: seconds since 1970
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """The process that has this number now."""
+        return cls(pid=pid, started_at=psutil.Process(pid).create_time())
+
+    def process(self) -> psutil.Process | None:
+        """The process itself; None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            age_difference = abs(process.create_time() - self.started_at)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+        except psutil.Error:
+            return None
+        return process if age_difference < _START_TOLERANCE_SECONDS else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildStatus:
+    """A service that the supervisor keeps running."""
+
+    mark: ProcessMark | None  #: None between two attempts
+    is_ready: bool
+    failures: int  #: ends without being asked since it was last ready
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStatus:
+    """One moment of a supervisor's life."""
+
+    mark: ProcessMark
+    state: SupervisorState
+    changed_at: float  #: when it entered this state, seconds since 1970
+    phase: str  #: what it is doing, for people
+    reason: str | None = None  #: why it failed, one sentence
+    is_disk_full: bool = False  #: whether that is why
+    gateway_url: str | None = None
+    webserver_url: str | None = None  #: None while the UI is not up
+    children: dict[str, ChildStatus] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Replace the file."""
+        write_private(path, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """What was last written; None when that is nothing, or nothing we understand."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            children = {
+                name: ChildStatus(
+                    mark=None if child["mark"] is None else ProcessMark(**child["mark"]),
+                    is_ready=child["is_ready"],
+                    failures=child["failures"],
+                    log=child["log"],
+                )
+                for name, child in raw["children"].items()
+            }
+            return cls(
+                mark=ProcessMark(**raw["mark"]),
+                state=SupervisorState(raw["state"]),
+                changed_at=raw["changed_at"],
+                phase=raw["phase"],
+                reason=raw["reason"],
+                is_disk_full=raw["is_disk_full"],
+                gateway_url=raw["gateway_url"],
+                webserver_url=raw["webserver_url"],
+                children=children,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None

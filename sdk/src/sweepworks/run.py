@@ -1,0 +1,307 @@
+"""A run as its training script sees it."""
+
+import atexit
+import contextlib
+import os
+import shutil
+import sys
+import threading
+import time
+import types
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from time import time as _time
+from typing import Any, Self
+
+from sweepworks import artifacts
+from sweepworks.batches import MAX_ENTRIES, Batcher, Pending, now_us
+from sweepworks.connection import Connection, Unreachable
+from sweepworks.sender import Sender
+from sweepworks.spool import Spool
+from sweepworks.wire import ReportRecord, Scalar
+
+_FINISH_SECONDS = 30.0
+_DECISION_POLL_SECONDS = 0.1
+
+
+class Run:
+    """One tracked training execution.
+
+    `log` only appends to memory. Everything else goes on in a background thread and on disk, so
+    that nothing the network does reaches the training loop. After a fork only the parent records:
+    data-loader workers may call `log`, and it does nothing there.
+
+    Attributes:
+        id: Name of the run.
+        params: The configuration, read-only.
+        seed: The trial's seed, 32 bits.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        attempt_id: str | None,
+        params: Mapping[str, Scalar],
+        seed: int,
+        connection: Connection | None,
+        spool: Spool | None,
+        writer: str,
+        rungs: tuple[int, ...] = (),
+        decision_timeout: float = 2.0,
+        flush_seconds: float = 2.0,
+    ) -> None:
+        self.id = run_id
+        self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
+        self.seed = seed
+        self._rungs = rungs
+        self._decision_timeout = decision_timeout
+        self._flush_seconds = flush_seconds
+        self._entries: deque[Any] = deque(maxlen=MAX_ENTRIES)
+        self._step = 0
+        self._pending = Pending()
+        self._lock = threading.RLock()  # batches are made and spooled one at a time
+        self._wake = threading.Event()
+        self._said: set[str] = set()
+        self._stop = False
+        self._finished = False
+        self._silent = spool is None
+        self._uploads: deque[tuple[Path, str, str]] = deque()
+        self._connection = connection
+        self._spool = spool
+        self._batcher = Batcher(writer=writer, run=run_id, attempt=attempt_id, warn=self._say)
+        self._sender: Sender | None = None
+        self._thread: threading.Thread | None = None
+        if spool is not None:
+            if connection is not None:
+                self._sender = Sender(connection, spool, on_control=self._on_control, say=self._say)
+            self._thread = threading.Thread(target=self._work, name="sweepworks", daemon=True)
+            self._thread.start()
+            atexit.register(self._at_exit)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._after_fork)
+
+    # What a training loop calls
+
+    def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Record metric points: names and numbers. Best effort, never slow.
+
+        Args:
+            step: Where on the curve; counts calls of `log` when left out.
+        """
+        if step is None:
+            step = self._step
+            self._step = step + 1
+        self._entries.extend((_time(), step, dict(values)))
+
+    def report(
+        self, resource_level: int, values: Mapping[str, float] | None = None, /, **named: float
+    ) -> None:
+        """Report results at a resource level, such as an epoch: what the search learns from.
+
+        On disk when it returns. Waits for the search's decision at a rung only, and at most
+        `SWEEPWORKS_DECISION_TIMEOUT` seconds. Never raises for an outage.
+        """
+        level = int(resource_level)
+        numbers = {str(k): float(v) for k, v in {**(values or {}), **named}.items()}
+        if level < 0 or not numbers:
+            raise ValueError("report needs a level of 0 or more and at least one value")
+        if self._silent or self._finished:
+            return
+        with self._lock:
+            self._pending.reports.append(
+                ReportRecord(level=level, values=numbers, time_us=now_us())
+            )
+            self._pending.beat = True
+            self._make_batches(durable=True)
+        self._wake.set()
+        if level in self._rungs:
+            self._await_decision(level)
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the search, or a person, wants this run to end: save what you need and return."""
+        return self._stop
+
+    def heartbeat(self) -> None:
+        """Say that the script is alive although it has nothing to log."""
+        with self._lock:
+            self._pending.beat = True
+
+    def tag(self, **tags: object) -> None:
+        """Attach names and values that can be searched for."""
+        with self._lock:
+            self._pending.tags.update({name: str(value) for name, value in tags.items()})
+
+    def add_params(self, params: Mapping[str, Scalar]) -> None:
+        """Add parameters to the record; each is set once, another value later is refused."""
+        with self._lock:
+            self._pending.params.update(params)
+
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        type: str = "file",  # noqa: A002 - the word users expect
+    ) -> None:
+        """Store a file under a name (its own by default) and a type such as ``checkpoint``.
+
+        Stored when it returns; with the gateway away, a copy waits in the spool.
+        """
+        source = Path(path)
+        name = source.name if name is None else name
+        artifacts.check_name(name)
+        if not source.is_file():
+            raise FileNotFoundError(f"no file to store at {source}")
+        if self._silent or self._finished:
+            return
+        with self._lock:
+            self._pending.beat = True
+        if self._connection is None or not self._upload(source, name, type):
+            self._keep(source, name, type)
+
+    def finish(self, state: str = "completed", message: str = "") -> None:
+        """Send what is left and end the run; waits at most half a minute. Twice is once."""
+        if self._finished or self._silent:
+            self._finished = True
+            return
+        with self._lock:
+            self._pending.finish, self._pending.message = state, message[:2000]
+            self._make_batches(durable=True)
+            self._finished = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_FINISH_SECONDS)
+        assert self._spool is not None  # else silent
+        if self._sender is not None and self._sender.is_idle and not self._uploads:
+            self._spool.delete()
+        else:
+            self._spool.close()
+            self._say(
+                "left", f"not everything is stored yet; the rest is kept in {self._spool.path}"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.finish("failed", f"{kind.__name__}: {error}")
+
+    # The background
+
+    def _work(self) -> None:
+        give_up_at: float | None = None
+        while True:
+            self._wake.wait(self._flush_seconds)
+            self._wake.clear()
+            finished = self._finished
+            with self._lock:
+                self._make_batches(durable=False)
+            if self._sender is not None:
+                self._sender.pump()
+                self._retry_uploads()
+            if finished:
+                if self._sender is None or (self._sender.is_idle and not self._uploads):
+                    return
+                give_up_at = give_up_at or time.monotonic() + _FINISH_SECONDS
+                if time.monotonic() > give_up_at:
+                    return
+                time.sleep(0.2)
+                self._wake.set()
+
+    def _make_batches(self, *, durable: bool) -> None:
+        """Move what was logged into the spool; the lock is held."""
+        if self._spool is None or self._finished:
+            return
+        if len(self._entries) >= MAX_ENTRIES:
+            self._say("full", "metrics come faster than they can be stored; the oldest are dropped")
+        pending, self._pending = self._pending, Pending()
+        while (batch := self._batcher.drain(self._entries, pending)) is not None:
+            try:
+                self._spool.append(*batch, durable=durable)
+            except OSError as exc:
+                self._say("spool", f"cannot write {self._spool.path}: {exc.strerror}")
+            if self._sender is not None:
+                self._sender.add(*batch)
+            pending = Pending()
+
+    def _upload(self, source: Path, name: str, kind: str) -> bool:
+        assert self._connection is not None
+        twin = self._connection.twin()  # the background thread uses the other one
+        try:
+            artifacts.upload(twin, self.id, source, name, kind)
+        except Unreachable:
+            return False
+        except (ValueError, OSError) as exc:
+            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+        finally:
+            twin.close()
+        return True
+
+    def _keep(self, source: Path, name: str, kind: str) -> None:
+        """Copy a file that cannot be uploaded now, since the script may overwrite it."""
+        assert self._spool is not None
+        kept = self._spool.path.with_name(
+            f"{self._spool.path.stem}-{len(self._uploads)}-{now_us()}"
+        )
+        try:
+            shutil.copyfile(source, kept)
+        except OSError as exc:
+            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+            return
+        self._uploads.append((kept, name, kind))
+
+    def _retry_uploads(self) -> None:
+        while self._uploads:
+            kept, name, kind = self._uploads[0]
+            if not self._upload(kept, name, kind):
+                return
+            self._uploads.popleft()
+            kept.unlink(missing_ok=True)
+
+    def _await_decision(self, level: int) -> None:
+        if self._connection is None or self._decision_timeout <= 0:
+            return
+        deadline = time.monotonic() + self._decision_timeout
+        twin = self._connection.twin()
+        with contextlib.closing(twin), contextlib.suppress(Unreachable):
+            while time.monotonic() < deadline:
+                status, _, answer = twin.request(
+                    "GET", f"/api/v1/runs/{self.id}/decision?level={level}"
+                )
+                if status == 200 and answer.get("decision"):
+                    self._on_control(str(answer["decision"]))
+                    return
+                time.sleep(_DECISION_POLL_SECONDS)
+
+    def _on_control(self, control: str) -> None:
+        if control in {"stop", "pause"}:
+            self._stop = True
+
+    def _say(self, subject: str, sentence: str) -> None:
+        if subject in self._said:
+            return
+        if subject in {"away", "back"}:  # the next outage is news again
+            self._said -= {"away", "back"}
+        self._said.add(subject)
+        with contextlib.suppress(OSError, ValueError):
+            print(f"sweepworks: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the console
+
+    def _at_exit(self) -> None:
+        if not self._finished and not self._silent:
+            failure = getattr(sys, "last_value", None)
+            if failure is None:
+                self.finish()
+            else:
+                self.finish("failed", f"{type(failure).__name__}: {failure}")
+
+    def _after_fork(self) -> None:
+        self._silent = True
+        self._entries = deque(maxlen=3)
+        self._lock = threading.RLock()

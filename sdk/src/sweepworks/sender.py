@@ -1,0 +1,149 @@
+"""Sends batches in order, one at a time, until each is acknowledged; in a thread of its own."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from sweepworks.connection import Connection, Unreachable
+from sweepworks.spool import Spool, read_spool
+from sweepworks.wire import MEDIA_TYPE
+
+_MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are read back from it
+_MAX_BACKOFF_SECONDS = 30.0
+_GOOD, _LATER = 200, {408, 425, 429, 500, 502, 503, 504, 507}
+
+
+class Sender:
+    """The way of one writer's batches to the gateway.
+
+    Args:
+        on_control: Called with ``continue``, ``stop`` or ``pause`` from each acknowledgement.
+        say: Prints one line for a person, once per subject.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        spool: Spool,
+        *,
+        on_control: Callable[[str], None],
+        say: Callable[[str, str], None],
+    ) -> None:
+        self._connection = connection
+        self._spool = spool
+        self._on_control = on_control
+        self._say = say
+        self._lock = threading.Condition()
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting_bytes = 0
+        self._spilled = False  # some batches are in the spool alone
+        self._last_added = 0
+        self.acknowledged = 0
+        self._away = False
+        self._failures = 0
+        self._not_before = 0.0
+
+    def add(self, sequence: int, batch: bytes) -> None:
+        """Queue a batch that is in the spool already."""
+        with self._lock:
+            self._last_added = sequence
+            if self._spilled or self._waiting_bytes + len(batch) > _MEMORY_BYTES:
+                self._spilled = True
+                return
+            self._waiting.append((sequence, batch))
+            self._waiting_bytes += len(batch)
+
+    def pump(self) -> None:
+        """Send what waits until nothing does, or the gateway does not take it now."""
+        while time.monotonic() >= self._not_before:
+            batch = self._next()
+            if batch is None:
+                return
+            if not self._send(*batch):
+                return
+
+    def wait_until_sent(self, deadline: float) -> bool:
+        """Whether everything queued was acknowledged before `deadline` (monotonic seconds)."""
+        with self._lock:
+            while self.acknowledged < self._last_added:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._lock.wait(min(left, 0.2))
+            return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits."""
+        return self.acknowledged >= self._last_added
+
+    def _next(self) -> tuple[int, bytes] | None:
+        with self._lock:
+            if not self._waiting and self._spilled:
+                self._refill()
+            return self._waiting[0] if self._waiting else None
+
+    def _refill(self) -> None:
+        self._spilled = False
+        for sequence, batch in read_spool(self._spool.path):
+            if sequence <= self.acknowledged:
+                continue
+            if self._waiting_bytes + len(batch) > _MEMORY_BYTES and self._waiting:
+                self._spilled = True
+                return
+            self._waiting.append((sequence, batch))
+            self._waiting_bytes += len(batch)
+
+    def _send(self, sequence: int, batch: bytes) -> bool:
+        try:
+            status, headers, answer = self._connection.request(
+                "POST", "/api/v1/ingest", batch, {"Content-Type": MEDIA_TYPE}
+            )
+        except Unreachable as exc:
+            self._back_off(None, str(exc))
+            return False
+        if status in _LATER:
+            self._back_off(headers.get("retry-after"), f"status {status}")
+            return False
+        if status == _GOOD and answer.get("acked") != sequence:
+            self._back_off(None, "an answer that is not ours")
+            return False
+        if status == _GOOD:
+            self._on_control(str(answer.get("control", "continue")))
+            for refused in answer.get("refused", []):
+                self._say("refused", f"not stored: {refused}")
+        else:
+            # Repeating it changes nothing. The spool keeps it, for a person to look at.
+            reason = answer.get("error", f"status {status}")
+            self._say(f"rejected-{status}", f"the gateway refuses a batch: {reason}")
+        self._done(sequence, batch)
+        return True
+
+    def _done(self, sequence: int, batch: bytes) -> None:
+        if self._away:
+            self._away = False
+            self._say("back", "the gateway is back; sending what was kept")
+        self._failures, self._not_before = 0, 0.0
+        with self._lock:
+            self._waiting.popleft()
+            self._waiting_bytes -= len(batch)
+            self.acknowledged = sequence
+            self._lock.notify_all()
+        self._spool.acknowledge(sequence)
+
+    def _back_off(self, retry_after: str | None, reason: str) -> None:
+        self._failures += 1
+        seconds = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** min(self._failures, 8))
+        if retry_after is not None and retry_after.isdigit():
+            seconds = max(float(retry_after), 0.1)
+        # Many runs lose the same gateway at the same moment; they must not come back as one.
+        self._not_before = time.monotonic() + seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        if not self._away and self._failures > 1:
+            self._away = True
+            self._say(
+                "away",
+                f"the gateway does not answer ({reason}); metrics are kept in {self._spool.path} "
+                "and sent when it is back",
+            )

@@ -1,0 +1,281 @@
+"""The wire format of a flush, both directions; the description is docs/wire.md."""
+
+import json
+import math
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+MEDIA_TYPE = "application/x-sweepworks-flush"
+MAX_BYTES = 16 * 1024 * 1024
+MAX_KEY_CHARACTERS = 256
+_MAGIC = b"SWF1"
+_MAX_HEADER_BYTES = 4 * 1024 * 1024
+_WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INT64 = 2**63
+
+Scalar = str | int | float | bool
+
+
+class WireError(ValueError):
+    """Bytes that are no flush; the text says why, for whoever sent them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRecord:
+    """A resource level reached."""
+
+    level: int
+    values: Mapping[str, float]
+    time_us: int  #: microseconds since 1970 UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """One request.
+
+    `steps`, `times` and `values` are buffers of n little-endian int64, int64 and float64, series
+    after series in the order of `series`; `numpy.frombuffer` wraps them without a copy.
+    """
+
+    writer: str
+    sequence: int
+    run: str
+    attempt: str | None = None
+    series: Sequence[tuple[str, int]] = ()
+    steps: bytes | memoryview = b""
+    times: bytes | memoryview = b""
+    values: bytes | memoryview = b""
+    reports: Sequence[ReportRecord] = ()
+    params: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    beat: bool = False
+    finish: str | None = None  #: ``completed`` or ``failed``
+    message: str = ""
+
+    @property
+    def n_points(self) -> int:
+        """How many points it carries."""
+        return len(self.values) // 8
+
+
+def encode_flush(flush: Flush) -> bytes:
+    """The binary form."""
+    header: dict[str, Any] = {
+        "writer": flush.writer,
+        "sequence": flush.sequence,
+        "run": flush.run,
+        "attempt": flush.attempt,
+        "series": flush.series,
+        "reports": [
+            {
+                "level": report.level,
+                "values": {key: _number_text(value) for key, value in report.values.items()},
+                "time": report.time_us,
+            }
+            for report in flush.reports
+        ],
+        "beat": flush.beat,
+    }
+    if flush.params:
+        header["params"] = dict(flush.params)
+    if flush.tags:
+        header["tags"] = dict(flush.tags)
+    if flush.finish is not None:
+        header["finish"], header["message"] = flush.finish, flush.message
+    # Lone surrogates, which a script can put into any string, must not break the connection.
+    text = json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")
+    return b"".join(
+        [_MAGIC, struct.pack("<I", len(text)), text, flush.steps, flush.times, flush.values]
+    )
+
+
+def decode_flush(body: bytes) -> Flush:
+    """A flush from its binary form.
+
+    Raises:
+        WireError: It is malformed.
+    """
+    if len(body) < 8 or body[:4] != _MAGIC:
+        raise WireError("the body does not begin with SWF1 and a length")
+    (length,) = struct.unpack_from("<I", body, 4)
+    if length > _MAX_HEADER_BYTES or 8 + length > len(body):
+        raise WireError(f"the header's length {length} does not fit the body's {len(body)}")
+    header = _json_object(body[8 : 8 + length])
+    series = [_series(item) for item in _sequence(header.get("series", []), "series")]
+    points = sum(count for _, count in series)
+    columns = memoryview(body)[8 + length :]
+    if len(columns) != 24 * points:
+        raise WireError(f"{points} points need {24 * points} bytes, {len(columns)} came")
+    cut = 8 * points
+    return _flush(header, series, columns[:cut], columns[cut : 2 * cut], columns[2 * cut :])
+
+
+def decode_json_flush(body: bytes) -> Flush:
+    """A flush from its JSON form.
+
+    Raises:
+        WireError: It is malformed.
+    """
+    header = _json_object(body)
+    given = header.get("series", {})
+    if not isinstance(given, dict):
+        raise WireError("series is not an object")
+    series: list[tuple[str, int]] = []
+    steps: list[int] = []
+    times: list[int] = []
+    values: list[float] = []
+    for key, points in cast("dict[str, object]", given).items():
+        rows = _sequence(points, f"series {key[:40]!r}")
+        series.append(_series([key, len(rows)]))
+        for row in rows:
+            if not isinstance(row, list) or len(cast("list[object]", row)) != 3:
+                raise WireError(f"a point of {key[:40]!r} is not [step, microseconds, value]")
+            step, time_us, value = cast("list[object]", row)
+            steps.append(_int64(step, "step"))
+            times.append(_int64(time_us, "time"))
+            values.append(_number(value, "value"))
+    n = len(values)
+    return _flush(
+        header,
+        series,
+        struct.pack(f"<{n}q", *steps),
+        struct.pack(f"<{n}q", *times),
+        struct.pack(f"<{n}d", *values),
+    )
+
+
+def _flush(
+    header: Mapping[str, object],
+    series: Sequence[tuple[str, int]],
+    steps: bytes | memoryview,
+    times: bytes | memoryview,
+    values: bytes | memoryview,
+) -> Flush:
+    writer, run, attempt = header.get("writer"), header.get("run"), header.get("attempt")
+    sequence = _int64(header.get("sequence"), "sequence")
+    if not isinstance(writer, str) or not _WRITER.fullmatch(writer):
+        raise WireError("writer is not 1 to 64 of A-Z a-z 0-9 _ -")
+    if sequence < 1:
+        raise WireError("sequence is below 1")
+    if not isinstance(run, str) or not (attempt is None or isinstance(attempt, str)):
+        raise WireError("run or attempt is no text")
+    if len({key for key, _ in series}) != len(series):
+        raise WireError("a series appears twice")
+    finish = header.get("finish")
+    if finish not in {None, "completed", "failed"}:
+        raise WireError("finish is neither completed nor failed")
+    return Flush(
+        writer=writer,
+        sequence=sequence,
+        run=run,
+        attempt=attempt,
+        series=series,
+        steps=steps,
+        times=times,
+        values=values,
+        reports=[_report(item) for item in _sequence(header.get("reports", []), "reports")],
+        params={_key(k): _scalar(v) for k, v in _object(header, "params").items()},
+        tags={_key(k): _clean(str(v)) for k, v in _object(header, "tags").items()},
+        beat=header.get("beat") is True,
+        finish=cast("str | None", finish),
+        message=_clean(str(header.get("message", "")))[:2000],
+    )
+
+
+def _json_object(text: bytes) -> Mapping[str, object]:
+    try:
+        value = json.loads(text.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as exc:
+        raise WireError(f"the header is no JSON in UTF-8: {exc}") from exc
+    if not isinstance(value, dict):
+        raise WireError("the header is no JSON object")
+    return cast("Mapping[str, object]", value)
+
+
+def _object(header: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = header.get(name, {})
+    if not isinstance(value, dict):
+        raise WireError(f"{name} is no object")
+    return cast("Mapping[str, object]", value)
+
+
+def _sequence(value: object, name: str) -> list[object]:
+    if not isinstance(value, list):
+        raise WireError(f"{name} is no list")
+    return cast("list[object]", value)
+
+
+def _series(item: object) -> tuple[str, int]:
+    pair = _sequence(item, "an entry of series")
+    if len(pair) != 2:
+        raise WireError("an entry of series is not [key, count]")
+    count = _int64(pair[1], "count")
+    if count < 0:
+        raise WireError("a count is negative")
+    return _key(pair[0]), count
+
+
+def _key(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_KEY_CHARACTERS:
+        raise WireError(f"a key is not 1 to {MAX_KEY_CHARACTERS} characters of text")
+    if _CONTROL.search(value):
+        raise WireError(f"the key {value[:40]!r} has control characters")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise WireError(f"the key {value[:40]!r} is not valid Unicode") from exc
+    return value
+
+
+def _report(item: object) -> ReportRecord:
+    if not isinstance(item, dict):
+        raise WireError("a report is no object")
+    record = cast("Mapping[str, object]", item)
+    level = _int64(record.get("level"), "level")
+    if level < 0:
+        raise WireError("a report's level is negative")
+    return ReportRecord(
+        level=level,
+        values={_key(k): _number(v, "value") for k, v in _object(record, "values").items()},
+        time_us=_int64(record.get("time"), "time"),
+    )
+
+
+def _int64(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
+        raise WireError(f"{name} is no 64-bit integer")
+    return value
+
+
+def _number(value: object, name: str) -> float:
+    if value in {"nan", "inf", "-inf"}:
+        return float(cast("str", value))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise WireError(f"{name} is no number")
+    try:
+        return float(value)
+    except OverflowError as exc:
+        raise WireError(f"{name} is too large") from exc
+
+
+def _number_text(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise WireError("a parameter is no text, number, true or false")
+
+
+def _clean(text: str) -> str:
+    """Text that PostgreSQL can keep: no NUL, no lone surrogate."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

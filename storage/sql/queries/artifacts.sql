@@ -1,0 +1,42 @@
+-- hold_run --
+-- The run, held open until the artifact is stored; see `hold_runs`.
+SELECT sealed_at IS NOT NULL AS is_sealed
+FROM runs
+WHERE run_id = %(run_id)s
+  AND tenant_id = %(tenant_id)s
+FOR KEY SHARE;
+
+-- has_blob --
+-- Whether the tenant has brought these bytes before.
+SELECT size_bytes
+FROM blobs
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = %(sha256)s;
+
+-- insert_blob --
+-- Bytes that are in the store.
+INSERT INTO blobs (tenant_id, sha256, size_bytes)
+VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s)
+ON CONFLICT (tenant_id, sha256) DO NOTHING;
+
+-- insert_artifact --
+-- The name, once.
+INSERT INTO artifacts (tenant_id, run_id, name, type, sha256, size_bytes)
+VALUES (%(tenant_id)s, %(run_id)s, %(name)s, %(type)s, %(sha256)s, %(size_bytes)s)
+ON CONFLICT (run_id, name) DO NOTHING;
+
+-- get_artifact --
+-- One artifact.
+SELECT run_id, name, type, encode(sha256, 'hex') AS sha256, size_bytes, created_at
+FROM artifacts
+WHERE run_id = %(run_id)s
+  AND tenant_id = %(tenant_id)s
+  AND name = %(name)s;
+
+-- artifacts_of_run --
+-- All of them, by name.
+SELECT run_id, name, type, encode(sha256, 'hex') AS sha256, size_bytes, created_at
+FROM artifacts
+WHERE run_id = %(run_id)s
+  AND tenant_id = %(tenant_id)s
+ORDER BY name;

@@ -1,0 +1,121 @@
+-- hold_runs --
+-- The runs of a batch, held open until it commits: sealing needs the whole row and skips those it
+-- cannot have. What the scripts are told comes with them. In order of name, as every batch locks.
+SELECT runs.run_id, runs.tenant_id, runs.sweep_id,
+       runs.sealed_at IS NOT NULL AS is_sealed,
+       sweeps.spec -> 'objective' ->> 'metric' AS objective,
+       CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
+            ELSE coalesce(run_activity.control::text, 'continue')
+       END AS control
+FROM runs
+LEFT JOIN sweeps USING (sweep_id)
+LEFT JOIN run_activity USING (run_id)
+WHERE runs.run_id = ANY(%(run_ids)s::text[])
+ORDER BY runs.run_id
+FOR KEY SHARE OF runs;
+
+-- move_watermarks --
+-- Only what is new comes back: a repeated or late flush finds a watermark at or above its sequence.
+INSERT INTO writers (run_id, writer_id, attempt_id, watermark, finished_at, updated_at)
+SELECT run_id, writer_id, attempt_id, sequence, CASE WHEN is_last THEN now() END, now()
+FROM unnest(%(run_ids)s::text[], %(writer_ids)s::text[], %(attempt_ids)s::text[],
+            %(sequences)s::bigint[], %(are_last)s::boolean[])
+    AS new (run_id, writer_id, attempt_id, sequence, is_last)
+ORDER BY run_id, writer_id
+ON CONFLICT (run_id, writer_id) DO UPDATE
+SET watermark = EXCLUDED.watermark,
+    attempt_id = coalesce(EXCLUDED.attempt_id, writers.attempt_id),
+    finished_at = coalesce(EXCLUDED.finished_at, writers.finished_at),
+    updated_at = EXCLUDED.updated_at
+WHERE writers.watermark < EXCLUDED.watermark
+RETURNING run_id, writer_id;
+
+-- insert_reports --
+-- The first report of a level stands: another attempt that passes it again changes nothing.
+INSERT INTO reports (run_id, resource_level, sweep_id, value, "values", reported_at)
+SELECT run_id, level, sweep_id, value, reported, reported_at
+FROM unnest(%(run_ids)s::text[], %(levels)s::bigint[], %(sweep_ids)s::text[],
+            %(values)s::float8[], %(reported)s::jsonb[], %(reported_ats)s::timestamptz[])
+    AS new (run_id, level, sweep_id, value, reported, reported_at)
+ORDER BY run_id, level
+ON CONFLICT (run_id, resource_level) DO NOTHING;
+
+-- insert_params --
+-- Set once; `differing_params` tells who tried a second value.
+INSERT INTO run_params (run_id, name, value)
+SELECT run_id, name, value
+FROM unnest(%(run_ids)s::text[], %(names)s::text[], %(values)s::jsonb[]) AS new (run_id, name, value)
+ORDER BY run_id, name
+ON CONFLICT (run_id, name) DO NOTHING;
+
+-- differing_params --
+-- Params that have another value already.
+SELECT new.place, run_params.value::text AS kept
+FROM unnest(%(run_ids)s::text[], %(names)s::text[], %(values)s::jsonb[]) WITH ORDINALITY
+    AS new (run_id, name, value, place)
+JOIN run_params USING (run_id, name)
+WHERE run_params.value <> new.value;
+
+-- set_tags --
+-- The last value counts.
+INSERT INTO run_tags (run_id, name, value)
+SELECT run_id, name, value
+FROM unnest(%(run_ids)s::text[], %(names)s::text[], %(values)s::text[]) AS new (run_id, name, value)
+ORDER BY run_id, name
+ON CONFLICT (run_id, name) DO UPDATE
+SET value = EXCLUDED.value
+WHERE run_tags.value <> EXCLUDED.value;
+
+-- note_activity --
+-- A sign of life of the scripts. A row that the controller is writing is skipped, not waited for:
+-- it locks them in another order, and the next flush says the same again.
+UPDATE run_activity
+SET last_seen_at = now()
+WHERE run_id IN (
+    SELECT run_id
+    FROM run_activity
+    WHERE run_id = ANY(%(run_ids)s::text[])
+    ORDER BY run_id
+    FOR NO KEY UPDATE SKIP LOCKED
+);
+
+-- merge_summaries --
+-- Last (by step), least, greatest and count per key, merged into what is kept.
+INSERT INTO run_summaries AS kept (run_id, summary, refreshed_at)
+SELECT run_id, summary, now()
+FROM unnest(%(run_ids)s::text[], %(summaries)s::jsonb[]) AS new (run_id, summary)
+ORDER BY run_id
+ON CONFLICT (run_id) DO UPDATE
+SET refreshed_at = EXCLUDED.refreshed_at,
+    summary = kept.summary || (
+        SELECT jsonb_object_agg(
+            fresh.key,
+            CASE WHEN known.value IS NULL THEN fresh.value
+            ELSE jsonb_build_object(
+                'count', (known.value ->> 'count')::bigint + (fresh.value ->> 'count')::bigint,
+                'min', least((known.value ->> 'min')::float8, (fresh.value ->> 'min')::float8),
+                'max', greatest((known.value ->> 'max')::float8, (fresh.value ->> 'max')::float8),
+                'step', greatest((known.value ->> 'step')::bigint, (fresh.value ->> 'step')::bigint),
+                'last', CASE
+                    WHEN (fresh.value ->> 'step')::bigint >= (known.value ->> 'step')::bigint
+                    THEN fresh.value -> 'last'
+                    ELSE known.value -> 'last'
+                END
+            )
+            END
+        )
+        FROM jsonb_each(EXCLUDED.summary) AS fresh
+        CROSS JOIN LATERAL (SELECT kept.summary -> fresh.key AS value) AS known
+    );
+
+-- finish_scratch_runs --
+-- The script's own word ends a run that no controller looks after.
+UPDATE runs
+SET state = new.state::run_state,
+    reason = new.reason,
+    ended_at = now()
+FROM unnest(%(run_ids)s::text[], %(states)s::text[], %(reasons)s::text[])
+    AS new (run_id, state, reason)
+WHERE runs.run_id = new.run_id
+  AND runs.sweep_id IS NULL
+  AND runs.state = 'running';

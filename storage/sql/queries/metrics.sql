@@ -1,0 +1,42 @@
+-- register_series --
+-- New curves; those that were there already do not come back.
+INSERT INTO series (series_id, run_id, key)
+SELECT series_id, run_id, key
+FROM unnest(%(series_ids)s::bigint[], %(run_ids)s::text[], %(keys)s::text[])
+    AS new (series_id, run_id, key)
+ORDER BY series_id
+ON CONFLICT DO NOTHING
+RETURNING series_id;
+
+-- owners_of_series --
+-- Whose curves these are: an identifier is a hash, and hashes collide.
+SELECT series_id, run_id, key
+FROM series
+WHERE series_id = ANY(%(series_ids)s::bigint[]);
+
+-- ensure_partitions --
+-- A partition for each day; each day that has one is skipped.
+SELECT ensure_metric_partition(day)
+FROM unnest(%(days)s::date[]) AS new (day)
+ORDER BY day;
+
+-- copy_points --
+-- Points, as binary columns.
+COPY metric_points (series_id, step, ts, value) FROM STDIN (FORMAT BINARY);
+
+-- series_of_run --
+-- Curves of one run, by key.
+SELECT series.series_id, series.key, series.family
+FROM series
+JOIN runs USING (run_id)
+WHERE runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s
+ORDER BY series.key;
+
+-- latest_points --
+-- The end of one curve, newest first.
+SELECT metric_points.step, metric_points.ts AS time, metric_points.value
+FROM metric_points
+WHERE metric_points.series_id = %(series_id)s
+ORDER BY metric_points.ts DESC, metric_points.step DESC
+LIMIT %(limit)s;

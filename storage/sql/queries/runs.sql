@@ -1,0 +1,132 @@
+-- list_runs --
+-- Newest first; `after` is the run that the last page ended with.
+SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
+       runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+FROM runs
+JOIN experiments USING (experiment_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND (runs.state = %(state)s::run_state OR %(state)s::text IS NULL)
+  AND (%(after)s::text IS NULL
+       OR (runs.created_at, runs.run_id) < (
+           SELECT last.created_at, last.run_id
+           FROM runs AS last
+           WHERE last.run_id = %(after)s
+             AND last.tenant_id = %(tenant_id)s
+       ))
+ORDER BY runs.created_at DESC, runs.run_id DESC
+LIMIT %(limit)s;
+
+-- get_run --
+-- One run.
+SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
+       runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+FROM runs
+JOIN experiments USING (experiment_id)
+WHERE runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s;
+
+-- params_of_run --
+-- What the run was started with, and what its script added.
+SELECT name, value
+FROM run_params
+WHERE run_id = %(run_id)s
+ORDER BY name;
+
+-- tags_of_run --
+-- Its tags.
+SELECT name, value
+FROM run_tags
+WHERE run_id = %(run_id)s
+ORDER BY name;
+
+-- summary_of_run --
+-- Last, least and greatest value per key.
+SELECT summary
+FROM run_summaries
+WHERE run_id = %(run_id)s;
+
+-- attempts_of_run --
+-- Its executions, in order.
+SELECT attempt_id, run_id, number, state::text, created_at, started_at, ended_at,
+       exit_reason::text, exit_code, exit_signal, message, node, gpus
+FROM attempts
+WHERE run_id = %(run_id)s
+ORDER BY number;
+
+-- trials_of_sweep --
+-- A sweep as a table, a line a trial.
+SELECT runs.run_id, runs.number, runs.state::text, runs.reason, runs.objective,
+       runs.resource_level,
+       extract(epoch FROM coalesce(runs.ended_at, now()) - runs.started_at)::float8
+           AS duration_seconds,
+       coalesce(params.configuration, '{}') AS configuration
+FROM runs
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(name, value) AS configuration
+    FROM run_params
+    WHERE run_params.run_id = runs.run_id
+) AS params
+WHERE runs.sweep_id = %(sweep_id)s
+  AND runs.tenant_id = %(tenant_id)s
+ORDER BY runs.number;
+
+-- ensure_scratch_experiment --
+-- The experiment of that name; whoever was first stays its owner.
+INSERT INTO experiments (tenant_id, name, owner, purpose)
+VALUES (%(tenant_id)s, %(name)s, %(owner)s, 'runs outside a sweep')
+ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
+RETURNING experiment_id;
+
+-- insert_scratch_run --
+-- It runs already: its script is what asked for it.
+INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at)
+VALUES (%(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s, 'running', now());
+
+-- insert_scratch_params --
+-- Its params, from one object.
+INSERT INTO run_params (run_id, name, value)
+SELECT %(run_id)s, key, value
+FROM jsonb_each(%(params)s::jsonb);
+
+-- insert_scratch_tags --
+-- Its tags, from one object.
+INSERT INTO run_tags (run_id, name, value)
+SELECT %(run_id)s, key, value
+FROM jsonb_each_text(%(tags)s::jsonb);
+
+-- insert_scratch_activity --
+-- Its sign of life.
+INSERT INTO run_activity (run_id, last_seen_at)
+VALUES (%(run_id)s, now());
+
+-- decision --
+-- The search's answer to a report; a sweep that is being cancelled answers for it.
+SELECT CASE WHEN sweeps.requested = 'cancel' THEN 'stop' ELSE reports.decision::text END AS decision
+FROM runs
+LEFT JOIN sweeps USING (sweep_id)
+LEFT JOIN reports ON reports.run_id = runs.run_id AND reports.resource_level = %(level)s
+WHERE runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s;
+
+-- seal_runs --
+-- What `retention.sealing` says, for all ended runs at once. A run that is being written to is
+-- locked by its batch and left to the next time; so are those another gateway has in hand.
+UPDATE runs
+SET sealed_at = now()
+WHERE run_id IN (
+    SELECT ended.run_id
+    FROM runs AS ended
+    WHERE ended.sealed_at IS NULL
+      AND ended.ended_at IS NOT NULL
+      AND (ended.ended_at <= now() - %(grace)s::interval
+           OR (SELECT bool_and(writers.finished_at IS NOT NULL)
+               FROM writers
+               WHERE writers.run_id = ended.run_id))
+    ORDER BY ended.ended_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING run_id;

@@ -1,0 +1,410 @@
+"""The ports in memory and in simulated time; `tests/contracts` holds them to what adapters promise."""
+
+import copy
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from sweeps.errors import (
+    LaunchRejected,
+    LeaseLost,
+    NoCapacity,
+    StateConflict,
+    StorageError,
+    SweepNotFound,
+)
+from sweeps.ids import AttemptId, RunId, SweepId
+from sweeps.ports import AttemptPhase, AttemptStatus
+from sweeps.spaces import Configuration
+from sweeps.specs import SweepSpec
+from sweeps.states import Decision, ExitReason, RunState, SweepRequest, SweepState
+from sweeps.trials import (
+    Attempt,
+    Changes,
+    ConcludedTrial,
+    Exit,
+    LaunchRequest,
+    Report,
+    Signals,
+    Suggestion,
+    Sweep,
+    SweepSnapshot,
+    Trial,
+)
+from tests.factories import START, seconds
+
+
+class FakeClock:
+    """Time that passes when a test says so."""
+
+    def __init__(self, now: dt.datetime = START) -> None:
+        self._now = now
+
+    def now(self) -> dt.datetime:
+        return self._now
+
+    def advance(self, by_seconds: float) -> None:
+        self._now += seconds(by_seconds)
+
+
+# The store
+
+
+@dataclass
+class _Record:
+    sweep: Sweep
+    lease: int = 0
+    last_sequence: int = 0
+    trials: dict[RunId, Trial] = field(default_factory=dict[RunId, Trial])
+    attempts: dict[AttemptId, Attempt] = field(default_factory=dict[AttemptId, Attempt])
+    reports: dict[tuple[RunId, int], Report] = field(
+        default_factory=dict[tuple[RunId, int], Report]
+    )
+    suggestions: dict[int, Suggestion] = field(default_factory=dict[int, Suggestion])
+    told: dict[int, int] = field(default_factory=dict[int, int])
+    last_seen: dict[RunId, dt.datetime] = field(default_factory=dict[RunId, dt.datetime])
+    control: dict[RunId, Decision] = field(default_factory=dict[RunId, Decision])
+
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+_LIVE = {RunState.PENDING, RunState.QUEUED, RunState.RUNNING}
+
+
+class FakeTrialStore:
+    """A `TrialStore` in memory, and what people and gateways do to one."""
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self._clock = clock or FakeClock()
+        self._records: dict[SweepId, _Record] = {}
+
+    # What others do
+
+    def submit(self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str = "") -> None:
+        self._records.setdefault(
+            sweep_id,
+            _Record(
+                Sweep(
+                    sweep_id=sweep_id,
+                    spec=spec,
+                    state=SweepState.SUBMITTED,
+                    requested=SweepRequest.RUN,
+                    source_dir=source_dir,
+                    created_by="me",
+                    created_at=self._clock.now(),
+                )
+            ),
+        )
+
+    def request(self, sweep_id: SweepId, requested: SweepRequest) -> None:
+        record = self._record(sweep_id)
+        record.sweep = replace(record.sweep, requested=requested)
+
+    def report(
+        self, run_id: RunId, level: int, value: float, *, reported_at: dt.datetime | None = None
+    ) -> None:
+        """What a gateway writes; the same level a second time changes nothing."""
+        record = self._record_of(run_id)
+        moment = reported_at or self._clock.now()
+        record.reports.setdefault(
+            (run_id, level),
+            Report(run_id=run_id, resource_level=level, value=value, reported_at=moment),
+        )
+        self.beat(run_id, seen_at=moment)
+
+    def beat(self, run_id: RunId, *, seen_at: dt.datetime) -> None:
+        record = self._record_of(run_id)
+        record.last_seen[run_id] = max(seen_at, record.last_seen.get(run_id, seen_at))
+
+    def control(self, run_id: RunId) -> Decision:
+        """What the script is told with its next acknowledgement."""
+        return self._record_of(run_id).control.get(run_id, Decision.CONTINUE)
+
+    # The port
+
+    def take_over(self, sweep_id: SweepId, *, controller: str) -> int:  # noqa: ARG002
+        record = self._record(sweep_id)
+        record.lease += 1
+        return record.lease
+
+    def load(self, sweep_id: SweepId) -> SweepSnapshot:
+        record = self._record(sweep_id)
+        numbers = {trial.run_id: trial.number for trial in record.trials.values()}
+        decided = [report for report in record.reports.values() if report.decision is not None]
+        return SweepSnapshot(
+            sweep=record.sweep,
+            trials=tuple(sorted(record.trials.values(), key=lambda t: t.number)),
+            attempts=tuple(
+                sorted(record.attempts.values(), key=lambda a: (numbers[a.run_id], a.number))
+            ),
+            reports=tuple(sorted(decided, key=lambda r: r.sequence or 0)),
+            suggestions=tuple(sorted(record.suggestions.values(), key=lambda s: s.sequence)),
+            concluded=tuple(_told(record)),
+            last_sequence=record.last_sequence,
+        )
+
+    def poll(self, sweep_id: SweepId) -> Signals:
+        record = self._record(sweep_id)
+        return Signals(
+            requested=record.sweep.requested,
+            reports=tuple(r for r in record.reports.values() if r.decision is None),
+            last_seen={
+                run_id: moment
+                for run_id, moment in record.last_seen.items()
+                if record.trials[run_id].state in _LIVE
+            },
+        )
+
+    def apply(self, sweep_id: SweepId, lease: int, changes: Changes) -> None:
+        held = self._record(sweep_id)
+        if lease != held.lease:
+            raise LeaseLost(sweep_id)
+        record = copy.copy(held)
+        for name in ("trials", "attempts", "reports", "suggestions", "told", "last_seen", "control"):
+            setattr(record, name, dict(getattr(held, name)))
+        _write(record, changes)
+        self._records[sweep_id] = record  # all at once
+
+    def _record(self, sweep_id: SweepId) -> _Record:
+        if sweep_id not in self._records:
+            raise SweepNotFound(sweep_id)
+        return self._records[sweep_id]
+
+    def _record_of(self, run_id: RunId) -> _Record:
+        return next(record for record in self._records.values() if run_id in record.trials)
+
+
+def _told(record: _Record) -> list[ConcludedTrial]:
+    of = {trial.number: trial for trial in record.trials.values()}
+    return [
+        ConcludedTrial(
+            number=number,
+            sequence=sequence,
+            value=of[number].objective
+            if of[number].state in {RunState.COMPLETED, RunState.STOPPED}
+            else None,
+        )
+        for number, sequence in sorted(record.told.items(), key=lambda item: item[1])
+    ]
+
+
+def _write(record: _Record, changes: Changes) -> None:
+    for suggestion in changes.suggestions:
+        _insert(record.suggestions, suggestion.number, suggestion)
+    for trial in changes.new_trials:
+        _insert(record.trials, trial.run_id, trial)
+        record.last_seen[trial.run_id] = changes.at
+    for attempt in changes.new_attempts:
+        _insert(record.attempts, attempt.attempt_id, attempt)
+    for attempt in changes.attempts:
+        record.attempts[attempt.attempt_id] = attempt
+    _decide(record, changes.decided)
+    for result in changes.concluded:
+        record.told[result.number] = result.sequence
+    for trial in changes.trials:
+        former = record.trials[trial.run_id]
+        if former.state.is_terminal and trial != former:
+            raise StateConflict(trial.run_id, current=former.state, asked=trial.state)
+        record.trials[trial.run_id] = trial
+    record.last_sequence = max(
+        record.last_sequence,
+        *(s.sequence for s in changes.suggestions),
+        *(c.sequence for c in changes.concluded),
+        *(r.sequence or 0 for r in changes.decided),
+        0,
+    )
+    if changes.sweep is not None:
+        sweep, state = record.sweep, changes.sweep.state
+        if sweep.state.is_terminal and sweep.state is not state:
+            raise StateConflict(sweep.sweep_id, current=sweep.state, asked=state)
+        record.sweep = replace(
+            sweep,
+            state=state,
+            reason=changes.sweep.reason,
+            ended_at=changes.at if state.is_terminal else None,
+        )
+
+
+def _insert(table: dict[Key, Row], key: Key, row: Row) -> None:
+    if key in table:
+        raise StorageError(f"{key} is there already")
+    table[key] = row
+
+
+def _decide(record: _Record, reports: Iterable[Report]) -> None:
+    for report in reports:
+        place = (report.run_id, report.resource_level)
+        if record.reports[place].decision is not None:
+            raise StateConflict(report.run_id, current="decided", asked="update")
+        record.reports[place] = report
+        if report.decision is not None and report.decision is not Decision.CONTINUE:
+            record.control[report.run_id] = report.decision
+
+
+# The launcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """What a simulated training script does."""
+
+    duration: float = 3.0  #: seconds until it ends by itself
+    reports: tuple[tuple[float, int, float], ...] = ()  #: seconds after start, level, value
+    exit: Exit = Exit(reason=ExitReason.COMPLETED, code=0)
+    prints_every: float | None = 1.0  #: seconds between lines of output; None: silent
+    rejected: str = ""  #: why it cannot be launched at all
+    pending: float = 0.0  #: seconds between acceptance and start
+    stderr: str = ""  #: what a launcher finds in its log when it was stopped
+    ignores_stop: float = 0.0  #: seconds it takes to end after it was asked to
+
+
+@dataclass(kw_only=True)
+class _Process:
+    behaviour: Behaviour
+    run_id: RunId
+    sweep_id: SweepId
+    started_at: dt.datetime
+    ends_at: dt.datetime
+    exit: Exit
+    reported: int = 0
+    is_stopping: bool = False
+
+
+Script = Callable[[Configuration, int], Behaviour]  #: of the configuration and attempt's number
+Deliver = Callable[[RunId, int, float, dt.datetime], None]
+
+
+class FakeLauncher:
+    """A `TrialLauncher` whose processes live in simulated time."""
+
+    def __init__(
+        self, clock: FakeClock, *, script: Script, deliver: Deliver, capacity: int = 1_000_000
+    ) -> None:
+        self._clock = clock
+        self._script = script
+        self._deliver = deliver
+        self.capacity = capacity
+        self.launched: list[AttemptId] = []  #: those that really started, in order
+        self.stopped: list[tuple[AttemptId, ExitReason]] = []
+        self.requests: dict[AttemptId, LaunchRequest] = {}
+        self.most_alive = 0
+        self._processes: dict[AttemptId, _Process] = {}
+
+    # The port
+
+    def launch(self, request: LaunchRequest) -> None:
+        if request.attempt_id in self._processes:
+            return
+        number = int(request.attempt_id.rsplit("-a", 1)[1])
+        behaviour = self._script(
+            json.loads(request.environment["SWEEPWORKS_PARAMS"]), number
+        )
+        if behaviour.rejected:
+            raise LaunchRejected(behaviour.rejected)
+        if self.n_alive >= self.capacity:
+            raise NoCapacity("every slot is taken")
+        started_at = self._clock.now() + seconds(behaviour.pending)
+        self.launched.append(request.attempt_id)
+        self.requests[request.attempt_id] = request
+        self._processes[request.attempt_id] = _Process(
+            behaviour=behaviour,
+            run_id=request.run_id,
+            sweep_id=request.sweep_id,
+            started_at=started_at,
+            ends_at=started_at + seconds(behaviour.duration),
+            exit=behaviour.exit,
+        )
+        self.most_alive = max(self.most_alive, self.n_alive)
+
+    def poll(
+        self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
+    ) -> Mapping[AttemptId, AttemptStatus]:
+        self.deliver_reports()
+        return {
+            attempt_id: self._status(attempt_id, process)
+            for attempt_id in attempt_ids
+            if (process := self._processes.get(attempt_id)) and process.sweep_id == sweep_id
+        }
+
+    def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
+        self.stopped.append((attempt_id, reason))
+        process = self._processes.get(attempt_id)
+        if process is None or process.is_stopping or process.ends_at <= self._clock.now():
+            return
+        process.is_stopping = True
+        self._end(process, Exit(reason=reason, signal=15, message=process.behaviour.stderr))
+        process.ends_at += seconds(process.behaviour.ignores_stop)
+
+    def reap(self, sweep_id: SweepId) -> int:
+        alive = [p for p in self._alive() if p.sweep_id == sweep_id]
+        for process in alive:
+            self._end(process, Exit(reason=ExitReason.CANCELLED))
+        return len(alive)
+
+    # What happens to machines
+
+    def kill(self, attempt_id: AttemptId) -> None:
+        """A signal that nobody of ours sent."""
+        self._end(self._processes[attempt_id], Exit(reason=ExitReason.KILLED, signal=9))
+
+    def lose(self, attempt_id: AttemptId) -> None:
+        """The process is gone without a trace."""
+        del self._processes[attempt_id]
+
+    def deliver_reports(self) -> None:
+        """Whatever scripts have reported by now reaches the store."""
+        now = self._clock.now()
+        due: list[tuple[dt.datetime, RunId, int, float]] = []
+        for process in self._processes.values():
+            for after, level, value in process.behaviour.reports[process.reported :]:
+                moment = process.started_at + seconds(after)
+                if moment > min(now, process.ends_at):
+                    break
+                process.reported += 1
+                due.append((moment, process.run_id, level, value))
+        for moment, run_id, level, value in sorted(due, key=lambda report: report[:3]):
+            self._deliver(run_id, level, value, moment)
+
+    @property
+    def n_alive(self) -> int:
+        """How many processes there are now."""
+        return len(self._alive())
+
+    def _alive(self) -> list[_Process]:
+        now = self._clock.now()
+        return [process for process in self._processes.values() if process.ends_at > now]
+
+    def _end(self, process: _Process, ended: Exit) -> None:
+        process.ends_at = self._clock.now()
+        process.exit = ended
+
+    def _status(self, attempt_id: AttemptId, process: _Process) -> AttemptStatus:
+        now = self._clock.now()
+        if process.ends_at <= now:
+            return AttemptStatus(
+                attempt_id=attempt_id,
+                phase=AttemptPhase.EXITED,
+                started_at=process.started_at,
+                ended_at=process.ends_at,
+                exit=process.exit,
+                node="here",
+            )
+        if process.started_at > now:
+            return AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING)
+        every = process.behaviour.prints_every
+        return AttemptStatus(
+            attempt_id=attempt_id,
+            phase=AttemptPhase.RUNNING,
+            started_at=process.started_at,
+            last_output_at=now - (now - process.started_at) % seconds(every) if every else None,
+            node="here",
+        )
+
+
+class FakeCredentials:
+    """A `Credentials` that opens nothing."""
+
+    def for_run(self, run_id: RunId) -> Mapping[str, str]:
+        return {"SWEEPWORKS_GATEWAY_URL": "http://127.0.0.1:1", "SWEEPWORKS_RUN_TOKEN": f"for-{run_id}"}

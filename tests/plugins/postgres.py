@@ -1,0 +1,99 @@
+"""A PostgreSQL for tests, and a migrated database of its own for every test that asks."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from storage.embedded.postgres_server import PostgresServer
+from storage.embedded.programs import find_programs
+
+DSN = "SWEEPWORKS_TEST_DSN"  # a server to use instead, as a URL of a user who may create databases
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database."""
+
+    url: str
+
+
+def _with_name(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _execute(url: str, statement: str, name: str, other: str = "") -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = [sql.Identifier(part) for part in (name, other) if part]
+        connection.execute(sql.SQL(statement).format(*names))  # pyright: ignore[reportArgumentType]  literals above and below
+
+
+def pytest_report_header() -> str:
+    dsn = os.environ.get(DSN)
+    if dsn:
+        with psycopg.connect(dsn) as connection:
+            return f"postgres: {connection.info.parameter_status('server_version')} ({DSN})"
+    program = find_programs(None, copies=Path()).postgres
+    return f"postgres: {subprocess.check_output([program, '--version'], text=True).strip()}"
+
+
+@contextlib.contextmanager
+def reachable_folder() -> Generator[Path, None, None]:
+    """A temporary folder that the unprivileged user of a server started by root can pass."""
+    folder = Path(tempfile.mkdtemp(prefix="swt-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[str, None, None]:
+    """URL of a server's maintenance database; one server for each worker of xdist."""
+    dsn = os.environ.get(DSN)
+    if dsn:
+        yield dsn
+        return
+    with reachable_folder() as folder:
+        server = PostgresServer(
+            folder / "postgres",
+            log_file=folder / "postgres.log",
+            root_folder=folder / "clusters",
+            settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+        )
+        try:
+            server.start()
+            yield server.url("postgres")
+        finally:
+            server.destroy()
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_server: str) -> Generator[str, None, None]:
+    from storage.migrations_runner import upgrade
+
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_server, "CREATE DATABASE {}", name)
+    upgrade(_with_name(postgres_server, name))
+    yield name
+    _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def database(postgres_server: str, _template: str) -> Generator[Database, None, None]:
+    """A fresh database with the current schema."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, _template)
+    yield Database(_with_name(postgres_server, name))
+    _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
