@@ -15,7 +15,7 @@ from sweeps.errors import (
     StorageError,
     SweepNotFound,
 )
-from sweeps.ids import AttemptId, RunId, SweepId
+from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
@@ -406,5 +406,8 @@ class FakeLauncher:
 class FakeCredentials:
     """A `Credentials` that opens nothing."""
 
-    def for_run(self, run_id: RunId) -> Mapping[str, str]:
-        return {"SWEEPWORKS_GATEWAY_URL": "http://127.0.0.1:1", "SWEEPWORKS_RUN_TOKEN": f"for-{run_id}"}
+    def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
+        return {
+            "SWEEPWORKS_GATEWAY_URL": "http://127.0.0.1:1",
+            "SWEEPWORKS_RUN_TOKEN": f"{tenant_id}:{attempt_id}",
+        }
