@@ -83,7 +83,7 @@ def _table(frame: pd.DataFrame) -> dg.MetadataValue:
         dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
         for row in frame.to_dict(orient="records")
     ]
-    columns = [dg.TableColumn(str(name), _column_type(frame[name])) for name in frame.columns]
+    columns = [dg.TableColumn(str(name), _column_type(column)) for name, column in frame.items()]
     return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 

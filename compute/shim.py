@@ -303,16 +303,22 @@ def main() -> None:
     folder = Path(request["folder"])
     lock = lock_folder(folder, wait_seconds=2.0)
     if lock is None or (folder / "shim.json").exists() or (folder / "exit.json").exists():
-        os.write(1, ALREADY)
+        _answer(ALREADY)
         return
     hold = _hold(request.get("hold_file"))
     write_json(folder / "shim.json", {"pid": os.getpid(), "started_at": time.time()})
-    os.write(1, STARTED)
+    _answer(STARTED)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # nobody waits for the end of this process' output
         os.dup2(null, descriptor)
     Shim(request).run()
     del lock, hold  # held until here; the kernel drops them with the process
+
+
+def _answer(word: bytes) -> None:
+    """Tell the launcher, which may have been killed meanwhile."""
+    with contextlib.suppress(OSError):
+        os.write(1, word)
 
 
 def _hold(path: str | None) -> int | None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from sweeps.errors import AccessDenied
 from sweeps.ids import AttemptId, RunId, TenantId
 
-_RUN_TOKEN = "swr1"  # also the version: another form of token gets another word
-_UPLOAD = "swu1"
-_API_TOKEN = "swk_"
+_RUN_KIND = "swr1"  # also the version: another form of token gets another word
+_UPLOAD_KIND = "swu1"
+_API_PREFIX = "swk_"
 
 
 class ForeignRun(AccessDenied):
@@ -57,7 +57,7 @@ def sign_run_token(grant: RunGrant, *, key: bytes) -> str:
         "expires": int(grant.expires_at.timestamp()),
     }
     body = _encode(json.dumps(claims, separators=(",", ":")).encode())
-    return f"{_RUN_TOKEN}.{body}.{_signature(_RUN_TOKEN, body, key=key)}"
+    return f"{_RUN_KIND}.{body}.{_signature(_RUN_KIND, body, key=key)}"
 
 
 def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
@@ -69,7 +69,7 @@ def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
     kind, _, rest = token.partition(".")
     body, _, signature = rest.partition(".")
     # The signature comes first: nothing of an unsigned token is looked into.
-    if kind != _RUN_TOKEN or not _is_equal(signature, _signature(_RUN_TOKEN, body, key=key)):
+    if kind != _RUN_KIND or not _is_equal(signature, _signature(_RUN_KIND, body, key=key)):
         raise AccessDenied("this is not a run token of this platform")
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     grant = RunGrant(
@@ -85,7 +85,7 @@ def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
 
 def sign_upload(grant: UploadGrant, *, key: bytes) -> str:
     """Signature that a link for `grant` carries."""
-    return _signature(_UPLOAD, _upload_text(grant), key=key)
+    return _signature(_UPLOAD_KIND, _upload_text(grant), key=key)
 
 
 def verify_upload(grant: UploadGrant, signature: str, *, key: bytes, now: dt.datetime) -> None:
@@ -104,7 +104,7 @@ def api_token(*, entropy: bytes) -> str:
     """A new API token from at least 32 bytes of `entropy`."""
     if len(entropy) < 32:
         raise ValueError("an API token needs 32 bytes of entropy")
-    return _API_TOKEN + _encode(entropy)
+    return _API_PREFIX + _encode(entropy)
 
 
 def hash_token(token: str) -> bytes:

@@ -23,7 +23,9 @@ class InstanceStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, object]
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, object],  # noqa: ARG003 - Dagster's signature
     ) -> "InstanceStorage":
         """Connect, starting the embedded services where they are needed."""
         return cls(postgres_url=dagster_url(platform().dagster_database_url), inst_data=inst_data)

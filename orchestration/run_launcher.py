@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -127,7 +127,7 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             )
         return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=pid)
 
-    def _start(self, run: dg.DagsterRun, arguments: "list[str] | tuple[str, ...]") -> None:
+    def _start(self, run: dg.DagsterRun, arguments: Sequence[str]) -> None:
         log = run_worker_log(run.run_id)
         pid = _spawn_detached([sys.executable, "-m", *arguments], log)
         self._instance.add_run_tags(

@@ -243,7 +243,9 @@ class _Batch:
             "values": [Jsonb(value) for _, _, value in params],
         }
         self._run("insert_params", **columns)
-        differing = self._connection.execute(_QUERIES["differing_params"], columns)
+        differing: list[tuple[int, str]] = self._connection.execute(
+            _QUERIES["differing_params"], columns
+        ).fetchall()
         for ordinal, kept in differing:
             place, name, _ = params[ordinal - 1]
             self._refuse(place, f"param {name!r}", f"it is {kept[:200]} and is set only once")

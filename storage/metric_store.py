@@ -156,12 +156,14 @@ class MetricStore:
                 connection.cursor() as cursor,
                 cursor.copy(_QUERIES["copy_points"].rstrip(";")) as copy,
             ):
-                copy.write(copy_document(batch))
+                copy.write(_COPY_HEADER)
+                copy.write(_rows(batch).view(np.uint8).data)  # no second copy of them
+                copy.write(_COPY_TRAILER)
         return total
 
 
-def copy_document(batch: Sequence[RunPoints]) -> bytes:
-    """The points as one `COPY … FORMAT BINARY` document, without a loop over them."""
+def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
+    """The points as the body of a binary COPY, without a loop over them."""
     rows = np.empty(sum(len(points.values) for points in batch), dtype=_ROW)
     rows["n_fields"] = 4
     for field in ("series_length", "step_length", "time_length", "value_length"):
@@ -174,4 +176,4 @@ def copy_document(batch: Sequence[RunPoints]) -> bytes:
         part["step"] = points.steps
         part["time"] = points.times - _POSTGRES_EPOCH_US
         part["value"] = points.values
-    return b"".join((_COPY_HEADER, rows.tobytes(), _COPY_TRAILER))
+    return rows

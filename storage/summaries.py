@@ -59,8 +59,9 @@ def _of_series(points: RunPoints) -> dict[str, dict[str, Any]]:
     least = np.fmin.reduceat(points.values, starts)
     greatest = np.fmax.reduceat(points.values, starts)
     columns = (counts, highest, last, least, greatest)
+    keys = list(points.keys)
     return {
-        points.keys[place]: {
+        keys[place]: {
             "count": count,
             "step": step,
             "last": json_number(value),

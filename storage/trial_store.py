@@ -13,6 +13,7 @@ from storage.database import Pool, transaction
 from storage.sweep_catalog import read_sweep
 from sweeps.errors import LeaseLost, SweepNotFound
 from sweeps.ids import RunId, SweepId
+from sweeps.spaces import Configuration, Float, SearchSpace
 from sweeps.states import AttemptState, Decision, ExitReason, RunState, SweepRequest
 from sweeps.trials import (
     Attempt,
@@ -54,10 +55,12 @@ class PostgresTrialStore:
             try:
                 sweep = read_sweep(connection, sweep_id)
                 rows = connection.cursor(row_factory=dict_row)
+                floats = _floats(sweep.spec.space)
                 return SweepSnapshot(
                     sweep=sweep,
                     trials=tuple(
-                        _trial(row) for row in rows.execute(_QUERIES["trials_of_sweep"], of_sweep)
+                        _trial(row, floats)
+                        for row in rows.execute(_QUERIES["trials_of_sweep"], of_sweep)
                     ),
                     attempts=tuple(
                         _attempt(row)
@@ -65,7 +68,8 @@ class PostgresTrialStore:
                     ),
                     reports=_reports(connection, "decided_reports", sweep_id),
                     suggestions=tuple(
-                        connection.cursor(row_factory=class_row(Suggestion)).execute(
+                        replace(row, configuration=_configuration(row.configuration, floats))
+                        for row in connection.cursor(row_factory=class_row(Suggestion)).execute(
                             _QUERIES["suggestions_of_sweep"], of_sweep
                         )
                     ),
@@ -183,7 +187,7 @@ class _Writer:
             self._run(
                 "update_sweep",
                 state=str(changes.sweep.state),
-                reason=changes.sweep.reason,
+                reason=_text(changes.sweep.reason),
                 terminal=changes.sweep.state.is_terminal,
             )
 
@@ -192,7 +196,7 @@ def _trial_columns(trials: Sequence[Trial]) -> dict[str, object]:
     return {
         "run_ids": [t.run_id for t in trials],
         "states": [str(t.state) for t in trials],
-        "reasons": [t.reason for t in trials],
+        "reasons": [_text(t.reason) for t in trials],
         "objectives": [t.objective for t in trials],
         "resource_levels": [t.resource_level for t in trials],
         "started_ats": [t.started_at for t in trials],
@@ -210,11 +214,8 @@ def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, object]:
         "exit_reasons": [e and str(e.reason) for e in exits],
         "exit_codes": [e and e.code for e in exits],
         "exit_signals": [e and e.signal for e in exits],
-        # PostgreSQL's text cannot hold the NUL bytes that a broken script may print.
-        "messages": [
-            e.message.replace("\x00", "\N{REPLACEMENT CHARACTER}") if e else "" for e in exits
-        ],
-        "nodes": [a.node for a in attempts],
+        "messages": [_text(e.message) if e else "" for e in exits],
+        "nodes": [_text(a.node) for a in attempts],
         "gpus": [",".join(a.gpus) for a in attempts],
     }
 
@@ -236,6 +237,21 @@ def _last_decisions(reports: Sequence[Report]) -> dict[RunId, Decision]:
     }
 
 
+def _text(text: str) -> str:
+    """What a column can hold: no NUL bytes or halves of characters, which broken scripts print."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return whole.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _floats(space: SearchSpace) -> frozenset[str]:
+    return frozenset(name for name, p in space.parameters.items() if isinstance(p, Float))
+
+
+def _configuration(stored: Configuration, floats: frozenset[str]) -> Configuration:
+    """JSON in PostgreSQL turns 1e+22 into a whole number; the space knows better."""
+    return {name: float(value) if name in floats else value for name, value in stored.items()}
+
+
 def _scalar(connection: Connection, name: str, sweep_id: SweepId) -> Any:
     row = connection.execute(_QUERIES[name], {"sweep_id": sweep_id}).fetchone()
     if row is None:
@@ -252,8 +268,12 @@ def _reports(connection: Connection, name: str, sweep_id: SweepId) -> tuple[Repo
     )
 
 
-def _trial(row: DictRow) -> Trial:
-    columns: dict[str, Any] = {**row, "state": RunState(row["state"])}
+def _trial(row: DictRow, floats: frozenset[str]) -> Trial:
+    columns: dict[str, Any] = {
+        **row,
+        "state": RunState(row["state"]),
+        "configuration": _configuration(row["configuration"], floats),
+    }
     return Trial(**columns)
 
 

@@ -68,8 +68,10 @@ class Board:
         return self._trials.get(run_id)
 
     def live_attempts(self) -> Iterator[Attempt]:
-        """Attempts that have not ended, oldest first."""
-        yield from list(self._live_attempts.values())
+        """Attempts that have not ended, by trial: in the same order after any restart."""
+        yield from sorted(
+            self._live_attempts.values(), key=lambda attempt: self._trials[attempt.run_id].number
+        )
 
     def live_attempt_ids(self) -> list[AttemptId]:
         """Their names."""

@@ -10,19 +10,20 @@ moment is followed by one that loads the rows, adopts what is alive, and goes on
 What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sweeps.board import Board
 from sweeps.clock import Clock
-from sweeps.errors import LaunchRejected, NoCapacity, SweepsError
+from sweeps.errors import LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
+from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepState
 from sweeps.strategies import Strategy, make_strategy
 from sweeps.tick_plan import TickPlan, plan_tick
 from sweeps.trial_environment import launch_request
-from sweeps.trials import Attempt, Exit, Trial
+from sweeps.trials import Attempt, Exit, Report, SweepSnapshot, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class SweepController:
         credentials: Credentials,
         clock: Clock,
         name: str,
+        make_strategy: Callable[[SweepSpec], Strategy] = make_strategy,
     ) -> None:
         self._sweep_id = sweep_id
         self._store = store
@@ -53,8 +55,10 @@ class SweepController:
         self._credentials = credentials
         self._clock = clock
         self._name = name
+        self._make_strategy = make_strategy
         self._lease: int | None = None
         self._board: Board | None = None
+        self._n_told: int | None = None
         self._strategy: Strategy | None = None
         self._rejected: dict[AttemptId, str] = {}
         self._waiting: set[AttemptId] = set()
@@ -69,7 +73,7 @@ class SweepController:
         """
         board, strategy = self._ready()
         if board.state.is_terminal:
-            return Tick(progressed=False, ended=(), state=board.state)
+            return self._tick(board, progressed=False)
         try:
             # First the launcher: whoever has exited had its last reports stored before that.
             statuses = self._statuses(board)
@@ -82,18 +86,21 @@ class SweepController:
                 waiting=self._waiting,
                 now=self._clock.now(),
             )
-            if not plan.changes.is_empty():
+            if plan.launches or not plan.changes.is_empty():
+                # Even with nothing to write: whoever lost the lease must not launch.
                 self._write(board, plan)
-        except SweepsError:
+        except BaseException:
             # The write may have reached the database or not: only the rows know.
             self._board = None
             raise
         launched = self._act(board, strategy, plan)
-        return Tick(
-            progressed=launched or not plan.changes.is_empty(),
-            ended=tuple(t for t in plan.changes.trials if t.state.is_terminal),
-            state=board.state,
-        )
+        return self._tick(board, progressed=launched or not plan.changes.is_empty())
+
+    def _tick(self, board: Board, *, progressed: bool) -> Tick:
+        """The tick's result; what earlier ticks could not tell since they failed is told now."""
+        ended = tuple(board.ended[self._n_told :])
+        self._n_told = len(board.ended)
+        return Tick(progressed=progressed, ended=ended, state=board.state)
 
     def _ready(self) -> tuple[Board, Strategy]:
         if self._lease is None:
@@ -101,9 +108,11 @@ class SweepController:
         if self._board is None or self._strategy is None:
             snapshot = self._store.load(self._sweep_id)
             self._board = Board(snapshot)
-            self._strategy = make_strategy(snapshot.sweep.spec)
-            for report in snapshot.reports:
+            self._strategy = self._make_strategy(snapshot.sweep.spec)
+            for report in _decided_in_time(snapshot):
                 self._strategy.scheduler.decide(report)
+            if self._n_told is None:
+                self._n_told = len(self._board.ended)
         return self._board, self._strategy
 
     def _statuses(self, board: Board) -> Mapping[AttemptId, AttemptStatus]:
@@ -156,3 +165,13 @@ class SweepController:
                 ),
             )
         )
+
+
+def _decided_in_time(snapshot: SweepSnapshot) -> Iterator[Report]:
+    """Reports that a scheduler was asked about: those that came before their trial had ended."""
+    told = {result.number: result.sequence for result in snapshot.concluded}
+    ended = {trial.run_id: told[trial.number] for trial in snapshot.trials if trial.number in told}
+    for report in snapshot.reports:
+        assert report.sequence is not None  # a decided one
+        if report.sequence < ended.get(report.run_id, report.sequence + 1):
+            yield report

@@ -39,18 +39,18 @@ def conclude(
         decision: The search's last word on the trial.
     """
     match ended.reason:
-        case ExitReason.COMPLETED if decision is Decision.STOP:
+        case unasked if decision is Decision.STOP and _is_innocent(unasked):
             state, reason = RunState.STOPPED, "stopped early by the search"
-        case ExitReason.COMPLETED if decision is Decision.PAUSE:
+        case unasked if decision is Decision.PAUSE and _is_innocent(unasked):
             state, reason = RunState.PAUSED, "paused at a rung by the search"
         case ExitReason.COMPLETED:
             state, reason = _own_end(trial, objective)
         case ExitReason.STOPPED:
-            state, reason = RunState.STOPPED, ended.message or "stopped early by the search"
+            state, reason = RunState.STOPPED, "stopped: its sweep had come to its end"
         case ExitReason.PAUSED:
             state, reason = RunState.PAUSED, "paused at a rung by the search"
         case ExitReason.CANCELLED:
-            state, reason = RunState.CANCELLED, ended.message or "cancelled"
+            state, reason = RunState.CANCELLED, "cancelled with its sweep"
         case infrastructure if infrastructure.is_infrastructure:
             what = describe(ended, limits)
             if n_attempts < limits.max_attempts:
@@ -59,6 +59,14 @@ def conclude(
         case _:
             state, reason = RunState.FAILED, describe(ended, limits)
     return replace(trial, state=state, reason=reason, ended_at=now if state.is_terminal else None)
+
+
+def _is_innocent(reason: ExitReason) -> bool:
+    """Whether the script did nothing wrong, so that what the search wanted of the trial holds."""
+    return (
+        reason in {ExitReason.COMPLETED, ExitReason.STOPPED, ExitReason.PAUSED}
+        or reason.is_infrastructure
+    )
 
 
 def _own_end(trial: Trial, objective: Objective) -> tuple[RunState, str]:
@@ -91,6 +99,8 @@ def describe(ended: Exit, limits: Limits) -> str:
             return f"ran longer than trial_timeout ({limits.trial_timeout})"
         case ExitReason.STALLED:
             return f"no output, report or heartbeat for stalled_after ({limits.stalled_after})"
+        case ExitReason.KILLED if ended.signal is None:
+            return f"killed from outside{tail}"
         case ExitReason.KILLED:
             return f"killed by signal {ended.signal} from outside"
         case ExitReason.LOST:
@@ -102,9 +112,10 @@ def describe(ended: Exit, limits: Limits) -> str:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something, cut to 300 characters."""
+    """The last line that says something, cut to 300 characters, fit for any screen."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    last = lines[-1][:300] if lines else ""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last)
 
 
 def signature(reason: str) -> str:

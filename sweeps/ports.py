@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sweeps.ids import AttemptId, RunId, SweepId, TenantId
+from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepRequest
 from sweeps.trials import Changes, Exit, LaunchRequest, Signals, Sweep, SweepSnapshot

@@ -89,7 +89,7 @@ class _Planner:
         self._concluded: list[ConcludedTrial] = []
         self._sweep: SweepChange | None = None
         self._unlaunched: list[Attempt] = []
-        self._running: list[AttemptId] = []
+        self._alive: list[AttemptId] = []
         self._stops: dict[AttemptId, ExitReason] = {}
         self._ended: set[RunId] = set()
 
@@ -126,12 +126,19 @@ class _Planner:
             self._conclude(attempt, Exit(reason=ExitReason.LOST), ended_at=self._now)
         elif status.phase is AttemptPhase.EXITED:
             self._look_at_exited(attempt, status)
-        elif status.phase is AttemptPhase.RUNNING:
-            self._look_at_running(attempt, status, signals)
+        else:
+            self._alive.append(attempt.attempt_id)
+            if status.phase is AttemptPhase.RUNNING:
+                self._look_at_running(attempt, status, signals)
 
     def _look_at_exited(self, attempt: Attempt, status: AttemptStatus) -> None:
         assert status.exit is not None  # the port says so for EXITED
-        attempt = replace(attempt, started_at=status.started_at, node=status.node, gpus=status.gpus)
+        attempt = replace(
+            attempt,
+            started_at=status.started_at or attempt.started_at,
+            node=status.node or attempt.node,
+            gpus=status.gpus or attempt.gpus,
+        )
         ended_at = status.ended_at or self._now
         trial = self._trial(attempt.run_id)
         if (
@@ -155,7 +162,6 @@ class _Planner:
                 )
             )
             self._set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
-        self._running.append(attempt.attempt_id)
         decision, decided_at = self._decision(attempt.run_id)
         why = verdict(
             status,
@@ -217,9 +223,10 @@ class _Planner:
             over = self._ending(requested, exhausted=exhausted)
         if over is not None:
             self._wind_down(over)
-            return
+        if requested is SweepRequest.PAUSE:
+            self._unlaunched.clear()  # their rows stay; they start when the sweep goes on
         wanted = SweepState.PAUSED if requested is SweepRequest.PAUSE else SweepState.RUNNING
-        if self._board.state is not wanted:
+        if self._sweep is None and self._board.state is not wanted:
             self._sweep = SweepChange(state=wanted)
 
     def _ending(self, requested: SweepRequest, *, exhausted: bool) -> Ending | None:
@@ -241,11 +248,9 @@ class _Planner:
     def _wind_down(self, over: Ending) -> None:
         if over.stop_live is not None:
             for attempt in self._unlaunched:  # never started, so nothing to wait for
-                self._conclude(
-                    attempt, Exit(reason=over.stop_live, message=over.reason), ended_at=self._now
-                )
+                self._conclude(attempt, Exit(reason=over.stop_live), ended_at=self._now)
             self._unlaunched.clear()
-            for attempt_id in self._running:
+            for attempt_id in self._alive:
                 self._stops.setdefault(attempt_id, over.stop_live)
         if self._n_live() == 0:
             self._sweep = SweepChange(state=over.state, reason=over.reason)

@@ -162,7 +162,15 @@ class FakeTrialStore:
         if lease != held.lease:
             raise LeaseLost(sweep_id)
         record = copy.copy(held)
-        for name in ("trials", "attempts", "reports", "suggestions", "told", "last_seen", "control"):
+        for name in (
+            "trials",
+            "attempts",
+            "reports",
+            "suggestions",
+            "told",
+            "last_seen",
+            "control",
+        ):
             setattr(record, name, dict(getattr(held, name)))
         _write(record, changes)
         self._records[sweep_id] = record  # all at once
@@ -298,9 +306,7 @@ class FakeLauncher:
         if request.attempt_id in self._processes:
             return
         number = int(request.attempt_id.rsplit("-a", 1)[1])
-        behaviour = self._script(
-            json.loads(request.environment["SWEEPWORKS_PARAMS"]), number
-        )
+        behaviour = self._script(json.loads(request.environment["SWEEPWORKS_PARAMS"]), number)
         if behaviour.rejected:
             raise LaunchRejected(behaviour.rejected)
         if self.n_alive >= self.capacity:

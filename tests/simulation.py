@@ -217,5 +217,3 @@ def kills(seed: int, *, every: float) -> Hook:
             raise Killed(call)
 
     return hook
-
-

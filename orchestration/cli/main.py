@@ -62,11 +62,10 @@ def cli() -> None:
 def main() -> None:
     """Entry point: errors of ours are one sentence, never a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode click returns the code of `Exit` instead of raising it.
+        code = cli.main(standalone_mode=False)
     except click.ClickException as exc:
         exc.show()
-        sys.exit(exc.exit_code)
-    except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -76,4 +75,5 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:  # `sweepworks list | head`
         sys.stderr.close()
-        sys.exit(0)
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

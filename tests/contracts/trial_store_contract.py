@@ -129,9 +129,7 @@ class TrialStoreContract:
         assert snapshot.suggestions == snapshot.concluded == ()
         assert snapshot.last_sequence == 0
 
-    def test_new_trials_come_back_as_they_were_written(
-        self, store: TrialStore, lease: int
-    ) -> None:
+    def test_new_trials_come_back_as_they_were_written(self, store: TrialStore, lease: int) -> None:
         snapshot = store.load(SWEEP)
 
         assert lease > 0
@@ -173,9 +171,7 @@ class TrialStoreContract:
         assert snapshot.trials[0] == trial
         assert snapshot.attempts[0] == attempt
 
-    def test_an_ended_attempt_comes_back_with_its_exit(
-        self, store: TrialStore, lease: int
-    ) -> None:
+    def test_an_ended_attempt_comes_back_with_its_exit(self, store: TrialStore, lease: int) -> None:
         attempt = an_attempt(
             1,
             state=AttemptState.ENDED,
@@ -361,9 +357,7 @@ class TrialStoreContract:
             store.apply(
                 SWEEP,
                 lease,
-                some_changes(
-                    suggestions=(a_suggestion(2, sequence=9),), new_trials=(a_trial(2),)
-                ),
+                some_changes(suggestions=(a_suggestion(2, sequence=9),), new_trials=(a_trial(2),)),
             )
 
         assert store.load(SWEEP).last_sequence == 2

@@ -113,9 +113,7 @@ def test_one_snapshot_never_mixes_two_ticks(world: PostgresWorld, database: Data
     assert torn == []
 
 
-def test_an_outage_is_an_outage_whatever_is_asked(
-    world: PostgresWorld, database: Database
-) -> None:
+def test_an_outage_is_an_outage_whatever_is_asked(world: PostgresWorld, database: Database) -> None:
     world.submit(SWEEP, a_spec())
     lease = world.store.take_over(SWEEP, controller="first")
     world.pool.close()

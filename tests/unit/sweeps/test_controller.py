@@ -201,9 +201,7 @@ def test_a_process_that_vanished_is_tried_again() -> None:
 
 
 def test_a_script_that_fails_is_not_tried_again() -> None:
-    simulation = Simulation(
-        a_spec(max_trials=4, max_failures=9), script=ends_with(_SCRIPT_FAILED)
-    )
+    simulation = Simulation(a_spec(max_trials=4, max_failures=9), script=ends_with(_SCRIPT_FAILED))
 
     snapshot = simulation.run_to_end()
 
@@ -326,7 +324,7 @@ def test_a_report_after_the_end_is_answered_and_changes_nothing() -> None:
 def test_the_same_report_twice_is_decided_once() -> None:
     scheduler = _Scheduler({})
     simulation = Simulation(a_spec(max_trials=1), strategy=scheduler.strategy)
-    simulation.run(for_seconds=2.5)
+    simulation.run(for_seconds=3)
     simulation.store.report(simulation.trial(1).run_id, 1, 0.0)
 
     simulation.run_to_end()
@@ -442,7 +440,7 @@ def test_a_new_controller_shows_its_scheduler_what_the_former_one_was_shown() ->
     simulation.run(for_seconds=4)
     # Too late for a decision: no scheduler is shown it, neither now nor after a restart.
     simulation.store.report(simulation.trial(1).run_id, 99, 0.0)
-    simulation.run(for_seconds=1)
+    simulation.settle()
 
     simulation.strategy = second.strategy
     simulation.controller = simulation.new_controller()
@@ -706,7 +704,7 @@ def test_a_former_controller_finds_out_at_its_next_write_and_touches_nothing() -
     former = simulation.controller
     simulation.settle()
     simulation.controller = simulation.new_controller()
-    simulation.run(for_seconds=3)
+    simulation.run(for_seconds=4)
     before, launched = simulation.snapshot, list(simulation.launcher.launched)
 
     with pytest.raises(LeaseLost):

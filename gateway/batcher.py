@@ -1,0 +1,143 @@
+"""Merges what arrives within a moment, from many runs, into one transaction."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.meters import Meters
+from storage.ingest_store import Delivery, Receipt
+from sweeps.errors import PermanentError, StorageError, SweepsError, TransientError
+
+_WINDOW_SECONDS = 0.02  # adds 10 ms to an acknowledgement, and makes 25 flushes one commit
+_MAX_POINTS = 200_000  # in a batch, unless one flush has more: keeps the COPY's buffer near 10 MB
+_MAX_FLUSHES = 2_000
+
+logger = logging.getLogger(__name__)
+
+
+class FlushStore(Protocol):
+    """Where batches go."""
+
+    def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
+        """Store a batch of at most one flush a writer, all of it or, on an error, nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    delivery: Delivery
+    outcome: asyncio.Future[Receipt]
+
+
+class Batcher:
+    """Takes deliveries one by one and stores them in batches, one batch at a time.
+
+    Use it within the event loop that runs `run`.
+    """
+
+    def __init__(
+        self, store: FlushStore, *, meters: Meters, window_seconds: float = _WINDOW_SECONDS
+    ) -> None:
+        self._store = store
+        self._meters = meters
+        self._window_seconds = window_seconds
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._is_closing = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest")
+
+    @property
+    def n_waiting(self) -> int:
+        """Flushes that no batch has taken yet."""
+        return len(self._waiting)
+
+    async def submit(self, delivery: Delivery) -> Receipt:
+        """Store a flush; returns after the commit.
+
+        Raises:
+            SweepsError: It was not stored, for that reason.
+        """
+        outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(delivery, outcome))
+        self._arrived.set()
+        return await outcome
+
+    async def run(self) -> None:
+        """Store batches until `close`; then what still waits."""
+        while True:
+            if not self._waiting:
+                if self._is_closing:
+                    break
+                self._arrived.clear()
+                await self._arrived.wait()
+                if not self._is_closing:
+                    # Only the first of a burst waits: while a batch is stored, the next gathers.
+                    await asyncio.sleep(self._window_seconds)
+                continue
+            await self._store_batch(self._take())
+        self._thread.shutdown()
+
+    def close(self) -> None:
+        """Let `run` end when nothing waits any more."""
+        self._is_closing = True
+        self._arrived.set()
+
+    def _take(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        later: list[_Waiting] = []
+        writers: set[tuple[str, str]] = set()
+        n_points = 0
+        while self._waiting and n_points < _MAX_POINTS and len(taken) < _MAX_FLUSHES:
+            waiting = self._waiting.popleft()
+            if waiting.delivery.writer in writers:
+                # The same flush twice, because a client lost patience: its first copy goes first.
+                later.append(waiting)
+                continue
+            writers.add(waiting.delivery.writer)
+            n_points += waiting.delivery.flush.n_points
+            taken.append(waiting)
+        self._waiting.extendleft(reversed(later))
+        return taken
+
+    async def _store_batch(self, batch: Sequence[_Waiting]) -> None:
+        deliveries = [waiting.delivery for waiting in batch]
+        loop = asyncio.get_running_loop()
+        outcomes = await loop.run_in_executor(self._thread, self._try, deliveries)
+        self._meters.batches += 1
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            self._count(waiting.delivery, outcome)
+            if waiting.outcome.done():  # its client is gone, and the request with it
+                continue
+            if isinstance(outcome, Receipt):
+                waiting.outcome.set_result(outcome)
+            else:
+                waiting.outcome.set_exception(outcome)
+
+    def _try(self, deliveries: Sequence[Delivery]) -> list[Receipt | SweepsError]:
+        try:
+            return list(self._store.write(deliveries))
+        except TransientError as exc:
+            # One error object each: a traceback grows with everybody who raises it.
+            seconds = exc.retry_after_seconds
+            return [type(exc)(str(exc), retry_after_seconds=seconds) for _ in deliveries]
+        except Exception as exc:
+            if len(deliveries) == 1:
+                if isinstance(exc, PermanentError):
+                    return [exc]
+                logger.exception("a flush of run %s cannot be stored", deliveries[0].flush.run)
+                return [StorageError("this flush cannot be stored; the gateway's log says why")]
+        # One of them is to blame, and the others must not suffer: halve until it is alone.
+        half = len(deliveries) // 2
+        return self._try(deliveries[:half]) + self._try(deliveries[half:])
+
+    def _count(self, delivery: Delivery, outcome: Receipt | SweepsError) -> None:
+        if isinstance(outcome, Receipt):
+            self._meters.refused += len(outcome.refused)
+            if outcome.is_new:
+                self._meters.points += delivery.flush.n_points
+            else:
+                self._meters.repeated += 1

@@ -1,0 +1,79 @@
+"""What our errors are in HTTP: the one place that knows both."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from governance.access import ForeignRun
+from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
+from sweeps.errors import (
+    AccessDenied,
+    ArtifactNotFound,
+    DiskFull,
+    InvalidFlush,
+    InvalidSweepFile,
+    LeaseLost,
+    PermanentError,
+    RunNotFound,
+    StateConflict,
+    SweepNotFound,
+    SweepsError,
+    TransientError,
+)
+
+
+class Overloaded(TransientError):
+    """More is on its way than is kept in memory."""
+
+
+class TooLarge(PermanentError):
+    """A body of more bytes than are read."""
+
+
+class InvalidRequest(PermanentError):
+    """A request that makes no sense, with the reason."""
+
+
+#: The first that fits counts: an error before the one it derives from.
+_STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
+    (ForeignRun, 403),
+    (AccessDenied, 401),
+    (RunNotFound, 404),
+    (SweepNotFound, 404),
+    (ArtifactNotFound, 404),
+    (StateConflict, 409),
+    (LeaseLost, 409),
+    (TooLarge, 413),
+    (ArtifactTooLarge, 413),
+    (InvalidArtifact, 422),
+    (InvalidFlush, 422),
+    (InvalidRequest, 422),
+    (InvalidSweepFile, 422),
+    (Overloaded, 429),
+    (DiskFull, 507),
+    (TransientError, 503),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorAnswer:
+    """A refusal as it is sent."""
+
+    status: int
+    sentence: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def body(self) -> bytes:
+        """``{"error": sentence}``."""
+        return json.dumps({"error": self.sentence}).encode()
+
+
+def answer_to(exc: SweepsError) -> ErrorAnswer:
+    """What a client is told."""
+    status = next((status for kind, status in _STATUS_BY_ERROR if isinstance(exc, kind)), 500)
+    headers: dict[str, str] = {}
+    if isinstance(exc, TransientError):
+        headers["Retry-After"] = str(max(1, round(exc.retry_after_seconds)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return ErrorAnswer(status=status, sentence=str(exc), headers=headers)

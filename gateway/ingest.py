@@ -1,0 +1,129 @@
+"""The ingest route, as plain ASGI: a framework would cost more than all the rest of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from sweepworks.wire import MAX_BYTES
+
+from gateway.backlog import Backlog
+from gateway.batcher import Batcher
+from gateway.decoding import decode_delivery
+from gateway.errors import InvalidRequest, TooLarge, answer_to
+from gateway.meters import Meters
+from governance.access import RunGrant, open_run_token
+from storage.ingest_store import Receipt
+from sweeps.clock import Clock
+from sweeps.errors import AccessDenied, SweepsError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PATH = "/api/v1/ingest"
+_IN_THREAD_BYTES = 256 * 1024  # decoding more than that would hold up everybody else's requests
+
+
+class ClientGone(Exception):  # noqa: N818 - says what happened; nobody is left to be told
+    """The connection was lost before the whole body had come."""
+
+
+class IngestRoute:
+    """`POST /api/v1/ingest`.
+
+    Args:
+        key: Signs run tokens, so that checking one needs no database.
+    """
+
+    def __init__(
+        self, batcher: Batcher, *, backlog: Backlog, meters: Meters, key: bytes, clock: Clock
+    ) -> None:
+        self._batcher = batcher
+        self._backlog = backlog
+        self._meters = meters
+        self._key = key
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            sequence, receipt = await self._take(scope, receive)
+            status, body, headers = 200, _acknowledgement(sequence, receipt), {}
+        except ClientGone:
+            return
+        except SweepsError as exc:
+            answer = answer_to(exc)
+            status, body, headers = answer.status, answer.body(), dict(answer.headers)
+        if scope["method"] != "POST":
+            status, headers = 405, {"Allow": "POST"}
+        self._meters.count_request(status)
+        raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in headers.items()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": raw_headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _take(self, scope: Scope, receive: Receive) -> tuple[int, Receipt]:
+        if scope["method"] != "POST":
+            raise InvalidRequest("send flushes by POST")
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        grant = self._grant(headers.get(b"authorization", b""))
+        is_json = headers.get(b"content-type", b"").lower().startswith(b"application/json")
+        announced = _announced_bytes(headers)
+        held = 0
+        try:
+            self._backlog.hold(announced)
+            held = announced
+            parts: list[bytes] = []
+            size = 0
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > MAX_BYTES:
+                    raise TooLarge(f"a flush has at most {MAX_BYTES} bytes")
+                if size > held:  # sent in chunks, without a length
+                    self._backlog.hold(size - held)
+                    held = size
+                parts.append(part)
+                if not message.get("more_body", False):
+                    break
+            return await self._store(b"".join(parts), is_json=is_json, grant=grant)
+        finally:
+            self._backlog.release(held)
+
+    async def _store(self, body: bytes, *, is_json: bool, grant: RunGrant) -> tuple[int, Receipt]:
+        if len(body) > _IN_THREAD_BYTES:
+            delivery = await asyncio.to_thread(decode_delivery, body, is_json=is_json, grant=grant)
+        else:
+            delivery = decode_delivery(body, is_json=is_json, grant=grant)
+        return delivery.flush.sequence, await self._batcher.submit(delivery)
+
+    def _grant(self, authorization: bytes) -> RunGrant:
+        scheme, _, token = authorization.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise AccessDenied("send the run token as `Authorization: Bearer …`")
+        return open_run_token(token.strip(), key=self._key, now=self._clock.now())
+
+
+def _announced_bytes(headers: dict[bytes, bytes]) -> int:
+    text = headers.get(b"content-length", b"0")
+    announced = int(text) if text.isdigit() else 0  # the server has refused what is no number
+    if announced > MAX_BYTES:
+        raise TooLarge(f"a flush has at most {MAX_BYTES} bytes, {announced} were announced")
+    return announced
+
+
+def _acknowledgement(sequence: int, receipt: Receipt) -> bytes:
+    document: dict[str, object] = {
+        "acked": sequence,
+        "control": str(receipt.control),
+        "refused": [{"what": part.what, "why": part.why} for part in receipt.refused],
+    }
+    return json.dumps(document).encode()

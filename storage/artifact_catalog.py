@@ -1,0 +1,119 @@
+"""Which artifacts a run has. The bytes are elsewhere; see `sweeps.artifacts.ArtifactStore`."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from storage import queries
+from storage.database import Pool, transaction
+from sweeps.artifacts import Artifact, ArtifactDraft
+from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict
+from sweeps.ids import RunId, TenantId
+
+_QUERIES = queries.load("artifacts")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class ArtifactCatalog:
+    """Names, types and digests. Every call is scoped to a tenant."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> bool:
+        """Check that the run can take the artifact; returns whether its bytes are known already.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+            StateConflict: The run is sealed, or the name is taken by other bytes.
+        """
+        with transaction(self._pool) as connection:
+            if _stored(connection, run_id, draft, tenant_id):
+                return True
+            _hold(connection, run_id, tenant_id)
+            row = connection.execute(
+                _QUERIES["has_blob"],
+                {"tenant_id": tenant_id, "sha256": bytes.fromhex(draft.sha256)},
+            ).fetchone()
+        return row is not None and row[0] == draft.size_bytes
+
+    def commit(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> Artifact:
+        """Give the run the artifact. The same a second time changes nothing.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+            StateConflict: The run is sealed, or the name is taken by other bytes.
+        """
+        parameters = {
+            "tenant_id": tenant_id,
+            "run_id": run_id,
+            "name": draft.name,
+            "type": draft.type,
+            "sha256": bytes.fromhex(draft.sha256),
+            "size_bytes": draft.size_bytes,
+        }
+        with transaction(self._pool) as connection:
+            if not _stored(connection, run_id, draft, tenant_id):
+                _hold(connection, run_id, tenant_id)
+                connection.execute(_QUERIES["insert_blob"], parameters)
+                connection.execute(_QUERIES["insert_artifact"], parameters)
+                # Somebody may have been faster, with these bytes or with others.
+                _stored(connection, run_id, draft, tenant_id)
+            return _get(connection, run_id, draft.name, tenant_id)
+
+    def get(self, run_id: RunId, name: str, *, tenant_id: TenantId) -> Artifact:
+        """One artifact.
+
+        Raises:
+            ArtifactNotFound: There is none of that name in a run of the tenant.
+        """
+        with transaction(self._pool) as connection:
+            return _get(connection, run_id, name, tenant_id)
+
+
+def artifacts_of_run(
+    connection: Connection, run_id: RunId, *, tenant_id: TenantId
+) -> tuple[Artifact, ...]:
+    """All artifacts of a run, by name."""
+    cursor = connection.cursor(row_factory=class_row(Artifact))
+    parameters = {"run_id": run_id, "tenant_id": tenant_id}
+    return tuple(cursor.execute(_QUERIES["artifacts_of_run"], parameters))
+
+
+def _hold(connection: Connection, run_id: RunId, tenant_id: TenantId) -> None:
+    row = connection.execute(
+        _QUERIES["hold_run"], {"run_id": run_id, "tenant_id": tenant_id}
+    ).fetchone()
+    if row is None:
+        raise RunNotFound(run_id)
+    if row[0]:
+        raise StateConflict(f"run {run_id!r}", current="sealed", asked="given an artifact")
+
+
+def _find(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) -> Artifact | None:
+    cursor = connection.cursor(row_factory=class_row(Artifact))
+    parameters = {"run_id": run_id, "name": name, "tenant_id": tenant_id}
+    return cursor.execute(_QUERIES["get_artifact"], parameters).fetchone()
+
+
+def _get(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) -> Artifact:
+    found = _find(connection, run_id, name, tenant_id)
+    if found is None:
+        raise ArtifactNotFound(name)
+    return found
+
+
+def _stored(
+    connection: Connection, run_id: RunId, draft: ArtifactDraft, tenant_id: TenantId
+) -> bool:
+    found = _find(connection, run_id, draft.name, tenant_id)
+    if found is None:
+        return False
+    if (found.sha256, found.type) != (draft.sha256, draft.type):
+        raise StateConflict(
+            f"artifact {draft.name!r}",
+            current=f"a {found.type} of sha256 {found.sha256[:12]}",
+            asked=f"a {draft.type} of sha256 {draft.sha256[:12]}",
+        )
+    return True

@@ -1,0 +1,182 @@
+"""Runs as people and scripts read them back, and runs outside any sweep as they are made.
+
+Every call is scoped to a tenant; a run of another tenant is as good as none.
+"""
+
+import datetime as dt
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from storage import queries
+from storage.artifact_catalog import artifacts_of_run
+from storage.database import Pool, transaction
+from storage.metric_store import series_id
+from storage.summaries import parse_summary
+from sweeps.errors import RunNotFound
+from sweeps.ids import RunId, SweepId, TenantId
+from sweeps.runs import MetricPoint, Run, RunRecord, ScratchRun, Series, TrialRow
+from sweeps.states import AttemptState, Decision, ExitReason, RunState
+from sweeps.trials import Attempt, Exit
+
+_RUNS = queries.load("runs")
+_METRICS = queries.load("metrics")
+_SEAL_AT_ONCE = 500  # the rest comes the next time; keeps the transaction short
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class RunCatalog:
+    """Runs, their curves, and their end as a record."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def page(
+        self,
+        *,
+        tenant_id: TenantId,
+        sweep_id: SweepId | None = None,
+        state: RunState | None = None,
+        after: RunId | None = None,
+        limit: int = 50,
+    ) -> list[Run]:
+        """Runs, newest first; `after` is the run that the last page ended with."""
+        parameters = {
+            "tenant_id": tenant_id,
+            "sweep_id": sweep_id,
+            "state": None if state is None else str(state),
+            "after": after,
+            "limit": limit,
+        }
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_run))
+            return cursor.execute(_RUNS["list_runs"], parameters).fetchall()
+
+    def trials(self, sweep_id: SweepId, *, tenant_id: TenantId) -> list[TrialRow]:
+        """A sweep's trials by number; none when there is no such sweep."""
+        parameters = {"sweep_id": sweep_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_trial))
+            return cursor.execute(_RUNS["trials_of_sweep"], parameters).fetchall()
+
+    def get(self, run_id: RunId, *, tenant_id: TenantId) -> RunRecord:
+        """One run with everything but its points.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        of_run = {"run_id": run_id}
+        with transaction(self._pool) as connection:
+            run = _get(connection, run_id, tenant_id)
+            attempts = connection.cursor(row_factory=kwargs_row(_attempt))
+            summary = connection.execute(_RUNS["summary_of_run"], of_run).fetchone()
+            return RunRecord(
+                run=run,
+                params=dict(connection.execute(_RUNS["params_of_run"], of_run)),
+                tags=dict(connection.execute(_RUNS["tags_of_run"], of_run)),
+                summary={} if summary is None else parse_summary(summary[0]),
+                attempts=tuple(attempts.execute(_RUNS["attempts_of_run"], of_run)),
+                artifacts=artifacts_of_run(connection, run_id, tenant_id=tenant_id),
+            )
+
+    def series(self, run_id: RunId, *, tenant_id: TenantId) -> list[Series]:
+        """Curves of a run, by key.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"run_id": run_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            _get(connection, run_id, tenant_id)
+            cursor = connection.cursor(row_factory=class_row(Series))
+            return cursor.execute(_METRICS["series_of_run"], parameters).fetchall()
+
+    def points(
+        self, run_id: RunId, key: str, *, tenant_id: TenantId, limit: int = 10_000
+    ) -> list[MetricPoint]:
+        """The last `limit` points of a curve in order of time; none when there is no such curve.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"series_id": series_id(run_id, key), "limit": limit}
+        with transaction(self._pool) as connection:
+            _get(connection, run_id, tenant_id)
+            cursor = connection.cursor(row_factory=class_row(MetricPoint))
+            return cursor.execute(_METRICS["latest_points"], parameters).fetchall()[::-1]
+
+    def create_scratch_run(self, run: ScratchRun, *, tenant_id: TenantId) -> None:
+        """Write down a run outside any sweep; it runs from now on."""
+        with transaction(self._pool) as connection:
+            experiment = connection.execute(
+                _RUNS["ensure_scratch_experiment"],
+                {"tenant_id": tenant_id, "name": run.experiment, "owner": run.owner},
+            ).fetchone()
+            assert experiment is not None  # INSERT … RETURNING with DO UPDATE always gives a row
+            of_run: dict[str, object] = {"run_id": run.run_id}
+            connection.execute(
+                _RUNS["insert_scratch_run"],
+                {
+                    **of_run,
+                    "tenant_id": tenant_id,
+                    "experiment_id": experiment[0],
+                    "seed": run.seed,
+                    "created_by": run.owner,
+                },
+            )
+            params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
+            connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
+            connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
+            connection.execute(_RUNS["insert_scratch_activity"], of_run)
+
+    def decision(self, run_id: RunId, *, level: int, tenant_id: TenantId) -> Decision | None:
+        """The search's answer to the report at `level`; None while there is none.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"run_id": run_id, "level": level, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_RUNS["decision"], parameters).fetchone()
+        if row is None:
+            raise RunNotFound(run_id)
+        return None if row[0] is None else Decision(row[0])
+
+    def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
+        """Seal runs of all tenants as `retention.sealing.SealingRule` says; returns which."""
+        parameters = {"grace": grace, "limit": _SEAL_AT_ONCE}
+        with transaction(self._pool) as connection:
+            return tuple(
+                RunId(row[0]) for row in connection.execute(_RUNS["seal_runs"], parameters)
+            )
+
+
+def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:
+    cursor = connection.cursor(row_factory=kwargs_row(_run))
+    row = cursor.execute(_RUNS["get_run"], {"run_id": run_id, "tenant_id": tenant_id}).fetchone()
+    if row is None:
+        raise RunNotFound(run_id)
+    return row
+
+
+def _run(**columns: Any) -> Run:
+    columns["state"] = RunState(columns["state"])
+    return Run(**columns)
+
+
+def _trial(**columns: Any) -> TrialRow:
+    columns["state"] = RunState(columns["state"])
+    return TrialRow(**columns)
+
+
+def _attempt(**columns: Any) -> Attempt:
+    reason = columns.pop("exit_reason")
+    code, signal, message = (columns.pop(f) for f in ("exit_code", "exit_signal", "message"))
+    columns["exit"] = reason and Exit(
+        reason=ExitReason(reason), code=code, signal=signal, message=message
+    )
+    columns["state"] = AttemptState(columns["state"])
+    columns["gpus"] = tuple(columns["gpus"])
+    return Attempt(**columns)
