@@ -26,7 +26,7 @@ PATH = "/api/v1/ingest"
 _IN_THREAD_BYTES = 256 * 1024  # decoding more than that would hold up everybody else's requests
 
 
-class ClientGone(Exception):  # noqa: N818 - says what happened; nobody is left to be told
+class ClientGone(Exception):
     """The connection was lost before the whole body had come."""
 
 

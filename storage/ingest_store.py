@@ -14,7 +14,7 @@ from sweepworks.wire import Flush
 from storage import queries
 from storage.database import Pool
 from storage.errors import translate_errors
-from storage.metric_store import MetricStore, RunPoints, series_id
+from storage.metric_store import MetricStore, RunPoints, fingerprint
 from storage.summaries import added_summaries, json_number
 from sweeps.clock import Clock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, SweepsError
@@ -186,10 +186,10 @@ class _Batch:
             )
         self.stored = batch
 
-    def _without(self, place: int, taken: set[int]) -> RunPoints:
+    def _without(self, place: int, taken: set[bytes]) -> RunPoints:
         """The points without the series whose identifiers belong to other curves."""
         points = self._points[place]
-        keeps = np.array([i not in taken for i in points.series_ids.tolist()], dtype=np.bool_)
+        keeps = np.array([mark not in taken for mark in points.fingerprints], dtype=np.bool_)
         for key, is_kept in zip(points.keys, keeps.tolist(), strict=True):
             if not is_kept:
                 self._refuse(
@@ -199,7 +199,7 @@ class _Batch:
         return RunPoints(
             run_id=points.run_id,
             keys=[key for key, kept in zip(points.keys, keeps.tolist(), strict=True) if kept],
-            series_ids=points.series_ids[keeps],
+            fingerprints=[mark for mark in points.fingerprints if mark not in taken],
             counts=points.counts[keeps],
             steps=points.steps[mask],
             times=points.times[mask],
@@ -300,7 +300,7 @@ def _points(flush: Flush) -> RunPoints:
     return RunPoints(
         run_id=flush.run,
         keys=keys,
-        series_ids=np.array([series_id(flush.run, key) for key in keys], dtype=np.int64),
+        fingerprints=[fingerprint(flush.run, key) for key in keys],
         counts=np.array([count for _, count in flush.series], dtype=np.int64),
         steps=np.frombuffer(flush.steps, dtype="<i8").astype(np.int64, copy=False),
         times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),

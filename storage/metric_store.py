@@ -22,7 +22,7 @@ Float64s = NDArray[np.float64]
 _DAY_US = 86_400_000_000
 _POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
 _PARTITION_DAYS = range(-400, 3)  # around today; other days share the default partition
-_KNOWN_SERIES = 500_000  # in each of two generations; about 40 MB each when full
+_KNOWN_SERIES = 500_000  # in each of two generations; about 50 MB each when full
 
 # One row as `COPY … FORMAT BINARY` wants it: number of fields, then length and bytes of each.
 _ROW = np.dtype(
@@ -42,10 +42,14 @@ _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
 
 
-def series_id(run_id: str, key: str) -> int:
+def fingerprint(run_id: str, key: str) -> bytes:
+    """16 bytes that stand for a curve; the first 8 make its identifier, all of them tell it apart."""
+    return hashlib.blake2b(f"{run_id}\0{key}".encode(), digest_size=16).digest()
+
+
+def series_id(fingerprint: bytes) -> int:
     """Identifier of a curve: 63 bits that every process computes alike."""
-    digest = hashlib.blake2b(f"{run_id}\0{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") & 0x7FFF_FFFF_FFFF_FFFF
+    return int.from_bytes(fingerprint[:8], "big") & 0x7FFF_FFFF_FFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class RunPoints:
 
     Attributes:
         keys: Names of the series.
-        series_ids: Their identifiers.
+        fingerprints: What stands for each.
         counts: How many points each has; they add up to n.
         steps: shape `(n,)`.
         times: shape `(n,)`, microseconds since 1970 UTC.
@@ -63,7 +67,7 @@ class RunPoints:
 
     run_id: str
     keys: Sequence[str]
-    series_ids: Int64s
+    fingerprints: Sequence[bytes]
     counts: Int64s
     steps: Int64s
     times: Int64s
@@ -79,8 +83,8 @@ class MetricStore:
     def __init__(self, pool: Pool, *, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._known: set[int] = set()
-        self._known_before: set[int] = set()
+        self._known: set[bytes] = set()
+        self._known_before: set[bytes] = set()
         self._days: set[int] = set()
 
     def ensure_partitions(self, times: Iterable[Int64s]) -> None:
@@ -106,44 +110,45 @@ class MetricStore:
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["ensure_partitions"], {"days": [day]})
 
-    def register(self, connection: Connection, batch: Sequence[RunPoints]) -> set[int]:
+    def register(self, connection: Connection, batch: Sequence[RunPoints]) -> set[bytes]:
         """Make sure that every curve has its row.
 
         Returns:
-            Identifiers that belong to another curve already: their points cannot be kept.
+            Fingerprints of those whose identifier belongs to another curve already: their points
+            cannot be kept.
         """
         asked = {
-            int(identifier): (points.run_id, key)
+            mark: (series_id(mark), points.run_id, key)
             for points in batch
-            for key, identifier in zip(points.keys, points.series_ids.tolist(), strict=True)
-            if identifier not in self._known and identifier not in self._known_before
+            for key, mark in zip(points.keys, points.fingerprints, strict=True)
+            if mark not in self._known and mark not in self._known_before
         }
         if not asked:
             return set()
         parameters = {
-            "series_ids": list(asked),
-            "run_ids": [run_id for run_id, _ in asked.values()],
-            "keys": [key for _, key in asked.values()],
+            "series_ids": [identifier for identifier, _, _ in asked.values()],
+            "run_ids": [run_id for _, run_id, _ in asked.values()],
+            "keys": [key for _, _, key in asked.values()],
         }
-        created = {
-            identifier
-            for (identifier,) in connection.execute(_QUERIES["register_series"], parameters)
-        }
-        present = [identifier for identifier in asked if identifier not in created]
-        if not present:
+        created = connection.execute(_QUERIES["register_series"], parameters).fetchall()
+        if len(created) == len(asked):
             return set()
         owners: dict[int, tuple[str, str]] = {
             identifier: (run_id, key)
             for identifier, run_id, key in connection.execute(
-                _QUERIES["owners_of_series"], {"series_ids": present}
+                _QUERIES["owners_of_series"], {"series_ids": parameters["series_ids"]}
             )
         }
-        return {identifier for identifier in present if owners.get(identifier) != asked[identifier]}
+        return {
+            mark
+            for mark, (identifier, run_id, key) in asked.items()
+            if owners.get(identifier) != (run_id, key)
+        }
 
     def remember(self, batch: Sequence[RunPoints]) -> None:
         """Note, after the commit, that these curves have their rows."""
         for points in batch:
-            self._known.update(points.series_ids.tolist())
+            self._known.update(points.fingerprints)
         if len(self._known) > _KNOWN_SERIES:
             # Two generations: what is in use moves to the new one, the rest goes with the old.
             self._known_before, self._known = self._known, set()
@@ -172,7 +177,8 @@ def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
     for points in batch:
         begin, end = end, end + len(points.values)
         part = rows[begin:end]
-        part["series"] = np.repeat(points.series_ids, points.counts)
+        identifiers = np.array([series_id(mark) for mark in points.fingerprints], dtype=np.int64)
+        part["series"] = np.repeat(identifiers, points.counts)
         part["step"] = points.steps
         part["time"] = points.times - _POSTGRES_EPOCH_US
         part["value"] = points.values

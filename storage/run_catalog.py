@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
-from storage.metric_store import series_id
+from storage.metric_store import fingerprint, series_id
 from storage.summaries import parse_summary
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId, TenantId
@@ -101,7 +101,7 @@ class RunCatalog:
         Raises:
             RunNotFound: There is none of that name for the tenant.
         """
-        parameters = {"series_id": series_id(run_id, key), "limit": limit}
+        parameters = {"series_id": series_id(fingerprint(run_id, key)), "limit": limit}
         with transaction(self._pool) as connection:
             _get(connection, run_id, tenant_id)
             cursor = connection.cursor(row_factory=class_row(MetricPoint))

@@ -21,7 +21,6 @@ from sweepworks.sender import Sender
 from sweepworks.spool import Spool
 from sweepworks.wire import ReportRecord, Scalar
 
-_FINISH_SECONDS = 30.0
 _DECISION_POLL_SECONDS = 0.1
 
 
@@ -51,6 +50,7 @@ class Run:
         rungs: tuple[int, ...] = (),
         decision_timeout: float = 2.0,
         flush_seconds: float = 2.0,
+        finish_seconds: float = 30.0,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -58,6 +58,7 @@ class Run:
         self._rungs = rungs
         self._decision_timeout = decision_timeout
         self._flush_seconds = flush_seconds
+        self._finish_seconds = finish_seconds
         self._entries: deque[Any] = deque(maxlen=MAX_ENTRIES)
         self._step = 0
         self._pending = Pending()
@@ -162,7 +163,7 @@ class Run:
             self._keep(source, name, type)
 
     def finish(self, state: str = "completed", message: str = "") -> None:
-        """Send what is left and end the run; waits at most half a minute. Twice is once."""
+        """Send what is left and end the run; waits at most `SWEEPWORKS_FINISH_TIMEOUT` seconds (30). Twice is once."""
         if self._finished or self._silent:
             self._finished = True
             return
@@ -172,7 +173,9 @@ class Run:
             self._finished = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(_FINISH_SECONDS)
+            self._thread.join(self._finish_seconds)
+        if self._connection is not None:
+            self._connection.close()
         assert self._spool is not None  # else silent
         if self._sender is not None and self._sender.is_idle and not self._uploads:
             self._spool.delete()
@@ -209,7 +212,7 @@ class Run:
             if finished:
                 if self._sender is None or (self._sender.is_idle and not self._uploads):
                     return
-                give_up_at = give_up_at or time.monotonic() + _FINISH_SECONDS
+                give_up_at = give_up_at or time.monotonic() + self._finish_seconds
                 if time.monotonic() > give_up_at:
                     return
                 time.sleep(0.2)

@@ -84,7 +84,8 @@ def _scratch(
     }
     if online and record and url and token:
         try:
-            status, answer = post_json(Connection(url, token), "/api/v1/runs", described)
+            with contextlib.closing(Connection(url, token)) as connection:
+                status, answer = post_json(connection, "/api/v1/runs", described)
         except Unreachable as exc:
             _say(f"the gateway does not answer ({exc}); this run is kept on disk")
         else:
@@ -138,6 +139,7 @@ def _run(
         rungs=rungs,
         decision_timeout=float(os.environ.get(env.DECISION_TIMEOUT) or 2.0),
         flush_seconds=float(os.environ.get(env.FLUSH_SECONDS) or 2.0),
+        finish_seconds=float(os.environ.get(env.FINISH_TIMEOUT) or 30.0),
     )
     if added:
         run.add_params(added)

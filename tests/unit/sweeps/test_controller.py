@@ -704,7 +704,7 @@ def test_a_former_controller_finds_out_at_its_next_write_and_touches_nothing() -
     former = simulation.controller
     simulation.settle()
     simulation.controller = simulation.new_controller()
-    simulation.run(for_seconds=4)
+    simulation.run(for_seconds=10)
     before, launched = simulation.snapshot, list(simulation.launcher.launched)
 
     with pytest.raises(LeaseLost):

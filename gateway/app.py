@@ -1,0 +1,108 @@
+"""The gateway as one ASGI application: the ingest route bare, everything else by FastAPI."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from gateway import ingest
+from gateway.body_limit import BodyLimit
+from gateway.errors import answer_to
+from gateway.ingest import IngestRoute, Receive, Scope, Send
+from gateway.routes import artifacts, blobs, health, runs, sweeps
+from gateway.services import Services
+from gateway.upkeep import Upkeep
+from sweeps.errors import SweepsError
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """The whole application.
+
+    Args:
+        upkeep: Runs as long as the application does; None: somebody else does it.
+    """
+
+    def __init__(self, services: Services, *, upkeep: Upkeep | None = None) -> None:
+        self._ingest = IngestRoute(
+            services.batcher,
+            backlog=services.backlog,
+            meters=services.meters,
+            key=services.key,
+            clock=services.clock,
+        )
+        self._api = _api(services, upkeep)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's request, or the process's life."""
+        if scope["type"] == "http" and scope["path"] == ingest.PATH:
+            await self._ingest(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+
+def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        batches = asyncio.create_task(services.batcher.run())
+        around = asyncio.create_task(upkeep.run()) if upkeep is not None else None
+        yield
+        if around is not None:
+            around.cancel()
+        services.batcher.close()
+        await batches  # what was accepted is stored and answered first
+
+    api = FastAPI(
+        title="Sweepworks",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    api.state.services = services
+    api.add_middleware(BodyLimit)
+    api.add_exception_handler(SweepsError, _refuse)
+    api.add_exception_handler(RequestValidationError, _refuse_input)
+    api.add_exception_handler(HTTPException, _refuse_route)
+    api.add_exception_handler(Exception, _apologise)
+    for part in (health, runs, artifacts, blobs, sweeps):
+        api.include_router(part.router)
+    return api
+
+
+async def _refuse(_: Request, exc: Exception) -> Response:
+    answer = answer_to(cast("SweepsError", exc))
+    return Response(
+        answer.body(),
+        status_code=answer.status,
+        headers=dict(answer.headers),
+        media_type="application/json",
+    )
+
+
+async def _refuse_input(_: Request, exc: Exception) -> Response:
+    problems = cast("Sequence[dict[str, Any]]", cast("RequestValidationError", exc).errors())
+    sentence = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in problems[:10]
+    )
+    return JSONResponse({"error": sentence}, status_code=422)
+
+
+async def _refuse_route(_: Request, exc: Exception) -> Response:
+    refused = cast("HTTPException", exc)
+    return JSONResponse(
+        {"error": str(refused.detail)}, status_code=refused.status_code, headers=refused.headers
+    )
+
+
+async def _apologise(_: Request, __: Exception) -> Response:
+    # The server logs the traceback; the client gets none of it.
+    return JSONResponse({"error": "the gateway failed; its log says why"}, status_code=500)

@@ -1,0 +1,87 @@
+"""The application from its configuration: pools, stores, routes."""
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.app import Gateway
+from gateway.backlog import DEFAULT_LIMIT_BYTES, Backlog
+from gateway.batcher import Batcher
+from gateway.meters import Meters
+from gateway.services import Services
+from gateway.upkeep import Upkeep
+from retention.sealing import SealingRule
+from storage.artifact_catalog import ArtifactCatalog
+from storage.artifact_folder import ArtifactFolder
+from storage.database import open_pool
+from storage.ingest_store import IngestStore
+from storage.metric_store import MetricStore
+from storage.run_catalog import RunCatalog
+from storage.sweep_catalog import SweepCatalog
+from storage.token_store import TokenStore
+from sweeps.clock import Clock, SystemClock
+from sweeps.ids import TenantId
+
+_EMBEDDED_TENANT = TenantId("default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfiguration:
+    """What a gateway has to be told."""
+
+    database_url: str = field(repr=False)
+    signing_key: bytes = field(repr=False)
+    artifacts: Path
+    #: An API token of the default tenant that is to be known from the start.
+    token: str | None = field(default=None, repr=False)
+    token_name: str = "home"  # noqa: S105 - what it is called, not what it is
+    sealing: SealingRule = field(default_factory=SealingRule)
+    upkeep_seconds: float = 3.0
+    backlog_bytes: int = DEFAULT_LIMIT_BYTES
+
+
+@contextlib.contextmanager
+def open_gateway(
+    configuration: GatewayConfiguration, *, clock: Clock | None = None
+) -> Generator[Gateway, None, None]:
+    """The application, with its connections open.
+
+    Raises:
+        StorageUnavailable: The database, or the artifact folder, is not to be had.
+    """
+    clock = clock or SystemClock()
+    store = ArtifactFolder(configuration.artifacts)
+    with (
+        # Two pools: a page of slow queries must not hold up the scripts' acknowledgements.
+        open_pool(configuration.database_url, max_size=8) as pool,
+        open_pool(configuration.database_url, max_size=2) as ingest_pool,
+    ):
+        tokens = TokenStore(pool)
+        if configuration.token is not None:
+            tokens.ensure(
+                configuration.token, tenant_id=_EMBEDDED_TENANT, name=configuration.token_name
+            )
+        meters, runs = Meters(), RunCatalog(pool)
+        services = Services(
+            pool=pool,
+            runs=runs,
+            artifacts=ArtifactCatalog(pool),
+            artifact_store=store,
+            tokens=tokens,
+            sweeps=SweepCatalog(pool),
+            batcher=Batcher(IngestStore(ingest_pool, clock=clock), meters=meters),
+            backlog=Backlog(limit_bytes=configuration.backlog_bytes),
+            meters=meters,
+            clock=clock,
+            key=configuration.signing_key,
+        )
+        upkeep = Upkeep(
+            runs,
+            MetricStore(pool, clock=clock),
+            meters=meters,
+            clock=clock,
+            rule=configuration.sealing,
+            period_seconds=configuration.upkeep_seconds,
+        )
+        yield Gateway(services, upkeep=upkeep)

@@ -1,0 +1,147 @@
+"""Runs: lists, one with everything, curves, decisions; and the start of a scratch run."""
+
+import datetime as dt
+import re
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, Field
+
+from gateway.authentication import GivenOwner, GivenRun, GivenWriter
+from gateway.documents import answer
+from gateway.services import GivenServices
+from governance.access import RunGrant, sign_run_token
+from sweeps import ids
+from sweeps.errors import RunNotFound
+from sweeps.ids import RunId, SweepId
+from sweeps.runs import MetricPoint, ScratchRun
+from sweeps.states import RunState
+
+_TOKEN_LIFE = dt.timedelta(days=30)  # the longest a script may train without asking again
+_MAX_LEVEL = 2**63 - 1
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+router = APIRouter(prefix="/api/v1/runs")
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("text cannot contain NUL")
+    return text
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("a name has no control characters")
+    return text
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_plain)]
+_Text = Annotated[str, AfterValidator(_storable)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ScratchRunRequest(BaseModel):
+    """What a script outside any sweep says about itself."""
+
+    experiment: (
+        Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)] | None
+    ) = None
+    params: dict[_Name, bool | int | _Number | _Text] = {}
+    tags: dict[_Name, _Text] = {}
+    script: _Text = ""
+
+
+@router.post("", status_code=201)
+def create_scratch_run(
+    body: ScratchRunRequest, owner: GivenOwner, services: GivenServices
+) -> JSONResponse:
+    """A new run outside any sweep, and the token with which its script writes."""
+    script = {"script": body.script} if body.script else {}
+    run = ScratchRun(
+        run_id=ids.scratch_run_id(entropy=secrets.token_bytes(8)),
+        experiment=body.experiment or "scratch",
+        owner=owner.name,
+        seed=secrets.randbits(32),
+        params=body.params,
+        tags={**script, **body.tags},
+    )
+    services.runs.create_scratch_run(run, tenant_id=owner.tenant_id)
+    grant = RunGrant(
+        run_id=run.run_id,
+        tenant_id=owner.tenant_id,
+        expires_at=services.clock.now() + _TOKEN_LIFE,
+    )
+    token = sign_run_token(grant, key=services.key)
+    return answer({"run": run.run_id, "token": token, "seed": run.seed}, status=201)
+
+
+@router.get("")
+def list_runs(
+    owner: GivenOwner,
+    services: GivenServices,
+    sweep: str | None = None,
+    state: RunState | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> JSONResponse:
+    """Runs of the tenant, newest first; `next` is what to pass as `after` for the next page."""
+    if after is not None and not ids.is_name(after):
+        raise RunNotFound(after[:80])
+    if sweep is not None and not ids.is_name(sweep):
+        return answer({"runs": [], "next": None})
+    runs = services.runs.page(
+        tenant_id=owner.tenant_id,
+        sweep_id=None if sweep is None else SweepId(sweep),
+        state=state,
+        after=None if after is None else RunId(after),
+        limit=limit,
+    )
+    following = runs[-1].run_id if len(runs) == limit else None
+    return answer({"runs": runs, "next": following})
+
+
+@router.get("/{run}")
+def get_run(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+    """One run: state, params, tags, summary, attempts, artifacts."""
+    return answer(services.runs.get(run, tenant_id=owner.tenant_id))
+
+
+@router.get("/{run}/decision")
+def get_decision(
+    run: GivenRun,
+    writer: GivenWriter,
+    services: GivenServices,
+    level: Annotated[int, Query(ge=0, le=_MAX_LEVEL)],
+) -> JSONResponse:
+    """The search's answer to the report at that level; null while there is none."""
+    decision = services.runs.decision(run, level=level, tenant_id=writer.tenant_id)
+    return answer({"decision": decision})
+
+
+@router.get("/{run}/series")
+def list_series(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+    """Curves of a run."""
+    series = services.runs.series(run, tenant_id=owner.tenant_id)
+    return answer({"series": [{"key": row.key, "family": row.family} for row in series]})
+
+
+@router.get("/{run}/series/{key:path}")
+def get_series(
+    run: GivenRun,
+    key: str,
+    owner: GivenOwner,
+    services: GivenServices,
+    limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
+) -> JSONResponse:
+    """The last points of a curve as `[step, microseconds, value]`, in order of time."""
+    points = services.runs.points(run, key, tenant_id=owner.tenant_id, limit=limit)
+    return answer({"key": key, "points": [_row(point) for point in points]})
+
+
+def _row(point: MetricPoint) -> tuple[int, int, float]:
+    return point.step, (point.time - _EPOCH) // _MICROSECOND, point.value

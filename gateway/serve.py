@@ -1,0 +1,132 @@
+"""`python -m gateway.serve`: the gateway as a process, which ends in order when it is asked to.
+
+It is asked by SIGTERM or SIGINT, or by the end of its input when that is a pipe: whoever started it
+may die without a word, and the pipe ends all the same.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import stat
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from gateway.app import Gateway
+from gateway.assembly import GatewayConfiguration, open_gateway
+from sweeps.errors import PermanentError, SweepsError
+
+_LOOPBACK = "127.0.0.1"
+_GRACE_SECONDS = 10  # for requests that are being answered
+_MINIMUM_KEY_BYTES = 32
+
+logger = logging.getLogger(__name__)
+
+
+class InvalidConfiguration(PermanentError):
+    """A variable of the environment that is missing or makes no sense."""
+
+
+def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
+    """The configuration in `environment`.
+
+    Raises:
+        InvalidConfiguration: Something is missing or makes no sense.
+    """
+    missing = [
+        name
+        for name in ("SWEEPWORKS_DATABASE_URL", "SWEEPWORKS_SIGNING_KEY", "SWEEPWORKS_ARTIFACTS")
+        if not environment.get(name)
+    ]
+    if missing:
+        raise InvalidConfiguration(f"set {', '.join(missing)}: the gateway needs them")
+    try:
+        key = bytes.fromhex(environment["SWEEPWORKS_SIGNING_KEY"])
+    except ValueError:
+        key = b""
+    if len(key) < _MINIMUM_KEY_BYTES:
+        raise InvalidConfiguration(
+            "SWEEPWORKS_SIGNING_KEY is not a key; write at least 64 hexadecimal digits"
+        )
+    artifacts = environment["SWEEPWORKS_ARTIFACTS"]
+    if "://" in artifacts:
+        raise InvalidConfiguration(
+            f"SWEEPWORKS_ARTIFACTS is {artifacts!r}; this version keeps artifacts in a folder"
+        )
+    return GatewayConfiguration(
+        database_url=environment["SWEEPWORKS_DATABASE_URL"],
+        signing_key=key,
+        artifacts=Path(artifacts).expanduser().absolute(),
+        token=environment.get("SWEEPWORKS_TOKEN") or None,
+    )
+
+
+def server_for(gateway: Gateway, *, host: str, port: int) -> uvicorn.Server:
+    """A server that has not started yet."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            gateway,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="on",
+            timeout_keep_alive=75,  # scripts flush every few seconds, over one connection
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+
+
+def stop_at_end_of_input(server: uvicorn.Server) -> None:
+    """End the server when standard input ends, if it is a pipe or a socket."""
+    mode = os.fstat(0).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return  # a terminal, or /dev/null in a container: nobody holds the other end
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        logger.info("the input has ended")
+        server.should_exit = True
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
+def main() -> int:
+    """Serve until asked to end; 1 when that cannot begin."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.serve", description=__doc__)
+    parser.add_argument("--host", default=_LOOPBACK)
+    parser.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # uvicorn raises the signal again when it has shut down; that must not look like a crash.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    try:
+        # A process of its own, so it reads its own environment.
+        configuration = configuration_from(os.environ)  # noqa: TID251 - see above
+        with open_gateway(configuration) as gateway:
+            server = server_for(gateway, host=arguments.host, port=arguments.port)
+            stop_at_end_of_input(server)
+            server.run()
+            return 0 if server.started else 1
+    except SweepsError as exc:
+        sys.stderr.write(f"the gateway cannot start: {exc}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

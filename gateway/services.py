@@ -1,0 +1,77 @@
+"""What the routes work with, made once for each process."""
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+
+from gateway.backlog import Backlog
+from gateway.batcher import Batcher
+from gateway.meters import Meters
+from storage.artifact_catalog import ArtifactCatalog
+from storage.database import Pool
+from storage.run_catalog import RunCatalog
+from storage.sweep_catalog import SweepRow
+from storage.token_store import TokenStore
+from sweeps.artifacts import ArtifactStore
+from sweeps.clock import Clock
+from sweeps.ids import SweepId
+from sweeps.specs import SweepSpec
+from sweeps.states import SweepRequest, SweepState
+from sweeps.trials import Sweep
+
+
+class SweepControl(Protocol):
+    """Sweeps, as far as a person steers them over HTTP."""
+
+    def submit(
+        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+    ) -> None:
+        """Write a sweep down."""
+        ...
+
+    def list(
+        self,
+        *,
+        tenant_id: str | None = None,
+        state: SweepState | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[SweepRow]:
+        """Sweeps, newest first."""
+        ...
+
+    def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
+        """One sweep. `SweepNotFound`."""
+        ...
+
+    def request(
+        self, sweep_id: SweepId, requested: SweepRequest, *, tenant_id: str | None = None
+    ) -> None:
+        """Ask for pause, resume or cancel. `SweepNotFound`, `StateConflict`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Stores, the key that signs, and what the ingest route counts."""
+
+    pool: Pool
+    runs: RunCatalog
+    artifacts: ArtifactCatalog
+    artifact_store: ArtifactStore
+    tokens: TokenStore
+    sweeps: SweepControl
+    batcher: Batcher
+    backlog: Backlog
+    meters: Meters
+    clock: Clock
+    key: bytes
+
+
+async def _services(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+#: For signatures of routes.
+GivenServices = Annotated[Services, Depends(_services)]

@@ -1,0 +1,136 @@
+"""A gateway that can be told to misbehave, and a process that knows of no other."""
+
+import json
+import threading
+from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepworks import start
+from sweepworks.wire import Flush, decode_flush
+
+
+class FakeGateway:
+    """Keeps what it is sent; `answers` are given first, then everything is accepted."""
+
+    def __init__(self) -> None:
+        self.flushes: list[Flush] = []
+        self.watermarks: dict[str, int] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.artifacts: list[dict[str, Any]] = []
+        self.answers: list[int] = []
+        self.control = "continue"
+        self.decision: str | None = None
+        self.hang = threading.Event()
+        self.hang.set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.hang.wait()
+                self._answer(*outer.post(self.path, body))
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.blobs[self.path.split("/")[-1].split("?")[0]] = body
+                self._answer(201, {})
+
+            def do_GET(self) -> None:
+                self._answer(200, {"decision": outer.decision})
+
+            def _answer(self, status: int, document: object) -> None:
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def post(self, path: str, body: bytes) -> tuple[int, object]:
+        if path == "/api/v1/ingest":
+            return self.ingest(body)
+        document = json.loads(body)
+        if path == "/api/v1/runs":
+            return 201, {"run": "scratch-abc", "token": "t", "seed": 5, "asked": document}
+        if path.endswith("/artifacts"):
+            known = document["sha256"] in self.blobs
+            url = f"/api/v1/blobs/{document['sha256']}?signature=x"
+            return 200, {"upload": None if known else {"method": "PUT", "url": url, "headers": {}}}
+        self.artifacts.append(document)
+        return 201, {"artifact": document}
+
+    def ingest(self, body: bytes) -> tuple[int, object]:
+        flush = decode_flush(body)
+        status = self.answers.pop(0) if self.answers else 200
+        stored = status in {200, 599}  # 599: stored, and the answer is lost on the way
+        if stored and flush.sequence > self.watermarks.get(flush.writer, 0):
+            self.watermarks[flush.writer] = flush.sequence
+            self.flushes.append(flush)
+        if status == 299:
+            return 200, {"nonsense": True}
+        return (503 if status == 599 else status), {
+            "acked": flush.sequence,
+            "control": self.control,
+            "error": "because",
+        }
+
+    def close(self) -> None:
+        self.hang.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def points(self) -> dict[str, list[tuple[int, float]]]:
+        """(step, value) of every key, in the order of arrival."""
+        found: dict[str, list[tuple[int, float]]] = {}
+        for flush in self.flushes:
+            steps = memoryview(flush.steps).cast("q")
+            values = memoryview(flush.values).cast("d")
+            at = 0
+            for key, count in flush.series:
+                pairs = zip(steps[at : at + count], values[at : at + count], strict=True)
+                found.setdefault(key, []).extend(pairs)
+                at += count
+        return found
+
+
+@pytest.fixture
+def gateway() -> Generator[FakeGateway, None, None]:
+    made = FakeGateway()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def trial(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[None, None, None]:
+    """The environment of a trial that reports to the fake gateway."""
+    for name, value in {
+        "SWEEPWORKS_GATEWAY_URL": gateway.url,
+        "SWEEPWORKS_RUN_TOKEN": "token",
+        "SWEEPWORKS_RUN_ID": "demo-abcdefgh-00001",
+        "SWEEPWORKS_ATTEMPT_ID": "demo-abcdefgh-00001-a1",
+        "SWEEPWORKS_PARAMS": '{"lr": 0.1, "k": 3}',
+        "SWEEPWORKS_SEED": "42",
+        "SWEEPWORKS_SPOOL_DIR": str(tmp_path / "spool"),
+        "SWEEPWORKS_FLUSH_SECONDS": "0.05",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(start, "_current", None)
+    yield
+    monkeypatch.setattr(start, "_current", None)

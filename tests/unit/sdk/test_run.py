@@ -1,0 +1,307 @@
+"""The SDK against a gateway that can misbehave."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import sweepworks
+from sweepworks.spool import read_spool
+from sweepworks.wire import decode_flush
+from tests.unit.sdk.conftest import FakeGateway
+
+pytestmark = pytest.mark.usefixtures("trial")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_a_trial_knows_its_parameters_and_seed() -> None:
+    run = sweepworks.init()
+
+    assert dict(run.params) == {"lr": 0.1, "k": 3}
+    assert run.seed == 42
+    assert sweepworks.init() is run
+    with pytest.raises(TypeError):
+        run.params["lr"] = 1  # type: ignore[index]
+    run.finish()
+
+
+def test_everything_logged_arrives_once_and_in_order(gateway: FakeGateway) -> None:
+    gateway.answers = [503, 200, 599, 299, 429, 200]
+    run = sweepworks.init()
+    for step in range(300):
+        run.log({"loss": step / 2, "acc": -step})
+        if step % 50 == 0:
+            time.sleep(0.06)
+    run.report(1, val=0.5)
+
+    run.finish()
+
+    points = gateway.points()
+    assert points["loss"] == [(step, step / 2) for step in range(300)]
+    assert points["acc"] == [(step, float(-step)) for step in range(300)]
+    assert [r.level for f in gateway.flushes for r in f.reports] == [1]
+    assert gateway.flushes[-1].finish == "completed"
+
+
+def test_nothing_is_left_on_disk_once_everything_is_stored(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    run = sweepworks.init()
+    run.log({"a": 1})
+
+    run.finish()
+
+    assert gateway.points() == {"a": [(0, 1.0)]}
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_report_is_on_disk_when_the_call_returns(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.hang.clear()
+    run = sweepworks.init()
+
+    run.report(3, {"val/acc": 0.25}, other=1.0)
+
+    (file,) = (tmp_path / "spool").glob("*.spool")
+    (reports,) = [decode_flush(batch).reports for _, batch in read_spool(file)]
+    assert (reports[0].level, dict(reports[0].values)) == (3, {"val/acc": 0.25, "other": 1.0})
+    gateway.hang.set()
+    run.finish()
+
+
+def test_a_gateway_that_hangs_does_not_slow_the_loop(gateway: FakeGateway) -> None:
+    gateway.hang.clear()
+    run = sweepworks.init()
+    run.report(1, val=1.0)
+    time.sleep(0.1)
+
+    began = time.perf_counter()
+    for _ in range(10_000):
+        run.log({"loss": 1.0})
+    took = time.perf_counter() - began
+
+    assert took < 1.0
+    gateway.hang.set()
+    run.finish()
+    assert len(gateway.points()["loss"]) == 10_000
+
+
+def test_stop_reaches_the_script_with_an_acknowledgement(gateway: FakeGateway) -> None:
+    run = sweepworks.init()
+    assert not run.should_stop
+    gateway.control = "stop"
+
+    run.report(1, val=1.0)
+
+    wait_until(lambda: run.should_stop)
+    run.finish()
+
+
+def test_at_a_rung_a_report_waits_for_the_decision(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_RUNGS", "1,3")
+    gateway.decision = "stop"
+    run = sweepworks.init()
+
+    run.report(3, val=1.0)
+
+    assert run.should_stop
+    run.finish()
+
+
+def test_a_decision_that_does_not_come_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_RUNGS", "1")
+    monkeypatch.setenv("SWEEPWORKS_DECISION_TIMEOUT", "0.2")
+    run = sweepworks.init()
+
+    began = time.monotonic()
+    run.report(1, val=1.0)
+
+    assert time.monotonic() - began < 2.0
+    run.finish()
+
+
+def test_what_is_no_number_is_left_out_and_named_once(
+    gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = sweepworks.init()
+    run.log({"good": 1, "bad": "text"})
+    run.log({"good": 2, "bad": object()})
+
+    run.finish()
+
+    assert gateway.points() == {"good": [(0, 1.0), (1, 2.0)]}
+    assert capsys.readouterr().err.count("'bad'") == 1
+
+
+def test_a_silent_script_sends_no_beat(gateway: FakeGateway) -> None:
+    run = sweepworks.init()
+    run.heartbeat()
+    wait_until(lambda: len(gateway.flushes) == 1)
+    time.sleep(0.3)
+
+    assert [flush.beat for flush in gateway.flushes] == [True]
+    run.finish()
+
+
+def test_a_refused_batch_does_not_hold_up_the_next(
+    gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.answers = [422]
+    run = sweepworks.init()
+    run.log({"a": 1})
+    wait_until(lambda: not gateway.answers)
+    run.log({"a": 2})
+
+    run.finish()
+
+    assert gateway.points() == {"a": [(1, 2.0)]}
+    assert "because" in capsys.readouterr().err
+
+
+def test_artifacts_are_uploaded_once(gateway: FakeGateway, tmp_path: Path) -> None:
+    run = sweepworks.init()
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"x" * 3_000_000)
+
+    run.log_artifact(file, type="checkpoint")
+    run.log_artifact(file, name="again/model.bin")
+    run.finish()
+
+    assert [a["name"] for a in gateway.artifacts] == ["model.bin", "again/model.bin"]
+    assert list(gateway.blobs.values()) == [b"x" * 3_000_000]
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../b", "", "ü", "a" * 257, "."])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    run = sweepworks.init()
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(ValueError, match="artifact"):
+        run.log_artifact(tmp_path / "f", name=name)
+    run.finish()
+
+
+def test_an_artifact_that_cannot_be_uploaded_is_kept_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_GATEWAY_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SWEEPWORKS_FINISH_TIMEOUT", "0.1")
+    run = sweepworks.init()
+    (tmp_path / "f").write_text("first")
+
+    run.log_artifact(tmp_path / "f")
+    (tmp_path / "f").write_text("overwritten")
+
+    kept = [p for p in (tmp_path / "spool").iterdir() if p.suffix == ""]
+    assert [p.read_text() for p in kept] == ["first"]
+    run.finish()
+
+
+def test_a_forked_worker_stays_silent(gateway: FakeGateway) -> None:
+    run = sweepworks.init()
+    run.log({"parent": 1})
+    pid = os.fork()
+    if pid == 0:
+        run.log({"child": 1})
+        run.finish()
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+    run.finish()
+
+    assert gateway.points() == {"parent": [(0, 1.0)]}
+
+
+SCRIPT = """
+import os, sweepworks, time
+run = sweepworks.init()
+for step in range(100):
+    run.log({"loss": step})
+run.report(1, val=0.5)
+run.log({"late": 1})
+"""
+
+
+def run_script(ending: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT + ending],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["", "raise SystemExit(3)", "1/0"])
+def test_a_script_that_forgets_to_finish_is_finished_at_its_end(
+    gateway: FakeGateway, ending: str
+) -> None:
+    run_script(ending)
+
+    assert len(gateway.points()["loss"]) == 100
+    assert gateway.points()["late"] == [(100, 1.0)]
+    assert gateway.flushes[-1].finish == ("failed" if "1/0" in ending else "completed")
+
+
+def test_a_killed_script_loses_no_report(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.hang.clear()
+
+    run_script("os.kill(os.getpid(), 9)")
+
+    (file,) = (tmp_path / "spool").glob("*.spool")
+    flushes = [decode_flush(batch) for _, batch in read_spool(file)]
+    assert sum(flush.n_points for flush in flushes) >= 100
+    assert [r.level for flush in flushes for r in flush.reports] == [1]
+
+
+def test_a_scratch_run_is_made_outside_a_trial(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
+    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")
+
+    run = sweepworks.init(params={"lr": 1.0})
+    run.log({"a": 1})
+    run.finish()
+
+    assert (run.id, run.seed, dict(run.params)) == ("scratch-abc", 5, {"lr": 1.0})
+    assert gateway.flushes[0].run == "scratch-abc"
+
+
+def test_without_a_gateway_a_scratch_run_is_kept_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
+    monkeypatch.delenv("SWEEPWORKS_GATEWAY_URL")
+    monkeypatch.chdir(tmp_path)
+
+    run = sweepworks.init()
+    run.log({"a": 1})
+    run.finish()
+
+    (file,) = (tmp_path / "spool").glob("*.spool")
+    assert sum(decode_flush(batch).n_points for _, batch in read_spool(file)) == 1
+    assert capsys.readouterr().err.count("kept on disk") == 1
+
+
+def test_disabled_means_nothing_is_recorded(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_MODE", "disabled")
+
+    run = sweepworks.init()
+    run.log({"a": 1})
+    run.report(1, val=1.0)
+    run.finish()
+
+    assert gateway.flushes == []
+    assert not list(tmp_path.glob("spool/*"))
