@@ -1,11 +1,14 @@
 """Collecting problems while a document is read, each with its path, line and a way out."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from sweeps.errors import Problem
-from sweeps.sweep_files.yaml_documents import Document, Path, render_path
+from sweeps.errors import InvalidSweepFile, Problem
+from sweeps.sweep_files.documents import Document, Path, render_path
+
+_MAX_PROBLEMS = 100  # nobody reads more, and a file may have as many as values
 
 
 class Reader:
@@ -13,26 +16,45 @@ class Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.problems: list[Problem] = list(document.problems)
 
     def problem(self, path: Path, message: str, hint: str) -> None:
         """Note one thing that is wrong, and what to write instead."""
-        self.problems.append(
-            Problem(
-                path=render_path(path), message=message, hint=hint, line=self._document.line(path)
-            )
-        )
+        self._document.note(path, message, hint)
 
     def unknown_key(self, path: Path, known: Iterable[str]) -> None:
         """Note a key that means nothing here."""
         key, names = str(path[-1]), sorted(known)
         close = difflib.get_close_matches(key, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(names)}"
-        self.problem(path, f"unknown key {key!r}", hint)
+        self.problem(path, f"unknown key {shown(key)}", hint)
 
     def unsupported_key(self, path: Path) -> None:
         """Note a key of a later version."""
         self.problem(path, f"{path[-1]!r} is not supported by this version yet", "remove it")
+
+    def is_noted(self, path: Path) -> bool:
+        """Whether something is wrong with this very value."""
+        rendered = render_path(path)
+        return any(problem.path == rendered for problem in self._document.problems)
+
+    def spelled(self, path: Path, value: object) -> str | None:
+        """A scalar as text, the way its author spelled it; None for anything else."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, (int, float)):
+            return None
+        plain = str(value).lower() if isinstance(value, bool) else str(value)
+        return self._document.spellings.get(path, plain)
+
+    def raise_problems(self, source: str) -> None:
+        """Raise `InvalidSweepFile` when anything was noted, in the order of the file."""
+        problems: list[Problem] = sorted(self._document.problems, key=lambda p: p.line or 0)
+        if len(problems) > _MAX_PROBLEMS:
+            more = f"{len(problems) - _MAX_PROBLEMS} more problems"
+            last = Problem(path="file", message=more, hint="mend the first ones")
+            problems = [*problems[:_MAX_PROBLEMS], last]
+        if problems:
+            raise InvalidSweepFile(source, problems)
 
 
 def as_mapping(value: object) -> dict[str, object] | None:
@@ -49,5 +71,23 @@ def as_list(value: object) -> list[object] | None:
 
 def shown(value: object) -> str:
     """A value as its author would recognise it, not too long."""
-    text = repr(value)
+    text = _SHOWN.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+class _Shown(reprlib.Repr):
+    """Python's short form, with YAML's words. The method names are reprlib's convention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 60
+        self.maxlevel = 2
+
+    def repr_NoneType(self, x: None, level: int) -> str:  # noqa: ARG002, N802 - see the class
+        return "null"
+
+    def repr_bool(self, x: bool, level: int) -> str:  # noqa: ARG002, FBT001 - see the class
+        return str(x).lower()
+
+
+_SHOWN = _Shown()

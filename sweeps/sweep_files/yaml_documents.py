@@ -1,57 +1,63 @@
 """YAML text to a plain document that remembers the line of everything in it.
 
 Scalars follow YAML 1.2's core schema, not PyYAML's 1.1: `1e-4` is a number, and `on`, `off`,
-`yes` and `no` stay the words their author wrote.
+`yes` and `no` stay the words their author wrote. A whole number in decimal may start with zeros.
 """
 
 import re
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import NoReturn, cast
 
 import yaml
 
-from sweeps.errors import InvalidSweepFile, Problem
-
-Path = tuple[str | int, ...]
+from sweeps.sweep_files.documents import MAX_DEPTH, MAX_VALUES, Document, Path, refuse
 
 MAX_CHARACTERS = 1_048_576
-_MAX_NODES = 100_000  # aliases multiply: a small text can stand for a huge document
-
-
-@dataclass(slots=True)
-class Document:
-    """A parsed file: plain values, and the line (from 1) where each of them begins."""
-
-    value: object
-    lines: dict[Path, int] = field(default_factory=dict[Path, int])
-    problems: list[Problem] = field(default_factory=list[Problem])
-
-    def line(self, path: Path) -> int | None:
-        """The line of `path`, or of the nearest thing around it that has one."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.lines:
-                return self.lines[path[:length]]
-        return None
+_TAG = "tag:yaml.org,2002:"
+_CONVERSIONS: dict[str, Callable[[str], object]] = {
+    f"{_TAG}null": lambda _: None,
+    f"{_TAG}bool": lambda text: {"true": True, "false": False}[text.lower()],
+    f"{_TAG}int": lambda text: int(text, 16 if text.lower().startswith("0x") else 10),
+    f"{_TAG}float": lambda text: float(re.sub(r"\.(inf|nan)$", r"\1", text.lower())),
+    f"{_TAG}str": str,
+}
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, with the scalars of YAML 1.2."""
+    """Makes nodes, never objects; gives up early on what no person wrote."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._count = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._count, self._depth = self._count + 1, self._depth + 1
+        if self._count > MAX_VALUES:
+            self._give_up(f"there are more than {MAX_VALUES} values")
+        if self._depth > MAX_DEPTH:
+            self._give_up("it is nested too deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _give_up(self, reason: str) -> NoReturn:
+        mark = self.peek_event().start_mark  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
+        raise yaml.MarkedYAMLError(problem=reason, problem_mark=cast("yaml.Mark", mark))
 
 
 _Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
-    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+for _name, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", [*"-+0123456789"]),
     (
         "float",
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-        "-+.0123456789",
+        [*"-+.0123456789"],
     ),
 ):
-    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
+    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType] - untyped
+        f"{_TAG}{_name}", re.compile(rf"^(?:{_pattern})$"), _first
     )
 
 
@@ -62,83 +68,101 @@ def read_yaml(text: str, *, source: str) -> Document:
         InvalidSweepFile: It is no YAML at all; what can be read goes on to be checked.
     """
     if len(text) > MAX_CHARACTERS:
-        _fail(source, f"the file has {len(text)} characters", "a sweep file is a page or two")
-    reader, value = _Reader(), None
+        refuse(source, f"the file has {len(text)} characters", "a sweep file is a page or two")
+    document = Document(value=None)
     try:
-        node = cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType]
-        value = None if node is None else reader.read(node, ())
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType] - untyped
+        if node is not None:
+            document.value = _NodeReader(document).read(node, ())
+    except _TooLarge as exc:
+        refuse(source, str(exc), "use fewer aliases", exc.line)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        hint = "indent with spaces, and put text with : or # into quotes"
-        _fail(source, f"not YAML: {exc.problem or exc}", hint, mark.line + 1 if mark else None)
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        _fail(source, f"not YAML: {reason}", "write plain UTF-8 text")
-    return Document(value=value, lines=reader.lines, problems=reader.problems)
+        refuse(
+            source, f"not YAML: {exc.problem or exc}", _hint(exc), None if mark is None else mark.line + 1
+        )
+    except yaml.reader.ReaderError as exc:
+        line = text.count("\n", 0, exc.position) + 1
+        refuse(source, f"not text: character {exc.position} cannot be printed", "remove it", line)
+    except (ValueError, OverflowError):  # from chr() inside PyYAML
+        refuse(source, "not YAML: an escape such as \\U stands for no character", "remove it")
+    return document
 
 
-def _fail(source: str, message: str, hint: str, line: int | None = None) -> NoReturn:
-    raise InvalidSweepFile(source, [Problem(path="file", message=message, hint=hint, line=line)])
+def _hint(exc: yaml.MarkedYAMLError) -> str:
+    reason = exc.problem or ""
+    if "\\t" in reason:
+        return "indent with spaces, not with tabs"
+    if "another document" in reason:
+        return "keep one sweep in a file, without --- between"
+    if "values" in reason or "nested" in reason:
+        return "a sweep file is a page or two"
+    return "indent with spaces, and put text with : or # or { into quotes"
 
 
-class _Reader:
-    """Turns nodes into values, noting lines and keys that appear twice."""
+class _TooLarge(Exception):
+    """Aliases multiply: a small text can stand for a huge document."""
 
-    def __init__(self) -> None:
-        self.lines: dict[Path, int] = {}
-        self.problems: list[Problem] = []
+    def __init__(self, line: int) -> None:
+        super().__init__("aliases make the file too large or too deep")
+        self.line = line
+
+
+class _NodeReader:
+    """Turns nodes into values, noting lines, spellings, and keys that appear twice."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
         self._count = 0
-        self._constructor = _Loader("")
 
     def read(self, node: yaml.Node, path: Path) -> object:
+        """The value of `node`."""
+        line = node.start_mark.line + 1
         self._count += 1
-        if self._count > _MAX_NODES:
-            raise ValueError("the file stands for too many values; use fewer aliases")
-        self.lines.setdefault(path, node.start_mark.line + 1)
+        if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
+            raise _TooLarge(line)
+        self._document.lines.setdefault(path, line)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if node.tag not in {f"{_TAG}map", f"{_TAG}seq"}:
+            self._document.note(path, f"the tag {node.tag!r} is not supported", "remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise ValueError(f"the tag {node.tag!r} is not supported")
-        return self._scalar(node)
+        return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> Mapping[str, object]:
-        out: dict[str, object] = {}
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        lines, out = self._document.lines, dict[str, object]()
         for key_node, value_node in node.value:
-            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
-            if not isinstance(key, Hashable) or key is None:
-                raise ValueError(f"line {key_node.start_mark.line + 1}: a key must be a word")
-            name = key if isinstance(key, str) else str(key_node.value)
             line = key_node.start_mark.line + 1
-            if name in out:
-                self.problems.append(
-                    Problem(
-                        path=render_path((*path, name)),
-                        message=f"{name!r} appears twice, first in line {self.lines[*path, name]}",
-                        hint="keep one of them",
-                        line=line,
-                    )
-                )
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._document.note(path, f"a key in line {line} is no word", "write key: value")
                 continue
-            self.lines[*path, name] = line
-            out[name] = self.read(value_node, (*path, name))
+            name = str(key_node.value)  # as written: a key `on` or `1` is that word
+            at = (*path, name)
+            if name in out:
+                first = lines[at]
+                lines[at] = line  # for this note only
+                self._document.note(at, f"{name!r} appears twice, first in line {first}", "keep one")
+                lines[at] = first
+                continue
+            lines[at] = line
+            if name == "<<":
+                self._document.note(at, "'<<' is not supported", "write the keys out")
+                continue
+            out[name] = self.read(value_node, at)
         return out
 
-    def _scalar(self, node: yaml.Node) -> object:
-        if node.tag == "tag:yaml.org,2002:int":  # no octal surprises: 010 is ten
-            text = str(node.value)
-            return int(text, 16) if text.lower().startswith("0x") else int(text, 10)
-        if node.tag == "tag:yaml.org,2002:float" and "." not in str(node.value):
-            return float(str(node.value))
-        if node.tag in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"}:
-            raise ValueError(f"line {node.start_mark.line + 1}: write it as plain text")
-        return cast("object", self._constructor.construct_object(node))  # pyright: ignore[reportUnknownMemberType]
-
-
-def render_path(path: Path) -> str:
-    """``space.lr.choices[2]``."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "file"
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
+        text = str(node.value)
+        convert = _CONVERSIONS.get(node.tag)
+        if convert is None:
+            self._document.note(path, f"the tag {node.tag!r} is not supported", "remove it")
+            return text
+        try:
+            value = convert(text)
+        except (ValueError, KeyError):  # only an explicit tag, or thousands of digits, get here
+            self._document.note(path, f"{text[:40]!r} is not what its tag says", "remove the tag")
+            return text
+        if isinstance(value, (int, float)):
+            self._document.spellings[path] = text
+        return value

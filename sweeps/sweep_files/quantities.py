@@ -1,0 +1,89 @@
+"""Quantities with a unit: lengths of time, memory, cores."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.sweep_files.documents import Path
+from sweeps.sweep_files.reading import Reader, shown
+
+_DURATION = r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?"
+_LONGEST = 3650 * 86400  # ten years, in seconds
+_MEMORY = r"([0-9]+(?:\.[0-9]+)?)([kKMGT]|[KMGT]i)?"
+_MOST_BYTES = 2**60
+_UNITS = {
+    "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+_CPU = r"([0-9]+(?:\.[0-9]+)?)(m)?"
+_LEAST_CORES, _MOST_CORES = 0.001, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time: `1h30m`, or a number of seconds."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> dt.timedelta | None:
+        """The length, a millisecond to ten years."""
+        seconds = _number(value)
+        if isinstance(value, str) and (match := re.fullmatch(_DURATION, value)):
+            days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+            seconds = days * 86400 + hours * 3600 + minutes * 60 + rest
+        if seconds is None or not 0.001 <= seconds <= _LONGEST:
+            hint = "write for example 30m, 1h30m, 90s or 2d, more than nothing"
+            reader.problem(path, f"{shown(value)} is no length of time", hint)
+            return None
+        return dt.timedelta(seconds=seconds)
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        number = {"type": "number", "minimum": 0.001, "maximum": _LONGEST}
+        text = {"type": "string", "pattern": f"^(?=.){_DURATION}$"}
+        return {"anyOf": [number, text], "examples": ["30m", "1h30m", "90s"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes, or a Kubernetes quantity such as `512Mi`."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> int | None:
+        """Bytes."""
+        count = _number(value)
+        if isinstance(value, str) and (match := re.fullmatch(_MEMORY, value)):
+            count = float(match[1]) * _UNITS.get(match[2] or "", 1)
+        if count is None or not 0 <= count <= _MOST_BYTES:
+            reader.problem(path, f"{shown(value)} is no size", "write for example 512Mi or 2Gi")
+            return None
+        return round(count)
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        number = {"type": "number", "minimum": 0, "maximum": _MOST_BYTES}
+        text = {"type": "string", "pattern": f"^{_MEMORY}$"}
+        return {"anyOf": [number, text], "examples": ["512Mi", "2Gi"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """Cores, or a Kubernetes quantity such as `500m`."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> float | None:
+        """Cores."""
+        cores = _number(value)
+        if isinstance(value, str) and (match := re.fullmatch(_CPU, value)):
+            cores = float(match[1]) / (1000 if match[2] else 1)
+        if cores is None or not _LEAST_CORES <= cores <= _MOST_CORES:
+            reader.problem(path, f"{shown(value)} is no number of cores", "write 1, 0.5 or 500m")
+            return None
+        return float(cores)
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        number = {"type": "number", "minimum": _LEAST_CORES, "maximum": _MOST_CORES}
+        text = {"type": "string", "pattern": f"^{_CPU}$"}
+        return {"anyOf": [number, text], "examples": [1, "500m"]}
+
+
+def _number(value: object) -> float | int | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,0 +1,69 @@
+"""What a search is rebuilt from."""
+
+from sweeps.journal import Journal, history_seen_by
+from sweeps.trials import ConcludedTrial
+from tests.factories import LOSS, SCORE, a_spec, a_suggestion
+from tests.simulation import Simulation
+
+
+def test_what_was_asked_is_pending_until_it_is_told() -> None:
+    journal = Journal(LOSS)
+    journal.ask(a_suggestion(1))
+    journal.ask(a_suggestion(2))
+
+    journal.tell(ConcludedTrial(number=1, sequence=3, value=0.5))
+
+    history = journal.history()
+    assert dict(history.pending) == {2: {"x": 0.02}}
+    assert [(o.number, o.configuration, o.loss) for o in history.observations] == [
+        (1, {"x": 0.01}, 0.5)
+    ]
+    assert history.configurations() == [{"x": 0.01}, {"x": 0.02}]
+    assert journal.seen_through == 3
+
+
+def test_a_score_to_maximise_is_a_loss_turned_around() -> None:
+    journal = Journal(SCORE)
+    journal.ask(a_suggestion(1))
+
+    journal.tell(ConcludedTrial(number=1, sequence=2, value=0.5))
+
+    assert journal.history().observations[0].loss == -0.5
+
+
+def test_a_failure_is_told_without_a_loss() -> None:
+    journal = Journal(LOSS)
+    journal.ask(a_suggestion(1))
+
+    journal.tell(ConcludedTrial(number=1, sequence=2, value=None))
+
+    assert journal.history().observations[0].loss is None
+
+
+def test_a_configuration_is_known_from_the_moment_it_was_asked_for() -> None:
+    journal = Journal(LOSS)
+    journal.ask(a_suggestion(1))
+    pending = journal.history().has({"x": 0.01})
+
+    journal.tell(ConcludedTrial(number=1, sequence=2, value=None))
+
+    assert pending
+    assert journal.history().has({"x": 0.01})
+    assert not journal.history().has({"x": 0.02})
+
+
+def test_the_history_of_any_past_suggestion_can_be_cut_out_again() -> None:
+    snapshot = Simulation(a_spec(max_trials=9, max_parallel=3)).run_to_end()
+    last = snapshot.suggestions[-1]
+
+    history = history_seen_by(
+        last,
+        suggestions=snapshot.suggestions,
+        concluded=snapshot.concluded,
+        objective=snapshot.sweep.spec.objective,
+    )
+
+    assert len(history.observations) + len(history.pending) == 8
+    assert {o.number for o in history.observations} == {
+        c.number for c in snapshot.concluded if c.sequence <= last.seen_through
+    }

@@ -1,0 +1,93 @@
+"""What a trial's process is given."""
+
+import json
+
+import pytest
+
+from sweeps import ids
+from sweeps.specs import Resources, TrialSpec
+from sweeps.trial_environment import launch_request, parameter_variables, substitute
+from sweeps.trials import LaunchRequest
+from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
+
+_CONFIGURATION = {"lr": 1e-05, "layers": 3, "bias": True, "net.kind": "relu"}
+
+
+def a_request(**trial: object) -> LaunchRequest:
+    spec = a_spec(
+        trial=TrialSpec(
+            command=("python", "{script}", "--lr={lr}", "--seed={seed}", "{{x}}"),
+            resources=Resources(cpu=2, gpu=1),
+            environment={"OMP_NUM_THREADS": "1", "SWEEPWORKS_RUN_ID": "mine"},
+        ),
+        trial_timeout=seconds(9),
+    )
+    return launch_request(
+        sweep_id=SWEEP,
+        spec=spec,
+        source_dir="/there",
+        trial=a_trial(configuration=_CONFIGURATION, **trial),
+        attempt_id=ids.attempt_id(a_run_id(), 2),
+        rungs=(1, 3, 9),
+        credentials={"SWEEPWORKS_RUN_TOKEN": "secret"},
+    )
+
+
+def test_the_command_gets_its_values_and_keeps_its_braces() -> None:
+    assert a_request().command == ("python", "{script}", "--lr=1e-05", "--seed=1001", "{x}")
+
+
+def test_the_environment_tells_a_script_who_and_what_it_is() -> None:
+    environment = a_request().environment
+
+    assert environment["SWEEPWORKS_ATTEMPT_ID"] == f"{SWEEP}-00001-a2"
+    assert environment["SWEEPWORKS_SWEEP_ID"] == SWEEP
+    assert environment["SWEEPWORKS_EXPERIMENT"] == "digits"
+    assert environment["SWEEPWORKS_TRIAL_NUMBER"] == "1"
+    assert environment["SWEEPWORKS_SEED"] == "1001"
+    assert environment["SWEEPWORKS_OBJECTIVE"] == "loss"
+    assert environment["SWEEPWORKS_RUNGS"] == "1,3,9"
+    assert environment["SWEEPWORKS_RUN_TOKEN"] == "secret"
+    assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_sweep_file_cannot_make_a_trial_pass_for_another() -> None:
+    assert a_request().environment["SWEEPWORKS_RUN_ID"] == a_run_id()
+
+
+def test_parameters_come_one_by_one_and_all_together() -> None:
+    environment = a_request().environment
+
+    assert environment["SWEEPWORKS_PARAM_LR"] == "1e-05"
+    assert environment["SWEEPWORKS_PARAM_NET_KIND"] == "relu"
+    assert json.loads(environment["SWEEPWORKS_PARAMS"]) == _CONFIGURATION
+
+
+def test_what_the_attempt_asks_for_is_passed_on() -> None:
+    request = a_request()
+
+    assert (request.resources.cpu, request.resources.gpu) == (2, 1)
+    assert request.timeout == seconds(9)
+    assert request.source_dir == "/there"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{a}", "1"),
+        ("{{a}}", "{a}"),
+        ("{{{a}}}", "{1}"),
+        ("{b}", "{b}"),
+        ("{}", "{}"),
+        ('{"json": {a}}', '{"json": 1}'),
+    ],
+)
+def test_braces_are_replaced_by_known_names_only(text: str, result: str) -> None:
+    assert substitute(text, {"a": "1"}) == result
+
+
+def test_no_digit_of_a_float_is_lost_and_booleans_are_words() -> None:
+    variables = parameter_variables({"x": 0.1 + 0.2, "on": False})
+
+    assert float(variables["SWEEPWORKS_PARAM_X"]) == 0.1 + 0.2
+    assert variables["SWEEPWORKS_PARAM_ON"] == "false"
