@@ -4,10 +4,13 @@ The lock is taken by the launcher and inherited by the shim, so a lease ends wit
 whatever happens, and works across sweeps and processes.
 """
 
+import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,33 +45,43 @@ class GpuSlots:
             LaunchRejected: There are not so many at all.
             NoCapacity: They are taken.
         """
+        self.check(count)
         if count == 0:
             return Lease()
-        if count > len(self.devices):
-            raise LaunchRejected(f"resources.gpu is {count}, this machine has {len(self.devices)}")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         taken: dict[str, int] = {}
-        for device in self.devices:
-            descriptor = self._try(device)
-            if descriptor is not None:
-                taken[device] = descriptor
-            if len(taken) == count:
-                return Lease(devices=tuple(taken), descriptors=tuple(taken.values()))
-        for descriptor in taken.values():
-            os.close(descriptor)
+        with contextlib.ExitStack() as undo:
+            for device in self.devices:
+                descriptor = self._try(device)
+                if descriptor is not None:
+                    undo.callback(os.close, descriptor)
+                    taken[device] = descriptor
+                if len(taken) == count:
+                    undo.pop_all()
+                    return Lease(devices=tuple(taken), descriptors=tuple(taken.values()))
         raise NoCapacity(f"{count} GPUs asked for, {len(taken)} of {len(self.devices)} are free")
 
+    def check(self, count: int) -> None:
+        """Refuse what can never be. `LaunchRejected`."""
+        if count > len(self.devices):
+            raise LaunchRejected(f"resources.gpu is {count}, this machine has {len(self.devices)}")
+
     def _try(self, device: str) -> int | None:
-        path = self._folder / f"{device}.lock"
+        # Names of slices may have a slash in them.
+        path = self._folder / f"{urllib.parse.quote(device, safe='')}.lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             return None
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
 
 
+@functools.cache
 def local_devices() -> tuple[str, ...]:
     """Indices of the GPUs that `nvidia-smi` lists; none where there is no such program."""
     program = shutil.which("nvidia-smi")

@@ -1,35 +1,52 @@
 """Attempts as processes of this machine, each under a shim of its own."""
 
 import contextlib
-import errno
-import json
+import datetime as dt
+import os
 import platform
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
 
-from compute import shim
-from compute.attempt_folder import AttemptFolder
+from compute.attempt_folder import AttemptFolder, instant
 from compute.capacity import Capacity, Machine
-from compute.commands import attempt_environment, resolve_command
+from compute.commands import (
+    attempt_environment,
+    missing_script,
+    resolve_command,
+    without_secrets,
+)
+from compute.errors import filesystem_errors
 from compute.gpu_slots import GpuSlots, Lease
-from sweeps.errors import DiskFull, LauncherUnavailable
+from compute.leftovers import MARK, kill_leftovers
+from compute.shim_start import start_shim
+from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 
-_SHIM = (sys.executable, "-I", "-S", str(Path(shim.__file__)))
-_START_SECONDS = 30.0  # for a shim to say that it has begun, on a machine that swaps
+_REAP_MARGIN_SECONDS = 5.0  # beyond the grace period, for a shim to write its record
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 class LocalLauncher:
     """A `sweeps.ports.TrialLauncher` and `LogReader`.
+
+    Any number of launchers, in any number of processes, may share a `root`. What they know is on
+    the disk alone, so one that is killed at any moment leaves nothing that the next one misreads:
+
+    - an attempt's lock is held from before it is counted until its shim has ended: the launcher
+      takes it, the shim inherits it;
+    - ``shim.json`` is written under that lock before the command starts, and never goes away, so an
+      attempt executes at most once;
+    - whatever else was written is either written again or recognised by the free lock.
 
     Args:
         root: Folder of all attempts of this home.
@@ -38,6 +55,7 @@ class LocalLauncher:
         environment: What attempts inherit, without the platform's own variables.
         hold_file: Locked, shared, by every live attempt; see the supervisor.
         stop_grace_seconds: From SIGTERM to SIGKILL.
+        clock: The time, for the end of attempts whose shims cannot tell it any more.
     """
 
     def __init__(
@@ -49,74 +67,92 @@ class LocalLauncher:
         environment: Mapping[str, str],
         hold_file: Path | None = None,
         stop_grace_seconds: float = 10.0,
+        clock: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
-        self._root = root
+        self._root = root.absolute()
         self._slots = slots
-        self._capacity = Capacity(root, machine)
+        self._capacity = Capacity(self._root, machine)
         self._environment = dict(environment)
-        self._hold_file = hold_file
+        self._hold_file = hold_file.absolute() if hold_file else None
         self._grace = stop_grace_seconds
+        self._now = clock
         self._node = platform.node()
 
     def launch(self, request: LaunchRequest) -> None:
         """Start an attempt, unless it was started before."""
         folder = AttemptFolder.of(self._root, request.attempt_id)
-        with _filesystem_errors(), self._capacity.admission():
-            folder.prepare()
-            if folder.was_started or folder.is_locked():
+        if folder is None:
+            raise LaunchRejected(f"{request.attempt_id!r} is not the name of an attempt")
+        if not request.command:
+            raise LaunchRejected(f"{request.attempt_id}: its command is empty")
+        with filesystem_errors(f"launching {request.attempt_id}"):
+            if folder.was_started:
                 return
-            self._capacity.admit(request.attempt_id, request.resources)
-            lease = Lease()
+            self._capacity.check(request.resources)
+            self._slots.check(request.resources.gpu)
+            folder.prepare()
+            lock = folder.claim()
+            if lock is None:
+                return
             try:
-                lease = self._slots.lease(request.resources.gpu)
-                self._start(folder, request, lease)
-            except BaseException:
-                if not folder.was_started:
-                    self._capacity.forget(request.attempt_id)
-                raise
+                with self._capacity.admission():
+                    self._capacity.admit(request.attempt_id, request.resources)
+                    lease = self._slots.lease(request.resources.gpu)
+                try:
+                    self._start(folder, request, lock=lock, lease=lease)
+                finally:
+                    lease.close()
             finally:
-                lease.close()
+                os.close(lock)
 
-    def _start(self, folder: AttemptFolder, request: LaunchRequest, lease: Lease) -> None:
-        message = {
-            "folder": str(folder.path),
-            "live_marker": str(self._capacity.marker(request.attempt_id)),
-            "command": resolve_command(
-                request.command, source_dir=request.source_dir, is_file=Path.is_file
-            ),
-            "environment": {
-                **attempt_environment(
-                    self._environment,
-                    request.environment,
-                    source_dir=request.source_dir,
-                    interpreter=Path(sys.executable),
-                ),
-                **self._gpu_variables(lease),
-            },
-            "timeout_seconds": request.timeout.total_seconds() if request.timeout else None,
-            "grace_seconds": self._grace,
-            "hold_file": str(self._hold_file) if self._hold_file else None,
-        }
-        if lease.devices:
-            shim.write_json(folder.path / "gpus.json", {"devices": lease.devices})
-        answer = subprocess.run(
-            _SHIM,
-            input=json.dumps(message).encode(),
-            capture_output=True,
-            pass_fds=lease.descriptors,
-            timeout=_START_SECONDS,
-            check=False,
+    def _start(
+        self, folder: AttemptFolder, request: LaunchRequest, *, lock: int, lease: Lease
+    ) -> None:
+        source_dir = str(Path(request.source_dir).absolute()) if request.source_dir else ""
+        command = resolve_command(request.command, source_dir=source_dir, is_file=os.path.isfile)
+        timeout = request.timeout.total_seconds() if request.timeout else None
+        gpus = {"CUDA_VISIBLE_DEVICES": ",".join(lease.devices)} if self._slots.devices else {}
+        environment = attempt_environment(
+            self._environment,
+            request.environment,
+            source_dir=source_dir,
+            interpreter=Path(sys.executable),
         )
-        if answer.stdout not in (shim.STARTED, shim.ALREADY):
-            reason = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise LauncherUnavailable(
-                f"{request.attempt_id}: its shim did not start: {reason[-1] if reason else 'no reason'}"
-            )
-
-    def _gpu_variables(self, lease: Lease) -> dict[str, str]:
-        if not self._slots.devices:
-            return {}
-        return {"CUDA_VISIBLE_DEVICES": ",".join(lease.devices)}
+        folder.furnish(
+            {
+                "attempt_id": request.attempt_id,
+                "run_id": request.run_id,
+                "sweep_id": request.sweep_id,
+                "command": command,
+                "source_dir": source_dir,
+                "variables": sorted(request.environment),  # names alone: some values are secrets
+                "resources": {
+                    "cpu": request.resources.cpu,
+                    "memory_bytes": request.resources.memory_bytes,
+                    "gpu": request.resources.gpu,
+                },
+                "gpus": lease.devices,
+                "timeout_seconds": timeout,
+                "launched_at": self._now().timestamp(),
+            }
+        )
+        start_shim(
+            {
+                "folder": str(folder.path),
+                "lock": lock,
+                "leases": list(lease.descriptors),
+                "hold_file": str(self._hold_file) if self._hold_file else None,
+                "live_marker": str(self._capacity.marker(request.attempt_id)),
+                "command": command,
+                "refusal": missing_script(
+                    request.command, source_dir=source_dir, is_file=os.path.isfile
+                ),
+                "environment": {**environment, **gpus, MARK: str(folder.path)},
+                "timeout_seconds": timeout,
+                "grace_seconds": self._grace,
+            },
+            environment=without_secrets(self._environment),
+        )
 
     def poll(
         self,
@@ -125,38 +161,32 @@ class LocalLauncher:
     ) -> Mapping[AttemptId, AttemptStatus]:
         """Status of those attempts that were started here."""
         statuses: dict[AttemptId, AttemptStatus] = {}
-        with _filesystem_errors():
-            for attempt_id in attempt_ids:
-                status = self._status(attempt_id)
-                if status is not None:
-                    statuses[attempt_id] = status
+        for attempt_id in attempt_ids:
+            folder = AttemptFolder.of(self._root, attempt_id)
+            with filesystem_errors(f"looking at {attempt_id}"):
+                status = self._status(folder, attempt_id) if folder else None
+            if status is not None:
+                statuses[attempt_id] = status
         return statuses
 
-    def _status(self, attempt_id: AttemptId) -> AttemptStatus | None:
-        folder = AttemptFolder.of(self._root, attempt_id)
+    def _status(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
         exited = self._exited(folder, attempt_id)
         if exited is not None:
             return exited
-        locked = folder.is_locked()
-        started_at = folder.started_at()
-        if started_at is None:
-            # A shim between its lock and its first file; or nothing was ever started.
-            return (
-                AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING) if locked else None
-            )
-        if not locked:
-            # It may have ended between the two looks.
-            exited = self._exited(folder, attempt_id)
-            if exited is None:
-                self._kill_leftovers(attempt_id)
-                folder.write_lost()
-                self._capacity.forget(attempt_id)
-                exited = self._exited(folder, attempt_id)
-            return exited
+        # First the lock: a shim writes its record before it lets go.
+        is_locked = folder.is_locked()
+        shim = folder.shim()
+        if shim is None:
+            # A launcher or shim before its first file; or nothing was ever started.
+            pending = AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING)
+            return pending if is_locked else None
+        if not is_locked:
+            self._bury([folder])
+            return self._exited(folder, attempt_id)
         return AttemptStatus(
             attempt_id=attempt_id,
             phase=AttemptPhase.RUNNING,
-            started_at=started_at,
+            started_at=instant(shim["started_at"]),
             last_output_at=folder.last_output_at(),
             node=self._node,
             gpus=self._gpus(folder),
@@ -178,69 +208,65 @@ class LocalLauncher:
         )
 
     def _gpus(self, folder: AttemptFolder) -> tuple[str, ...]:
-        leased = shim.read_json(folder.path / "gpus.json") if self._slots.devices else None
-        return tuple(leased["devices"]) if leased else ()
+        return folder.gpus() if self._slots.devices else ()
+
+    def _bury(self, folders: Iterable[AttemptFolder]) -> None:
+        """Write the record of attempts whose shims were killed, once nothing is left of them."""
+        lost = [f for f in folders if f.shim() is not None and f.read_exit() is None]
+        kill_leftovers(lost)
+        for folder in lost:
+            folder.write_lost(at=self._now())
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Ask the attempt's shim to end it."""
         folder = AttemptFolder.of(self._root, attempt_id)
-        with _filesystem_errors():
+        if folder is None:
+            return
+        with filesystem_errors(f"stopping {attempt_id}"):
             if folder.path.exists() and folder.read_exit() is None:
                 folder.ask_to_stop(reason)
 
     def reap(self, sweep_id: SweepId) -> int:
         """End every attempt of the sweep that is still alive, and wait for it."""
-        live = [
-            attempt_id
-            for attempt_id in self._capacity.live()
-            if attempt_id.startswith(f"{sweep_id}-")
-            and AttemptFolder.of(self._root, attempt_id).is_locked()
-        ]
-        for attempt_id in live:
-            self.stop(attempt_id, reason=ExitReason.CANCELLED)
-        deadline = time.monotonic() + self._grace + 5.0
-        for attempt_id in live:
-            folder = AttemptFolder.of(self._root, attempt_id)
-            while folder.is_locked() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            if folder.is_locked():
-                self._kill_shim(folder)
-            self._kill_leftovers(attempt_id)
+        with filesystem_errors(f"ending what is left of {sweep_id}"):
+            unended = [
+                folder
+                for folder in AttemptFolder.of_sweep(self._root, sweep_id)
+                if folder.read_exit() is None
+            ]
+            live = [folder for folder in unended if folder.is_locked()]
+            for folder in live:
+                folder.ask_to_stop(ExitReason.CANCELLED)
+            deadline = time.monotonic() + self._grace + _REAP_MARGIN_SECONDS
+            for folder in live:
+                while folder.is_locked() and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                if folder.is_locked():
+                    _kill_shim(folder)
+            self._bury(unended)
         return len(live)
 
     def read(self, attempt_id: AttemptId, stream: str, *, offset: int = 0) -> bytes:
         """Captured output from `offset` on."""
         if stream not in {"stdout", "stderr"}:
             raise ValueError(f"{stream!r} is neither stdout nor stderr")
-        path = AttemptFolder.of(self._root, attempt_id).path / f"{stream}.log"
-        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        folder = AttemptFolder.of(self._root, attempt_id)
+        if folder is None:
+            return b""
+        with (
+            filesystem_errors(f"reading {stream} of {attempt_id}"),
+            contextlib.suppress(FileNotFoundError),
+            (folder.path / f"{stream}.log").open("rb") as file,
+        ):
             file.seek(offset)
             return file.read()
         return b""
 
-    def _kill_shim(self, folder: AttemptFolder) -> None:
-        record = shim.read_json(folder.path / "shim.json")
-        if record is not None:  # its lock is held, so the number is still its own
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(record["pid"]).kill()
 
-    def _kill_leftovers(self, attempt_id: AttemptId) -> None:
-        """Kill what a dead shim left behind, found by the attempt's name in its environment."""
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get("SWEEPWORKS_ATTEMPT_ID") == attempt_id:
-                    process.send_signal(signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _filesystem_errors() -> Generator[None, None, None]:
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFull(f"no space left for trials: {exc.filename or exc}; free some") from exc
-        raise LauncherUnavailable(f"trials cannot be started: {exc}") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise LauncherUnavailable(
-            "a shim did not start in time; the machine is overloaded"
-        ) from exc
+def _kill_shim(folder: AttemptFolder) -> None:
+    record = folder.shim()
+    if record is None or not record["pid"]:
+        return
+    with contextlib.suppress(psutil.Error):  # its lock is held, so the number is still its own
+        psutil.Process(record["pid"]).kill()
+        psutil.Process(record["pid"]).wait(timeout=5)

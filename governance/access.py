@@ -109,7 +109,7 @@ def api_token(*, entropy: bytes) -> str:
 
 def hash_token(token: str) -> bytes:
     """What is stored of an API token. A plain hash will do: nobody guesses 32 random bytes."""
-    return hashlib.sha256(token.encode("utf-8", errors="surrogateescape")).digest()
+    return hashlib.sha256(token.encode("utf-8", errors="surrogatepass")).digest()
 
 
 def _upload_text(grant: UploadGrant) -> str:
@@ -126,7 +126,7 @@ def _upload_text(grant: UploadGrant) -> str:
 
 
 def _signature(purpose: str, text: str, *, key: bytes) -> str:
-    message = f"{purpose}\n{text}".encode("utf-8", errors="surrogateescape")
+    message = f"{purpose}\n{text}".encode("utf-8", errors="surrogatepass")
     return _encode(hmac.digest(key, message, "sha256"))
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.errors import AccessDenied, InvalidSweepFile, Problem, UnknownTenant
-from sweeps.sweep_files import kinds
+from sweeps.errors import AccessDenied, UnknownTenant
+from sweeps.sweep_files.documents import Path, check_storable
+from sweeps.sweep_files.fields import LIMITS
+from sweeps.sweep_files.kinds import SLUG, Kind, Text
 from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
-from sweeps.sweep_files.sections import LIMITS, Field, Section
-from sweeps.sweep_files.yaml_documents import Path, read_yaml
+from sweeps.sweep_files.sections import Field, Section
+from sweeps.sweep_files.yaml_documents import read_yaml
 
 DEFAULT = "default"  #: the tenant that exists without any file
 
@@ -19,6 +21,7 @@ class Tenant:
 
     name: str
     members: tuple[str, ...] = ()  #: owners it admits; empty: everybody
+    #: Sections of a sweep file with keys, as `sweep_files.parse_text` takes them.
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def require_member(self, owner: str) -> None:
@@ -49,20 +52,27 @@ class TenantDirectory:
         raise UnknownTenant(name, known=sorted({DEFAULT, *self.tenants}))
 
 
-class _Members:
-    """A list of names."""
+@dataclass(frozen=True, slots=True)
+class _ListOf:
+    """A list of one kind of thing."""
 
-    def read(self, reader: Reader, path: Path, value: object) -> tuple[str, ...] | None:
+    kind: Kind
+    example: str
+    may_be_empty: bool = True
+
+    def read(self, reader: Reader, path: Path, value: object) -> tuple[Any, ...] | None:
         given = as_list(value)
-        if given is None or not all(isinstance(name, str) for name in given):
-            reader.problem(
-                path, f"{shown(value)} is no list of names", "write for example [ana, ben]"
-            )
+        if given is None or not (given or self.may_be_empty):
+            what = "no list" if given is None else "empty"
+            reader.problem(path, f"{shown(value)} is {what}", f"write for example {self.example}")
             return None
-        return tuple(str(name) for name in given)
+        return tuple(
+            self.kind.read(reader, (*path, index), item) for index, item in enumerate(given)
+        )
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "string"}}
+        least = 0 if self.may_be_empty else 1
+        return {"type": "array", "minItems": least, "items": self.kind.schema()}
 
 
 #: What a tenant may default: keys of `limits`, with the rules they have in a sweep file.
@@ -75,16 +85,25 @@ _DEFAULT_LIMITS = Section(
 )
 _DEFAULTS = Section(
     doc="What its sweeps default to.",
-    fields={"limits": Field(kind=_DEFAULT_LIMITS, doc=_DEFAULT_LIMITS.doc, default={})},
+    fields={"limits": Field(kind=_DEFAULT_LIMITS, doc=_DEFAULT_LIMITS.doc, default=None)},
+    later=("priority", "strategy", "trial"),
 )
+# Without a list everybody is a member; an empty one would say the opposite of what it looks like.
+_MEMBERS = _ListOf(Text("ana", 100, is_one_line=True), "[ana, ben]", may_be_empty=False)
 _TENANT = Section(
     doc="One tenant.",
     fields={
-        "name": Field(
-            kind=kinds.Text("vision", 63, r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"), doc="Its name."
-        ),
-        "members": Field(kind=_Members(), doc="Who may own sweeps; empty: all.", default=()),
-        "defaults": Field(kind=_DEFAULTS, doc=_DEFAULTS.doc, default={}),
+        "name": Field(kind=Text("vision", 63, SLUG), doc="Its name."),
+        "members": Field(kind=_MEMBERS, doc="Who may own its sweeps.", default=None),
+        "defaults": Field(kind=_DEFAULTS, doc=_DEFAULTS.doc, default=None),
+    },
+    later=("quota", "quotas", "budget", "budgets"),
+)
+_EXAMPLE = "[{name: vision, members: [ana, ben]}]"
+_FILE = Section(
+    doc="Every tenant of an installation.",
+    fields={
+        "tenants": Field(kind=_ListOf(_TENANT, _EXAMPLE), doc="The tenants.", example=_EXAMPLE)
     },
 )
 
@@ -96,27 +115,20 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
     document = read_yaml(text, source=source)
+    check_storable(document, source=source)
     reader = Reader(document)
-    given = (as_mapping(document.value) or {}).get("tenants")
-    listed = as_list(given)
-    if listed is None:
-        problem = Problem(
-            path="tenants",
-            message=f"{shown(given)} is no list",
-            hint="write tenants: [{name: vision, members: [ana]}]",
-            line=document.line(("tenants",)),
-        )
-        raise InvalidSweepFile(source, [problem])
+    listed = (_FILE.read(reader, (), document.value) or {}).get("tenants") or ()
+    written = as_list((as_mapping(document.value) or {}).get("tenants")) or []
     tenants: dict[str, Tenant] = {}
-    for index, entry in enumerate(listed):
-        path: Path = ("tenants", index)
-        read = _TENANT.read(reader, path, entry)
-        name = read["name"]
+    for index, (read, entry) in enumerate(zip(listed, written, strict=True)):
+        name = None if read is None else read["name"]
+        if name is None:
+            continue
         if name in tenants:
-            reader.problem((*path, "name"), f"{name!r} appears twice", "keep one of them")
-        elif name is not None:
-            defaults = as_mapping((as_mapping(entry) or {}).get("defaults")) or {}
-            tenants[name] = Tenant(name=name, members=read["members"] or (), defaults=defaults)
-    if reader.problems:
-        raise InvalidSweepFile(source, reader.problems)
+            path: Path = ("tenants", index, "name")
+            reader.problem(path, f"{name!r} appears twice", "keep one of them")
+        # As written: a sweep file's own reader converts them when they are used.
+        defaults = as_mapping((as_mapping(entry) or {}).get("defaults")) or {}
+        tenants[name] = Tenant(name=name, members=read["members"] or (), defaults=defaults)
+    reader.raise_problems(source)
     return TenantDirectory(tenants=tenants)

@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import dagster as dg
 
-from orchestration.platform import platform
+from orchestration.platform import platform, watch_services
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
 from sweeps.ports import Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
@@ -59,7 +59,8 @@ class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[TrialLauncher, None, None]:
-        """The local launcher of the home."""
+        """The local launcher of the home, and whoever keeps up what its trials report to."""
+        watch_services()
         yield platform().launcher
 
 

@@ -129,13 +129,20 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def _start(self, run: dg.DagsterRun, arguments: Sequence[str]) -> None:
         log = run_worker_log(run.run_id)
-        pid = _spawn_detached([sys.executable, "-m", *arguments], log)
+        pid = _spawn_detached(_with_interpreter(arguments), log)
         self._instance.add_run_tags(
             run.run_id, {PID_TAG: str(pid), STARTED_TAG: str(_started(pid) or "")}
         )
         self._instance.report_engine_event(
             f"Started process {pid}; its output is in {log}", run, cls=type(self)
         )
+
+
+def _with_interpreter(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with this environment's Python where the run's origin says only ``dagster``."""
+    if arguments[0] == "dagster":
+        return [sys.executable, "-m", *arguments]
+    return list(arguments)
 
 
 def worker_process(run: dg.DagsterRun) -> psutil.Process | None:

@@ -14,8 +14,9 @@ from sweepworks.wire import Flush
 from storage import queries
 from storage.database import Pool
 from storage.errors import translate_errors
-from storage.metric_store import MetricStore, RunPoints, fingerprint
-from storage.summaries import added_summaries, json_number
+from storage.metric_store import MetricStore
+from storage.points import RunPoints, fingerprint
+from storage.summaries import json_number
 from sweeps.clock import Clock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, SweepsError
 from sweeps.ids import TenantId
@@ -176,14 +177,7 @@ class _Batch:
         taken = self._metrics.register(self._connection, batch)
         if taken:
             batch = [self._without(place, taken) for place in places]
-        self._metrics.copy(self._connection, batch)
-        summaries = added_summaries(batch)
-        if summaries:
-            self._run(
-                "merge_summaries",
-                run_ids=list(summaries),
-                summaries=[Jsonb(summary) for summary in summaries.values()],
-            )
+        self._metrics.append(self._connection, batch)
         self.stored = batch
 
     def _without(self, place: int, taken: set[bytes]) -> RunPoints:

@@ -1,9 +1,7 @@
 """Metric points on their way into the database: curves registered once, points by binary COPY."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +10,12 @@ from numpy.typing import NDArray
 
 from storage import queries
 from storage.database import Pool, transaction
+from storage.points import Int64s, RunPoints, series_id
+from storage.summaries import Summaries
 from sweeps.clock import Clock
 
 _QUERIES = queries.load("metrics")
 Connection = psycopg.Connection[tuple[Any, ...]]
-Int64s = NDArray[np.int64]
-Float64s = NDArray[np.float64]
 
 _DAY_US = 86_400_000_000
 _POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
@@ -40,38 +38,6 @@ _ROW = np.dtype(
 )
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
-
-
-def fingerprint(run_id: str, key: str) -> bytes:
-    """16 bytes that stand for a curve; the first 8 make its identifier, all of them tell it apart."""
-    return hashlib.blake2b(f"{run_id}\0{key}".encode(), digest_size=16).digest()
-
-
-def series_id(fingerprint: bytes) -> int:
-    """Identifier of a curve: 63 bits that every process computes alike."""
-    return int.from_bytes(fingerprint[:8], "big") & 0x7FFF_FFFF_FFFF_FFFF
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPoints:
-    """Points of one run, series after series.
-
-    Attributes:
-        keys: Names of the series.
-        fingerprints: What stands for each.
-        counts: How many points each has; they add up to n.
-        steps: shape `(n,)`.
-        times: shape `(n,)`, microseconds since 1970 UTC.
-        values: shape `(n,)`.
-    """
-
-    run_id: str
-    keys: Sequence[str]
-    fingerprints: Sequence[bytes]
-    counts: Int64s
-    steps: Int64s
-    times: Int64s
-    values: Float64s
 
 
 class MetricStore:
@@ -153,8 +119,8 @@ class MetricStore:
             # Two generations: what is in use moves to the new one, the rest goes with the old.
             self._known_before, self._known = self._known, set()
 
-    def copy(self, connection: Connection, batch: Sequence[RunPoints]) -> int:
-        """Append the points; returns how many."""
+    def append(self, connection: Connection, batch: Sequence[RunPoints]) -> int:
+        """Append the points, and merge them into the summaries; returns how many."""
         total = sum(len(points.values) for points in batch)
         if total:
             with (
@@ -164,6 +130,9 @@ class MetricStore:
                 copy.write(_COPY_HEADER)
                 copy.write(_rows(batch).view(np.uint8).data)  # no second copy of them
                 copy.write(_COPY_TRAILER)
+        added = Summaries.of(batch)
+        if added is not None:
+            connection.execute(_QUERIES["merge_summaries"], added.columns())
         return total
 
 
@@ -177,8 +146,7 @@ def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
     for points in batch:
         begin, end = end, end + len(points.values)
         part = rows[begin:end]
-        identifiers = np.array([series_id(mark) for mark in points.fingerprints], dtype=np.int64)
-        part["series"] = np.repeat(identifiers, points.counts)
+        part["series"] = np.repeat(points.series_ids, points.counts)
         part["step"] = points.steps
         part["time"] = points.times - _POSTGRES_EPOCH_US
         part["value"] = points.values

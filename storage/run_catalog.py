@@ -13,11 +13,10 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
-from storage.metric_store import fingerprint, series_id
-from storage.summaries import parse_summary
+from storage.points import fingerprint, series_id
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.runs import MetricPoint, Run, RunRecord, ScratchRun, Series, TrialRow
+from sweeps.runs import MetricPoint, Run, RunRecord, ScratchRun, Series, SeriesSummary, TrialRow
 from sweeps.states import AttemptState, Decision, ExitReason, RunState
 from sweeps.trials import Attempt, Exit
 
@@ -71,12 +70,12 @@ class RunCatalog:
         with transaction(self._pool) as connection:
             run = _get(connection, run_id, tenant_id)
             attempts = connection.cursor(row_factory=kwargs_row(_attempt))
-            summary = connection.execute(_RUNS["summary_of_run"], of_run).fetchone()
+            summaries = connection.cursor(row_factory=kwargs_row(_summary))
             return RunRecord(
                 run=run,
                 params=dict(connection.execute(_RUNS["params_of_run"], of_run)),
                 tags=dict(connection.execute(_RUNS["tags_of_run"], of_run)),
-                summary={} if summary is None else parse_summary(summary[0]),
+                summary=dict(summaries.execute(_METRICS["summaries_of_run"], of_run)),
                 attempts=tuple(attempts.execute(_RUNS["attempts_of_run"], of_run)),
                 artifacts=artifacts_of_run(connection, run_id, tenant_id=tenant_id),
             )
@@ -164,6 +163,10 @@ def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:
 def _run(**columns: Any) -> Run:
     columns["state"] = RunState(columns["state"])
     return Run(**columns)
+
+
+def _summary(**columns: Any) -> tuple[str, SeriesSummary]:
+    return columns.pop("key"), SeriesSummary(**columns)
 
 
 def _trial(**columns: Any) -> TrialRow:

@@ -1,13 +1,13 @@
-"""What a batch of points adds to the summaries of its runs: last, least, greatest, count."""
+"""What a batch of points adds to the summaries of its curves: last, least, greatest, count."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from storage.metric_store import RunPoints
-from sweeps.runs import SeriesSummary
+from storage.points import Float64s, Int64s, RunPoints
 
 JsonNumber = float | str
 
@@ -19,69 +19,49 @@ def json_number(value: float) -> JsonNumber:
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
-def added_summaries(batch: Sequence[RunPoints]) -> dict[str, dict[str, dict[str, Any]]]:
-    """By run and key, in the form that `merge_summaries` merges into the stored row."""
-    by_run: dict[str, dict[str, dict[str, Any]]] = {}
-    for points in batch:
-        if len(points.values) == 0:
-            continue
-        added = _of_series(points)
-        kept = by_run.setdefault(points.run_id, added)
-        if kept is not added:  # two writers of one run in one batch
-            for key, summary in added.items():
-                kept[key] = _merged(kept[key], summary) if key in kept else summary
-    return by_run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summaries:
+    """One entry a curve; all arrays have shape `(n,)`. Least and greatest are NaN for only NaN."""
 
+    series_ids: Int64s
+    counts: Int64s
+    last_steps: Int64s
+    last_values: Float64s
+    least: Float64s
+    greatest: Float64s
 
-def parse_summary(document: dict[str, dict[str, Any]]) -> dict[str, SeriesSummary]:
-    """The stored row as records."""
-    return {
-        key: SeriesSummary(
-            last=float(entry["last"]),
-            step=int(entry["step"]),
-            min=None if entry["min"] is None else float(entry["min"]),
-            max=None if entry["max"] is None else float(entry["max"]),
-            count=int(entry["count"]),
+    @classmethod
+    def of(cls, batch: Sequence[RunPoints]) -> Self | None:
+        """Those of all curves in `batch` that have points; None when there are none."""
+        filled = [points for points in batch if len(points.values)]
+        if not filled:
+            return None
+        ids = np.concatenate([np.repeat(points.series_ids, points.counts) for points in filled])
+        steps = np.concatenate([points.steps for points in filled])
+        values = np.concatenate([points.values for points in filled])
+        # Two writers of one run may bring the same curve. Sorting is stable, so of several points
+        # at the highest step the one that came last stays last.
+        order = np.lexsort((steps, ids))
+        ids, steps, values = ids[order], steps[order], values[order]
+        starts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
+        ends = np.concatenate((starts[1:], [len(ids)]))
+        return cls(
+            series_ids=ids[starts],
+            counts=ends - starts,
+            last_steps=steps[ends - 1],
+            last_values=values[ends - 1],
+            # fmin and fmax leave NaN out unless there is nothing else.
+            least=np.fmin.reduceat(values, starts),
+            greatest=np.fmax.reduceat(values, starts),
         )
-        for key, entry in sorted(document.items())
-    }
 
-
-def _of_series(points: RunPoints) -> dict[str, dict[str, Any]]:
-    filled = np.flatnonzero(points.counts)  # `reduceat` has no notion of an empty part
-    counts = points.counts[filled]
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    highest = np.maximum.reduceat(points.steps, starts)
-    # Of several points at the highest step the one that was logged last counts.
-    places = np.where(points.steps == np.repeat(highest, counts), np.arange(len(points.steps)), -1)
-    last = points.values[np.maximum.reduceat(places, starts)]
-    # fmin and fmax leave NaN out unless there is nothing else.
-    least = np.fmin.reduceat(points.values, starts)
-    greatest = np.fmax.reduceat(points.values, starts)
-    columns = (counts, highest, last, least, greatest)
-    keys = list(points.keys)
-    return {
-        keys[place]: {
-            "count": count,
-            "step": step,
-            "last": json_number(value),
-            "min": None if math.isnan(low) else json_number(low),
-            "max": None if math.isnan(high) else json_number(high),
+    def columns(self) -> Mapping[str, list[int] | list[float]]:
+        """Parameters of `merge_summaries`."""
+        return {
+            "series_ids": self.series_ids.tolist(),
+            "counts": self.counts.tolist(),
+            "last_steps": self.last_steps.tolist(),
+            "last_values": self.last_values.tolist(),
+            "least": self.least.tolist(),
+            "greatest": self.greatest.tolist(),
         }
-        for place, count, step, value, low, high in zip(
-            filled.tolist(), *(column.tolist() for column in columns), strict=True
-        )
-    }
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    latest = new if new["step"] >= old["step"] else old
-    lows = [float(entry["min"]) for entry in (old, new) if entry["min"] is not None]
-    highs = [float(entry["max"]) for entry in (old, new) if entry["max"] is not None]
-    return {
-        "count": old["count"] + new["count"],
-        "step": latest["step"],
-        "last": latest["last"],
-        "min": json_number(min(lows)) if lows else None,
-        "max": json_number(max(highs)) if highs else None,
-    }

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, dict_row
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from storage import queries
 from storage.database import Pool, transaction
@@ -76,7 +76,7 @@ class SweepCatalog:
                     "sweep_id": sweep_id,
                     "tenant_id": spec.tenant,
                     "experiment_id": row[0],
-                    "spec": Jsonb(as_document(spec)),
+                    "spec": Json(as_document(spec)),
                     "spec_version": SPEC_VERSION,
                     "spec_digest": spec.digest(),
                     "source_dir": source_dir,

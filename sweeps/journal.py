@@ -6,8 +6,10 @@ cutting the history at what it had seen.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from sweeps import spaces
 from sweeps.objectives import Objective
 from sweeps.spaces import Configuration
 from sweeps.trials import ConcludedTrial, Suggestion
@@ -28,10 +30,11 @@ class History:
 
     observations: Sequence[Observation]  #: in the order they were told
     pending: Mapping[int, Configuration]  #: asked, not told yet, by trial number
+    keys: AbstractSet[object]  #: of every configuration asked for so far
 
-    def configurations(self) -> list[Configuration]:
-        """Every configuration asked for so far."""
-        return [*(o.configuration for o in self.observations), *self.pending.values()]
+    def has(self, configuration: Configuration) -> bool:
+        """Whether the configuration was asked for before."""
+        return spaces.key(configuration) in self.keys
 
 
 class Journal:
@@ -42,12 +45,14 @@ class Journal:
         self._asked: dict[int, Suggestion] = {}
         self._observations: list[Observation] = []
         self._pending: dict[int, Configuration] = {}
+        self._keys: set[object] = set()
         self.seen_through = 0  #: place of the last result told
 
     def ask(self, suggestion: Suggestion) -> None:
         """Add a configuration that is under evaluation from now on."""
         self._asked[suggestion.number] = suggestion
         self._pending[suggestion.number] = suggestion.configuration
+        self._keys.add(spaces.key(suggestion.configuration))
 
     def tell(self, result: ConcludedTrial) -> None:
         """Add a result."""
@@ -62,8 +67,8 @@ class Journal:
         self.seen_through = result.sequence
 
     def history(self) -> History:
-        """What is known now; the next call may extend the same lists."""
-        return History(observations=self._observations, pending=self._pending)
+        """What is known now; the next call may extend the same collections."""
+        return History(observations=self._observations, pending=self._pending, keys=self._keys)
 
 
 def history_seen_by(

@@ -27,7 +27,8 @@ class Float:
             low, high = math.log(self.low), math.log(self.high)
             value = math.exp(low + unit * (high - low))
         else:
-            value = self.low + unit * (self.high - self.low)
+            # Not `low + unit * (high - low)`: the difference of two floats may be infinite.
+            value = self.low * (1 - unit) + self.high * unit
         return min(max(value, self.low), self.high)  # rounding must not leave the range
 
     def values(self) -> tuple[Scalar, ...] | None:

@@ -92,7 +92,8 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "metric": spec.objective.metric,
             "direction": spec.objective.direction.value,
         },
-        "space": {name: _parameter(p) for name, p in spec.space.parameters.items()},
+        # A list: the database does not keep the order of keys, and searchers go by it.
+        "space": [{"name": name, **_parameter(p)} for name, p in spec.space.parameters.items()],
         "strategy": {
             "name": spec.strategy.name,
             "initial_points": spec.strategy.initial_points,

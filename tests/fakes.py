@@ -124,7 +124,7 @@ class FakeTrialStore:
 
     # The port
 
-    def take_over(self, sweep_id: SweepId, *, controller: str) -> int:  # noqa: ARG002
+    def take_over(self, sweep_id: SweepId, *, controller: str) -> int:
         record = self._record(sweep_id)
         record.lease += 1
         return record.lease
@@ -254,13 +254,16 @@ def _decide(record: _Record, reports: Iterable[Report]) -> None:
 # The launcher
 
 
+_GOOD_EXIT = Exit(reason=ExitReason.COMPLETED, code=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
     """What a simulated training script does."""
 
     duration: float = 3.0  #: seconds until it ends by itself
     reports: tuple[tuple[float, int, float], ...] = ()  #: seconds after start, level, value
-    exit: Exit = Exit(reason=ExitReason.COMPLETED, code=0)
+    exit: Exit = _GOOD_EXIT
     prints_every: float | None = 1.0  #: seconds between lines of output; None: silent
     rejected: str = ""  #: why it cannot be launched at all
     pending: float = 0.0  #: seconds between acceptance and start

@@ -18,8 +18,10 @@ import numpy as np
 
 from sweeps import spaces
 from sweeps.journal import History
-from sweeps.searchers.random_search import sample_unseen, seen_keys
+from sweeps.searchers.random_search import sample_unseen
 from sweeps.spaces import Categorical, Configuration, Float, Int, Scalar, SearchSpace
+
+_SQUARABLE = 1e100  # the model squares losses; a loss that exploded must not overflow
 
 
 class BayesianSearch:
@@ -43,18 +45,18 @@ class BayesianSearch:
         rng: np.random.Generator,
     ) -> Configuration | None:
         """The most promising configuration that was not asked for yet; random ones at first."""
-        seen = seen_keys(history)
         known = [o for o in history.observations if o.loss is not None and math.isfinite(o.loss)]
         if len(known) < self._initial_points or not self._varying:
-            return sample_unseen(self._space, rng, seen)
+            return sample_unseen(self._space, rng, history)
         proposal = self._propose(history, rng)
-        if spaces.key(proposal) in seen:
-            return sample_unseen(self._space, rng, seen)
+        if history.has(proposal):
+            return sample_unseen(self._space, rng, history)
         return proposal
 
     def _propose(self, history: History, rng: np.random.Generator) -> Configuration:
         # 1.5 s to import; a sweep with another strategy must not pay for it.
         from skopt import Optimizer  # pyright: ignore[reportMissingTypeStubs] - it has none
+        from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs] - none
 
         finite = [
             o.loss for o in history.observations if o.loss is not None and math.isfinite(o.loss)
@@ -67,7 +69,12 @@ class BayesianSearch:
         ]
         points += [self._encode(configuration) for configuration in history.pending.values()]
         losses += [lie] * len(history.pending)
-        with warnings.catch_warnings():
+        largest = max(map(abs, losses))
+        if largest > _SQUARABLE:
+            losses = [loss / largest for loss in losses]
+        # One thread: with matrices this small, threads wait for each other five times as long as
+        # they work, and the cores belong to the trials.
+        with warnings.catch_warnings(), threadpool_limits(1):
             # The kernel's bounds and repeated points are the model's own business.
             warnings.simplefilter("ignore")
             optimizer: Any = Optimizer(

@@ -24,8 +24,11 @@ def axis(parameter: Parameter, *, points_per_parameter: int) -> tuple[Scalar, ..
             )
             return tuple(dict.fromkeys(round(float(value)) for value in spread))
         case Float():
-            units = np.linspace(0.0, 1.0, points_per_parameter)
-            return tuple(dict.fromkeys(parameter.from_unit(float(unit)) for unit in units))
+            units = np.linspace(0.0, 1.0, points_per_parameter)[1:-1]
+            inner = (parameter.from_unit(float(unit)) for unit in units)
+            # Not by `from_unit`: the logarithm would round the ends away.
+            ends = (parameter.high,) if points_per_parameter > 1 else ()
+            return tuple(dict.fromkeys((parameter.low, *inner, *ends)))
         case _:
             return parameter.values() or ()
 

@@ -4,11 +4,8 @@ Source: Bergstra and Bengio, JMLR 13 (2012). We depart by drawing without replac
 space is finite.
 """
 
-from collections.abc import Collection
-
 import numpy as np
 
-from sweeps import spaces
 from sweeps.journal import History
 from sweeps.searchers.grid_search import configuration_at
 from sweeps.spaces import Configuration, SearchSpace
@@ -31,26 +28,21 @@ class RandomSearch:
         rng: np.random.Generator,
     ) -> Configuration | None:
         """A configuration that was not asked for yet, or None when there is none."""
-        return sample_unseen(self._space, rng, seen_keys(history))
-
-
-def seen_keys(history: History) -> set[object]:
-    """Keys of every configuration asked for so far."""
-    return {spaces.key(configuration) for configuration in history.configurations()}
+        return sample_unseen(self._space, rng, history)
 
 
 def sample_unseen(
-    space: SearchSpace, rng: np.random.Generator, seen: Collection[object]
+    space: SearchSpace, rng: np.random.Generator, history: History
 ) -> Configuration | None:
-    """A draw whose key is not in `seen`, or None when a finite space has no other one."""
+    """A draw that was not asked for yet, or None when a finite space has no other one."""
     for _ in range(_DRAWS):
         configuration = space.sample(rng)
-        if spaces.key(configuration) not in seen:
+        if not history.has(configuration):
             return configuration
     size = space.size()
     if size is None or size > _ENUMERABLE:
         return space.sample(rng)  # so unlikely that a repetition is the lesser evil
     values = [parameter.values() or () for parameter in space.parameters.values()]
     every = (configuration_at(space, values, index) for index in range(size))
-    left = [candidate for candidate in every if spaces.key(candidate) not in seen]
+    left = [candidate for candidate in every if not history.has(candidate)]
     return left[int(rng.integers(len(left)))] if left else None

@@ -98,8 +98,11 @@ def check_placeholders(reader: Reader, words: Sequence[str], names: Collection[s
                 hint = f"rename the parameter, or take it from SWEEPWORKS_PARAM_{plain.upper()}"
                 reader.problem(at, f"{match[0]!r} is a parameter and also the trial's own", hint)
             elif plain is not None and plain not in names and plain not in _GIVEN:
-                known = [*names, *_GIVEN]
+                known, braces = [*names, *_GIVEN], f"{{{{{plain}}}}}"
                 close = difflib.get_close_matches(plain, known, n=1)
-                hint = f"did you mean {{{close[0]}}}?" if close else f"known: {', '.join(known[:20])}"
-                message = f"{match[0]!r} names no parameter"
-                reader.problem(at, message, f"{hint} For braces write {{{{{plain}}}}}")
+                hint = (
+                    f"did you mean {{{close[0]}}}, or {braces} for braces?"
+                    if close
+                    else f"known: {', '.join(known[:20])}; write {braces} for braces"
+                )
+                reader.problem(at, f"{match[0]!r} names no parameter", hint)

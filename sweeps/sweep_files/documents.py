@@ -10,7 +10,7 @@ Path = tuple[str | int, ...]
 
 # A sweep file has a hundred values. The limits only have to stop what no person wrote: files that
 # keep the parser busy for a minute, and nesting beyond Python's own recursion limit.
-MAX_VALUES = 20_000
+MAX_VALUES = 10_000
 MAX_DEPTH = 20
 _MAX_BITS = 1024  # of a whole number: as far as floats go, and short enough to be printed
 
@@ -59,7 +59,9 @@ def check_storable(document: Document, *, source: str) -> None:
         elif isinstance(value, Mapping):
             for key, item in cast("Mapping[object, object]", value).items():
                 if not _is_storable(str(key)):
-                    document.note((*path, str(key)), "the key has a character that is no text", "remove it")
+                    document.note(
+                        (*path, str(key)), "the key has a character that is no text", "remove it"
+                    )
                 waiting.append(((*path, str(key)), item))
         elif isinstance(value, (list, tuple)):
             waiting += [

@@ -10,6 +10,7 @@ from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.reading import Reader, shown
 
 MAX_EXACT = 2**53  #: up to here floats, JSON and JavaScript agree on whole numbers
+SLUG = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  #: a name that is also good in labels and folders
 
 
 class Kind(Protocol):
@@ -43,20 +44,23 @@ class Text:
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
             reader.problem(path, f"{shown(value)} has characters that cannot be", hint)
             return None
-        text = text.strip()
         if len(text) > self.longest:
             message = f"{len(text)} characters are too many: {shown(value)}"
             reader.problem(path, message, f"at most {self.longest} fit")
             return None
-        if self.is_one_line and not text.isprintable():
-            reader.problem(path, f"{shown(value)} is more than one line", hint)
+        if self.is_one_line and re.search(r"[\x00-\x1f\x7f]", text.strip()):
+            reader.problem(path, f"{shown(value)} is not a single line", hint)
             return None
-        return text
+        return text.strip()
 
     def schema(self) -> dict[str, Any]:
-        """Its JSON Schema; lengths without surrounding blanks are left to the parser."""
-        pattern = r"\S" if self.pattern is None else f"^(?:{self.pattern})$"
-        return {"type": ["string", "number"], "pattern": pattern, "examples": [self.example]}
+        """Its JSON Schema."""
+        return {
+            "type": ["string", "number"],
+            "pattern": r"\S" if self.pattern is None else f"^(?:{self.pattern})$",
+            "maxLength": self.longest,
+            "examples": [self.example],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,14 @@ class Number:
         """The number, an int when it has to be whole."""
         largest = MAX_EXACT if self.is_whole else sys.float_info.max
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            reader.problem(path, f"{shown(value)} is no number", f"write for example {self.example}")
+            reader.problem(
+                path, f"{shown(value)} is no number", f"write for example {self.example}"
+            )
             return None
         if not abs(value) <= largest:  # also false for what is no number
-            reader.problem(path, f"{shown(value)} is out of range", f"at most {largest:g} either way")
+            reader.problem(
+                path, f"{shown(value)} is out of range", f"at most {largest:g} either way"
+            )
             return None
         if not self.is_whole:
             return float(value)
@@ -148,7 +156,11 @@ class OneOf:
         """The word."""
         if value in self.words:
             return str(value)
-        choice = f"write {self.words[0]}" if len(self.words) == 1 else f"write one of {', '.join(self.words)}"
+        choice = (
+            f"write {self.words[0]}"
+            if len(self.words) == 1
+            else f"write one of {', '.join(self.words)}"
+        )
         if value in self.later:
             message = f"{value!r} is not supported by this version yet"
             reader.problem(path, message, f"remove it, or {choice}")
@@ -175,7 +187,9 @@ class SingleValue:
     def read(self, reader: Reader, path: Path, value: object) -> Scalar | None:
         """The value, of the type that YAML gives it."""
         if isinstance(value, str) and len(value) > _MAX_TEXT:
-            reader.problem(path, f"{len(value)} characters are too many", f"at most {_MAX_TEXT} fit")
+            reader.problem(
+                path, f"{len(value)} characters are too many", f"at most {_MAX_TEXT} fit"
+            )
             return None
         if isinstance(value, (bool, str)):
             return value

@@ -1,223 +1,202 @@
 """The space of a sweep file: parameters in long form, and the short forms people write."""
 
+import math
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, Scalar, SearchSpace
-from sweeps.sweep_files.kinds import is_finite_number
+from sweeps.sweep_files.documents import Path
+from sweeps.sweep_files.kinds import Boolean, Number, OneOf, SingleValue
 from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
-from sweeps.sweep_files.yaml_documents import Path
+from sweeps.sweep_files.sections import Field, Section
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-_LATER = {"when", "prior", "quantise", "quantize", "q", "step"}
-_KEYS = {
-    "float": ("low", "high", "log"),
-    "int": ("low", "high", "log"),
-    "categorical": ("choices",),
-    "constant": ("value",),
+_NAME = "[A-Za-z_][A-Za-z0-9_.-]{0,63}"
+_MAX_PARAMETERS = 200  # more than any model of an objective can make sense of
+_LATER = ("when", "prior", "quantise", "quantize", "q", "step")
+_EXAMPLE = "{type: float, low: 1e-4, high: 0.1, log: true}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A list of different values."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> tuple[Scalar, ...] | None:
+        """The values in their order. `1`, `1.0`, `true` and `"1"` are four different ones."""
+        given = as_list(value)
+        if not given:
+            message = f"{shown(value)} is no list of choices"
+            reader.problem(path, message, "write for example [relu, tanh]")
+            return None
+        choices: dict[tuple[str, Scalar], Scalar] = {}
+        for index, item in enumerate(given):
+            choice = SingleValue().read(reader, (*path, index), item)
+            if choice is None:
+                continue
+            if (type(choice).__name__, choice) in choices:
+                message = f"{shown(choice)} appears twice"
+                reader.problem((*path, index), message, "keep one of them")
+            choices[type(choice).__name__, choice] = choice
+        return tuple(choices.values()) if len(choices) == len(given) else None
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        items = SingleValue().schema()
+        return {"type": "array", "minItems": 1, "items": items, "examples": [["relu", "tanh"]]}
+
+
+def _section(kind: str, doc: str, **fields: Field) -> Section:
+    word = Field(kind=OneOf((kind,)), doc=doc)
+    return Section(doc=doc, fields={"type": word, **fields}, later=_LATER)
+
+
+def _range(kind: str, doc: str, end: Number) -> Section:
+    return _section(
+        kind,
+        doc,
+        low=Field(kind=end, doc="Least value, included.", example=str(end.example)),
+        high=Field(kind=end, doc="Greatest value, included.", example=str(end.example)),
+        log=Field(kind=Boolean(), doc="Search the logarithm evenly.", default=False),
+    )
+
+
+_SECTIONS = {
+    "float": _range("float", "A real number.", Number(is_whole=False, example=0.1)),
+    "int": _range("int", "A whole number.", Number(is_whole=True, example=64)),
+    "categorical": _section(
+        "categorical",
+        "One of a few values, without order.",
+        choices=Field(kind=Choices(), doc="The values.", example="[relu, tanh]"),
+    ),
+    "constant": _section(
+        "constant",
+        "Always the same value, on record.",
+        value=Field(kind=SingleValue(), doc="The value.", example="10"),
+    ),
 }
-_EXAMPLES = {
-    "float": "{type: float, low: 0.0001, high: 0.1, log: true}",
-    "int": "{type: int, low: 16, high: 256}",
-    "categorical": "{type: categorical, choices: [relu, tanh]}",
-    "constant": "{type: constant, value: 10}",
-}
-_SCALAR = (str, int, float, bool)
 
 
-def read_space(reader: Reader, path: Path, value: object) -> SearchSpace | None:
-    """The space, or None after noting what is wrong with it."""
-    given = as_mapping(value)
-    if not given:
-        reader.problem(
-            path, f"{shown(value)} is no space", f"add for example lr: {_EXAMPLES['float']}"
-        )
-        return None
-    parameters: dict[str, Parameter] = {}
-    variables: dict[str, str] = {}
-    for name, content in given.items():
-        at = (*path, name)
-        if not _NAME.fullmatch(name):
-            reader.problem(
-                at, f"{shown(name)} is no name", "use letters, digits, _ . and -, at most 64"
+class Space:
+    """Named parameters: a mapping, or, to keep their order in the database, a list."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> SearchSpace | None:
+        """The space, or None after noting what is wrong with it."""
+        entries = _entries(value)
+        if not entries or len(entries) > _MAX_PARAMETERS:
+            many = f"{len(entries)} parameters are too many" if entries else None
+            hint = (
+                f"at most {_MAX_PARAMETERS} fit" if entries else f"add for example lr: {_EXAMPLE}"
             )
-            continue
-        variable = re.sub(r"[^A-Z0-9]", "_", name.upper())
-        if variable in variables:
-            reader.problem(
-                at,
-                f"{name!r} and {variables[variable]!r} are both SWEEPWORKS_PARAM_{variable}",
-                "rename one of them",
-            )
-            continue
-        variables[variable] = name
-        parameter = _read_parameter(reader, at, content)
-        if parameter is not None:
-            parameters[name] = parameter
-    return SearchSpace(parameters=parameters) if len(parameters) == len(given) else None
+            reader.problem(path, many or f"{shown(value)} is no space", hint)
+            return None
+        parameters: dict[str, Parameter] = {}
+        names: dict[str, str] = {}  # by environment variable
+        for name, key, content in entries:
+            at = (*path, key)
+            other = names.setdefault(variable(name), name)
+            if not re.fullmatch(_NAME, name):
+                hint = "start with a letter or _, go on with letters, digits, _ . and -, at most 64"
+                reader.problem(at, f"{shown(name)} is no name of a parameter", hint)
+            elif other != name or name in parameters:
+                what = f"{other!r} and {name!r} are both SWEEPWORKS_PARAM_{variable(name)}"
+                reader.problem(at, what, "rename one of them")
+            parameter = _read_parameter(reader, at, content)
+            if parameter is not None:
+                parameters[name] = parameter
+        return SearchSpace(parameters=parameters) if len(parameters) == len(entries) else None
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        long = [section.schema() for section in _SECTIONS.values()]
+        named = [_named(schema) for schema in long]
+        short = [Choices().schema(), SingleValue().schema()]
+        mapping = {
+            "type": "object",
+            "description": "Parameters by name. A list is a choice, a plain value a constant.",
+            "minProperties": 1,
+            "maxProperties": _MAX_PARAMETERS,
+            "propertyNames": {"pattern": f"^{_NAME}$"},
+            "additionalProperties": {"anyOf": [*long, *short]},
+        }
+        stored = {
+            "type": "array",
+            "description": "The same as a list, as it is stored.",
+            "minItems": 1,
+            "maxItems": _MAX_PARAMETERS,
+            "items": {"anyOf": named},
+        }
+        return {"anyOf": [mapping, stored]}
+
+
+def parameter_names(value: object) -> list[str]:
+    """Names in the space as it was written, whether or not the parameters are good."""
+    return [name for name, _, _ in _entries(value)]
+
+
+def variable(name: str) -> str:
+    """What follows ``SWEEPWORKS_PARAM_`` in the variable of a parameter."""
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _entries(value: object) -> list[tuple[str, str | int, object]]:
+    """Name, key in the document, and content of every parameter."""
+    listed = as_list(value)
+    if listed is None:
+        return [(name, name, content) for name, content in (as_mapping(value) or {}).items()]
+    entries: list[tuple[str, str | int, object]] = []
+    for index, item in enumerate(listed):
+        content = as_mapping(item) or {}
+        name = content.pop("name", None)
+        entries.append((name if isinstance(name, str) else "", index, content))
+    return entries
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    name = {"type": "string", "pattern": f"^{_NAME}$", "description": "Its name."}
+    return {
+        **schema,
+        "properties": {"name": name, **schema["properties"]},
+        "required": ["name", *schema["required"]],
+    }
 
 
 def _read_parameter(reader: Reader, path: Path, value: object) -> Parameter | None:
     if as_list(value) is not None:
-        return _categorical(reader, path, value)
-    if isinstance(value, _SCALAR):
-        return _constant(reader, path, value)
+        choices = Choices().read(reader, path, value)
+        return None if choices is None else Categorical(choices=choices)
     given = as_mapping(value)
     if given is None:
-        reader.problem(path, f"{shown(value)} is no parameter", f"write {_EXAMPLES['float']}")
-        return None
+        constant = SingleValue().read(reader, path, value)
+        return None if constant is None else Constant(value=constant)
     kind = given.get("type")
-    if not isinstance(kind, str) or kind not in _KEYS:
-        what = "the type is missing" if kind is None else f"{shown(kind)} is no type"
+    if not isinstance(kind, str) or kind not in _SECTIONS:
         at = path if kind is None else (*path, "type")
-        reader.problem(
-            at, what, f"write one of {', '.join(_KEYS)}, for example {_EXAMPLES['float']}"
-        )
+        what = "the type is missing" if kind is None else f"{shown(kind)} is no type"
+        hint = f"write one of {', '.join(_SECTIONS)}, for example {_EXAMPLE}"
+        reader.problem(at, what, hint)
         return None
-    keys = ("type", *_KEYS[kind])
-    for key in given:
-        if key in _LATER:
-            reader.unsupported_key((*path, key))
-        elif key not in keys:
-            reader.unknown_key((*path, key), keys)
-    missing = [key for key in _KEYS[kind] if key != "log" and key not in given]
-    for key in missing:
-        reader.problem((*path, key), f"{key!r} is missing", f"write for example {_EXAMPLES[kind]}")
-    if missing:
+    read = _SECTIONS[kind].read(reader, path, given)
+    if read is None or any(item is None for item in read.values()):
         return None
     match kind:
         case "categorical":
-            return _categorical(reader, (*path, "choices"), given["choices"])
+            return Categorical(choices=read["choices"])
         case "constant":
-            return _constant(reader, (*path, "value"), given["value"])
+            return Constant(value=read["value"])
         case _:
-            return _range(reader, path, given, whole=kind == "int")
+            return _numeric(reader, path, kind, read)
 
 
-def _range(
-    reader: Reader, path: Path, given: Mapping[str, object], *, whole: bool
-) -> Float | Int | None:
-    ends: dict[str, float] = {}
-    for key in ("low", "high"):
-        value = given[key]
-        if not is_finite_number(value):
-            reader.problem(
-                (*path, key),
-                f"{shown(value)} is no number",
-                f"write a number such as {1 if whole else 0.001}",
-            )
-            continue
-        assert isinstance(value, (int, float))
-        if whole and (value != int(value) or abs(value) > 2**53):
-            reader.problem(
-                (*path, key), f"{value} is no whole number", "write one, or use type: float"
-            )
-            continue
-        ends[key] = value
-    log = given.get("log", False)
-    if not isinstance(log, bool):
-        reader.problem(
-            (*path, "log"), f"{shown(log)} is neither true nor false", "write true or false"
-        )
-        return None
-    if len(ends) < 2:
-        return None
-    low, high = ends["low"], ends["high"]
+def _numeric(reader: Reader, path: Path, kind: str, read: dict[str, Any]) -> Float | Int | None:
+    low, high, log = read["low"], read["high"], read["log"]
+    at = (*path, "low")
     if low > high:
-        reader.problem((*path, "low"), f"low {low} is above high {high}", "swap them")
-        return None
-    if log and low <= 0:
-        smallest = 1 if whole else 1e-6
-        reader.problem(
-            (*path, "low"),
-            f"low {low} has no logarithm",
-            f"write {smallest} or more, or log: false",
-        )
-        return None
-    if whole:
-        return Int(low=int(low), high=int(high), log=log)
-    return Float(low=float(low), high=float(high), log=log)
-
-
-def _categorical(reader: Reader, path: Path, value: object) -> Categorical | None:
-    given = as_list(value)
-    if not given:
-        reader.problem(path, f"{shown(value)} are no choices", "write for example [relu, tanh]")
-        return None
-    choices: list[Scalar] = []
-    seen: set[tuple[str, Scalar]] = set()
-    good = True
-    for index, choice in enumerate(given):
-        at = (*path, index)
-        if not isinstance(choice, _SCALAR) or (
-            isinstance(choice, float) and not is_finite_number(choice)
-        ):
-            reader.problem(
-                at, f"{shown(choice)} is no choice", "write words, numbers, true or false"
-            )
-            good = False
-        elif (type(choice).__name__, choice) in seen:
-            reader.problem(at, f"{shown(choice)} appears twice", "keep one of them")
-            good = False
-        else:
-            seen.add((type(choice).__name__, choice))
-            choices.append(choice)
-    return Categorical(choices=tuple(choices)) if good else None
-
-
-def _constant(reader: Reader, path: Path, value: object) -> Constant | None:
-    if not isinstance(value, _SCALAR) or (isinstance(value, float) and not is_finite_number(value)):
-        reader.problem(
-            path, f"{shown(value)} is no constant", "write a word, a number, true or false"
-        )
-        return None
-    return Constant(value=value)
-
-
-def space_schema() -> dict[str, Any]:
-    """JSON Schema of the whole section."""
-    scalar = {"type": ["string", "number", "boolean"]}
-
-    def ranged(kind: str, number: str) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "properties": {
-                "type": {"const": kind},
-                "low": {"type": number, "description": "Least value, included."},
-                "high": {"type": number, "description": "Greatest value, included."},
-                "log": {
-                    "type": "boolean",
-                    "default": False,
-                    "description": "Search the logarithm.",
-                },
-            },
-            "required": ["type", "low", "high"],
-            "additionalProperties": False,
-        }
-
-    def valued(kind: str, key: str, schema: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "properties": {"type": {"const": kind}, key: schema},
-            "required": ["type", key],
-            "additionalProperties": False,
-        }
-
-    choices = {"type": "array", "minItems": 1, "items": scalar}
-    return {
-        "type": "object",
-        "description": "What to vary. A list is a choice, a plain value a constant.",
-        "minProperties": 1,
-        "propertyNames": {"pattern": f"^{_NAME.pattern}$"},
-        "additionalProperties": {
-            "anyOf": [
-                ranged("float", "number"),
-                ranged("int", "integer"),
-                valued("categorical", "choices", choices),
-                valued("constant", "value", scalar),
-                choices,
-                scalar,
-            ]
-        },
-    }
+        reader.problem(at, f"low {low} is above high {high}", "swap them")
+    elif log and low <= 0:
+        least = "1 or more" if kind == "int" else "a small number above 0, for example 1e-6"
+        reader.problem(at, f"low {low} has no logarithm", f"write {least}, or log: false")
+    elif not math.isfinite(high - low):
+        reader.problem(at, f"from {low} to {high} is too far", "write a smaller range")
+    else:
+        return (Int if kind == "int" else Float)(low=low, high=high, log=log)
+    return None

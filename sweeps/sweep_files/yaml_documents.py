@@ -6,7 +6,7 @@ Scalars follow YAML 1.2's core schema, not PyYAML's 1.1: `1e-4` is a number, and
 
 import re
 from collections.abc import Callable
-from typing import NoReturn, cast
+from typing import cast
 
 import yaml
 
@@ -23,6 +23,14 @@ _CONVERSIONS: dict[str, Callable[[str], object]] = {
 }
 
 
+class _TooLarge(Exception):
+    """More than a person writes."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
 class _Loader(yaml.SafeLoader):
     """Makes nodes, never objects; gives up early on what no person wrote."""
 
@@ -33,16 +41,16 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._count, self._depth = self._count + 1, self._depth + 1
         if self._count > MAX_VALUES:
-            self._give_up(f"there are more than {MAX_VALUES} values")
+            raise _TooLarge(f"more than {MAX_VALUES} values", self._line())
         if self._depth > MAX_DEPTH:
-            self._give_up("it is nested too deep")
+            raise _TooLarge("nested too deep", self._line())
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
-    def _give_up(self, reason: str) -> NoReturn:
+    def _line(self) -> int:
         mark = self.peek_event().start_mark  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
-        raise yaml.MarkedYAMLError(problem=reason, problem_mark=cast("yaml.Mark", mark))
+        return cast("yaml.Mark", mark).line + 1
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -75,11 +83,14 @@ def read_yaml(text: str, *, source: str) -> Document:
         if node is not None:
             document.value = _NodeReader(document).read(node, ())
     except _TooLarge as exc:
-        refuse(source, str(exc), "use fewer aliases", exc.line)
+        refuse(source, str(exc), "a sweep file is a page or two", exc.line)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         refuse(
-            source, f"not YAML: {exc.problem or exc}", _hint(exc), None if mark is None else mark.line + 1
+            source,
+            f"not YAML: {exc.problem or exc}",
+            _hint(exc),
+            None if mark is None else mark.line + 1,
         )
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
@@ -95,17 +106,7 @@ def _hint(exc: yaml.MarkedYAMLError) -> str:
         return "indent with spaces, not with tabs"
     if "another document" in reason:
         return "keep one sweep in a file, without --- between"
-    if "values" in reason or "nested" in reason:
-        return "a sweep file is a page or two"
     return "indent with spaces, and put text with : or # or { into quotes"
-
-
-class _TooLarge(Exception):
-    """Aliases multiply: a small text can stand for a huge document."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__("aliases make the file too large or too deep")
-        self.line = line
 
 
 class _NodeReader:
@@ -120,7 +121,8 @@ class _NodeReader:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise _TooLarge(line)
+            # Aliases multiply: a small text can stand for a huge document, or an endless one.
+            raise _TooLarge("aliases make the file too large or too deep", line)
         self._document.lines.setdefault(path, line)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
@@ -137,12 +139,14 @@ class _NodeReader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._document.note(path, f"a key in line {line} is no word", "write key: value")
                 continue
-            name = str(key_node.value)  # as written: a key `on` or `1` is that word
+            name = _joined(str(key_node.value))  # as written: a key `on` or `1` is that word
             at = (*path, name)
             if name in out:
                 first = lines[at]
                 lines[at] = line  # for this note only
-                self._document.note(at, f"{name!r} appears twice, first in line {first}", "keep one")
+                self._document.note(
+                    at, f"{name!r} appears twice, first in line {first}", "keep one"
+                )
                 lines[at] = first
                 continue
             lines[at] = line
@@ -153,7 +157,7 @@ class _NodeReader:
         return out
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
-        text = str(node.value)
+        text = _joined(str(node.value))
         convert = _CONVERSIONS.get(node.tag)
         if convert is None:
             self._document.note(path, f"the tag {node.tag!r} is not supported", "remove it")
@@ -166,3 +170,13 @@ class _NodeReader:
         if isinstance(value, (int, float)):
             self._document.spellings[path] = text
         return value
+
+
+def _joined(text: str) -> str:
+    """`text` with JSON's pairs of escapes, which PyYAML reads one by one, as one character."""
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:  # half a pair: `check_storable` refuses it
+        return text

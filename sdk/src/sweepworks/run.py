@@ -171,6 +171,8 @@ class Run:
             self._pending.finish, self._pending.message = state, message[:2000]
             self._make_batches(durable=True)
             self._finished = True
+        if self._sender is not None:
+            self._sender.hurry()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(self._finish_seconds)

@@ -44,6 +44,7 @@ class Sender:
         self._away = False
         self._failures = 0
         self._not_before = 0.0
+        self._max_backoff_seconds = _MAX_BACKOFF_SECONDS
 
     def add(self, sequence: int, batch: bytes) -> None:
         """Queue a batch that is in the spool already."""
@@ -63,6 +64,11 @@ class Sender:
                 return
             if not self._send(*batch):
                 return
+
+    def hurry(self) -> None:
+        """Try again soon, and often: the script is ending and waits."""
+        self._max_backoff_seconds = 1.0
+        self._not_before = 0.0
 
     def wait_until_sent(self, deadline: float) -> bool:
         """Whether everything queued was acknowledged before `deadline` (monotonic seconds)."""
@@ -135,7 +141,7 @@ class Sender:
 
     def _back_off(self, retry_after: str | None, reason: str) -> None:
         self._failures += 1
-        seconds = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** min(self._failures, 8))
+        seconds = min(self._max_backoff_seconds, 0.5 * 2 ** min(self._failures, 8))
         if retry_after is not None and retry_after.isdigit():
             seconds = max(float(retry_after), 0.1)
         # Many runs lose the same gateway at the same moment; they must not come back as one.

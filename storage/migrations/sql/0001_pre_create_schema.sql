@@ -54,7 +54,7 @@ CREATE TABLE sweeps (
     log_position bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT sweeps_log_position_key UNIQUE,
     tenant_id text NOT NULL REFERENCES tenants,
     experiment_id bigint NOT NULL REFERENCES experiments,
-    spec jsonb NOT NULL,
+    spec json NOT NULL,  -- not jsonb, which would lose the order of the parameters
     spec_version int NOT NULL,
     spec_digest text NOT NULL,
     source_dir text NOT NULL,
@@ -186,12 +186,16 @@ CREATE TABLE writers (
     CONSTRAINT writers_pkey PRIMARY KEY (run_id, writer_id)
 ) WITH (fillfactor = 50);
 
--- Last, least and greatest value per key, for tables; rewritten by the gateway.
-CREATE TABLE run_summaries (
-    run_id text CONSTRAINT run_summaries_pkey PRIMARY KEY REFERENCES runs,
-    summary jsonb NOT NULL,
-    refreshed_at timestamptz NOT NULL
-);
+-- What became of each curve, for tables: moved in the transaction of the points. Typed
+-- rows, not one document a run: rewriting a document of 100 keys cost ten times as much.
+CREATE TABLE series_summaries (
+    series_id bigint CONSTRAINT series_summaries_pkey PRIMARY KEY REFERENCES series,
+    point_count bigint NOT NULL,
+    last_step bigint NOT NULL,
+    last_value double precision NOT NULL,  -- at the highest step
+    least double precision,                -- NaN left out; null when there was nothing else
+    greatest double precision
+) WITH (fillfactor = 50);
 
 -- Equal bytes are kept once for each tenant, never across tenants: knowing a digest opens nothing.
 CREATE TABLE blobs (
@@ -297,7 +301,7 @@ CREATE TRIGGER reports_freeze BEFORE UPDATE ON reports
 
 CREATE FUNCTION freeze_sweep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.spec IS DISTINCT FROM OLD.spec
+    IF NEW.spec::text IS DISTINCT FROM OLD.spec::text
         OR NEW.spec_digest IS DISTINCT FROM OLD.spec_digest
         OR NEW.lease < OLD.lease
         OR (OLD.state IN ('completed', 'failed', 'cancelled') AND NEW.state <> OLD.state)

@@ -79,35 +79,6 @@ WHERE run_id IN (
     FOR NO KEY UPDATE SKIP LOCKED
 );
 
--- merge_summaries --
--- Last (by step), least, greatest and count per key, merged into what is kept.
-INSERT INTO run_summaries AS kept (run_id, summary, refreshed_at)
-SELECT run_id, summary, now()
-FROM unnest(%(run_ids)s::text[], %(summaries)s::jsonb[]) AS new (run_id, summary)
-ORDER BY run_id
-ON CONFLICT (run_id) DO UPDATE
-SET refreshed_at = EXCLUDED.refreshed_at,
-    summary = kept.summary || (
-        SELECT jsonb_object_agg(
-            fresh.key,
-            CASE WHEN known.value IS NULL THEN fresh.value
-            ELSE jsonb_build_object(
-                'count', (known.value ->> 'count')::bigint + (fresh.value ->> 'count')::bigint,
-                'min', least((known.value ->> 'min')::float8, (fresh.value ->> 'min')::float8),
-                'max', greatest((known.value ->> 'max')::float8, (fresh.value ->> 'max')::float8),
-                'step', greatest((known.value ->> 'step')::bigint, (fresh.value ->> 'step')::bigint),
-                'last', CASE
-                    WHEN (fresh.value ->> 'step')::bigint >= (known.value ->> 'step')::bigint
-                    THEN fresh.value -> 'last'
-                    ELSE known.value -> 'last'
-                END
-            )
-            END
-        )
-        FROM jsonb_each(EXCLUDED.summary) AS fresh
-        CROSS JOIN LATERAL (SELECT kept.summary -> fresh.key AS value) AS known
-    );
-
 -- finish_scratch_runs --
 -- The script's own word ends a run that no controller looks after.
 UPDATE runs

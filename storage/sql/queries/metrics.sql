@@ -24,6 +24,34 @@ ORDER BY day;
 -- Points, as binary columns.
 COPY metric_points (series_id, step, ts, value) FROM STDIN (FORMAT BINARY);
 
+-- merge_summaries --
+-- Last (by step), least, greatest and count per curve, merged into what is kept.
+INSERT INTO series_summaries AS kept
+    (series_id, point_count, last_step, last_value, least, greatest)
+SELECT series_id, point_count, last_step, last_value, nullif(least, 'NaN'), nullif(greatest, 'NaN')
+FROM unnest(%(series_ids)s::bigint[], %(counts)s::bigint[], %(last_steps)s::bigint[],
+            %(last_values)s::float8[], %(least)s::float8[], %(greatest)s::float8[])
+    AS new (series_id, point_count, last_step, last_value, least, greatest)
+ORDER BY series_id
+ON CONFLICT (series_id) DO UPDATE
+SET point_count = kept.point_count + EXCLUDED.point_count,
+    last_step = greatest(kept.last_step, EXCLUDED.last_step),
+    last_value = CASE WHEN EXCLUDED.last_step >= kept.last_step THEN EXCLUDED.last_value
+                      ELSE kept.last_value
+                 END,
+    least = least(kept.least, EXCLUDED.least),
+    greatest = greatest(kept.greatest, EXCLUDED.greatest);
+
+-- summaries_of_run --
+-- The summaries of a run's curves, by key.
+SELECT series.key, series_summaries.last_value AS last, series_summaries.last_step AS step,
+       series_summaries.least AS min, series_summaries.greatest AS max,
+       series_summaries.point_count AS count
+FROM series
+JOIN series_summaries USING (series_id)
+WHERE series.run_id = %(run_id)s
+ORDER BY series.key;
+
 -- series_of_run --
 -- Curves of one run, by key.
 SELECT series.series_id, series.key, series.family

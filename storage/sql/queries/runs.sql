@@ -42,12 +42,6 @@ FROM run_tags
 WHERE run_id = %(run_id)s
 ORDER BY name;
 
--- summary_of_run --
--- Last, least and greatest value per key.
-SELECT summary
-FROM run_summaries
-WHERE run_id = %(run_id)s;
-
 -- attempts_of_run --
 -- Its executions, in order.
 SELECT attempt_id, run_id, number, state::text, created_at, started_at, ended_at,

@@ -44,10 +44,15 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE runs.state IN ('completed', 'stopped')) AS completed,
            count(*) FILTER (WHERE runs.state = 'failed') AS failed,
            CASE sweeps.spec -> 'objective' ->> 'direction'
-               WHEN 'maximize' THEN max(runs.objective) FILTER (WHERE runs.state <> 'failed')
-               ELSE min(runs.objective) FILTER (WHERE runs.state <> 'failed')
+               WHEN 'maximize' THEN max(finite.objective) FILTER (WHERE runs.state <> 'failed')
+               ELSE min(finite.objective) FILTER (WHERE runs.state <> 'failed')
            END AS best
     FROM runs
+    CROSS JOIN LATERAL (
+        -- NaN is greater than every number here, infinity included.
+        SELECT CASE WHEN runs.objective > '-Infinity' AND runs.objective < 'Infinity'
+               THEN runs.objective END AS objective
+    ) AS finite
     WHERE runs.sweep_id = sweeps.sweep_id
 ) AS counts
 WHERE (sweeps.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -153,8 +154,9 @@ class Platform:
     @contextlib.contextmanager
     def database_away(self) -> Generator[None, None, None]:
         """Nobody can connect, and whoever was connected is not any more."""
-        name = self.database.url.rpartition("/")[2].partition("?")[0]
-        maintenance = self.database.url.replace(f"/{name}", "/postgres")
+        parts = urlsplit(self.database.url)
+        name = parts.path.removeprefix("/")
+        maintenance = parts._replace(path="/postgres").geturl()
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # pyright: ignore[reportArgumentType, reportCallIssue]  a name of ours
             connection.execute(

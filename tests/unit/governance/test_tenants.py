@@ -1,7 +1,15 @@
-import pytest
+"""Tenants: who belongs to them, what their sweeps default to, and files that are wrong."""
 
-from governance.tenants import TenantDirectory, parse_tenants
-from sweeps.errors import AccessDenied, InvalidSweepFile, UnknownTenant
+import contextlib
+import datetime as dt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from governance.tenants import Tenant, TenantDirectory, parse_tenants
+from sweeps.errors import AccessDenied, InvalidSweepFile, Problem, UnknownTenant
+from sweeps.sweep_files import parse_text
 
 FILE = """\
 tenants:
@@ -10,16 +18,46 @@ tenants:
     defaults: {limits: {max_parallel: 2, trial_timeout: 5m}}
   - name: speech
 """
+SWEEP = """\
+experiment: digits
+tenant: vision
+owner: ana
+purpose: Which network is best?
+objective: {metric: val_accuracy, direction: maximize}
+space: {lr: [0.1, 0.2]}
+limits: {max_trials: 2, trial_timeout: 90s}
+trial: {command: [python, train.py]}
+"""
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidSweepFile) as caught:
+        parse_tenants(text, source="tenants.yaml")
+    assert caught.value.source == "tenants.yaml"
+    return caught.value.problems
 
 
 def test_the_default_tenant_needs_no_file() -> None:
-    assert TenantDirectory().require("default").name == "default"
+    assert TenantDirectory().require("default") == Tenant(name="default")
+
+
+def test_a_file_may_say_more_about_the_default_tenant() -> None:
+    tenants = parse_tenants("tenants: [{name: default, members: [ana]}]", source="x")
+
+    assert tenants.require("default").members == ("ana",)
+
+
+def test_a_file_without_tenants_leaves_the_default_one() -> None:
+    tenants = parse_tenants("tenants: []", source="x")
+
+    assert tenants.require("default").name == "default"
 
 
 def test_an_unknown_tenant_is_refused_with_those_there_are() -> None:
     with pytest.raises(UnknownTenant) as caught:
         parse_tenants(FILE, source="tenants.yaml").require("nlp")
 
+    assert caught.value.tenant == "nlp"
     assert caught.value.known == ("default", "speech", "vision")
 
 
@@ -28,25 +66,71 @@ def test_only_members_own_sweeps_of_a_tenant_that_names_them() -> None:
 
     tenants.require("vision").require_member("ana")
     tenants.require("speech").require_member("anybody")
-    with pytest.raises(AccessDenied):
+    with pytest.raises(AccessDenied, match="'eve' is no member of tenant 'vision'"):
         tenants.require("vision").require_member("eve")
 
 
-def test_defaults_follow_the_rules_of_sweep_files() -> None:
-    with pytest.raises(InvalidSweepFile) as caught:
-        parse_tenants(FILE.replace("5m", "soon"), source="tenants.yaml")
+def test_a_member_that_looks_like_a_number_is_the_owner_that_does() -> None:
+    tenants = parse_tenants("tenants: [{name: a, members: [007]}]", source="x")
 
-    (problem,) = caught.value.problems
-    assert problem.path == "tenants[0].defaults.limits.trial_timeout"
-    assert problem.line == 4
+    tenants.require("a").require_member("007")
 
 
-@pytest.mark.parametrize("text", ["", "tenants: 3", "tenants: [{name: X Y}]", "tenants: [{}]"])
-def test_a_broken_tenant_file_is_refused(text: str) -> None:
-    with pytest.raises(InvalidSweepFile):
-        parse_tenants(text, source="tenants.yaml")
+def test_defaults_fill_only_what_a_sweep_file_leaves_out() -> None:
+    tenant = parse_tenants(FILE, source="tenants.yaml").require("vision")
+
+    limits = parse_text(SWEEP, source="x", defaults=tenant.defaults).limits
+
+    assert limits.max_parallel == 2
+    assert limits.trial_timeout == dt.timedelta(seconds=90)
 
 
-def test_a_tenant_declared_twice_is_refused() -> None:
-    with pytest.raises(InvalidSweepFile):
-        parse_tenants("tenants: [{name: a}, {name: a}]", source="tenants.yaml")
+@pytest.mark.parametrize(
+    ("old", "new", "path", "line", "message", "hint"),
+    [
+        ("5m", "soon", "tenants[0].defaults.limits.trial_timeout", 4, "'soon'", "30m"),
+        ("max_parallel: 2", "max_parallel: 0", "tenants[0].defaults.limits.max_parallel", 4, "0", "1 to"),
+        ("max_parallel: 2", "max_parallell: 2", "tenants[0].defaults.limits.max_parallell", 4, "unknown", "'max_parallel'"),
+        ("{limits:", "{priority: 1, limits:", "tenants[0].defaults.priority", 4, "not supported", "remove it"),
+        ("{limits:", "{budget: 1, limits:", "tenants[0].defaults.budget", 4, "unknown", "limits"),
+        ("    members", "    quota: 1\n    members", "tenants[0].quota", 3, "not supported", "remove it"),
+        ("[ana, ben]", "ana", "tenants[0].members", 3, "'ana' is no list", "[ana, ben]"),
+        ("[ana, ben]", "[]", "tenants[0].members", 3, "empty", "[ana, ben]"),
+        ("[ana, ben]", "[ana, ~]", "tenants[0].members[1]", 3, "null", "'ana'"),
+        ("name: speech", "name: Speech Team", "tenants[1].name", 5, "'Speech Team'", "vision"),
+        ("name: speech", "members: [ana]", "tenants[1].name", 5, "missing", "vision"),
+        ("name: speech", "name: vision", "tenants[1].name", 5, "'vision' appears twice", "keep one"),
+        ("- name: speech", "- speech", "tenants[1]", 5, "'speech'", "name"),
+        ("tenants:\n", "teams: 1\ntenants:\n", "teams", 1, "unknown key", "'tenants'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_and_a_way_out(
+    old: str, new: str, path: str, line: int, message: str, hint: str
+) -> None:
+    assert old in FILE
+
+    problem = problems_of(FILE.replace(old, new))[0]
+
+    assert (problem.path, problem.line) == (path, line)
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize("text", ["", "tenants: 3", "tenants:", "{}", "a: [", "tenants: [{}]"])
+def test_what_is_no_tenant_file_at_all_is_refused(text: str) -> None:
+    assert problems_of(text)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    text = FILE.replace("5m", "soon").replace("[ana, ben]", "5").replace("speech", "X Y")
+
+    assert [problem.line for problem in problems_of(text)] == [3, 4, 5]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, len(FILE)), st.integers(0, 20), st.text(max_size=6))
+def test_a_damaged_file_is_read_or_refused(at: int, lost: int, inserted: str) -> None:
+    text = FILE[:at] + inserted + FILE[at + lost :]
+
+    with contextlib.suppress(InvalidSweepFile):
+        assert parse_tenants(text, source="x").require("default")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from sweepworks import start
 from sweepworks.wire import Flush, decode_flush
 
@@ -51,7 +50,7 @@ class FakeGateway:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

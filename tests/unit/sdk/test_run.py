@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 import sweepworks
 from sweepworks.spool import read_spool
 from sweepworks.wire import decode_flush
+
 from tests.unit.sdk.conftest import FakeGateway
 
 pytestmark = pytest.mark.usefixtures("trial")

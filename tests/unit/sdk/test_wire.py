@@ -4,7 +4,6 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sweepworks.wire import (
     Flush,
     ReportRecord,

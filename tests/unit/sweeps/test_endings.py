@@ -85,7 +85,7 @@ def test_the_order_of_end_counts_not_the_order_of_start() -> None:
 
 
 @pytest.mark.parametrize(("now", "is_over"), [(9.9, False), (10, True), (1000, True)])
-def test_a_deadline_is_reached_to_the_second(now: float, is_over: bool) -> None:  # noqa: FBT001
+def test_a_deadline_is_reached_to_the_second(now: float, is_over: bool) -> None:
     over = end_of([completed(1)], limits={"deadline": seconds(10)}, now=at(now))
 
     assert (over is not None) is is_over

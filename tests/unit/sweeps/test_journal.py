@@ -18,7 +18,6 @@ def test_what_was_asked_is_pending_until_it_is_told() -> None:
     assert [(o.number, o.configuration, o.loss) for o in history.observations] == [
         (1, {"x": 0.01}, 0.5)
     ]
-    assert history.configurations() == [{"x": 0.01}, {"x": 0.02}]
     assert journal.seen_through == 3
 
 

@@ -1,234 +1,173 @@
-"""Sweep files: what is accepted, what is refused, and what the refusal says."""
+"""Sweep files: what is accepted, and what becomes of it."""
 
+import datetime as dt
 import json
-import string
 
-import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sweeps.errors import InvalidSweepFile, Problem
-from sweeps.specs import as_document
-from sweeps.sweep_files import json_schema, parse_document, parse_text, warnings
-from sweeps.sweep_files.sweep_file import MAX_GRID
-
-GOOD = """\
-experiment: digits
-owner: ana
-purpose: Which network is best?
-objective: {metric: val_accuracy, direction: maximize}
-space:
-  lr: {type: float, low: 1e-4, high: 1e-1, log: true}
-  hidden: {type: int, low: 16, high: 256}
-  activation: [relu, on, 3, 3.0, true]
-  epochs: 10
-limits: {max_trials: 24, deadline: 1h30m, trial_timeout: 90, stalled_after: 60s}
-trial:
-  command: [python, train.py, "--lr={lr}", "{{}}"]
-  resources: {cpu: 500m, memory: 1Gi, gpu: 1}
-seed: 7
-"""
+from sweeps.objectives import Direction, Objective
+from sweeps.spaces import Categorical, Constant, Float, Int
+from sweeps.specs import Limits, Resources, StrategySpec, SweepSpec, as_document
+from sweeps.sweep_files import parse_document, parse_text, warnings
+from tests.unit.sweeps.sweep_texts import GOOD, with_line
 
 
-def problems_of(text: str) -> list[Problem]:
-    with pytest.raises(InvalidSweepFile) as caught:
-        parse_text(text, source="sweep.yaml")
-    return list(caught.value.problems)
-
-
-def with_line(old: str, new: str) -> str:
-    assert old in GOOD
-    return GOOD.replace(old, new)
+def parse(text: str) -> SweepSpec:
+    return parse_text(text, source="sweep.yaml")
 
 
 def test_a_good_file_becomes_a_typed_spec() -> None:
-    spec = parse_text(GOOD, source="sweep.yaml")
+    spec = parse(GOOD)
 
-    assert spec.space.parameters["lr"].low == pytest.approx(1e-4)
-    assert spec.limits.deadline is not None
-    assert spec.limits.deadline.total_seconds() == 5400
-    assert spec.limits.trial_timeout is not None
-    assert spec.limits.trial_timeout.total_seconds() == 90
-    assert spec.trial.resources.cpu == 0.5
-    assert spec.trial.resources.memory_bytes == 2**30
-    assert spec.strategy.name == "bayes"
-    assert spec.tenant == "default"
-
-
-def test_words_that_older_yaml_took_for_booleans_stay_words() -> None:
-    spec = parse_text(GOOD, source="sweep.yaml")
-
-    assert spec.space.parameters["activation"].values() == ("relu", "on", 3, 3.0, True)
+    assert (spec.experiment, spec.tenant, spec.owner) == ("digits", "default", "ana")
+    assert spec.objective == Objective(metric="val_accuracy", direction=Direction.MAXIMIZE)
+    assert spec.space.parameters == {
+        "lr": Float(low=1e-4, high=0.1, log=True),
+        "hidden": Int(low=16, high=256),
+        "activation": Categorical(choices=("relu", "on", 3, 3.0, True)),
+        "epochs": Constant(value=10),
+    }
+    assert spec.strategy == StrategySpec(name="bayes")
+    assert spec.limits == Limits(
+        max_trials=24,
+        deadline=dt.timedelta(hours=1, minutes=30),
+        trial_timeout=dt.timedelta(seconds=90),
+        stalled_after=dt.timedelta(minutes=1),
+    )
+    assert spec.trial.command == ("python", "train.py", "--lr={lr}", "{{}}")
+    assert spec.trial.resources == Resources(cpu=0.5, memory_bytes=2**30, gpu=1)
+    assert spec.seed == 7
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "path", "line", "words"),
+    ("written", "expected"),
     [
-        ("owner: ana", "owner:", "owner", 2, "no text"),
-        ("purpose: Which network is best?\n", "", "purpose", 1, "missing"),
-        ("direction: maximize", "direction: up", "objective.direction", 4, "'up'"),
-        ("low: 1e-4", "low: 1", "space.lr.low", 6, "above high"),
-        ("low: 1e-4", "low: 0", "space.lr.low", 6, "no logarithm"),
-        ("low: 16", "low: 16.5", "space.hidden.low", 7, "16.5"),
-        ("low: 16", "low: .inf", "space.hidden.low", 7, "inf"),
-        ("type: int", "type: integer", "space.hidden.type", 7, "'integer'"),
-        ("[relu, on,", "[relu, relu,", "space.activation[1]", 8, "twice"),
-        ("[relu, on, 3, 3.0, true]", "[]", "space.activation", 8, "[]"),
-        ("epochs: 10", "epochs: null", "space.epochs", 9, "None"),
-        ("epochs: 10", "LR: 10", "space.LR", 9, "SWEEPWORKS_PARAM_LR"),
-        ("epochs: 10", "2x: 10", "space.2x", 9, "'2x'"),
-        ("max_trials: 24", "max_trials: 0", "limits.max_trials", 10, "0"),
-        ("max_trials: 24, ", "", "limits.max_trials", 10, "missing"),
-        ("deadline: 1h30m", "deadline: soon", "limits.deadline", 10, "'soon'"),
-        ("deadline: 1h30m", "deadline: -5", "limits.deadline", 10, "-5"),
-        ("deadline: 1h30m", "max_cost_usd: 5", "limits.max_cost_usd", 10, "not supported"),
-        ("--lr={lr}", "--lr={learning_rate}", "trial.command[2]", 12, "learning_rate"),
-        ("cpu: 500m", "cpu: 0", "trial.resources.cpu", 13, "0"),
-        ("memory: 1Gi", "memory: lots", "trial.resources.memory", 13, "'lots'"),
-        ("gpu: 1", "gpus: 1", "trial.resources.gpus", 13, "unknown key"),
-        ("seed: 7", "seed: -1", "seed", 14, "-1"),
-        ("seed: 7", "seed: 7\nseed: 8", "seed", 15, "twice"),
-        ("seed: 7", "strategy: asha", "strategy.name", 14, "not supported"),
-        (
-            "seed: 7",
-            "strategy: {name: random, searcher: {}}",
-            "strategy.searcher",
-            14,
-            "not supported",
-        ),
-        ("seed: 7", "priority: high", "priority", 14, "not supported"),
-        ("seed: 7", "tenant: Not Good", "tenant", 14, "'Not Good'"),
+        ("[on, off, yes, no, y, n]", ("on", "off", "yes", "no", "y", "n")),
+        ("[1e-4, 1E3, .5, 5.]", (1e-4, 1000.0, 0.5, 5.0)),
+        ("[010, 0x10, 0o10, 1_000]", (10, 16, "0o10", "1_000")),
+        ("[1, 1.0, true, '1', 'true']", (1, 1.0, True, "1", "true")),
+        ("[2024-01-01, 12:30:00]", ("2024-01-01", "12:30:00")),
+        ("[True, FALSE, tRUE]", (True, False, "tRUE")),
     ],
 )
-def test_a_mistake_is_named_with_its_line(
-    old: str, new: str, path: str, line: int, words: str
+def test_choices_are_what_a_reader_takes_them_for(
+    written: str, expected: tuple[object, ...]
 ) -> None:
-    problems = problems_of(with_line(old, new))
+    text = with_line("[relu, on, 3, 3.0, true]", written)
 
-    assert [(p.path, p.line) for p in problems] == [(path, line)]
-    assert words in problems[0].message
-    assert problems[0].hint
-
-
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
-    text = with_line("owner: ana", "ovner: ana").replace("seed: 7", "seed: x")
-
-    problems = problems_of(text)
-
-    assert [p.path for p in problems] == ["owner", "ovner", "seed"]
-    assert problems[1].hint == "did you mean 'owner'?"
+    values = parse(text).space.parameters["activation"].values()
+    assert values is not None
+    assert [(type(v), v) for v in values] == [(type(v), v) for v in expected]
 
 
-def test_a_grid_that_explodes_is_refused_with_its_count() -> None:
-    text = with_line("seed: 7", "strategy: {name: grid, points_per_parameter: 100}")
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("python train.py --name 'a b'", ("python", "train.py", "--name", "a b")),
+        ("[python, 1.10, 010, 1e-4, true, on]", ("python", "1.10", "010", "1e-4", "true", "on")),
+        ("[x, '']", ("x", "")),
+        ('[x, \'{"lr": {lr}}\', "{}", "{0}"]', ("x", '{"lr": {lr}}', "{}", "{0}")),
+        ("[x, '{seed}/{trial}/{run}', '{{lr_}}']", ("x", "{seed}/{trial}/{run}", "{{lr_}}")),
+    ],
+)
+def test_a_command_is_taken_as_it_is_written(written: str, expected: tuple[str, ...]) -> None:
+    spec = parse(with_line('[python, train.py, "--lr={lr}", "{{}}"]', written))
 
-    (problem,) = problems_of(text)
+    assert spec.trial.command == expected
 
-    assert str(100 * 100 * 5) in problem.message
-    assert str(MAX_GRID) in problem.message
+
+def test_variables_of_the_environment_are_taken_as_they_are_written() -> None:
+    spec = parse(with_line("seed: 7", "").rstrip() + "\n  environment: {VERSION: 1.10, FAST: on}\n")
+
+    assert spec.trial.environment == {"VERSION": "1.10", "FAST": "on"}
+
+
+def test_titles_that_look_like_numbers_are_text() -> None:
+    spec = parse(with_line("owner: ana", "owner: 007").replace(": digits", ": 1.10"))
+
+    assert (spec.experiment, spec.owner) == ("1.10", "007")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("30m", 1800), ("1h30m", 5400), ("90s", 90), ("2d", 172_800), ("0.5s", 0.5), ("90", 90)],
+)
+def test_lengths_of_time(written: str, seconds: float) -> None:
+    limits = parse(with_line("deadline: 1h30m", f"deadline: {written}")).limits
+
+    assert limits.deadline == dt.timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("1Gi", 2**30), ("512Mi", 2**29), ("2G", 2 * 10**9), ("1.5k", 1500), ("4096", 4096), ("0", 0)],
+)
+def test_sizes_of_memory(written: str, expected: int) -> None:
+    spec = parse(with_line("memory: 1Gi", f"memory: {written}"))
+
+    assert spec.trial.resources.memory_bytes == expected
+
+
+@pytest.mark.parametrize(("written", "expected"), [("2", 2.0), ("0.5", 0.5), ("'250m'", 0.25)])
+def test_cores(written: str, expected: float) -> None:
+    spec = parse(with_line("cpu: 500m", f"cpu: {written}"))
+
+    assert spec.trial.resources.cpu == expected
+
+
+def test_long_and_short_forms_mean_the_same() -> None:
+    short = parse(GOOD)
+    long = parse(
+        with_line("epochs: 10", "epochs: {type: constant, value: 10}")
+        .replace("activation: [", "activation: {type: categorical, choices: [")
+        .replace("true]", "true]}")
+        .replace("seed: 7", "seed: 7\nstrategy: {name: bayes}")
+    )
+
+    assert long == short
+    assert long.digest() == short.digest()
+
+
+def test_a_key_with_nothing_behind_it_is_as_good_as_absent() -> None:
+    spec = parse(with_line("deadline: 1h30m", "deadline: ").replace("seed: 7", "seed:\nstrategy:"))
+
+    assert spec.limits.deadline is None
+    assert spec.seed == 0
+    assert spec.strategy.name == "bayes"
+
+
+def test_anchors_are_followed() -> None:
+    spec = parse(
+        with_line("lr: {", "lr: &range {").replace("epochs: 10", "decay: *range\n  epochs: 10")
+    )
+
+    assert spec.space.parameters["decay"] == spec.space.parameters["lr"]
+
+
+def test_json_is_yaml() -> None:
+    spec = parse(GOOD)
+
+    assert parse(json.dumps(as_document(spec))) == spec
+
+
+def test_jsons_escapes_beyond_the_basic_plane_are_one_character() -> None:
+    spec = parse(with_line("Which network is best?", '"\\ud83d\\ude00"'))
+
+    assert spec.purpose == "\N{GRINNING FACE}"
+
+
+def test_the_stored_form_keeps_the_order_of_parameters_whatever_happens_to_keys() -> None:
+    spec = parse(GOOD)
+    shuffled = json.loads(json.dumps(as_document(spec), sort_keys=True))  # as `jsonb` does
+
+    assert list(parse_document(shuffled).space.parameters) == list(spec.space.parameters)
+    assert parse_document(shuffled).digest() == spec.digest()
 
 
 def test_a_grid_needs_no_number_of_trials() -> None:
-    text = with_line("max_trials: 24, ", "").replace("seed: 7", "strategy: grid")
+    spec = parse(with_line("max_trials: 24, ", "").replace("seed: 7", "strategy: grid"))
 
-    assert parse_text(text, source="x").limits.max_trials == 5 * 5 * 5
-
-
-def test_a_grid_that_is_cut_is_warned_about() -> None:
-    spec = parse_text(with_line("seed: 7", "strategy: grid"), source="x")
-
-    assert "125" in warnings(spec)[0]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[1, 2]", "a: [", "\tx: 1", "a: &x [*x]", "? [a]\n: 1", "a: !!python/name:os.system x"],
-)
-def test_what_is_no_sweep_at_all_is_refused_in_a_sentence(text: str) -> None:
-    assert problems_of(text)
-
-
-def test_aliases_cannot_blow_up_a_small_file() -> None:
-    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
-    )
-
-    assert "aliases" in problems_of(bomb)[0].message
-
-
-@given(st.text(max_size=300))
-def test_any_text_is_parsed_or_refused(text: str) -> None:
-    with pytest.raises(InvalidSweepFile):
-        parse_text(text, source="x")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["type", "low", "high", "log", "name", "x"]), inner, max_size=3
-        )
-    ),
-    max_leaves=6,
-)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from([*as_document(parse_text(GOOD, source="x")), "other"]), JSON, max_size=12
-    )
-)
-def test_any_document_is_parsed_or_refused(document: dict[str, object]) -> None:
-    merged = {**as_document(parse_text(GOOD, source="x")), **document}
-
-    try:
-        spec = parse_document(merged)
-    except InvalidSweepFile as refused:
-        assert refused.problems
-    else:
-        assert parse_document(as_document(spec)) == spec
-
-
-NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=6)
-FINITE = st.floats(min_value=1e-6, max_value=1e6)
-PARAMETERS = st.one_of(
-    st.tuples(FINITE, FINITE, st.booleans()).map(
-        lambda t: {"type": "float", "low": min(t[:2]), "high": max(t[:2]), "log": t[2]}
-    ),
-    st.tuples(st.integers(1, 99), st.integers(1, 99), st.booleans()).map(
-        lambda t: {"type": "int", "low": min(t[:2]), "high": max(t[:2]), "log": t[2]}
-    ),
-    st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4, unique=True),
-    st.integers() | st.booleans() | st.text(min_size=1, max_size=5),
-)
-
-
-@given(st.dictionaries(NAMES, PARAMETERS, min_size=1, max_size=5), st.integers(0, 2**32 - 1))
-def test_a_stored_spec_reads_back_equal(space: dict[str, object], seed: int) -> None:
-    document = {
-        **{k: v for k, v in as_document(parse_text(GOOD, source="x")).items() if v is not None},
-        "space": space,
-        "seed": seed,
-        "trial": {"command": ["true"]},
-    }
-    spec = parse_document(document)
-
-    stored = json.loads(json.dumps(as_document(spec)))
-
-    assert parse_document(stored) == spec
-    assert parse_document(stored).digest() == spec.digest()
-    jsonschema.validate(document, json_schema())
-
-
-def test_the_schema_is_one_and_knows_every_key() -> None:
-    schema = json_schema()
-
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert set(as_document(parse_text(GOOD, source="x"))) == set(schema["properties"])
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"experiment": "x", "ovner": "y"}, schema)
+    assert spec.limits.max_trials == 5 * 5 * 5
 
 
 def test_a_tenants_defaults_fill_only_what_the_file_leaves_out() -> None:
@@ -237,5 +176,51 @@ def test_a_tenants_defaults_fill_only_what_the_file_leaves_out() -> None:
     spec = parse_text(GOOD, source="x", defaults=defaults)
 
     assert spec.limits.max_parallel == 4
-    assert spec.limits.trial_timeout is not None
-    assert spec.limits.trial_timeout.total_seconds() == 90
+    assert spec.limits.trial_timeout == dt.timedelta(seconds=90)
+
+
+def test_a_tenants_defaults_fill_a_section_that_is_not_there() -> None:
+    document = {k: v for k, v in as_document(parse(GOOD)).items() if k != "limits"}
+
+    spec = parse_document(
+        {**document, "strategy": "grid"}, defaults={"limits": {"max_parallel": 4}}
+    )
+
+    assert spec.limits.max_parallel == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed: 7": "strategy: grid"}, "the grid has 125 configurations"),
+        ({"epochs: 10": "epochs: 10\n  size: [1, '1']"}, "look alike"),
+        ({"seed: 7": "strategy: {name: random, initial_points: 3}"}, "initial_points 3"),
+        ({"max_trials: 24": "max_trials: 24, max_parallel: 25"}, "max_parallel 25"),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_about(changes: dict[str, str], words: str) -> None:
+    text = GOOD.replace("[relu, on, 3, 3.0, true]", "[relu, on, 3, 4, true]")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+
+    (note,) = warnings(parse(text))
+
+    assert words in note
+
+
+def test_a_space_smaller_than_the_number_of_trials_is_warned_about() -> None:
+    document = as_document(parse(GOOD))
+    command = {"command": ["true"]}
+
+    few = parse_document({**document, "space": {"x": [1, 2]}, "trial": command})
+    one = parse_document({**document, "space": {"x": 1}, "trial": command})
+
+    assert warnings(few) == ("the space has only 2 configurations; max_trials is 24",)
+    assert warnings(one) == (
+        "the space has only 1 configuration; max_trials is 24",
+        "nothing varies: every parameter is a constant",
+    )
+
+
+def test_a_sensible_sweep_has_no_warnings() -> None:
+    assert warnings(parse(with_line("3, 3.0, true", "3, 4, true"))) == ()

@@ -114,9 +114,7 @@ def test_a_lower_level_that_comes_later_does_not_replace_the_objective() -> None
 def test_an_exit_record_without_a_start_keeps_the_start_that_was_seen() -> None:
     board = a_started_board()
 
-    later = plan(
-        board, statuses=_exited(board, ExitReason.OUT_OF_MEMORY, started_at=None, node="")
-    )
+    later = plan(board, statuses=_exited(board, ExitReason.OUT_OF_MEMORY, started_at=None, node=""))
 
     assert [attempt.started_at for attempt in later.changes.attempts] == [at(0), at(0)]
 

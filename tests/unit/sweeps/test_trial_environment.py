@@ -13,7 +13,7 @@ from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
 _CONFIGURATION = {"lr": 1e-05, "layers": 3, "bias": True, "net.kind": "relu"}
 
 
-def a_request(**trial: object) -> LaunchRequest:
+def a_request() -> LaunchRequest:
     spec = a_spec(
         trial=TrialSpec(
             command=("python", "{script}", "--lr={lr}", "--seed={seed}", "{{x}}"),
@@ -26,7 +26,7 @@ def a_request(**trial: object) -> LaunchRequest:
         sweep_id=SWEEP,
         spec=spec,
         source_dir="/there",
-        trial=a_trial(configuration=_CONFIGURATION, **trial),
+        trial=a_trial(configuration=_CONFIGURATION),
         attempt_id=ids.attempt_id(a_run_id(), 2),
         rungs=(1, 3, 9),
         credentials={"SWEEPWORKS_RUN_TOKEN": "secret"},

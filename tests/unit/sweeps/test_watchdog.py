@@ -58,7 +58,9 @@ def test_output_and_beats_are_signs_of_life() -> None:
 def test_a_sign_of_life_from_before_a_late_start_does_not_count_against_it() -> None:
     status = a_status(started_at=at(100))
 
-    assert verdict_at(150, status, last_seen_at=at(0), limits={"stalled_after": seconds(60)}) is None
+    assert (
+        verdict_at(150, status, last_seen_at=at(0), limits={"stalled_after": seconds(60)}) is None
+    )
 
 
 def test_what_has_not_started_cannot_be_late() -> None:
@@ -72,9 +74,7 @@ def test_what_has_not_started_cannot_be_late() -> None:
     [(Decision.STOP, ExitReason.STOPPED), (Decision.PAUSE, ExitReason.PAUSED)],
 )
 def test_a_decision_is_enforced_after_a_grace(decision: Decision, why: ExitReason) -> None:
-    verdicts = [
-        verdict_at(now, decision=decision, decided_at=at(100)) for now in (100, 109.9, 110)
-    ]
+    verdicts = [verdict_at(now, decision=decision, decided_at=at(100)) for now in (100, 109.9, 110)]
 
     assert verdicts == [None, None, why]
 

@@ -1,0 +1,116 @@
+"""The keys of a sweep file: what they hold, what they default to, and what they are for."""
+
+from sweeps.specs import SPEC_VERSION
+from sweeps.sweep_files.commands import Command, Environment
+from sweeps.sweep_files.kinds import SLUG, Integer, OneOf, Text
+from sweeps.sweep_files.quantities import Cpu, Duration, Memory
+from sweeps.sweep_files.sections import Field, Section
+from sweeps.sweep_files.space_section import Space
+from sweeps.sweep_files.strategy_section import STRATEGY, Strategy
+
+OBJECTIVE = Section(
+    doc="What is optimised.",
+    fields={
+        "metric": Field(
+            kind=Text("val_accuracy", 256, is_one_line=True),
+            doc="Name under which trials report it.",
+        ),
+        "direction": Field(kind=OneOf(("minimize", "maximize")), doc="Which way is better."),
+    },
+)
+
+LIMITS = Section(
+    doc="When to stop, and how much at once.",
+    fields={
+        "max_trials": Field(
+            kind=Integer(1, 1_000_000),
+            doc="Trials in all; grid may leave it out and runs them all.",
+            default=None,
+        ),
+        "max_parallel": Field(kind=Integer(1, 100_000), doc="Trials at a time.", default=1),
+        "deadline": Field(
+            kind=Duration(), doc="Of the whole sweep, counted from its start.", default=None
+        ),
+        "trial_timeout": Field(kind=Duration(), doc="Of one attempt of a trial.", default=None),
+        "stalled_after": Field(
+            kind=Duration(), doc="Silence after which an attempt is ended.", default=None
+        ),
+        "max_failures": Field(
+            kind=Integer(1, 1_000_000),
+            doc="First trials that may all die of the same error before the sweep gives up.",
+            default=3,
+        ),
+        "max_attempts": Field(
+            kind=Integer(1, 100),
+            doc="Executions of one trial when the machine is to blame.",
+            default=3,
+        ),
+    },
+    later=("max_cost_usd",),
+)
+
+RESOURCES = Section(
+    doc="What one trial asks for.",
+    fields={
+        "cpu": Field(kind=Cpu(), doc="Cores.", default=1),
+        "memory": Field(kind=Memory(), doc="Memory; 0 is not counted.", default=0),
+        "gpu": Field(kind=Integer(0, 1024), doc="Whole GPUs.", default=0),
+    },
+)
+
+TRIAL = Section(
+    doc="What one trial executes.",
+    fields={
+        "command": Field(
+            kind=Command(),
+            doc="Program and arguments; {name} stands for a parameter, {seed}, {trial} and {run} "
+            "for the trial's own, {{ and }} for braces.",
+        ),
+        "resources": Field(kind=RESOURCES, doc=RESOURCES.doc, default={}),
+        "environment": Field(kind=Environment(), doc="Variables of its process.", default={}),
+    },
+    later=("image", "data"),
+)
+
+SWEEP = Section(
+    doc="A sweep: one search for a good configuration.",
+    fields={
+        "version": Field(
+            kind=Integer(SPEC_VERSION, SPEC_VERSION),
+            doc="Version of this format.",
+            default=SPEC_VERSION,
+        ),
+        "experiment": Field(
+            kind=Text("digits-mlp", 100, is_one_line=True),
+            doc="Name of the question; groups sweeps.",
+        ),
+        "tenant": Field(
+            kind=Text("vision", 63, SLUG), doc="Whom it belongs to.", default="default"
+        ),
+        "owner": Field(kind=Text("ana", 100, is_one_line=True), doc="Who answers for it."),
+        "purpose": Field(
+            kind=Text("Which network reaches 97 % on digits for the least compute?"),
+            doc="What you will know afterwards.",
+        ),
+        "expected_outcome": Field(
+            kind=Text("About 64 hidden units are enough, and relu wins."),
+            doc="What you expect, written down before.",
+            default=None,
+        ),
+        "objective": Field(
+            kind=OBJECTIVE, doc=OBJECTIVE.doc, example="{metric: val_accuracy, direction: maximize}"
+        ),
+        "space": Field(
+            kind=Space(),
+            doc="What to vary.",
+            example="{lr: {type: float, low: 1e-4, high: 0.1, log: true}}",
+        ),
+        "strategy": Field(kind=Strategy(), doc=STRATEGY.doc, default="bayes"),
+        "limits": Field(kind=LIMITS, doc=LIMITS.doc, default={}),
+        "trial": Field(kind=TRIAL, doc=TRIAL.doc, example="{command: [python, train.py]}"),
+        "seed": Field(
+            kind=Integer(0, 2**32 - 1), doc="Every trial's seed derives from it.", default=0
+        ),
+    },
+    later=("priority", "data", "constraints", "provenance"),
+)

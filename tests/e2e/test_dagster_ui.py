@@ -1,0 +1,153 @@
+"""The main job through Dagster's web server: register, see it start, look, terminate."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import Installation, Ui, wait_for
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("ui")]
+
+LAUNCH = """
+mutation($selector: JobOrPipelineSelector!, $config: RunConfigData) {
+  launchRun(executionParams: {selector: $selector, runConfigData: $config}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}"""
+RUNS = """
+query($filter: RunsFilter!) {
+  runsOrError(filter: $filter) { ... on Runs { results { runId status } } }
+}"""
+MATERIALIZATIONS = """
+query($partition: String!) {
+  assetOrError(assetKey: {path: ["sweep"]}) {
+    ... on Asset { assetMaterializations(partitions: [$partition], limit: 1) {
+      metadataEntries { __typename label
+        ... on FloatMetadataEntry { floatValue }
+        ... on IntMetadataEntry { intValue }
+        ... on JsonMetadataEntry { jsonString }
+        ... on MarkdownMetadataEntry { mdStr }
+        ... on TableMetadataEntry { table { records } } } } }
+  }
+}"""
+OBSERVATIONS = """
+query($partition: String!) {
+  assetOrError(assetKey: {path: ["trials"]}) {
+    ... on Asset { assetObservations(partitions: [$partition], limit: 100) { label } }
+  }
+}"""
+TERMINATE = """
+mutation($run: String!) { terminateRun(runId: $run) { __typename } }"""
+
+
+def register(ui: Ui, config: dict[str, Any]) -> str:
+    answer = ui.query(
+        LAUNCH,
+        selector={
+            "repositoryLocationName": "sweepworks",
+            "repositoryName": "__repository__",
+            "jobName": "register_sweep",
+        },
+        config={"ops": {"submit_sweep": {"config": config}}},
+    )["launchRun"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    return answer["run"]["runId"]
+
+
+def runs_of(ui: Ui, sweep: str) -> list[dict[str, str]]:
+    tags = [{"key": "dagster/partition", "value": sweep}]
+    return ui.query(RUNS, filter={"tags": tags})["runsOrError"]["results"]
+
+
+def sweep_of(installation: Installation, experiment: str) -> str | None:
+    rows = [r for r in installation.json("list") if r["experiment"] == experiment]
+    return rows[0]["sweep_id"] if rows else None
+
+
+def test_a_sweep_registered_in_the_launchpad_runs_and_shows_its_result(
+    installation: Installation, ui: Ui
+) -> None:
+    file = installation.write_sweep("fromui", trials=4)
+    register(ui, {"sweep_file": str(file)})
+
+    sweep = wait_for(lambda: sweep_of(installation, "fromui"))
+    (run,) = wait_for(lambda: [r for r in runs_of(ui, sweep) if r["status"] == "SUCCESS"])
+
+    (materialization,) = ui.query(MATERIALIZATIONS, partition=sweep)["assetOrError"][
+        "assetMaterializations"
+    ]
+    entries = {entry["label"]: entry for entry in materialization["metadataEntries"]}
+    assert entries["trials"]["intValue"] == 4
+    assert entries["trials_by_state"]["jsonString"] == '{"completed": 4}'
+    assert entries["best_value"]["floatValue"] >= 1 / 3
+    assert entries["wall_time_seconds"]["floatValue"] > 0
+    assert "x" in entries["best_configuration"]["jsonString"]
+    assert len(entries["leaderboard"]["table"]["records"]) == 4
+    assert entries["objective_by_trial"]["mdStr"].startswith("![objective by trial](data:image/svg")
+    observations = ui.query(OBSERVATIONS, partition=sweep)["assetOrError"]["assetObservations"]
+    assert len(observations) == 4
+    assert installation.json("show", sweep)["dagster_run"] == run["runId"]
+
+
+def test_a_sweep_can_be_written_right_into_the_launchpad(
+    installation: Installation, ui: Ui
+) -> None:
+    file = installation.write_sweep("inline", trials=1, epochs=1)
+    document = yaml.safe_load(file.read_text())
+
+    register(ui, {"sweep": document, "source_dir": str(file.parent)})
+
+    sweep = wait_for(lambda: sweep_of(installation, "inline"))
+    wait_for(lambda: installation.json("show", sweep)["state"] == "completed")
+
+
+def test_a_broken_sweep_fails_its_registration_and_leaves_nothing(
+    installation: Installation, ui: Ui
+) -> None:
+    run_id = register(ui, {"sweep": {"experiment": "brokenone"}})
+
+    failed = wait_for(
+        lambda: [
+            r
+            for r in ui.query(RUNS, filter={"runIds": [run_id]})["runsOrError"]["results"]
+            if r["status"] == "FAILURE"
+        ]
+    )
+
+    assert failed
+    assert sweep_of(installation, "brokenone") is None
+
+
+def test_terminating_in_the_ui_ends_every_trial(installation: Installation, ui: Ui) -> None:
+    file = installation.write_sweep("endless", trials=6, epochs=1000, seconds=0.5)
+    register(ui, {"sweep_file": str(file)})
+    sweep = wait_for(lambda: sweep_of(installation, "endless"))
+    wait_for(
+        lambda: [t for t in installation.json("show", sweep)["trials"] if t["state"] == "running"]
+    )
+    assert installation.trial_processes()
+    (run,) = runs_of(ui, sweep)
+
+    answer = ui.query(TERMINATE, run=run["runId"])
+
+    assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    wait_for(lambda: [r for r in runs_of(ui, sweep) if r["status"] == "CANCELED"])
+    wait_for(lambda: not installation.trial_processes(), seconds=20)
+    report = installation.json("show", sweep)
+    assert report["state"] == "cancelled"
+    assert set(report["trials_by_state"]) == {"cancelled"}
+
+
+def test_a_submitted_sweep_is_started_once_by_the_sensor(
+    installation: Installation, ui: Ui
+) -> None:
+    file = installation.write_sweep("submitted", trials=2)
+
+    sweep = installation.json("submit", str(file))["sweep"]
+
+    wait_for(lambda: installation.json("show", sweep)["state"] == "completed")
+    assert len(runs_of(ui, sweep)) == 1

@@ -1,0 +1,90 @@
+"""Controllers that are killed at random moments, and a home whose services are."""
+
+import json
+import random
+import time
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import Installation, wait_for
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("kills")]
+
+
+def controllers(installation: Installation) -> list[psutil.Process]:
+    """Processes of this home that run a sweep's controller."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            ours = process.environ().get("SWEEPWORKS_HOME") == str(installation.home)
+            if ours and {"execute_run", "resume_run"} & set(words):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def assert_exactly(installation: Installation, sweep: str, trials: int) -> None:
+    report = installation.json("show", sweep)
+    assert report["state"] == "completed", report["reason"]
+    assert [t["trial"] for t in report["trials"]] == list(range(1, trials + 1))
+    assert report["trials_by_state"] == {"completed": trials}
+    for trial in report["trials"]:
+        shown = installation.json("show", trial["run"])
+        assert [a["number"] for a in shown["attempts"]] == [1], "executed twice"
+        log = installation.run("logs", trial["run"], "--stdout")
+        assert log.count("epoch 1 ") == 1
+    assert installation.trial_processes() == []
+
+
+@pytest.mark.slow
+def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
+    installation: Installation,
+) -> None:
+    rng = random.Random(20)
+    file = installation.write_sweep("killed", trials=24, epochs=4, seconds=0.3)
+    following = installation.start("run", str(file), "--json")
+    kills = 0
+
+    while kills < 20 and following.poll() is None:
+        for process in controllers(installation):
+            # From the first imports to the middle of the loop.
+            time.sleep(rng.uniform(0.0, 6.0))
+            if process.is_running():
+                process.kill()
+                kills += 1
+        time.sleep(0.05)
+    output, _ = following.communicate(timeout=600)
+
+    assert following.returncode == 0, output
+    assert kills == 20
+    sweep = json.loads(output[output.index("{") :])["sweep"]
+    assert_exactly(installation, sweep, 24)
+    wait_for(lambda: not controllers(installation), seconds=20)
+
+
+def test_services_killed_under_a_running_sweep_come_back(installation: Installation) -> None:
+    file = installation.write_sweep("unserved", trials=4, epochs=4, seconds=0.5)
+    following = installation.start("run", str(file), "--json")
+    wait_for(installation.trial_processes)
+    supervisor = json.loads((installation.home / "supervisor.json").read_text())
+
+    psutil.Process(supervisor["mark"]["pid"]).kill()
+    output, _ = following.communicate(timeout=300)
+
+    assert following.returncode == 0, output
+    sweep = json.loads(output[output.index("{") :])["sweep"]
+    assert_exactly(installation, sweep, 4)
+
+
+def test_a_detached_sweep_goes_on_and_can_be_followed_again(installation: Installation) -> None:
+    file = installation.write_sweep("detached", trials=4, epochs=3, seconds=0.3)
+
+    sweep = installation.run("run", str(file), "--detach").split()[-1]
+    assert installation.json("show", sweep)["state"] == "running"
+    report = json.loads(installation.run("attach", sweep, "--json", timeout=200))
+
+    assert report["trials_by_state"] == {"completed": 4}
+    assert_exactly(installation, sweep, 4)

@@ -1,0 +1,242 @@
+"""Artifacts over HTTP: announced, brought, given to a run, read."""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.gateway.conftest import (
+    TOKEN,
+    Platform,
+    a_flush,
+    bearer,
+    run_token,
+)
+
+
+def described(content: bytes, name: str = "model.pt", **changes: Any) -> dict[str, Any]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"name": name, "type": "checkpoint", "sha256": sha256, "size": len(content), **changes}
+
+
+def begin(platform: Platform, run: str, body: dict[str, Any], token: str) -> httpx.Response:
+    path = f"/api/v1/runs/{run}/artifacts"
+    return platform.client.post(path, json=body, headers=bearer(token))
+
+
+def commit(platform: Platform, run: str, body: dict[str, Any], token: str) -> httpx.Response:
+    path = f"/api/v1/runs/{run}/artifacts/commit"
+    return platform.client.post(path, json=body, headers=bearer(token))
+
+
+def upload(platform: Platform, run: str, token: str, content: bytes, name: str) -> httpx.Response:
+    body = described(content, name)
+    target = begin(platform, run, body, token).json()["upload"]
+    if target is not None:
+        answer = platform.client.request(target["method"], target["url"], content=content)
+        assert answer.status_code == 201, answer.text
+    return commit(platform, run, body, token)
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
+
+
+def test_bytes_come_back_as_they_were_brought(platform: Platform, tmp_path: Path) -> None:
+    run, token = platform.scratch()
+    content = os.urandom(3_000_000)
+
+    answer = upload(platform, run, token, content, "models/best model.pt")
+
+    assert answer.status_code == 201
+    read = platform.get(f"/api/v1/runs/{run}/artifacts/models/best%20model.pt")
+    assert read.content == content
+    assert read.headers["content-disposition"].startswith("attachment")
+    (listed,) = platform.get(f"/api/v1/runs/{run}/artifacts").json()["artifacts"]
+    assert (listed["name"], listed["size_bytes"]) == ("models/best model.pt", 3_000_000)
+    (path,) = files(tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.name == listed["sha256"]
+
+
+def test_known_bytes_are_not_asked_for_again(platform: Platform, tmp_path: Path) -> None:
+    first, first_token = platform.scratch()
+    second, second_token = platform.scratch()
+    upload(platform, first, first_token, b"same", "a.bin")
+
+    answer = begin(platform, second, described(b"same", "b.bin"), second_token)
+
+    assert answer.json() == {"upload": None}
+    stored = commit(platform, second, described(b"same", "b.bin"), second_token)
+    assert stored.status_code == 201
+    assert len(files(tmp_path)) == 1
+
+
+def test_another_tenants_bytes_cannot_be_had_by_their_digest(platform: Platform) -> None:
+    run, token = platform.scratch()
+    upload(platform, run, token, b"secret", "a.bin")
+    theirs = platform.token_of("them")
+    answer = platform.client.post("/api/v1/runs", json={}, headers=bearer(theirs)).json()
+    body = described(b"secret", "stolen.bin")
+
+    begun = begin(platform, answer["run"], body, answer["token"])
+    committed = commit(platform, answer["run"], body, answer["token"])
+
+    assert begun.json()["upload"] is not None
+    assert committed.status_code == 404
+
+
+def test_a_commit_repeated_is_success_and_with_other_bytes_a_conflict(platform: Platform) -> None:
+    run, token = platform.scratch()
+    upload(platform, run, token, b"one", "a.bin")
+
+    repeated = commit(platform, run, described(b"one", "a.bin"), token)
+    platform.seal(run)
+    after_sealing = commit(platform, run, described(b"one", "a.bin"), token)
+    other = begin(platform, run, described(b"two", "a.bin"), token)
+
+    assert (repeated.status_code, after_sealing.status_code) == (201, 201)
+    assert other.status_code == 409
+
+
+def test_a_sealed_run_takes_no_artifact(platform: Platform) -> None:
+    run, token = platform.scratch()
+    target = begin(platform, run, described(b"late"), token).json()["upload"]
+    platform.client.put(target["url"], content=b"late")
+    platform.seal(run)
+
+    assert commit(platform, run, described(b"late"), token).status_code == 409
+    assert begin(platform, run, described(b"later", "b"), token).status_code == 409
+
+
+def test_bytes_that_are_not_what_was_announced_leave_nothing(
+    platform: Platform, tmp_path: Path
+) -> None:
+    run, token = platform.scratch()
+    target = begin(platform, run, described(b"expected"), token).json()["upload"]
+
+    statuses = {
+        "other bytes": platform.client.put(target["url"], content=b"deceived").status_code,
+        "too few": platform.client.put(target["url"], content=b"exp").status_code,
+        "too many": platform.client.put(target["url"], content=b"expected!").status_code,
+        "too many, unannounced": platform.client.put(
+            target["url"], content=iter([b"expec", b"ted!"])
+        ).status_code,
+    }
+
+    assert statuses == {
+        "other bytes": 422,
+        "too few": 422,
+        "too many": 413,
+        "too many, unannounced": 413,
+    }
+    assert files(tmp_path) == []
+    assert commit(platform, run, described(b"expected"), token).status_code == 404
+
+
+def test_a_link_is_good_for_what_it_says_only(platform: Platform) -> None:
+    run, token = platform.scratch()
+    target = begin(platform, run, described(b"mine"), token).json()["upload"]
+    url = target["url"]
+    other = hashlib.sha256(b"x").hexdigest()
+
+    statuses = [
+        platform.client.put(changed, content=b"mine").status_code
+        for changed in (
+            url.replace("size=4", "size=5"),
+            url.replace("tenant=default", "tenant=them"),
+            url.replace(f"run={run}", "run=another"),
+            url.replace(described(b"mine")["sha256"], other),
+            url.replace("expires=", "expires=9"),
+            url.replace("signature=", "signature=A"),
+            url.replace("signature=", "signature=%C3%A9"),
+        )
+    ]
+
+    assert set(statuses) <= {401, 422}
+    assert platform.client.put(url.partition("?")[0], content=b"mine").status_code == 422
+
+
+NO_PLAIN_PATHS = [
+    "",
+    "../x",
+    "a/../b",
+    "/etc/passwd",
+    "a//b",
+    "a/",
+    ".",
+    "a/.",
+    "C:\\x",
+    "a\x00b",
+    "naïve",
+    "\u202egnp.exe",
+    "a\nb",
+    "x" * 257,
+]
+
+
+def test_names_that_are_no_plain_paths_are_refused(platform: Platform) -> None:
+    run, token = platform.scratch()
+
+    statuses = {
+        name: (
+            begin(platform, run, described(b"x", name), token).status_code,
+            commit(platform, run, described(b"x", name), token).status_code,
+        )
+        for name in NO_PLAIN_PATHS
+    }
+
+    assert statuses == dict.fromkeys(NO_PLAIN_PATHS, (422, 422))
+
+
+def test_digests_sizes_and_types_that_cannot_be_are_refused(platform: Platform) -> None:
+    run, token = platform.scratch()
+    wrong: list[tuple[dict[str, Any], int]] = [
+        ({"sha256": "0" * 63}, 422),
+        ({"sha256": "A" * 64}, 422),
+        ({"sha256": "../" + "0" * 61}, 422),
+        ({"size": -1}, 422),
+        ({"size": "1"}, 422),
+        ({"size": 2**62}, 413),
+        ({"size": 2**63}, 422),
+        ({"type": "a b"}, 422),
+        ({"type": ""}, 422),
+    ]
+
+    for changes, status in wrong:
+        answer = begin(platform, run, {**described(b"x"), **changes}, token)
+        assert (answer.status_code, list(answer.json())) == (status, ["error"]), changes
+
+
+def test_an_unfinished_upload_leaves_nothing(platform: Platform, tmp_path: Path) -> None:
+    run, token = platform.scratch()
+    target = begin(platform, run, described(bytes(10_000)), token).json()["upload"]
+
+    def broken():
+        yield bytes(5_000)
+        raise ConnectionError("the cable")
+
+    with pytest.raises(ConnectionError):
+        platform.client.put(target["url"], content=broken(), headers={"Content-Length": "10000"})
+
+    answer = platform.client.put(target["url"], content=bytes(10_000))
+    assert answer.status_code == 201
+    assert len([path for path in files(tmp_path) if path.parent.name != ".incoming"]) == 1
+
+
+def test_run_tokens_do_not_read_and_other_runs_do_not_write(platform: Platform) -> None:
+    run, token = platform.scratch()
+    other, _ = platform.scratch()
+    upload(platform, run, token, b"x", "a.bin")
+
+    assert platform.get(f"/api/v1/runs/{run}/artifacts/a.bin", token=token).status_code == 401
+    assert begin(platform, other, described(b"x"), token).status_code == 403
+    assert begin(platform, run, described(b"x"), TOKEN).status_code == 401
+    assert begin(platform, run, described(b"x"), run_token(run, tenant="them")).status_code == 404
+    missing = platform.get(f"/api/v1/runs/{run}/artifacts/b.bin")
+    assert missing.status_code == 404
+    assert platform.flush(a_flush(run)).status_code == 200

@@ -1,0 +1,124 @@
+"""The schema: every statement of ours plans, enums agree, and what is immutable stays so."""
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from storage import queries
+from storage.database import Pool, transaction
+from storage.errors import IMMUTABLE
+from storage.ingest_store import IngestStore
+from sweeps.clock import SystemClock
+from sweeps.errors import StorageError
+from sweeps.states import (
+    AttemptState,
+    Decision,
+    ExitReason,
+    RunState,
+    SweepRequest,
+    SweepState,
+)
+from tests.integration.storage.test_ingest_store import NOW_US, a_delivery, a_scratch_run
+
+
+class _Nulls(dict[str, None]):
+    def __missing__(self, _: str) -> None:
+        return None
+
+
+def test_every_statement_plans(pool: Pool) -> None:
+    failures: list[str] = []
+    for noun in queries.nouns():
+        for name, statement in queries.load(noun).items():
+            if "COPY" in statement:
+                continue  # has no plan; the tests of ingest run it
+            try:
+                with transaction(pool) as connection:
+                    connection.execute(f"EXPLAIN {statement}", _Nulls())  # pyright: ignore[reportArgumentType]  our own files
+            except StorageError as exc:
+                failures.append(f"{noun}.{name}: {exc}")
+
+    assert failures == []
+
+
+def test_enums_agree(pool: Pool) -> None:
+    states_by_type: dict[str, type[enum.StrEnum]] = {
+        "sweep_state": SweepState,
+        "sweep_request": SweepRequest,
+        "run_state": RunState,
+        "attempt_state": AttemptState,
+        "exit_reason": ExitReason,
+        "decision": Decision,
+    }
+
+    with transaction(pool) as connection:
+        rows = connection.execute(
+            "SELECT typname, enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid"
+        ).fetchall()
+
+    stored: dict[str, set[str]] = {}
+    for name, label in rows:
+        stored.setdefault(name, set()).add(label)
+    assert stored == {
+        name: {str(state) for state in states} for name, states in states_by_type.items()
+    }
+
+
+IMMUTABLE_STATEMENTS = [
+    "UPDATE run_params SET value = '2'",
+    "DELETE FROM run_params",
+    "INSERT INTO run_params VALUES ('{run}', 'late', '1')",
+    "UPDATE runs SET state = 'running', ended_at = NULL",
+    "UPDATE runs SET objective = 1",
+    "UPDATE runs SET sealed_at = NULL",
+    "DELETE FROM runs",
+    "UPDATE metric_points SET value = 0",
+    "DELETE FROM metric_points",
+    "UPDATE series SET key = 'other'",
+    "DELETE FROM series",
+    "UPDATE writers SET watermark = 99",
+    "INSERT INTO writers VALUES ('{run}', 'late', NULL, 1, NULL, now())",
+    "UPDATE artifacts SET name = 'b'",
+    "DELETE FROM artifacts",
+    "INSERT INTO artifacts SELECT tenant_id, run_id, 'late', type, sha256, 0 FROM artifacts",
+    "INSERT INTO reports VALUES ('{run}', 9, NULL, 1, '{{}}', now())",
+    "DELETE FROM reports",
+]
+
+
+def test_plain_sql_cannot_change_a_sealed_run(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=SystemClock())
+    store.write([a_delivery(run, points={"x": [(1, NOW_US, 1.0)]}, params={"p": 1})])
+    digest = bytes(32)
+    _execute(pool, "INSERT INTO blobs VALUES ('default', %s, 0)", digest)
+    _execute(pool, "INSERT INTO artifacts VALUES ('default', %s, 'a', 't', %s, 0)", run, digest)
+    _execute(
+        pool,
+        'INSERT INTO reports (run_id, resource_level, "values", reported_at)'
+        " VALUES (%s, 1, '{}', now())",
+        run,
+    )
+    _execute(pool, "UPDATE runs SET state = 'completed', ended_at = now(), sealed_at = now()")
+
+    codes = {
+        statement: _refusal(lambda s=statement: _execute(pool, s.format(run=run)))
+        for statement in IMMUTABLE_STATEMENTS
+    }
+
+    assert codes == dict.fromkeys(IMMUTABLE_STATEMENTS, IMMUTABLE)
+
+
+def _execute(pool: Pool, statement: str, *parameters: Any) -> None:
+    with pool.connection() as connection:
+        connection.execute(statement, parameters or None)  # pyright: ignore[reportArgumentType]  literals of tests
+
+
+def _refusal(act: Callable[[], None]) -> str | None:
+    try:
+        act()
+    except psycopg.Error as exc:
+        return exc.sqlstate
+    return None

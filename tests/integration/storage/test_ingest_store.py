@@ -1,0 +1,283 @@
+"""Batches of flushes on a real database, without HTTP."""
+
+import datetime as dt
+import math
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sweepworks.wire import Flush, ReportRecord
+
+from storage import metric_store
+from storage.database import Pool, transaction
+from storage.ingest_store import Delivery, IngestStore, Receipt
+from storage.points import fingerprint, series_id
+from storage.run_catalog import RunCatalog
+from storage.summaries import Summaries
+from storage.token_store import TokenStore
+from sweeps.clock import SystemClock
+from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
+from sweeps.ids import RunId, TenantId
+from sweeps.runs import ScratchRun
+
+TENANT = TenantId("default")
+NOW_US = int(dt.datetime.now(dt.UTC).timestamp()) * 1_000_000
+DAY_US = 86_400_000_000
+
+
+def a_scratch_run(pool: Pool, name: str = "scratch-aaaaaaaaaaaa") -> RunId:
+    TokenStore(pool).create(tenant_id=TENANT, name="me")
+    run = ScratchRun(
+        run_id=RunId(name), experiment="scratch", owner="me", seed=1, params={}, tags={}
+    )
+    RunCatalog(pool).create_scratch_run(run, tenant_id=TENANT)
+    return run.run_id
+
+
+def a_delivery(run: str, sequence: int = 1, *, writer: str = "w", **changes: Any) -> Delivery:
+    points: dict[str, list[tuple[int, int, float]]] = changes.pop("points", {})
+    rows = [row for series in points.values() for row in series]
+    flush = Flush(
+        writer=writer,
+        sequence=sequence,
+        run=run,
+        series=[(key, len(series)) for key, series in points.items()],
+        steps=np.array([row[0] for row in rows], dtype="<i8").tobytes(),
+        times=np.array([row[1] for row in rows], dtype="<i8").tobytes(),
+        values=np.array([row[2] for row in rows], dtype="<f8").tobytes(),
+        **changes,
+    )
+    return Delivery(tenant_id=TENANT, flush=flush)
+
+
+def count(pool: Pool, table: str = "metric_points") -> int:
+    with transaction(pool) as connection:
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # pyright: ignore[reportArgumentType, reportCallIssue]  a literal of a test
+    assert row is not None
+    return row[0]
+
+
+@pytest.fixture
+def store(pool: Pool) -> IngestStore:
+    return IngestStore(pool, clock=SystemClock())
+
+
+def test_each_delivery_has_its_own_outcome(pool: Pool, store: IngestStore) -> None:
+    good = a_scratch_run(pool)
+    sealed = a_scratch_run(pool, "scratch-bbbbbbbbbbbb")
+    with transaction(pool) as connection:
+        connection.execute(
+            "UPDATE runs SET state = 'completed', ended_at = now(), sealed_at = now()"
+            " WHERE run_id = %s",
+            [sealed],
+        )
+    point = {"x": [(1, NOW_US, 1.0)]}
+
+    outcomes = store.write(
+        [
+            a_delivery("scratch-nowhere", points=point),
+            a_delivery(good, points=point),
+            a_delivery(sealed, points=point),
+            a_delivery(good, points=point, writer="other"),
+        ]
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [RunNotFound, Receipt, StateConflict, Receipt]
+    assert count(pool) == 2
+
+
+def test_one_flush_that_cannot_be_stored_stores_nothing_of_its_batch(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+    poison = ReportRecord(level=1, values={"a\x00": 1.0}, time_us=NOW_US)
+
+    with pytest.raises(InvalidFlush):
+        store.write(
+            [
+                a_delivery(run, points={"x": [(1, NOW_US, 1.0)]}),
+                a_delivery(run, writer="poison", reports=[poison]),
+            ]
+        )
+
+    assert (count(pool), count(pool, "writers")) == (0, 0)
+
+
+def test_days_get_their_partition_and_clocks_that_are_years_off_do_not(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+    days = {"near": 0, "yesterday": -1, "last year": -365, "long ago": -9000, "next week": 7}
+
+    store.write(
+        [a_delivery(run, points={k: [(1, NOW_US + n * DAY_US, 1.0)] for k, n in days.items()})]
+    )
+
+    with transaction(pool) as connection:
+        rows = connection.execute(
+            "SELECT series.key, metric_points.tableoid::regclass::text LIKE '%%default'"
+            " FROM metric_points JOIN series USING (series_id)"
+        ).fetchall()
+    assert dict(rows) == {
+        "near": False,
+        "yesterday": False,
+        "last year": False,
+        "long ago": True,
+        "next week": True,
+    }
+
+
+def test_an_identifier_that_is_taken_costs_that_series_alone(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = a_scratch_run(pool), a_scratch_run(pool, "scratch-bbbbbbbbbbbb")
+    store.write([a_delivery(first, points={"x": [(1, NOW_US, 1.0)]})])
+    taken = fingerprint(first, "x")[:8]
+
+    def colliding(run_id: str, key: str) -> bytes:
+        mark = fingerprint(run_id, key)
+        return taken + mark[8:] if (run_id, key) == (second, "y") else mark
+
+    monkeypatch.setattr("storage.ingest_store.fingerprint", colliding)
+    points = {"a": [(1, NOW_US, 2.0)], "y": [(1, NOW_US, 3.0)], "z": [(1, NOW_US, 4.0)]}
+    (outcome,) = store.write([a_delivery(second, points=points)])
+
+    assert isinstance(outcome, Receipt)
+    assert [part.what for part in outcome.refused] == ["metric 'y'"]
+    catalog = RunCatalog(pool)
+    assert [row.key for row in catalog.series(second, tenant_id=TENANT)] == ["a", "z"]
+    assert [p.value for p in catalog.points(first, "x", tenant_id=TENANT)] == [1.0]
+    assert [p.value for p in catalog.points(second, "z", tenant_id=TENANT)] == [4.0]
+
+
+def test_identifiers_are_the_same_everywhere_and_fit_a_bigint() -> None:
+    # Stored: another value would tear every curve in two.
+    assert series_id(fingerprint("scratch-aaaaaaaaaaaa", "loss")) == 2866722572730588107
+    assert all(0 <= series_id(fingerprint("r", str(i))) < 2**63 for i in range(1000))
+
+
+def test_what_is_known_is_bounded(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_store, "_KNOWN_SERIES", 10)
+    run = a_scratch_run(pool)
+
+    for sequence in range(1, 31):
+        keys = [f"k{sequence * 3 + i}" for i in range(3)]
+        points = {key: [(1, NOW_US, 1.0)] for key in keys}
+        store.write([a_delivery(run, sequence, points=points)])
+
+    assert len(store._metrics._known) + len(store._metrics._known_before) < 40
+    assert count(pool, "series") == count(pool) == 90
+
+
+def test_sealing_waits_for_nobody_and_no_flush_slips_in_after_it(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+    store.write([a_delivery(run, points={"x": [(1, NOW_US, 1.0)]}, finish="completed")])
+    catalog = RunCatalog(pool)
+
+    with transaction(pool) as connection:  # a batch that has not committed yet
+        connection.execute("SELECT FROM runs WHERE run_id = %s FOR KEY SHARE", [run])
+        while_held = catalog.seal(grace=dt.timedelta(0))
+    afterwards = catalog.seal(grace=dt.timedelta(0))
+    (late,) = store.write([a_delivery(run, 2, points={"x": [(2, NOW_US, 1.0)]})])
+
+    assert while_held == ()
+    assert afterwards == (run,)
+    assert isinstance(late, StateConflict)
+
+
+def test_stores_that_write_the_same_runs_at_once_do_not_deadlock(pool: Pool) -> None:
+    runs = [a_scratch_run(pool, f"scratch-{letter * 12}") for letter in "abcdef"]
+    failures: list[BaseException] = []
+
+    def write(name: str) -> None:
+        store = IngestStore(pool, clock=SystemClock())
+        try:
+            for sequence in range(1, 16):
+                ordered = runs if sequence % 2 else runs[::-1]
+                store.write(
+                    [
+                        a_delivery(
+                            run,
+                            sequence,
+                            writer=name,
+                            points={f"k{sequence}": [(sequence, NOW_US, 1.0)]},
+                            params={f"p{sequence}": 1},
+                            tags={"t": name},
+                            beat=True,
+                        )
+                        for run in ordered
+                    ]
+                )
+        except BaseException as exc:  # noqa: BLE001 - of a thread, for the assertion below
+            failures.append(exc)
+
+    writers = [threading.Thread(target=write, args=(f"w{i}",)) for i in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=60)
+
+    assert failures == []
+    assert count(pool) == 3 * 15 * 6
+    record = RunCatalog(pool).get(runs[0], tenant_id=TENANT)
+    assert sum(summary.count for summary in record.summary.values()) == 45
+
+
+VALUES = st.floats(width=64) | st.sampled_from([float("nan"), float("inf"), -float("inf")])
+SERIES = st.dictionaries(
+    st.sampled_from(["a", "b", "c"]),
+    st.lists(st.tuples(st.integers(-5, 5), st.just(NOW_US), VALUES), max_size=6),
+    max_size=3,
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.lists(st.lists(SERIES, min_size=1, max_size=3), min_size=1, max_size=4))
+def test_summaries_equal_what_the_points_say(pool: Pool, batches: list[list[Any]]) -> None:
+    run = _fresh_run(pool)
+    store = IngestStore(pool, clock=SystemClock())
+    by_key: dict[str, list[tuple[int, float]]] = {}
+
+    for sequence, batch in enumerate(batches, start=1):
+        store.write(
+            [
+                a_delivery(run, sequence, writer=f"w{i}", points=points)
+                for i, points in enumerate(batch)
+            ]
+        )
+        for points in batch:
+            for key, rows in points.items():
+                by_key.setdefault(key, []).extend((step, value) for step, _, value in rows)
+
+    summary = RunCatalog(pool).get(run, tenant_id=TENANT).summary
+    expected = {key: rows for key, rows in by_key.items() if rows}
+    assert set(summary) == set(expected)
+    for key, rows in expected.items():
+        numbers = [value for _, value in rows if not math.isnan(value)]
+        last_step = max(step for step, _ in rows)
+        last = [value for step, value in rows if step == last_step][-1]
+        assert summary[key].count == len(rows)
+        assert summary[key].step == last_step
+        assert summary[key].last == pytest.approx(last, nan_ok=True, rel=0, abs=0)
+        assert summary[key].min == (min(numbers) if numbers else None)
+        assert summary[key].max == (max(numbers) if numbers else None)
+
+
+_names = iter(range(10**6))
+
+
+def _fresh_run(pool: Pool) -> RunId:
+    return a_scratch_run(pool, f"scratch-{next(_names):06d}")
+
+
+def test_nothing_adds_nothing() -> None:
+    assert Summaries.of([]) is None

@@ -1,0 +1,356 @@
+"""Submitting, finding and steering sweeps."""
+
+import threading
+
+import pytest
+
+from storage.database import transaction
+from sweeps import ids
+from sweeps.errors import LeaseLost, StateConflict, SweepNotFound
+from sweeps.ids import SweepId
+from sweeps.spaces import Categorical, Constant, Float, Int
+from sweeps.specs import SweepSpec
+from sweeps.states import AttemptState, RunState, SweepRequest, SweepState
+from sweeps.trials import Changes, ConcludedTrial, SweepChange
+from tests.contracts.trial_store_contract import two_trials
+from tests.factories import (
+    LOSS,
+    SCORE,
+    SWEEP,
+    a_space,
+    a_spec,
+    a_suggestion,
+    a_trial,
+    at,
+    seconds,
+)
+from tests.integration.storage.conftest import PostgresWorld
+
+_OTHER = SweepId("other-bbbbbbbb")
+
+
+def given_sweep(world: PostgresWorld, sweep_id: SweepId, **spec: object) -> None:
+    world.submit(sweep_id, a_spec(**spec))  # pyright: ignore[reportArgumentType]  defaults of the factory
+
+
+def age(world: PostgresWorld, sweep_id: SweepId, interval: str) -> None:
+    """Let the claim of a sweep lie that far back."""
+    with transaction(world.pool) as connection:
+        connection.execute(
+            "UPDATE sweeps SET started_at = started_at - %s::interval WHERE sweep_id = %s",
+            (interval, sweep_id),
+        )
+
+
+def give_results(
+    world: PostgresWorld, sweep_id: SweepId, values: list[tuple[RunState, float]]
+) -> None:
+    lease = world.store.take_over(sweep_id, controller="c")
+    numbers = range(1, len(values) + 1)
+    trials = tuple(
+        a_trial(n, sweep_id=sweep_id, state=state, objective=value, resource_level=1)
+        for n, (state, value) in zip(numbers, values, strict=True)
+    )
+    world.store.apply(
+        sweep_id,
+        lease,
+        Changes(
+            at=at(0),
+            suggestions=tuple(a_suggestion(n) for n in numbers),
+            new_trials=tuple(a_trial(n, sweep_id=sweep_id) for n in numbers),
+        ),
+    )
+    world.store.apply(sweep_id, lease, Changes(at=at(9), trials=trials))
+
+
+# Submitting
+
+
+def test_a_sweep_comes_back_as_it_was_submitted(world: PostgresWorld) -> None:
+    spec: SweepSpec = a_spec(
+        strategy="bayes",
+        objective=SCORE,
+        space=a_space(
+            lr=Float(low=1e-5, high=1.0, log=True),
+            n=Int(low=1, high=9),
+            kind=Categorical(choices=("relu", 1, 1.5, True)),
+            k=Constant(value="adam"),
+        ),
+        deadline=seconds(3600),
+        trial_timeout=seconds(90.5),
+        stalled_after=seconds(60),
+    )
+
+    world.submit(SWEEP, spec)
+
+    sweep = world.catalog.get(SWEEP)
+    assert sweep.spec == spec
+    assert (sweep.state, sweep.requested) == (SweepState.SUBMITTED, SweepRequest.RUN)
+    assert (sweep.source_dir, sweep.created_by) == ("/there", "me")
+    assert sweep.started_at is sweep.ended_at is sweep.dagster_run_id is None
+
+
+def test_the_same_name_a_second_time_changes_nothing(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP, max_trials=3)
+    before = world.catalog.get(SWEEP)
+
+    given_sweep(world, SWEEP, max_trials=99)
+
+    assert world.catalog.get(SWEEP) == before
+    assert len(world.catalog.list()) == 1
+
+
+def test_sweeps_of_one_experiment_share_it(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    given_sweep(world, _OTHER)
+
+    with transaction(world.pool) as connection:
+        row = connection.execute("SELECT count(*) FROM experiments").fetchone()
+
+    assert row == (1,)
+
+
+def test_an_unknown_sweep_is_not_found(world: PostgresWorld) -> None:
+    for call in (
+        lambda: world.catalog.get(SWEEP),
+        lambda: world.catalog.attach(SWEEP, dagster_run_id="x"),
+        lambda: world.catalog.request(SWEEP, SweepRequest.CANCEL),
+    ):
+        with pytest.raises(SweepNotFound):
+            call()
+    assert world.catalog.claim(SWEEP) is None
+    assert not world.catalog.cancel_abandoned(SWEEP, reason="gone")
+
+
+def test_a_tenant_does_not_see_another_s_sweeps(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP, tenant="vision")
+    given_sweep(world, _OTHER, tenant="speech")
+
+    assert world.catalog.get(SWEEP, tenant_id="vision").spec.tenant == "vision"
+    assert [row.sweep_id for row in world.catalog.list(tenant_id="speech")] == [_OTHER]
+    with pytest.raises(SweepNotFound):
+        world.catalog.get(SWEEP, tenant_id="speech")
+    with pytest.raises(SweepNotFound):
+        world.catalog.request(SWEEP, SweepRequest.CANCEL, tenant_id="speech")
+    assert world.catalog.get(SWEEP).requested is SweepRequest.RUN
+
+
+# The list
+
+
+def test_the_list_comes_newest_first_page_by_page(world: PostgresWorld) -> None:
+    names = [SweepId(f"s{n}-aaaaaaaa") for n in range(5)]
+    for name in names:
+        given_sweep(world, name)
+
+    first = world.catalog.list(limit=2)
+    second = world.catalog.list(limit=2, before=first[-1].log_position)
+    third = world.catalog.list(limit=2, before=second[-1].log_position)
+
+    assert [row.sweep_id for row in (*first, *second, *third)] == names[::-1]
+
+
+def test_the_list_can_be_narrowed_to_a_state(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    given_sweep(world, _OTHER)
+    world.catalog.claim(_OTHER)
+
+    assert [r.sweep_id for r in world.catalog.list(state=SweepState.RUNNING)] == [_OTHER]
+    assert [r.sweep_id for r in world.catalog.list(state=SweepState.SUBMITTED)] == [SWEEP]
+
+
+@pytest.mark.parametrize(("objective", "best"), [(LOSS, 0.1), (SCORE, 0.7)])
+def test_a_line_of_the_list_sums_a_sweep_up(
+    world: PostgresWorld, objective: object, best: float
+) -> None:
+    given_sweep(world, SWEEP, objective=objective, max_trials=9)
+    give_results(
+        world,
+        SWEEP,
+        [
+            (RunState.COMPLETED, 0.1),
+            (RunState.COMPLETED, 0.7),
+            (RunState.STOPPED, 0.3),
+            (RunState.FAILED, 99.0 if objective is SCORE else -99.0),
+            (RunState.RUNNING, 0.5),
+        ],
+    )
+
+    (row,) = world.catalog.list()
+
+    assert (row.trials, row.live, row.completed, row.failed) == (5, 1, 3, 1)
+    assert (row.best, row.max_trials, row.metric) == (best, 9, "score" if best == 0.7 else "loss")
+
+
+@pytest.mark.parametrize("objective", [LOSS, SCORE])
+def test_what_is_no_number_is_never_the_best(world: PostgresWorld, objective: object) -> None:
+    given_sweep(world, SWEEP, objective=objective)
+    give_results(
+        world,
+        SWEEP,
+        [
+            (RunState.COMPLETED, 0.5),
+            (RunState.RUNNING, float("nan")),
+            (RunState.RUNNING, float("inf")),
+            (RunState.RUNNING, float("-inf")),
+        ],
+    )
+
+    assert world.catalog.list()[0].best == 0.5
+
+
+# Starting
+
+
+def test_unclaimed_sweeps_come_oldest_first(world: PostgresWorld) -> None:
+    names = [SweepId(f"s{n}-aaaaaaaa") for n in range(3)]
+    for name in names:
+        given_sweep(world, name)
+    world.catalog.claim(names[0])
+
+    assert world.catalog.unclaimed() == tuple(names[1:])
+    assert world.catalog.unclaimed(limit=1) == (names[1],)
+
+
+def test_of_eight_who_claim_a_sweep_at_once_one_has_it(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    barrier = threading.Barrier(8)
+    claims: list[str | None] = []
+
+    def claim() -> None:
+        barrier.wait()
+        claims.append(world.catalog.claim(SWEEP))
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert len(claims) == 8
+    assert len([name for name in claims if name is not None]) == 1
+    assert world.catalog.get(SWEEP).state is SweepState.RUNNING
+
+
+def test_a_claim_that_no_controller_followed_is_void_after_a_minute(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    first = world.catalog.claim(SWEEP)
+    age(world, SWEEP, "50 seconds")
+    too_early = world.catalog.claim(SWEEP)
+    age(world, SWEEP, "20 seconds")
+
+    listed = world.catalog.unclaimed()
+    second = world.catalog.claim(SWEEP)
+
+    assert too_early is None
+    assert listed == (SWEEP,)
+    assert second is not None
+    assert second != first
+
+
+def test_a_claim_that_a_controller_followed_stands(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    world.catalog.claim(SWEEP)
+    world.store.take_over(SWEEP, controller="c")
+    age(world, SWEEP, "1 hour")
+
+    assert world.catalog.unclaimed() == ()
+    assert world.catalog.claim(SWEEP) is None
+
+
+def test_the_dagster_run_of_a_sweep_can_be_a_later_one(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+
+    world.catalog.attach(SWEEP, dagster_run_id="first")
+    started_at = world.catalog.get(SWEEP).started_at
+    world.catalog.attach(SWEEP, dagster_run_id="second")
+
+    sweep = world.catalog.get(SWEEP)
+    assert sweep.dagster_run_id == "second"
+    assert sweep.state is SweepState.RUNNING
+    assert sweep.started_at == started_at is not None
+
+
+# Steering
+
+
+@pytest.mark.parametrize("requested", [SweepRequest.PAUSE, SweepRequest.RUN])
+def test_what_is_asked_of_a_sweep_waits_for_its_controller(
+    world: PostgresWorld, requested: SweepRequest
+) -> None:
+    given_sweep(world, SWEEP)
+
+    world.catalog.request(SWEEP, requested)
+
+    sweep = world.catalog.get(SWEEP)
+    assert (sweep.state, sweep.requested) == (SweepState.SUBMITTED, requested)
+
+
+def test_a_sweep_that_nobody_started_is_cancelled_at_once(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+
+    world.catalog.request(SWEEP, SweepRequest.CANCEL)
+
+    sweep = world.catalog.get(SWEEP)
+    assert (sweep.state, sweep.reason) == (SweepState.CANCELLED, "cancelled before it started")
+    assert sweep.ended_at is not None
+    assert world.catalog.unclaimed() == ()
+    assert world.catalog.claim(SWEEP) is None
+
+
+@pytest.mark.parametrize("requested", list(SweepRequest))
+@pytest.mark.parametrize("state", [SweepState.COMPLETED, SweepState.FAILED, SweepState.CANCELLED])
+def test_an_ended_sweep_cannot_be_steered(
+    world: PostgresWorld, state: SweepState, requested: SweepRequest
+) -> None:
+    given_sweep(world, SWEEP)
+    lease = world.store.take_over(SWEEP, controller="c")
+    world.store.apply(SWEEP, lease, Changes(at=at(1), sweep=SweepChange(state=state)))
+
+    with pytest.raises(StateConflict) as caught:
+        world.catalog.request(SWEEP, requested)
+
+    assert (caught.value.current, caught.value.asked) == (state, requested)
+
+
+def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    lease = world.store.take_over(SWEEP, controller="c")
+    world.store.apply(SWEEP, lease, two_trials())
+    done = a_trial(1, state=RunState.COMPLETED, objective=0.5, resource_level=1)
+    world.store.apply(
+        SWEEP,
+        lease,
+        Changes(
+            at=at(9),
+            trials=(done,),
+            concluded=(ConcludedTrial(number=1, sequence=3, value=0.5),),
+        ),
+    )
+
+    was_closed = world.catalog.cancel_abandoned(SWEEP, reason="terminated in the Dagster UI")
+    again = world.catalog.cancel_abandoned(SWEEP, reason="twice")
+
+    snapshot = world.store.load(SWEEP)
+    assert (was_closed, again) == (True, False)
+    assert (snapshot.sweep.state, snapshot.sweep.reason) == (
+        SweepState.CANCELLED,
+        "terminated in the Dagster UI",
+    )
+    assert snapshot.trials[0] == done
+    assert snapshot.trials[1].state is RunState.CANCELLED
+    assert snapshot.trials[1].ended_at is not None
+    assert {attempt.state for attempt in snapshot.attempts} == {AttemptState.ENDED}
+    with pytest.raises(LeaseLost):
+        world.store.apply(SWEEP, lease, Changes(at=at(10)))
+
+
+def test_a_closed_sweep_leaves_others_alone(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    given_sweep(world, _OTHER)
+    give_results(world, _OTHER, [(RunState.RUNNING, 0.5)])
+
+    world.catalog.cancel_abandoned(SWEEP, reason="gone")
+
+    assert world.store.load(_OTHER).trials[0].state is RunState.RUNNING
+    assert world.store.load(_OTHER).trials[0].run_id == ids.run_id(_OTHER, 1)

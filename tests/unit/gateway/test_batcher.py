@@ -1,0 +1,141 @@
+"""Batches: who is in one, what happens when one fails, and the end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+from sweepworks.wire import Flush
+
+from gateway.batcher import Batcher
+from gateway.meters import Meters
+from storage.ingest_store import Delivery, Receipt
+from sweeps.errors import InvalidFlush, RunNotFound, StorageError, StorageUnavailable, SweepsError
+from sweeps.ids import TenantId
+from sweeps.states import Decision
+
+STORED = Receipt(control=Decision.CONTINUE, is_new=True)
+
+
+def a_delivery(run: str, sequence: int = 1) -> Delivery:
+    return Delivery(
+        tenant_id=TenantId("default"), flush=Flush(writer="w", sequence=sequence, run=run)
+    )
+
+
+class FakeStore:
+    """Remembers its batches, and fails when it is told to."""
+
+    def __init__(self, verdict: Callable[[str], Exception | None] = lambda _: None) -> None:
+        self.batches: list[list[tuple[str, int]]] = []
+        self._verdict = verdict
+
+    def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
+        batch = [(delivery.flush.run, delivery.flush.sequence) for delivery in deliveries]
+        self.batches.append(batch)
+        for run, _ in batch:
+            failure = self._verdict(run)
+            if failure is not None:
+                raise failure
+        return [STORED] * len(batch)
+
+
+def submit_all(store: FakeStore, deliveries: Sequence[Delivery]) -> list[Receipt | BaseException]:
+    """Outcomes, in order, of deliveries that come at the same moment."""
+
+    async def scenario() -> list[Receipt | BaseException]:
+        batcher = Batcher(store, meters=Meters(), window_seconds=0.01)
+        running = asyncio.create_task(batcher.run())
+        outcomes = await asyncio.gather(
+            *(batcher.submit(delivery) for delivery in deliveries), return_exceptions=True
+        )
+        batcher.close()
+        await running
+        return outcomes
+
+    return asyncio.run(scenario())
+
+
+def test_what_comes_together_is_one_batch() -> None:
+    store = FakeStore()
+
+    outcomes = submit_all(store, [a_delivery(run) for run in "abc"])
+
+    assert outcomes == [STORED] * 3
+    assert store.batches == [[("a", 1), ("b", 1), ("c", 1)]]
+
+
+def test_a_batch_has_one_flush_of_a_writer_and_keeps_their_order() -> None:
+    store = FakeStore()
+
+    submit_all(store, [a_delivery("a", n) for n in (1, 2, 3)] + [a_delivery("b")])
+
+    assert store.batches == [[("a", 1), ("b", 1)], [("a", 2)], [("a", 3)]]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [(InvalidFlush("bad"), InvalidFlush), (RuntimeError("a bug"), StorageError)],
+)
+def test_one_that_cannot_be_stored_fails_alone(failure: Exception, kind: type[Exception]) -> None:
+    store = FakeStore(lambda run: failure if run == "c" else None)
+
+    outcomes = submit_all(store, [a_delivery(run) for run in "abcdefgh"])
+
+    assert [type(outcome) for outcome in outcomes] == [
+        kind if run == "c" else Receipt for run in "abcdefgh"
+    ]
+    assert len(store.batches) == 7  # halves, not one by one
+
+
+def test_an_outage_fails_all_at_once() -> None:
+    store = FakeStore(lambda _: StorageUnavailable("away", retry_after_seconds=3))
+
+    outcomes = submit_all(store, [a_delivery(run) for run in "abc"])
+
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 3
+    assert len(store.batches) == 1
+    assert len({id(outcome) for outcome in outcomes}) == 3
+
+
+def test_an_outcome_may_be_an_error_of_its_own() -> None:
+    class Refusing(FakeStore):
+        def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
+            super().write(deliveries)
+            return [STORED, RunNotFound("b")]
+
+    outcomes = submit_all(Refusing(), [a_delivery("a"), a_delivery("b")])
+
+    assert [type(outcome) for outcome in outcomes] == [Receipt, RunNotFound]
+
+
+def test_closing_stores_what_waits() -> None:
+    store = FakeStore()
+
+    async def scenario() -> list[Receipt]:
+        batcher = Batcher(store, meters=Meters(), window_seconds=60)
+        running = asyncio.create_task(batcher.run())
+        waiting = [asyncio.create_task(batcher.submit(a_delivery(run))) for run in "ab"]
+        await asyncio.sleep(0)
+        batcher.close()
+        await asyncio.wait_for(running, timeout=5)
+        return [await task for task in waiting]
+
+    assert asyncio.run(scenario()) == [STORED, STORED]
+
+
+def test_a_client_that_is_gone_stops_nobody() -> None:
+    store = FakeStore()
+
+    async def scenario() -> Receipt:
+        batcher = Batcher(store, meters=Meters(), window_seconds=0.01)
+        running = asyncio.create_task(batcher.run())
+        gone = asyncio.create_task(batcher.submit(a_delivery("a")))
+        stays = asyncio.create_task(batcher.submit(a_delivery("b")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        outcome = await stays
+        batcher.close()
+        await running
+        return outcome
+
+    assert asyncio.run(scenario()) == STORED

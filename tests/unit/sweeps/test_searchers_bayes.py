@@ -1,0 +1,199 @@
+"""A model of the objective, and the library's traps."""
+
+import math
+import statistics
+from collections.abc import Callable
+
+import pytest
+
+from sweeps.journal import History, Journal
+from sweeps.objectives import Objective
+from sweeps.searchers.bayesian_search import BayesianSearch
+from sweeps.searchers.random_search import RandomSearch
+from sweeps.spaces import Categorical, Configuration, Constant, Float, Int, SearchSpace
+from sweeps.strategies import Searcher, suggestion_rng
+from sweeps.trials import ConcludedTrial
+from tests.factories import LOSS, SCORE, a_history, a_space, a_suggestion
+
+_MIXED = a_space(
+    lr=Float(low=1e-5, high=1.0, log=True),
+    n=Int(low=1, high=512, log=True),
+    depth=Int(low=1, high=8),
+    kind=Categorical(choices=("relu", 1, True, 1.0)),
+    fixed=Constant(value="adam"),
+    point=Float(low=2.0, high=2.0),
+)
+
+
+def search(
+    searcher: Searcher,
+    measure: Callable[[Configuration], float | None],
+    n: int,
+    *,
+    seed: int = 1,
+    objective: Objective = LOSS,
+) -> list[tuple[Configuration, float | None]]:
+    """One trial after the other."""
+    journal = Journal(objective)
+    found: list[tuple[Configuration, float | None]] = []
+    for number in range(1, n + 1):
+        configuration = searcher.suggest(
+            number=number, history=journal.history(), rng=suggestion_rng(seed, number)
+        )
+        if configuration is None:
+            break
+        value = measure(configuration)
+        journal.ask(a_suggestion(number, sequence=2 * number, configuration=configuration))
+        journal.tell(ConcludedTrial(number=number, sequence=2 * number + 1, value=value))
+        found.append((configuration, value))
+    return found
+
+
+def suggest(searcher: Searcher, history: History, *, seed: int = 1) -> Configuration:
+    number = len(history.observations) + len(history.pending) + 1
+    configuration = searcher.suggest(
+        number=number, history=history, rng=suggestion_rng(seed, number)
+    )
+    assert configuration is not None
+    return configuration
+
+
+def _belongs(space: SearchSpace, configuration: Configuration) -> bool:
+    def fits(name: str) -> bool:
+        parameter, value = space.parameters[name], configuration[name]
+        match parameter:
+            case Float():
+                return type(value) is float and parameter.low <= value <= parameter.high
+            case Int():
+                return type(value) is int and parameter.low <= value <= parameter.high
+            case Categorical():
+                return (type(value), value) in [(type(c), c) for c in parameter.choices]
+            case Constant():
+                return value == parameter.value
+
+    return list(configuration) == list(space.parameters) and all(map(fits, space.parameters))
+
+
+def branin(configuration: Configuration) -> float:
+    """Lowest, 0.3979, at three places (Dixon and Szegő, 1978)."""
+    x, y = float(configuration["x"]), float(configuration["y"])
+    valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
+    return valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+_BRANIN = a_space(x=Float(low=-5.0, high=10.0), y=Float(low=0.0, high=15.0))
+
+
+def test_it_beats_chance_on_branin() -> None:
+    def best(searcher: Searcher, seed: int) -> float:
+        return min(value or 0.0 for _, value in search(searcher, branin, 20, seed=seed))
+
+    by_model = [best(BayesianSearch(_BRANIN, initial_points=6), seed) for seed in (1, 2, 3)]
+    by_chance = [best(RandomSearch(_BRANIN), seed) for seed in range(1, 30)]
+
+    assert statistics.median(by_model) < 0.5 * statistics.median(by_chance)
+
+
+def test_a_score_is_maximised() -> None:
+    space = a_space(x=Float(low=0.0, high=1.0))
+    searcher = BayesianSearch(space, initial_points=4)
+
+    found = search(searcher, lambda c: -((float(c["x"]) - 0.9) ** 2), 10, objective=SCORE)
+
+    assert float(found[-1][0]["x"]) == pytest.approx(0.9, abs=0.1)
+
+
+def test_the_first_suggestions_are_random() -> None:
+    found = search(BayesianSearch(_MIXED, initial_points=5), lambda _: 1.0, 5)
+
+    assert found == search(RandomSearch(_MIXED), lambda _: 1.0, 5)
+
+
+def test_failures_do_not_count_as_initial_points() -> None:
+    searcher, space = BayesianSearch(_BRANIN, initial_points=3), _BRANIN
+
+    found = search(searcher, lambda _: None, 8)
+
+    assert found == search(RandomSearch(space), lambda _: None, 8)
+
+
+def test_every_suggestion_belongs_to_the_space_with_its_own_types() -> None:
+    searcher = BayesianSearch(_MIXED, initial_points=4)
+
+    found = search(searcher, lambda c: abs(math.log(float(c["lr"])) + 4) + int(c["depth"]), 9)
+
+    assert all(_belongs(_MIXED, configuration) for configuration, _ in found)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 1.0, 1.0, 1.0],
+        [1.0, None, 2.0, None],
+        [1.0, float("nan"), 2.0, float("inf")],
+        [1e300, -1e300, 0.0, 1.0],
+        [1e-300, 2e-300, 3e-300, 4e-300],
+    ],
+    ids=["all equal", "failures", "no numbers", "huge", "tiny"],
+)
+def test_results_of_any_kind_give_a_suggestion(values: list[float | None]) -> None:
+    observed = [({"x": 1.0 * n, "y": 2.0 * n}, value) for n, value in enumerate(values, start=1)]
+    searcher = BayesianSearch(_BRANIN, initial_points=2)
+
+    configuration = suggest(searcher, a_history(observed))
+
+    assert _belongs(_BRANIN, configuration)
+
+
+def test_a_failure_is_avoided() -> None:
+    space = a_space(x=Float(low=0.0, high=1.0))
+
+    found = search(
+        BayesianSearch(space, initial_points=3),
+        lambda c: None if float(c["x"]) > 0.5 else 0.5 - float(c["x"]),
+        14,
+    )
+
+    late = [value for _, value in found[8:]]
+    assert sum(value is not None for value in late) >= len(late) / 2
+
+
+def test_what_is_pending_is_not_suggested_again() -> None:
+    observed = [({"x": 3.0 * n - 4, "y": 3.0 * n}, float(n)) for n in range(4)]
+    searcher = BayesianSearch(_BRANIN, initial_points=2)
+    first = suggest(searcher, a_history(observed))
+
+    second = suggest(searcher, a_history(observed, [first]), seed=1)
+
+    assert second != first
+    assert math.dist(tuple(map(float, first.values())), tuple(map(float, second.values()))) > 0.1
+
+
+def test_a_finite_space_is_used_up_without_repetition() -> None:
+    space = a_space(n=Int(low=1, high=3), kind=Categorical(choices=("a", "b", "c")))
+
+    found = search(BayesianSearch(space, initial_points=2), lambda c: float(c["n"]), 20)
+
+    assert len({tuple(configuration.items()) for configuration, _ in found}) == len(found) == 9
+
+
+def test_a_space_of_one_point_has_one_suggestion() -> None:
+    space = a_space(x=Float(low=1.0, high=1.0), k=Constant(value="a"), c=Categorical(choices=(1,)))
+
+    found = search(BayesianSearch(space, initial_points=1), lambda _: 0.0, 5)
+
+    assert found == [({"x": 1.0, "k": "a", "c": 1}, 0.0)]
+
+
+def test_the_same_arguments_give_the_same_answer_and_another_number_another_one() -> None:
+    points = [{"x": 3.0 * n - 4, "y": 3.0 * n} for n in range(4)]
+    history = a_history([(point, branin(point)) for point in points])
+
+    def ask(number: int, *, initial_points: int) -> Configuration | None:
+        searcher = BayesianSearch(_BRANIN, initial_points=initial_points)
+        rng = suggestion_rng(7, number)
+        return searcher.suggest(number=number, history=history, rng=rng)
+
+    assert ask(5, initial_points=2) == ask(5, initial_points=2)
+    assert ask(5, initial_points=9) == ask(5, initial_points=9)
+    assert ask(5, initial_points=9) != ask(6, initial_points=9)
