@@ -26,7 +26,7 @@ def command(file: Path, as_json: bool) -> None:
     click.echo(f"submitted {submitted.sweep_id}")
     if not daemon:
         click.echo(
-            "no daemon is up to start it: `sweepworks up`, or "
-            f"`sweepworks attach {submitted.sweep_id}`",
+            "no `sweepworks up` is running here to start it; if no other Dagster daemon does: "
+            f"sweepworks attach {submitted.sweep_id}",
             err=True,
         )

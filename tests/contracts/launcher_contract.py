@@ -4,8 +4,6 @@ import os
 import time
 from collections.abc import Callable
 
-import pytest
-
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AttemptPhase, AttemptStatus, TrialLauncher
 from sweeps.states import ExitReason
@@ -38,13 +36,9 @@ class TrialLauncherContract:
     """What subclasses provide.
 
     Fixtures: `launcher`; `quick`, `broken` and `long` make requests for a trial number: one that
-    ends well, one that says boom and exits with 3, one that runs for a minute. A launcher in
-    simulated time has its own `sleep`.
+    ends well, one that says boom and exits with 3, one that runs for a minute; `sleep` lets time
+    pass, real or simulated.
     """
-
-    @pytest.fixture
-    def sleep(self) -> Callable[[float], None]:
-        return time.sleep
 
     def test_what_was_never_launched_is_unknown(self, launcher: TrialLauncher) -> None:
         assert launcher.poll(SWEEP, [AttemptId(f"{SWEEP}-00001-a1")]) == {}

@@ -13,46 +13,34 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("bad")]
 HEAD = "import sys, os, time, sweepworks\nrun = sweepworks.init()\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "script", "words"),
-    [
-        ("crash", HEAD + "raise ValueError('boom')", "ValueError: boom"),
-        (
-            "garbage",
-            "import os; os.write(1, os.urandom(9999)); os.write(2, bytes(99)); 1/0",
-            "ZeroDivisionError",
-        ),
-        ("silent", "print('done')", "without reporting 'val_loss'"),
-        ("nan", HEAD + "run.report(1, val_loss=float('nan')); run.finish()", "val_loss is nan"),
-        (
-            "forker",
-            "import os, time\nif os.fork() == 0: time.sleep(99)\nraise SystemExit(4)",
-            "code 4",
-        ),
-    ],
-)
-def test_a_script_that_goes_wrong_says_how(
-    installation: Installation, name: str, script: str, words: str
-) -> None:
-    file = installation.write_sweep(name, trials=5, train=script)
+SCRIPTS = {
+    "crash": (HEAD + "raise ValueError('boom')", "ValueError: boom"),
+    "garbage": ("import os; os.write(1, os.urandom(9999)); os.write(2, bytes(99)); 1/0", "by zero"),
+    "silent": ("print('done')", "without reporting 'val_loss'"),
+    "nan": (HEAD + "run.report(1, val_loss=float('nan')); run.finish()", "val_loss is nan"),
+    "forker": ("import os, time\nif os.fork() == 0: time.sleep(99)\nraise SystemExit(4)", "code 4"),
+    "missing": ("", "train.py"),
+}
 
-    output = installation.run("run", str(file), "--json", code=1, timeout=200)
 
-    report = json.loads(output[output.index("{") :])
-    assert report["state"] == "failed"
-    assert words in report["reason"]
-    assert "first 3 trials all failed" in report["reason"]
-    assert len(report["trials"]) < 5
+def test_a_script_that_goes_wrong_says_how(installation: Installation) -> None:
+    """All at once: each sweep's controller takes seconds to start."""
+    following = {}
+    for name, (script, _) in SCRIPTS.items():
+        file = installation.write_sweep(name, trials=5, train=script)
+        if name == "missing":
+            (file.parent / "train.py").unlink()
+        following[name] = installation.start("run", str(file), "--json")
+
+    for name, (_, words) in SCRIPTS.items():
+        output, _ = following[name].communicate(timeout=200)
+        assert following[name].returncode == 1, output
+        report = json.loads(output[output.index("{") :])
+        assert report["state"] == "failed", name
+        assert words in report["reason"]
+        assert "first 3 trials all failed" in report["reason"]
+        assert len(report["trials"]) < 5
     assert installation.trial_processes() == []
-
-
-def test_a_missing_script_is_a_failure_with_its_name(installation: Installation) -> None:
-    file = installation.write_sweep("missing", trials=3)
-    (file.parent / "train.py").unlink()
-
-    output = installation.run("run", str(file), "--json", code=1)
-
-    assert "train.py" in json.loads(output[output.index("{") :])["reason"]
 
 
 def test_a_stalled_script_is_ended(installation: Installation) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,3 +30,8 @@ def broken() -> Callable[[int], LaunchRequest]:
 @pytest.fixture
 def long() -> Callable[[int], LaunchRequest]:
     return lambda number: request_for(number, "sleep", "60")
+
+
+@pytest.fixture
+def sleep() -> Callable[[float], None]:
+    return time.sleep

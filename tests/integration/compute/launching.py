@@ -12,6 +12,7 @@ from compute.local_launcher import LocalLauncher
 from sweeps.ids import AttemptId, RunId, SweepId, attempt_id
 from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
+from tests.contracts.launcher_contract import SWEEP
 
 
 def make_launcher(root: Path, *, devices: tuple[str, ...] = (), cores: float = 16) -> LocalLauncher:
@@ -30,9 +31,8 @@ def request_for(
     *command: str,
     resources: Resources | None = None,
     source_dir: str = "",
-    sweep_id: SweepId | None = None,
+    sweep_id: SweepId = SWEEP,
 ) -> LaunchRequest:
-    sweep_id = sweep_id or SweepId(f"contract-{os.getpid()}")
     run_id = RunId(f"{sweep_id}-{number:05d}")
     name = attempt_id(run_id, 1)
     return LaunchRequest(

@@ -84,7 +84,7 @@ def _check_step(former: SweepSnapshot, now: SweepSnapshot) -> None:
     assert sum(trial.state in holding for trial in now.trials) <= limit
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 10_000),
     max_trials=st.integers(1, 12),
