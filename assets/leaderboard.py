@@ -51,19 +51,7 @@ def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
     sweep = snapshot.sweep
     metric = sweep.spec.objective.metric
     frame = trials_frame(snapshot)
-    by_state = frame["state"].value_counts().to_dict()
-    metadata: dict[str, dg.MetadataValue] = {
-        "state": dg.MetadataValue.text(
-            f"{sweep.state}: {sweep.reason}" if sweep.reason else sweep.state
-        ),
-        "trials": dg.MetadataValue.int(len(frame)),
-        "trials_by_state": dg.MetadataValue.json(by_state),
-        "purpose": dg.MetadataValue.text(sweep.spec.purpose),
-        "dagster/row_count": dg.MetadataValue.int(len(frame)),
-    }
-    if sweep.started_at and sweep.ended_at:
-        seconds = (sweep.ended_at - sweep.started_at).total_seconds()
-        metadata["wall_time_seconds"] = dg.MetadataValue.float(round(seconds, 1))
+    metadata: dict[str, dg.MetadataValue] = {}
     ranked = frame[frame[metric].notna()]
     if not ranked.empty:
         best = ranked.iloc[0]
@@ -73,8 +61,17 @@ def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
         metadata["best_configuration"] = dg.MetadataValue.json(
             dict(snapshot.trials[number - 1].configuration)
         )
-        metadata["leaderboard"] = _table(frame.head(_SHOWN))
         metadata["objective_by_trial"] = dg.MetadataValue.md(objective_plot(snapshot))
+        metadata["leaderboard"] = _table(frame.head(_SHOWN))
+    state = f"{sweep.state}: {sweep.reason}" if sweep.reason else str(sweep.state)
+    metadata["state"] = dg.MetadataValue.text(state)
+    metadata["purpose"] = dg.MetadataValue.text(sweep.spec.purpose)
+    metadata["trials_by_state"] = dg.MetadataValue.json(frame["state"].value_counts().to_dict())
+    metadata["trials"] = dg.MetadataValue.int(len(frame))
+    metadata["dagster/row_count"] = dg.MetadataValue.int(len(frame))
+    if sweep.started_at and sweep.ended_at:
+        seconds = (sweep.ended_at - sweep.started_at).total_seconds()
+        metadata["wall_time_seconds"] = dg.MetadataValue.float(round(seconds, 1))
     return metadata
 
 

@@ -181,6 +181,6 @@ def _print_end(platform: Platform, sweep_id: SweepId) -> None:
     print_table(columns, rows)
     click.echo(f"\nmore:   sweepworks show {sweep_id}   |   sweepworks export {sweep_id} --csv")
     hint = "" if platform.webserver_url else "   (after `sweepworks up`)"
-    click.echo(f"the UI: {platform.ui_url}/assets/sweep?partition={sweep_id}{hint}")
+    click.echo(f"the UI: {platform.ui_url}/assets/sweep?view=partitions&partition={sweep_id}{hint}")
     if sweep.dagster_run_id:
         click.echo(f"        {platform.ui_url}/runs/{sweep.dagster_run_id}")

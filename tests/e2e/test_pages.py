@@ -39,11 +39,15 @@ def test_the_partition_of_a_sweep_shows_its_result(page: Page, ui: Ui, sweep: st
 
     expect(page.get_by_text("best_configuration").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("leaderboard").first).to_be_visible()
-    plot = page.locator("img[alt='objective by trial'], img[src^='data:image/svg']").first
-    expect(plot).to_be_visible()
-    assert plot.evaluate("image => image.naturalWidth") > 0
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / "partition.png")
+    page.get_by_text("Show Markdown").first.click()
+    plot = page.locator("img[alt='objective by trial']").first
+    expect(plot).to_be_visible()
+    assert plot.evaluate("image => image.naturalWidth") > 0
+    page.wait_for_timeout(500)  # the dialog slides in
+    page.screenshot(path=PICTURES / "plot.png")
+    page.keyboard.press("Escape")
 
 
 def test_the_run_shows_its_three_steps(
