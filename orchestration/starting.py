@@ -22,6 +22,7 @@ from dagster._core.remote_origin import (
 )
 
 from assets.partitions import SWEEPS
+from orchestration import definitions
 from orchestration.platform import LOCATION_NAME, Platform
 from orchestration.run_launcher import PID_TAG, worker_process
 from sweeps.errors import LauncherUnavailable
@@ -35,7 +36,7 @@ _MAX_RESUMES = 100  # a controller that dies more often than that has a reason t
 
 def start_controller(platform: Platform, sweep_id: SweepId) -> str:
     """Create and launch the Dagster run of a sweep that this process has claimed."""
-    pointer = ModuleCodePointer("orchestration.definitions", "defs", None)
+    pointer = ModuleCodePointer(definitions.__name__, "defs", None)
     repository = initialize_repository_def_from_pointer(pointer)
     job = repository.get_job(JOB)
     instance = platform.dagster_instance

@@ -11,7 +11,6 @@ import click
 from orchestration.cli.output import duration, print_json, print_table
 from orchestration.cli.report import leaderboard, sweep_report
 from orchestration.platform import Platform
-from orchestration.starting import ensure_controller
 from storage.sweep_catalog import SweepRow
 from sweeps.ids import SweepId
 from sweeps.states import SweepRequest, SweepState
@@ -38,6 +37,8 @@ def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
 
 def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState | None:
     """Until the end, or None when the person chose to detach."""
+    from orchestration.starting import ensure_controller
+
     began = time.monotonic()
     looked_after = began
     with _display(quiet=quiet) as show, _interrupts() as interrupted:

@@ -6,7 +6,7 @@ import click
 
 from orchestration.cli.follow import follow
 from orchestration.cli.output import json_option
-from orchestration.cli.session import session
+from orchestration.cli.session import import_dagster_meanwhile, session
 from orchestration.submission import submission, submit
 
 
@@ -20,6 +20,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
     Ctrl-C asks whether to detach or to cancel. The end prints where to look further.
     """
     submitted = submission(file=file)  # a broken file fails before anything starts
+    import_dagster_meanwhile()
     with session(quiet=as_json) as platform:
         from orchestration.starting import start_controller
 

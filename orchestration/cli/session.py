@@ -1,12 +1,20 @@
 """What most commands begin with: the platform, started if need be, with words while it starts."""
 
 import contextlib
+import importlib
 import sys
+import threading
 from collections.abc import Generator
 
 import click
 
 from orchestration.platform import Platform, open_platform
+
+
+def import_dagster_meanwhile() -> None:
+    """Begin the imports of a Dagster run while the services start: they take two seconds."""
+    module = "orchestration.starting"
+    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 @contextlib.contextmanager
