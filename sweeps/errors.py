@@ -9,6 +9,9 @@
     │   ├── StateConflict                  what is finished cannot change
     │   ├── LeaseLost                      another controller has taken the sweep over
     │   ├── AccessDenied                   token missing, expired, or for something else
+    │   │   └── ForeignRun                 (governance.access) a good token, for another run
+    │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
+    │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored
     │   ├── LaunchRejected                 this attempt can never start as asked
     │   └── StorageError

@@ -104,7 +104,7 @@ def describe(ended: Exit, limits: Limits) -> str:
         case ExitReason.KILLED:
             return f"killed by signal {ended.signal} from outside"
         case ExitReason.LOST:
-            return "its process vanished without a trace"
+            return f"its process vanished without a trace{tail}"
         case ExitReason.LAUNCH_FAILED:
             return f"could not be started{tail}"
         case ExitReason.COMPLETED | ExitReason.STOPPED | ExitReason.PAUSED | ExitReason.CANCELLED:

@@ -5,8 +5,12 @@ SET LOCAL search_path = sweepworks, public;
 
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
-        CREATE EXTENSION IF NOT EXISTS timescaledb;
+    -- Without the library loaded at the server's start the extension cannot be created.
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') OR (
+        EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+        AND current_setting('shared_preload_libraries') LIKE '%timescaledb%'
+    ) THEN
+        CREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public;
         CREATE TABLE metric_points (
             series_id bigint NOT NULL,
             step bigint NOT NULL,
