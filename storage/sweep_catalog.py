@@ -149,14 +149,15 @@ class SweepCatalog:
 
         Raises:
             SweepNotFound: There is none of that name for the tenant.
-            StateConflict: It has ended.
+            StateConflict: It has ended, or is being cancelled.
         """
         if self._update("request", sweep_id, requested=str(requested), tenant_id=tenant_id):
             if requested is SweepRequest.CANCEL:
                 self._update("cancel_unclaimed", sweep_id, reason="cancelled before it started")
             return
         sweep = self.get(sweep_id, tenant_id=tenant_id)
-        raise StateConflict(f"sweep {sweep_id!r}", current=sweep.state, asked=requested)
+        current = str(sweep.state) if sweep.state.is_terminal else "being cancelled"
+        raise StateConflict(f"sweep {sweep_id!r}", current=current, asked=_ASKED[requested])
 
     def cancel_abandoned(self, sweep_id: SweepId, *, reason: str) -> bool:
         """Close a sweep whose controller was cancelled and will not come back."""
@@ -172,6 +173,13 @@ class SweepCatalog:
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES[query], {"sweep_id": sweep_id, **parameters})
             return row.fetchone() is not None
+
+
+_ASKED = {
+    SweepRequest.RUN: "resumed",
+    SweepRequest.PAUSE: "paused",
+    SweepRequest.CANCEL: "cancelled",
+}
 
 
 def read_sweep(connection: Connection, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:

@@ -109,7 +109,7 @@ class StateConflict(PermanentError):
         self.what = what
         self.current = current
         self.asked = asked
-        super().__init__(f"{what} is {current}, cannot become {asked}")
+        super().__init__(f"{what} is {current}, cannot be {asked}")
 
 
 class LeaseLost(PermanentError):

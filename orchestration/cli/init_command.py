@@ -16,7 +16,7 @@ def command(folder: Path) -> None:
     """Write FOLDER/sweep.yaml and FOLDER/train.py; nothing that exists is touched."""
     taken = [name for name in _FILES if (folder / name).exists()]
     if taken:
-        raise StateConflict(f"{folder / taken[0]}", current="there already", asked="a new file")
+        raise StateConflict(f"{folder / taken[0]}", current="there already", asked="written anew")
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         (folder / name).write_text((_TEMPLATES / f"{name}.txt").read_text(encoding="utf-8"))

@@ -2,9 +2,8 @@
 
 import click
 
-from orchestration.cli.output import json_option, print_json
-from orchestration.cli.session import session
-from sweeps.ids import SweepId
+from orchestration.cli.output import json_option
+from orchestration.cli.requests import ask
 from sweeps.states import SweepRequest
 
 
@@ -13,9 +12,9 @@ from sweeps.states import SweepRequest
 @json_option
 def command(sweep: str, as_json: bool) -> None:
     """Let live trials of SWEEP end and start no new ones; `sweepworks resume` goes on."""
-    with session(quiet=as_json) as platform:
-        platform.catalog.request(SweepId(sweep), SweepRequest.PAUSE)
-    if as_json:
-        print_json({"sweep": sweep, "requested": str(SweepRequest.PAUSE)})
-    else:
-        click.echo(f"{sweep} will pause: live trials end, no new ones start")
+    ask(
+        sweep,
+        SweepRequest.PAUSE,
+        as_json=as_json,
+        said="will pause: live trials end, no new ones start",
+    )

@@ -166,7 +166,7 @@ def _flush(
     if len({key for key, _ in series}) != len(series):
         raise WireError("a series appears twice")
     finish = header.get("finish")
-    if finish not in {None, "completed", "failed"}:
+    if finish is not None and finish not in ("completed", "failed"):
         raise WireError("finish is neither completed nor failed")
     return Flush(
         writer=writer,
@@ -189,7 +189,7 @@ def _flush(
 def _json_object(text: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(text.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:  # bad UTF-8, bad JSON, an integer of 5,000 digits
         raise WireError(f"the header is no JSON in UTF-8: {exc}") from exc
     if not isinstance(value, dict):
         raise WireError("the header is no JSON object")
@@ -252,8 +252,8 @@ def _int64(value: object, name: str) -> int:
 
 
 def _number(value: object, name: str) -> float:
-    if value in {"nan", "inf", "-inf"}:
-        return float(cast("str", value))
+    if isinstance(value, str) and value in {"nan", "inf", "-inf"}:
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise WireError(f"{name} is no number")
     try:

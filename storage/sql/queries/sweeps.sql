@@ -92,12 +92,14 @@ WHERE sweep_id = %(sweep_id)s
 RETURNING sweep_id;
 
 -- request --
--- Pause, resume or cancel; the controller brings the state there.
+-- Pause, resume or cancel; the controller brings the state there. A cancel is not taken back: its
+-- trials are already being ended.
 UPDATE sweeps
 SET requested = %(requested)s::sweep_request
 WHERE sweep_id = %(sweep_id)s
   AND (tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
   AND state NOT IN ('completed', 'failed', 'cancelled')
+  AND (requested <> 'cancel' OR %(requested)s = 'cancel')
 RETURNING sweep_id;
 
 -- cancel_unclaimed --

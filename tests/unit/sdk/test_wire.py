@@ -92,6 +92,14 @@ def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
         '{"writer": "w", "sequence": 1, "run": "r", "finish": "maybe"}',
         '{"writer": "w", "sequence": 1, "run": "r", "params": {"a": [1]}}',
         '{"writer": "w", "sequence": 1, "run": "r", "tags": 3}',
+        '{"writer": "w", "sequence": 1, "run": "r", "finish": ["failed"]}',
+        (
+            '{"writer": "w", "sequence": 1, "run": "r", "reports": '
+            '[{"level": 1, "time": 1, "values": {"a": [1]}}]}'
+        ),
+        '{"writer": "w", "sequence": 1, "run": "r", "reports": '
+        '[{"level": 1, "time": 1, "values": {"a": 1' + 400 * "0" + "}}]}",
+        '{"writer": "w", "sequence": ' + 5000 * "1" + ', "run": "r"}',
         "[]",
     ],
 )

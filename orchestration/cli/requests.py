@@ -1,0 +1,22 @@
+"""What `pause`, `resume` and `cancel` share: a request in the sweep's row, and somebody to act."""
+
+import click
+
+from orchestration.cli.output import print_json
+from orchestration.cli.session import session
+from sweeps.ids import SweepId
+from sweeps.states import SweepRequest
+
+
+def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> None:
+    """Write the request down, see to it that a controller is there for it, and say so."""
+    with session(quiet=as_json) as platform:
+        platform.catalog.request(SweepId(sweep), requested)
+        if requested is not SweepRequest.PAUSE:  # a sweep without a controller rests already
+            from orchestration.starting import ensure_controller
+
+            ensure_controller(platform, SweepId(sweep))
+    if as_json:
+        print_json({"sweep": sweep, "requested": str(requested)})
+    else:
+        click.echo(f"{sweep} {said}")
