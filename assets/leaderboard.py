@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.objective_plot import objective_plot
+from sweeps.search_report import SearchReport, search_report
 from sweeps.states import RunState
 from sweeps.trials import SweepSnapshot
 
@@ -79,6 +80,46 @@ def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
     if sweep.started_at and sweep.ended_at:
         seconds = (sweep.ended_at - sweep.started_at).total_seconds()
         metadata["wall_time_seconds"] = dg.MetadataValue.float(round(seconds, 1))
+    return {**metadata, **_search_metadata(search_report(snapshot))}
+
+
+def _search_metadata(report: SearchReport) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "duplicate_rate": dg.MetadataValue.float(report.duplicate_rate),
+        "share_of_time_on_stopped_trials": dg.MetadataValue.float(round(report.stopped_share, 3)),
+    }
+    if report.improvements:
+        metadata["improvements"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "seconds": round(step.seconds, 1),
+                        "trial": step.trial,
+                        "value": step.value,
+                        "regret": step.regret,
+                    }
+                )
+                for step in report.improvements
+            ]
+        )
+    if report.rungs:
+        metadata["rank_correlation_of_rungs"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "rung": rung.low,
+                        "next rung": rung.high,
+                        "trials": rung.n_trials,
+                        "rank correlation": _cell(rung.rank_correlation),
+                    }
+                )
+                for rung in report.rungs
+            ]
+        )
+    if report.warnings:
+        metadata["warnings"] = dg.MetadataValue.md(
+            "\n".join(f"- {warning}" for warning in report.warnings)
+        )
     return metadata
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
 from assets.partitions import SWEEPS
+from sweeps.background_suggester import make_suggester
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.errors import StateConflict, TransientError
@@ -33,6 +34,7 @@ TRIALS = dg.AssetSpec(
 _IDLE_SECONDS = 0.25  # between looks while nothing happens
 _BUSY_SECONDS = 0.02  # right after something did
 _OUTAGE = dt.timedelta(minutes=15)  # of the store or launcher, before the Dagster run gives up
+_TRIALS_BETWEEN_WARNINGS = 10
 _CANCEL = dt.timedelta(seconds=60)  # for trials to end after a termination
 
 
@@ -71,8 +73,9 @@ def run_trials(
         credentials=credentials,
         clock=SystemClock(),
         name=f"dagster run {context.run_id}",
+        make_suggester=make_suggester,
     )
-    with dagster_errors():
+    with dagster_errors(), contextlib.closing(controller):
         try:
             _loop(context, controller)
         except dg.DagsterExecutionInterruptedError:
@@ -117,6 +120,8 @@ def _loop(
 ) -> None:
     """Tick until the sweep has ended; outages are waited out."""
     begun = last_good = time.monotonic()
+    n_ended, next_look = 0, _TRIALS_BETWEEN_WARNINGS
+    warned: set[tuple[int, int]] = set()
     while at_most is None or time.monotonic() - begun < at_most.total_seconds():
         try:
             tick = controller.tick()
@@ -129,6 +134,13 @@ def _loop(
         last_good = time.monotonic()
         for trial in tick.ended:
             context.log_event(_observation(context.partition_key, trial))
+        n_ended += len(tick.ended)
+        if n_ended >= next_look:
+            next_look = n_ended + _TRIALS_BETWEEN_WARNINGS
+            for rungs, warning in controller.warnings().items():
+                if rungs not in warned:
+                    warned.add(rungs)
+                    context.log.warning(warning)
         if tick.state.is_terminal:
             return
         time.sleep(_BUSY_SECONDS if tick.progressed else _IDLE_SECONDS)

@@ -83,6 +83,11 @@ def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
     return grant
 
 
+def is_run_token(token: str) -> bool:
+    """Whether `token` says of itself that it opens one run; nothing is verified."""
+    return token.startswith(f"{_RUN_KIND}.")
+
+
 def sign_upload(grant: UploadGrant, *, key: bytes) -> str:
     """Signature that a link for `grant` carries."""
     return _signature(_UPLOAD_KIND, _upload_text(grant), key=key)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from storage import queries
 from storage.database import Pool, transaction
-from sweeps.artifacts import Artifact, ArtifactDraft
+from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
 from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict
 from sweeps.ids import RunId, TenantId
 
@@ -70,6 +70,20 @@ class ArtifactCatalog:
         """
         with transaction(self._pool) as connection:
             return _get(connection, run_id, name, tenant_id)
+
+    def newest_checkpoint(self, run_id: RunId, *, tenant_id: TenantId) -> Checkpoint | None:
+        """The checkpoint of the highest level that was reported; None when there is none.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"run_id": run_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            row = cursor.execute(_QUERIES["newest_checkpoint"], parameters).fetchone()
+        if row is None:
+            raise RunNotFound(run_id)
+        return None if row["name"] is None else Checkpoint(**row)
 
 
 def artifacts_of_run(

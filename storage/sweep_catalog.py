@@ -43,7 +43,9 @@ class SweepRow:
     max_trials: int
     trials: int
     live: int
-    completed: int
+    completed: int  #: with a result: those that ran to their end, and those stopped early
+    stopped: int  #: of these, the ones that the search ended early
+    paused: int  #: wait at a rung
     failed: int
     best: float | None
 

@@ -79,6 +79,15 @@ class PostgresTrialStore:
                         )
                     ),
                     last_sequence=_scalar(connection, "last_sequence", sweep_id),
+                    earlier=tuple(
+                        _trial(row, floats)
+                        for row in rows.execute(
+                            _QUERIES["earlier_trials"],
+                            {**of_sweep, "earlier": list(sweep.spec.warm_start)},
+                        )
+                    )
+                    if sweep.spec.warm_start
+                    else (),
                 )
             finally:
                 connection.rollback()  # reading only; lets the level be set back
@@ -150,6 +159,7 @@ class _Writer:
                 attempt_ids=[attempt.attempt_id for attempt in changes.new_attempts],
                 run_ids=[attempt.run_id for attempt in changes.new_attempts],
                 numbers=[attempt.number for attempt in changes.new_attempts],
+                promoted_sequences=[attempt.promoted_sequence for attempt in changes.new_attempts],
             )
 
     def _update(self) -> None:
@@ -158,10 +168,9 @@ class _Writer:
             self._run("update_attempts", **_attempt_columns(changes.attempts))
         if changes.decided:
             self._run("decide_reports", **_decision_columns(changes.decided))
-            final = _last_decisions(changes.decided)
-            self._run(
-                "tell_scripts", run_ids=list(final), decisions=[str(d) for d in final.values()]
-            )
+        told = {**_last_decisions(changes.decided), **changes.control}
+        if told:
+            self._run("tell_scripts", run_ids=list(told), decisions=[str(d) for d in told.values()])
         if changes.concluded:
             self._run(
                 "conclude_trials",
@@ -178,6 +187,7 @@ class _Writer:
                 *(s.sequence for s in changes.suggestions),
                 *(c.sequence for c in changes.concluded),
                 *(r.sequence or 0 for r in changes.decided),
+                *(a.promoted_sequence or 0 for a in changes.new_attempts),
             ),
             default=0,
         )

@@ -89,6 +89,16 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A stored artifact that a later attempt of its run can go on from."""
+
+    name: str  #: ``checkpoints/<level>/<file name>``
+    level: int  #: resource level that training had reached
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """A request that a client makes to bring bytes: the store's own, or the gateway's."""
 

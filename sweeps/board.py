@@ -1,32 +1,54 @@
 """A sweep's rows in memory: a cache of the store, moved on by the same changes that it writes.
 
-Only the journal is ahead of them: it moves on while a tick is planned.
+Only the journal and the ladder are ahead of them: they move on while a tick is planned.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from operator import itemgetter
 
+from sweeps.endings import Tally
 from sweeps.ids import AttemptId, RunId
 from sweeps.journal import Journal
+from sweeps.ladder import Ladder
 from sweeps.states import AttemptState, Decision, RunState
-from sweeps.trials import Attempt, Changes, Report, SweepSnapshot, Trial
+from sweeps.strategies import TrialScheduler
+from sweeps.trials import (
+    Attempt,
+    Changes,
+    ConcludedTrial,
+    Report,
+    Suggestion,
+    SweepSnapshot,
+    Trial,
+)
+from sweeps.warm_start import earlier_observations
 
 
 class Board:
     """Trials, attempts and the journal of one sweep."""
 
-    def __init__(self, snapshot: SweepSnapshot) -> None:
+    def __init__(self, snapshot: SweepSnapshot, scheduler: TrialScheduler) -> None:
+        """`scheduler` has been told nothing yet."""
         self.sweep_id = snapshot.sweep.sweep_id
         self.spec = snapshot.sweep.spec
         self.source_dir = snapshot.sweep.source_dir
         self.state = snapshot.sweep.state
         self.started_at = snapshot.sweep.started_at or snapshot.sweep.created_at
         self.last_sequence = snapshot.last_sequence
-        self.journal = Journal(self.spec.objective)
+        self.journal = Journal(
+            self.spec.objective,
+            earlier=earlier_observations(snapshot.earlier, self.spec.space, self.spec.objective),
+        )
+        self.ladder = Ladder(scheduler, self.journal, self.spec.objective)
         self.decisions: dict[RunId, tuple[Decision, dt.datetime]] = {}
         self.ended: list[Trial] = []  #: for good, first ended first
+        self.tally = Tally(n_trials=0)
+        self._ended_seconds = 0.0
         self._trials = {trial.run_id: trial for trial in snapshot.trials}
         self._live_runs = {t.run_id for t in snapshot.trials if _is_live(t)}
+        self._paused_runs = {t.run_id for t in snapshot.trials if t.state is RunState.PAUSED}
         self._attempts: dict[RunId, list[Attempt]] = {}
         for attempt in snapshot.attempts:
             self._attempts.setdefault(attempt.run_id, []).append(attempt)
@@ -36,22 +58,40 @@ class Board:
         self._replay(snapshot)
 
     def _replay(self, snapshot: SweepSnapshot) -> None:
-        for suggestion in snapshot.suggestions:
-            self.journal.ask(suggestion)
-        for result in snapshot.concluded:
-            self.journal.tell(result)
-        for report in snapshot.reports:
-            self._remember(report)
-        order = {result.number: place for place, result in enumerate(snapshot.concluded)}
-        self.ended = sorted(
-            (trial for trial in snapshot.trials if trial.number in order),
-            key=lambda trial: order[trial.number],
-        )
+        """Tell journal and ladder all that happened, in the order in which it did."""
+        by_number = {trial.number: trial for trial in snapshot.trials}
+        events: list[tuple[int, Callable[[], None]]] = [
+            *((s.sequence, partial(self._ask, s)) for s in snapshot.suggestions),
+            *((r.sequence or 0, partial(self._report, r)) for r in snapshot.reports),
+            *(
+                (a.promoted_sequence, partial(self._promote, a))
+                for a in snapshot.attempts
+                if a.promoted_sequence is not None
+            ),
+            *((c.sequence, partial(self._conclude, c, by_number)) for c in snapshot.concluded),
+        ]
+        for _, event in sorted(events, key=itemgetter(0)):
+            event()
 
-    @property
-    def trials(self) -> list[Trial]:
-        """All trials, by number."""
-        return list(self._trials.values())
+    def _ask(self, suggestion: Suggestion) -> None:
+        self.journal.ask(suggestion)
+        self.ladder.start(suggestion.number)
+        self.tally = self.tally.with_new(1)
+
+    def _report(self, report: Report) -> None:
+        self.ladder.report(self._trials[report.run_id].number, report)
+        self._remember(report)
+
+    def _promote(self, attempt: Attempt) -> None:
+        assert attempt.promoted_sequence is not None  # or it was not promoted
+        number = self._trials[attempt.run_id].number
+        decision = self.ladder.promote(number, sequence=attempt.promoted_sequence)
+        self._remember_promotion(attempt, decision)
+
+    def _conclude(self, result: ConcludedTrial, by_number: Mapping[int, Trial]) -> None:
+        self.journal.tell(result)
+        self.ladder.conclude(result.number)
+        self._end(by_number[result.number])
 
     @property
     def n_trials(self) -> int:
@@ -62,6 +102,11 @@ class Board:
     def n_live(self) -> int:
         """How many trials hold a place: pending, queued or running."""
         return len(self._live_runs)
+
+    @property
+    def mean_trial_seconds(self) -> float:
+        """Wall-clock seconds of a trial that has ended, on average; 0 before the first has."""
+        return self._ended_seconds / len(self.ended) if self.ended else 0.0
 
     def trial(self, run_id: RunId) -> Trial | None:
         """One trial, or None when it is not of this sweep."""
@@ -77,9 +122,18 @@ class Board:
         """Their names."""
         return list(self._live_attempts)
 
+    def paused(self) -> list[Trial]:
+        """Trials that wait at a rung, by number."""
+        return sorted((self._trials[r] for r in self._paused_runs), key=lambda t: t.number)
+
     def n_attempts(self, run_id: RunId) -> int:
         """Executions of a trial so far."""
         return len(self._attempts.get(run_id, []))
+
+    def n_mishaps(self, run_id: RunId) -> int:
+        """Executions of a trial that the machine has ended so far."""
+        exits = [attempt.exit for attempt in self._attempts.get(run_id, [])]
+        return sum(1 for ended in exits if ended is not None and ended.reason.is_infrastructure)
 
     def decision(self, run_id: RunId) -> tuple[Decision, dt.datetime | None]:
         """The search's last word on a trial, and when it was said."""
@@ -91,10 +145,17 @@ class Board:
             self.last_sequence = max(self.last_sequence, suggestion.sequence)
         for trial in (*changes.new_trials, *changes.trials):
             self._trials[trial.run_id] = trial
-            (self._live_runs.add if _is_live(trial) else self._live_runs.discard)(trial.run_id)
+            _keep(self._live_runs, trial.run_id, is_in=_is_live(trial))
+            _keep(self._paused_runs, trial.run_id, is_in=trial.state is RunState.PAUSED)
+        self.tally = self.tally.with_new(len(changes.new_trials))
         for attempt in changes.new_attempts:
             self._attempts.setdefault(attempt.run_id, []).append(attempt)
             self._live_attempts[attempt.attempt_id] = attempt
+            if attempt.promoted_sequence is not None:
+                self.last_sequence = max(self.last_sequence, attempt.promoted_sequence)
+                self._remember_promotion(
+                    attempt, changes.control.get(attempt.run_id, Decision.CONTINUE)
+                )
         for attempt in changes.attempts:
             self._attempts[attempt.run_id][attempt.number - 1] = attempt
             if attempt.state is AttemptState.ENDED:
@@ -107,14 +168,28 @@ class Board:
         by_number = {trial.number: trial for trial in changes.trials}
         for result in changes.concluded:
             self.last_sequence = max(self.last_sequence, result.sequence)
-            self.ended.append(by_number[result.number])
+            self._end(by_number[result.number])
         if changes.sweep is not None:
             self.state = changes.sweep.state
 
+    def _end(self, trial: Trial) -> None:
+        self.ended.append(trial)
+        if trial.ended_at is not None:
+            self._ended_seconds += trial.duration_seconds(now=trial.ended_at)
+        self.tally = self.tally.with_ended(trial, limit=self.spec.limits.max_failures)
+
+    def _remember_promotion(self, attempt: Attempt, decision: Decision) -> None:
+        self.decisions[attempt.run_id] = (decision, attempt.created_at)
+
     def _remember(self, report: Report) -> None:
-        if report.decision is not None and report.decision is not Decision.CONTINUE:
-            # After a restart the grace runs from the report, which is the earlier of the two.
-            self.decisions[report.run_id] = (report.decision, report.reported_at)
+        decision = report.decision or Decision.CONTINUE
+        if decision not in {Decision.CONTINUE, self.decision(report.run_id)[0]}:
+            # The first word counts, and the time of its report: the same after a restart.
+            self.decisions[report.run_id] = (decision, report.reported_at)
+
+
+def _keep(runs: set[RunId], run_id: RunId, *, is_in: bool) -> None:
+    (runs.add if is_in else runs.discard)(run_id)
 
 
 def _is_live(trial: Trial) -> bool:

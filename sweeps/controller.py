@@ -10,7 +10,7 @@ moment is followed by one that loads the rows, adopts what is alive, and goes on
 What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sweeps.board import Board
@@ -18,12 +18,14 @@ from sweeps.clock import Clock
 from sweeps.errors import LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
+from sweeps.rung_correlation import rung_correlations
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepState
 from sweeps.strategies import Strategy, make_strategy
+from sweeps.suggesting import Suggester, make_inline_suggester
 from sweeps.tick_plan import TickPlan, plan_tick
 from sweeps.trial_environment import launch_request
-from sweeps.trials import Attempt, Exit, Report, SweepSnapshot, Trial
+from sweeps.trials import Attempt, Exit, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class SweepController:
         clock: Clock,
         name: str,
         make_strategy: Callable[[SweepSpec], Strategy] = make_strategy,
+        make_suggester: Callable[[SweepSpec, Strategy], Suggester] = make_inline_suggester,
     ) -> None:
         self._sweep_id = sweep_id
         self._store = store
@@ -57,9 +60,10 @@ class SweepController:
         self._name = name
         self._make_strategy = make_strategy
         self._lease: int | None = None
+        self._make_suggester = make_suggester
         self._board: Board | None = None
+        self._suggester: Suggester | None = None
         self._n_told: int | None = None
-        self._strategy: Strategy | None = None
         self._rejected: dict[AttemptId, str] = {}
         self._waiting: set[AttemptId] = set()
 
@@ -71,7 +75,7 @@ class SweepController:
             LeaseLost: Another controller has taken over; stop without touching anything.
             TransientError: The store or the launcher does not answer; tick again later.
         """
-        board, strategy = self._ready()
+        board, suggester = self._ready()
         if board.state.is_terminal:
             return self._tick(board, progressed=False)
         try:
@@ -80,7 +84,7 @@ class SweepController:
             signals = self._store.poll(self._sweep_id)
             plan = plan_tick(
                 board,
-                strategy=strategy,
+                suggester=suggester,
                 statuses=statuses,
                 signals=signals,
                 waiting=self._waiting,
@@ -91,10 +95,29 @@ class SweepController:
                 self._write(board, plan)
         except BaseException:
             # The write may have reached the database or not: only the rows know.
-            self._board = None
+            self._forget()
             raise
-        launched = self._act(board, strategy, plan)
-        return self._tick(board, progressed=launched or not plan.changes.is_empty())
+        if board.n_trials < board.spec.limits.max_trials:
+            suggester.prepare(board.n_trials + 1, board.journal)
+        launched = self._act(board, plan)
+        progressed = launched or plan.awaits_suggestion or not plan.changes.is_empty()
+        return self._tick(board, progressed=progressed)
+
+    def warnings(self) -> Mapping[tuple[int, int], str]:
+        """What the person who set the rungs should know by now, by pair of rungs."""
+        if self._board is None:
+            return {}
+        rungs = rung_correlations(self._board.journal.history().measurements)
+        return {(rung.low, rung.high): rung.warning for rung in rungs if rung.warning is not None}
+
+    def close(self) -> None:
+        """End what works in the background; the sweep goes on with the next controller."""
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._suggester is not None:
+            self._suggester.close()
+        self._board = self._suggester = None
 
     def _tick(self, board: Board, *, progressed: bool) -> Tick:
         """The tick's result; what earlier ticks could not tell since they failed is told now."""
@@ -102,18 +125,18 @@ class SweepController:
         self._n_told = len(board.ended)
         return Tick(progressed=progressed, ended=ended, state=board.state)
 
-    def _ready(self) -> tuple[Board, Strategy]:
+    def _ready(self) -> tuple[Board, Suggester]:
         if self._lease is None:
             self._lease = self._store.take_over(self._sweep_id, controller=self._name)
-        if self._board is None or self._strategy is None:
+        if self._board is None or self._suggester is None:
             snapshot = self._store.load(self._sweep_id)
-            self._board = Board(snapshot)
-            self._strategy = self._make_strategy(snapshot.sweep.spec)
-            for report in _decided_in_time(snapshot):
-                self._strategy.scheduler.decide(report)
+            spec = snapshot.sweep.spec
+            strategy = self._make_strategy(spec)
+            self._board = Board(snapshot, strategy.scheduler)
+            self._suggester = self._make_suggester(spec, strategy)
             if self._n_told is None:
                 self._n_told = len(self._board.ended)
-        return self._board, self._strategy
+        return self._board, self._suggester
 
     def _statuses(self, board: Board) -> Mapping[AttemptId, AttemptStatus]:
         statuses = dict(self._launcher.poll(self._sweep_id, board.live_attempt_ids()))
@@ -132,7 +155,7 @@ class SweepController:
         for attempt in plan.changes.attempts:
             self._rejected.pop(attempt.attempt_id, None)
 
-    def _act(self, board: Board, strategy: Strategy, plan: TickPlan) -> bool:
+    def _act(self, board: Board, plan: TickPlan) -> bool:
         """Stop and launch what the plan says; True when something new was started."""
         for attempt_id, reason in plan.stops.items():
             self._launcher.stop(attempt_id, reason=reason)
@@ -140,7 +163,7 @@ class SweepController:
         self._waiting.clear()
         for attempt in plan.launches:
             try:
-                self._launch(board, strategy, attempt)
+                self._launch(board, attempt)
                 launched = True
             except NoCapacity:
                 self._waiting.add(attempt.attempt_id)
@@ -149,7 +172,7 @@ class SweepController:
                 launched = True
         return launched
 
-    def _launch(self, board: Board, strategy: Strategy, attempt: Attempt) -> None:
+    def _launch(self, board: Board, attempt: Attempt) -> None:
         trial = board.trial(attempt.run_id)
         assert trial is not None  # an attempt refers to its run
         self._launcher.launch(
@@ -159,19 +182,10 @@ class SweepController:
                 source_dir=board.source_dir,
                 trial=trial,
                 attempt_id=attempt.attempt_id,
-                rungs=strategy.scheduler.rungs,
+                rungs=board.ladder.waiting_rungs(trial.number),
+                max_resource=board.ladder.max_resource,
                 credentials=self._credentials.for_attempt(
                     TenantId(board.spec.tenant), attempt.attempt_id
                 ),
             )
         )
-
-
-def _decided_in_time(snapshot: SweepSnapshot) -> Iterator[Report]:
-    """Reports that a scheduler was asked about: those that came before their trial had ended."""
-    told = {result.number: result.sequence for result in snapshot.concluded}
-    ended = {trial.run_id: told[trial.number] for trial in snapshot.trials if trial.number in told}
-    for report in snapshot.reports:
-        assert report.sequence is not None  # a decided one
-        if report.sequence < ended.get(report.run_id, report.sequence + 1):
-            yield report

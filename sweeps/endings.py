@@ -1,13 +1,39 @@
 """When a sweep is over, and why. A function of the rows and the time, so a restart changes nothing."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeps.outcomes import signature
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, RunState, SweepRequest, SweepState
 from sweeps.trials import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the end of a sweep hangs on, counted as it goes on."""
+
+    n_trials: int
+    n_ended: int = 0
+    n_failed: int = 0
+    first_ended: tuple[Trial, ...] = ()  #: at most `max_failures` of them
+    last_failure: str = ""
+
+    def with_new(self, n: int) -> "Tally":
+        """After `n` more trials were started."""
+        return replace(self, n_trials=self.n_trials + n)
+
+    def with_ended(self, trial: Trial, *, limit: int) -> "Tally":
+        """After `trial` has ended for good; the first `limit` ones are kept."""
+        failed = trial.state is RunState.FAILED
+        is_first = len(self.first_ended) < limit
+        return replace(
+            self,
+            n_ended=self.n_ended + 1,
+            n_failed=self.n_failed + failed,
+            first_ended=(*self.first_ended, trial) if is_first else self.first_ended,
+            last_failure=trial.reason if failed else self.last_failure,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +48,7 @@ class Ending:
 def ending(
     spec: SweepSpec,
     *,
-    trials: Sequence[Trial],
-    in_order_of_end: Sequence[Trial],
+    tally: Tally,
     requested: SweepRequest,
     started_at: dt.datetime,
     exhausted: bool,
@@ -32,8 +57,6 @@ def ending(
     """The end that the sweep has reached or is heading for, or None while it goes on.
 
     Args:
-        trials: All of them.
-        in_order_of_end: Those that ended for good, first ended first.
         exhausted: Whether the searcher has no configuration left.
     """
     limits = spec.limits
@@ -43,7 +66,7 @@ def ending(
             reason="cancelled by a person",
             stop_live=ExitReason.CANCELLED,
         )
-    first = in_order_of_end[: limits.max_failures]
+    first = tally.first_ended
     if (
         len(first) == limits.max_failures
         and all(trial.state is RunState.FAILED for trial in first)
@@ -60,19 +83,21 @@ def ending(
             reason=f"the deadline of {limits.deadline} has passed",
             stop_live=ExitReason.STOPPED,
         )
-    if len(trials) >= limits.max_trials:
-        return _finished(trials, f"all {limits.max_trials} trials have run")
+    if tally.n_trials >= limits.max_trials:
+        return _finished(tally, f"all {limits.max_trials} trials have run")
     if exhausted:
-        return _finished(trials, f"the space has no other configuration after {len(trials)} trials")
+        return _finished(
+            tally, f"the space has no other configuration after {tally.n_trials} trials"
+        )
     return None
 
 
-def _finished(trials: Sequence[Trial], reason: str) -> Ending:
+def _finished(tally: Tally, reason: str) -> Ending:
     """The end by itself; a failure when not one trial came to a result."""
-    if trials and all(trial.state is RunState.FAILED for trial in trials):
+    if tally.n_trials and tally.n_failed == tally.n_trials:
         return Ending(
             state=SweepState.FAILED,
-            reason=f"{reason}, and every one failed, the last: {trials[-1].reason}",
+            reason=f"{reason}, and every one failed, the last: {tally.last_failure}",
             stop_live=None,
         )
     return Ending(state=SweepState.COMPLETED, reason=reason, stop_live=None)

@@ -5,9 +5,10 @@ state after a restart is the history that the rows give, and any past suggestion
 cutting the history at what it had seen.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweeps import spaces
 from sweeps.objectives import Objective
@@ -17,11 +18,21 @@ from sweeps.trials import ConcludedTrial, Suggestion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The result of one configuration."""
+    """The result of a trial that has ended."""
 
-    number: int
+    number: int  #: 0: a trial of an earlier sweep
     configuration: Configuration
     loss: float | None  #: lower is better; None when the trial failed
+    level: int | None = None  #: resource level of `loss`; None when it never reported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """The loss of a trial at a rung, where trials are compared with each other."""
+
+    number: int
+    level: int  #: of the rung; the report itself may have come from a little above
+    loss: float  #: lower is better; may be NaN or infinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +40,13 @@ class History:
     """What a searcher may know when it is asked for one more configuration."""
 
     observations: Sequence[Observation]  #: in the order they were told
-    pending: Mapping[int, Configuration]  #: asked, not told yet, by trial number
+    pending: Mapping[int, Configuration]  #: asked, not ended yet, by trial number
     keys: AbstractSet[object]  #: of every configuration asked for so far
+    measurements: Sequence[Measurement] = ()  #: in the order they were told; of any trial
+    configurations: Mapping[int, Configuration] = field(default_factory=dict[int, Configuration])
+    #: of every trial asked for so far, by number
+    earlier: Sequence[Observation] = ()  #: from earlier sweeps: data for the model, no duplicates
+    seen_through: int = 0  #: place in the journal of the last thing told
 
     def has(self, configuration: Configuration) -> bool:
         """Whether the configuration was asked for before."""
@@ -40,50 +56,67 @@ class History:
 class Journal:
     """Builds histories while a sweep goes on."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, *, earlier: Sequence[Observation] = ()) -> None:
         self._objective = objective
-        self._asked: dict[int, Suggestion] = {}
+        self._earlier = earlier
+        self._configurations: dict[int, Configuration] = {}
         self._observations: list[Observation] = []
+        self._measurements: list[Measurement] = []
         self._pending: dict[int, Configuration] = {}
         self._keys: set[object] = set()
-        self.seen_through = 0  #: place of the last result told
+        self._observed_at: list[int] = []  # places of the observations
+        self._measured_at: list[int] = []  # places of the measurements
+        self.seen_through = 0  #: place of the last thing told
 
     def ask(self, suggestion: Suggestion) -> None:
         """Add a configuration that is under evaluation from now on."""
-        self._asked[suggestion.number] = suggestion
+        self._configurations[suggestion.number] = suggestion.configuration
         self._pending[suggestion.number] = suggestion.configuration
         self._keys.add(spaces.key(suggestion.configuration))
 
+    def measure(self, measurement: Measurement, *, sequence: int) -> None:
+        """Add the loss of a trial at a rung."""
+        self._measurements.append(measurement)
+        self._measured_at.append(sequence)
+        self.seen_through = sequence
+
     def tell(self, result: ConcludedTrial) -> None:
-        """Add a result."""
+        """Add the result of a trial that has ended."""
         self._pending.pop(result.number, None)
         self._observations.append(
             Observation(
                 number=result.number,
-                configuration=self._asked[result.number].configuration,
+                configuration=self._configurations[result.number],
                 loss=None if result.value is None else self._objective.loss(result.value),
+                level=result.level,
             )
         )
+        self._observed_at.append(result.sequence)
         self.seen_through = result.sequence
 
     def history(self) -> History:
         """What is known now; the next call may extend the same collections."""
-        return History(observations=self._observations, pending=self._pending, keys=self._keys)
+        return History(
+            observations=self._observations,
+            pending=self._pending,
+            keys=self._keys,
+            measurements=self._measurements,
+            configurations=self._configurations,
+            earlier=self._earlier,
+            seen_through=self.seen_through,
+        )
 
-
-def history_seen_by(
-    suggestion: Suggestion,
-    *,
-    suggestions: Sequence[Suggestion],
-    concluded: Sequence[ConcludedTrial],
-    objective: Objective,
-) -> History:
-    """The history that `suggestion` was made from."""
-    journal = Journal(objective)
-    for earlier in suggestions:
-        if earlier.sequence < suggestion.sequence:
-            journal.ask(earlier)
-    for result in concluded:
-        if result.sequence <= suggestion.seen_through:
-            journal.tell(result)
-    return journal.history()
+    def cut(self, *, number: int, seen_through: int) -> History:
+        """What was known when trial `number` was asked for, by who had seen that much."""
+        observations = self._observations[: bisect_right(self._observed_at, seen_through)]
+        ended = {observation.number for observation in observations}
+        asked = {n: c for n, c in self._configurations.items() if n < number}
+        return History(
+            observations=observations,
+            pending={n: c for n, c in asked.items() if n not in ended},
+            keys={spaces.key(c) for c in asked.values()},
+            measurements=self._measurements[: bisect_right(self._measured_at, seen_through)],
+            configurations=asked,
+            earlier=self._earlier,
+            seen_through=seen_through,
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sweeps.objectives import Objective
 from sweeps.specs import Limits
-from sweeps.states import Decision, ExitReason, RunState
+from sweeps.states import Decision, ExitReason, RunState, SweepState
 from sweeps.trials import Exit, Trial
 
 #: A last report may be on its way through the gateway when the process is gone already.
@@ -30,15 +30,20 @@ def conclude(
     objective: Objective,
     decision: Decision,
     now: dt.datetime,
+    max_resource: int | None = None,
 ) -> Trial | Retry:
     """The trial in its new state, or the wish for another attempt.
 
     Args:
         ended: How its latest attempt ended.
-        n_attempts: Executions so far, this one included.
+        n_attempts: Executions so far, this one included, those aside that ended at a rung.
         decision: The search's last word on the trial.
+        max_resource: Resource level at which a trial is complete.
     """
+    is_complete = max_resource is not None and (trial.resource_level or 0) >= max_resource
     match ended.reason:
+        case unasked if decision is Decision.STOP and is_complete and _is_innocent(unasked):
+            state, reason = _own_end(trial, objective)
         case unasked if decision is Decision.STOP and _is_innocent(unasked):
             state, reason = RunState.STOPPED, "stopped early by the search"
         case unasked if decision is Decision.PAUSE and _is_innocent(unasked):
@@ -59,6 +64,16 @@ def conclude(
         case _:
             state, reason = RunState.FAILED, describe(ended, limits)
     return replace(trial, state=state, reason=reason, ended_at=now if state.is_terminal else None)
+
+
+def not_promoted(trial: Trial, ended_as: SweepState, *, now: dt.datetime) -> Trial:
+    """A paused trial at the end of its sweep."""
+    if ended_as is SweepState.CANCELLED:
+        state, reason = RunState.CANCELLED, "cancelled with its sweep"
+    else:
+        level = trial.resource_level
+        state, reason = RunState.STOPPED, f"not promoted: others were better at level {level}"
+    return replace(trial, state=state, reason=reason, ended_at=now)
 
 
 def _is_innocent(reason: ExitReason) -> bool:

@@ -7,22 +7,59 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sweeps.ids import SweepId
 from sweeps.objectives import Objective
-from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, SearchSpace
+from sweeps.spaces import (
+    Categorical,
+    Configuration,
+    Constant,
+    Float,
+    Int,
+    LogNormal,
+    Normal,
+    Ordinal,
+    Parameter,
+    Prior,
+    SearchSpace,
+)
 
 SPEC_VERSION = 1  #: of the stored form; raised when a reader of the old form would be wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearcherSpec:
+    """How configurations are proposed."""
+
+    name: str = "random"  #: ``bayes``, ``random``, ``grid``, ``sobol``, ``lhs`` or ``optuna``
+    initial_points: int = 8  #: `bayes`: configurations before the surrogate is trusted
+    points_per_parameter: int = 5  #: `grid`: values of a float or of a wide integer range
+    sampler: str = "tpe"  #: `optuna`: which of its samplers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSpec:
+    """Who goes on, and how far."""
+
+    name: str = "none"  #: ``none``, ``asha``, ``hyperband`` or ``median_stopping``
+    variant: str = "stopping"  #: `asha`: ``stopping`` or ``promotion``
+    reduction_factor: int = 3  #: of trials from rung to rung (eta in the papers)
+    min_resource: int = 1  #: resource level of the lowest rung (r)
+    max_resource: int | None = None  #: resource level at which a trial is complete (R)
+    grace: int = 0  #: resource levels within which nobody is judged
+    brackets: int = 1  #: `asha`: ladders of rungs, each beginning one rung higher
+    min_trials: int = 5  #: `median_stopping`: results before anybody is judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySpec:
     """How to search: the searcher proposes, the scheduler ends trials early."""
 
-    name: str  #: ``bayes``, ``random`` or ``grid``
-    initial_points: int = 8  #: `bayes`: random configurations before the surrogate is trusted
-    points_per_parameter: int = 5  #: `grid`: values of a float or of a wide integer range
+    name: str  #: as the author called it; searcher and scheduler follow from it
+    searcher: SearcherSpec = field(default_factory=SearcherSpec)
+    scheduler: SchedulerSpec = field(default_factory=SchedulerSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +108,9 @@ class SweepSpec:
     tenant: str = "default"
     expected_outcome: str | None = None
     seed: int = 0
+    warm_start: tuple[SweepId, ...] = ()  #: earlier sweeps of the experiment to learn from
+    initial_configurations: tuple[Configuration, ...] = ()
+    #: tried first; what one leaves out is drawn
 
     def digest(self) -> str:
         """sha256 of the stored form: equal for equal specs, wherever they came from."""
@@ -93,12 +133,14 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "direction": spec.objective.direction.value,
         },
         # A list: the database does not keep the order of keys, and searchers go by it.
-        "space": [{"name": name, **_parameter(p)} for name, p in spec.space.parameters.items()],
-        "strategy": {
-            "name": spec.strategy.name,
-            "initial_points": spec.strategy.initial_points,
-            "points_per_parameter": spec.strategy.points_per_parameter,
-        },
+        "space": [
+            {"name": name, **_parameter(parameter), "when": _when(spec.space, name)}
+            for name, parameter in spec.space.parameters.items()
+        ],
+        "constraints": [constraint.text for constraint in spec.space.constraints],
+        "initial_configurations": [dict(given) for given in spec.initial_configurations],
+        "warm_start": list(spec.warm_start),
+        "strategy": asdict(spec.strategy),
         "limits": {
             "max_trials": limits.max_trials,
             "max_parallel": limits.max_parallel,
@@ -125,17 +167,34 @@ def _seconds(duration: dt.timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
 
 
+def _when(space: SearchSpace, name: str) -> dict[str, Any]:
+    return {parent: list(values) for parent, values in space.conditions.get(name, {}).items()}
+
+
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     match parameter:
-        case Float():
+        case Float() | Int():
             return {
-                "type": "float", "low": parameter.low, "high": parameter.high, "log": parameter.log,
-            }  # fmt: skip
-        case Int():
-            return {
-                "type": "int", "low": parameter.low, "high": parameter.high, "log": parameter.log,
-            }  # fmt: skip
+                "type": "float" if isinstance(parameter, Float) else "int",
+                "low": parameter.low,
+                "high": parameter.high,
+                "log": parameter.log,
+                "step": parameter.step,
+                "prior": _prior(parameter.prior),
+            }
         case Categorical():
             return {"type": "categorical", "choices": list(parameter.choices)}
+        case Ordinal():
+            return {"type": "ordinal", "choices": list(parameter.choices)}
         case Constant():
             return {"type": "constant", "value": parameter.value}
+
+
+def _prior(prior: Prior | None) -> dict[str, Any] | None:
+    match prior:
+        case Normal():
+            return {"type": "normal", "mean": prior.mean, "std": prior.std}
+        case LogNormal():
+            return {"type": "lognormal", "mean": prior.mean, "std": prior.std}
+        case None:
+            return None

@@ -1,7 +1,8 @@
 """The two halves of a strategy, and how a sweep file names them.
 
 A **searcher** proposes configurations; a **trial scheduler** decides who goes on. They know
-nothing of each other, of launching, or of the database.
+nothing of each other, of launching, or of the database. `sweeps.searchers` and
+`sweeps.schedulers` hold one module for each.
 """
 
 from dataclasses import dataclass
@@ -9,18 +10,18 @@ from typing import Protocol
 
 import numpy as np
 
-from sweeps.journal import History
+from sweeps.journal import History, Measurement
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
 from sweeps.states import Decision
-from sweeps.trials import Report
 
 
 class Searcher(Protocol):
     """Proposes configurations.
 
     **Purity.** The same arguments give the same answer: no clock, no global random state, nothing
-    kept between calls that the history does not tell.
+    kept between calls that the history does not tell. What is kept to save work, such as a fitted
+    model, must not change any answer.
     """
 
     def suggest(
@@ -31,15 +32,53 @@ class Searcher(Protocol):
 
 
 class TrialScheduler(Protocol):
-    """Decides after a report whether a trial goes on."""
+    """Decides at rungs whether a trial goes on, and which paused one may.
+
+    **Replay.** Its state is what `start`, `decide`, `conclude` and `promote` made of it, called in
+    journal order: another instance that is told the same answers the same.
+
+    **Ledger.** Whoever calls sees to it that a trial meets each rung at most once, rising: reports
+    that come twice, late or from between two rungs never get here.
+    """
 
     @property
-    def rungs(self) -> tuple[int, ...]:
-        """Resource levels at which trials are compared; scripts wait for an answer there."""
+    def max_resource(self) -> int | None:
+        """Resource level at which a trial is complete (R in the papers); None: its script knows."""
         ...
 
-    def decide(self, report: Report) -> Decision:
-        """What becomes of the trial; called once per report, in journal order."""
+    def rungs(self, number: int) -> tuple[int, ...]:
+        """Levels at which trial `number` is compared, ascending; `max_resource`, if any, last.
+
+        Scripts wait for an answer there, except at the last.
+        """
+        ...
+
+    def rung_at(self, number: int, level: int) -> int | None:
+        """The rung that a report of trial `number` at `level` belongs to: the highest not above."""
+        ...
+
+    def start(self, number: int) -> None:
+        """Trial `number` has begun."""
+        ...
+
+    def decide(self, measurement: Measurement) -> Decision:
+        """What becomes of a trial that has met a rung. NaN and infinity are worse than anything."""
+        ...
+
+    def conclude(self, number: int) -> None:
+        """Trial `number` has ended for good, in whatever way; nobody waits for it any longer."""
+        ...
+
+    def promotable(self, *, is_closed: bool) -> int | None:
+        """The paused trial that should go on next, if any; changes nothing.
+
+        Args:
+            is_closed: Whether no more trials will start, so that none need be waited for.
+        """
+        ...
+
+    def promote(self, number: int) -> None:
+        """Trial `number`, paused until now, goes on."""
         ...
 
 
@@ -49,31 +88,31 @@ class Strategy:
 
     searcher: Searcher
     scheduler: TrialScheduler
+    is_costly: bool = False  #: suggestions take so long that they are made ahead of demand
 
 
 def make_strategy(spec: SweepSpec) -> Strategy:
     """The strategy that the sweep file names."""
-    from sweeps.schedulers.run_to_completion import RunToCompletion
+    from sweeps.schedulers.catalog import make_scheduler
+    from sweeps.searchers.catalog import is_costly, make_searcher
 
-    return Strategy(searcher=_searcher(spec), scheduler=RunToCompletion())
+    scheduler = make_scheduler(spec.strategy.scheduler)
+    searcher = make_searcher(
+        spec.strategy.searcher,
+        spec.space,
+        levels=scheduler_levels(scheduler),
+        seed=spec.seed,
+        trials=spec.limits.max_trials,
+        initial_configurations=spec.initial_configurations,
+    )
+    return Strategy(
+        searcher=searcher, scheduler=scheduler, is_costly=is_costly(spec.strategy.searcher)
+    )
 
 
-def _searcher(spec: SweepSpec) -> Searcher:
-    match spec.strategy.name:
-        case "random":
-            from sweeps.searchers.random_search import RandomSearch
-
-            return RandomSearch(spec.space)
-        case "grid":
-            from sweeps.searchers.grid_search import GridSearch
-
-            return GridSearch(spec.space, points_per_parameter=spec.strategy.points_per_parameter)
-        case "bayes":
-            from sweeps.searchers.bayesian_search import BayesianSearch
-
-            return BayesianSearch(spec.space, initial_points=spec.strategy.initial_points)
-        case other:  # a spec is checked when it is parsed
-            raise ValueError(f"no strategy {other!r}")
+def scheduler_levels(scheduler: TrialScheduler) -> tuple[int, ...]:
+    """Every level at which some trial may be compared: rungs of the first trial hold them all."""
+    return scheduler.rungs(1)
 
 
 def suggestion_rng(seed: int, number: int) -> np.random.Generator:

@@ -11,33 +11,20 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from sweeps import ids
 from sweeps.board import Board
 from sweeps.endings import Ending, ending
-from sweeps.ids import AttemptId, RunId
-from sweeps.outcomes import REPORT_GRACE, Retry, conclude
+from sweeps.ids import AttemptId
+from sweeps.outcomes import REPORT_GRACE, Retry, conclude, not_promoted
 from sweeps.ports import AttemptPhase, AttemptStatus
-from sweeps.states import (
-    AttemptState,
-    Decision,
-    ExitReason,
-    RunState,
-    SweepRequest,
-    SweepState,
-)
-from sweeps.strategies import Strategy, suggestion_rng, trial_seed
-from sweeps.trials import (
-    Attempt,
-    Changes,
-    ConcludedTrial,
-    Exit,
-    Report,
-    Signals,
-    Suggestion,
-    SweepChange,
-    Trial,
-)
+from sweeps.states import AttemptState, ExitReason, RunState, SweepRequest, SweepState
+from sweeps.suggesting import Suggester
+from sweeps.tick_draft import TickDraft
+from sweeps.trials import Attempt, Changes, Exit, Signals, SweepChange
 from sweeps.watchdog import verdict
+
+_FEW_SLOTS = 3
+_PATIENCE_SHARE = 0.01  # of the mean duration of a trial
+_MAX_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +34,13 @@ class TickPlan:
     changes: Changes
     stops: Mapping[AttemptId, ExitReason]
     launches: tuple[Attempt, ...]
+    awaits_suggestion: bool = False  #: a place is free, and its configuration is being made
 
 
 def plan_tick(
     board: Board,
     *,
-    strategy: Strategy,
+    suggester: Suggester,
     statuses: Mapping[AttemptId, AttemptStatus],
     signals: Signals,
     waiting: Collection[AttemptId],
@@ -64,8 +52,9 @@ def plan_tick(
         statuses: What the launcher knows of the live attempts; looked up before `signals`.
         waiting: Attempts that found no free slot when they were launched last.
     """
-    planner = _Planner(board, strategy, now)
-    planner.decide_reports(signals.reports)
+    planner = _Planner(board, suggester, now)
+    for report in signals.reports:
+        planner.draft.decide(report)
     for attempt in board.live_attempts():
         planner.look_at(attempt, statuses.get(attempt.attempt_id), signals, waiting)
     planner.move_sweep(signals.requested)
@@ -73,41 +62,20 @@ def plan_tick(
 
 
 class _Planner:
-    """Collects the changes of one tick; later rules see what earlier ones changed."""
+    """The rules of one tick."""
 
-    def __init__(self, board: Board, strategy: Strategy, now: dt.datetime) -> None:
+    def __init__(self, board: Board, suggester: Suggester, now: dt.datetime) -> None:
+        self.draft = TickDraft(board, now)
         self._board = board
-        self._strategy = strategy
+        self._suggester = suggester
         self._now = now
-        self._sequence = board.last_sequence
-        self._trials: dict[RunId, Trial] = {}
-        self._attempts: list[Attempt] = []
-        self._new_trials: list[Trial] = []
-        self._new_attempts: list[Attempt] = []
-        self._suggestions: list[Suggestion] = []
-        self._decided: list[Report] = []
-        self._concluded: list[ConcludedTrial] = []
-        self._sweep: SweepChange | None = None
         self._unlaunched: list[Attempt] = []
         self._alive: list[AttemptId] = []
         self._stops: dict[AttemptId, ExitReason] = {}
-        self._ended: set[RunId] = set()
+        self._awaits_suggestion = False
+        self._is_over = False
 
     # The past
-
-    def decide_reports(self, reports: tuple[Report, ...]) -> None:
-        """Answer every report, and keep the objective of the highest level."""
-        for report in reports:
-            self._sequence += 1
-            trial = self._trial(report.run_id)
-            decision = Decision.CONTINUE
-            if trial is not None and not trial.state.is_terminal:
-                decision = self._strategy.scheduler.decide(report)
-                if trial.resource_level is None or report.resource_level >= trial.resource_level:
-                    self._trials[report.run_id] = replace(
-                        trial, objective=report.value, resource_level=report.resource_level
-                    )
-            self._decided.append(replace(report, decision=decision, sequence=self._sequence))
 
     def look_at(
         self,
@@ -120,7 +88,7 @@ class _Planner:
         if status is None and attempt.state is AttemptState.PENDING:
             self._unlaunched.append(attempt)
             if attempt.attempt_id in waiting:
-                self._set_state(attempt.run_id, RunState.QUEUED, "waits for a free slot")
+                self.draft.set_state(attempt.run_id, RunState.QUEUED, "waits for a free slot")
             return
         if status is None:
             self._conclude(attempt, Exit(reason=ExitReason.LOST), ended_at=self._now)
@@ -140,7 +108,7 @@ class _Planner:
             gpus=status.gpus or attempt.gpus,
         )
         ended_at = status.ended_at or self._now
-        trial = self._trial(attempt.run_id)
+        trial = self.draft.trial(attempt.run_id)
         if (
             status.exit.reason is ExitReason.COMPLETED
             and trial is not None
@@ -152,7 +120,7 @@ class _Planner:
 
     def _look_at_running(self, attempt: Attempt, status: AttemptStatus, signals: Signals) -> None:
         if attempt.state is AttemptState.PENDING:
-            self._attempts.append(
+            self.draft.change_attempt(
                 replace(
                     attempt,
                     state=AttemptState.RUNNING,
@@ -161,8 +129,8 @@ class _Planner:
                     gpus=status.gpus,
                 )
             )
-            self._set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
-        decision, decided_at = self._decision(attempt.run_id)
+            self.draft.set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
+        decision, decided_at = self.draft.decision(attempt.run_id)
         why = verdict(
             status,
             limits=self._board.spec.limits,
@@ -175,70 +143,47 @@ class _Planner:
             self._stops[attempt.attempt_id] = why
 
     def _conclude(self, attempt: Attempt, ended: Exit, *, ended_at: dt.datetime) -> None:
-        self._attempts.append(
-            replace(attempt, state=AttemptState.ENDED, ended_at=ended_at, exit=ended)
-        )
-        trial = self._trial(attempt.run_id)
+        self.draft.end_attempt(attempt, ended, ended_at=ended_at)
+        trial = self.draft.trial(attempt.run_id)
         assert trial is not None  # an attempt refers to its run
         if trial.started_at is None and attempt.started_at is not None:
             trial = replace(trial, started_at=attempt.started_at)
         outcome = conclude(
             trial,
             ended=ended,
-            n_attempts=self._board.n_attempts(attempt.run_id),
+            n_attempts=self._board.n_mishaps(attempt.run_id) + 1,
             limits=self._board.spec.limits,
             objective=self._board.spec.objective,
-            decision=self._decision(attempt.run_id)[0],
+            decision=self.draft.decision(attempt.run_id)[0],
             now=ended_at,
+            max_resource=self._board.ladder.max_resource,
         )
         if isinstance(outcome, Retry):
-            self._trials[trial.run_id] = replace(
-                trial, state=RunState.PENDING, reason=outcome.reason
-            )
-            self._start(trial.run_id, attempt.number + 1)
-            return
-        self._trials[trial.run_id] = outcome
-        self._ended.add(trial.run_id)
-        if outcome.state.is_terminal:
-            self._tell(outcome)
-
-    def _tell(self, trial: Trial) -> None:
-        self._sequence += 1
-        counts = trial.state in {RunState.COMPLETED, RunState.STOPPED}
-        result = ConcludedTrial(
-            number=trial.number,
-            sequence=self._sequence,
-            value=trial.objective if counts else None,
-        )
-        self._concluded.append(result)
-        self._board.journal.tell(result)
+            self._unlaunched.append(self.draft.retry(trial, reason=outcome.reason))
+        else:
+            self.draft.leave(outcome)
 
     # The sweep
 
     def move_sweep(self, requested: SweepRequest) -> None:
         """End, pause or resume the sweep, and fill free places while it goes on."""
         over = self._ending(requested, exhausted=False)
-        if over is None and requested is SweepRequest.RUN:
-            exhausted = self._fill()
-            over = self._ending(requested, exhausted=exhausted)
+        is_closed = False
+        if (over is None or over.stop_live is None) and requested is SweepRequest.RUN:
+            is_closed = self._fill(is_closed=over is not None)
+            over = self._ending(requested, exhausted=is_closed)
         if over is not None:
             self._wind_down(over)
         if requested is SweepRequest.PAUSE:
             self._unlaunched.clear()  # their rows stay; they start when the sweep goes on
         wanted = SweepState.PAUSED if requested is SweepRequest.PAUSE else SweepState.RUNNING
-        if self._sweep is None and self._board.state is not wanted:
-            self._sweep = SweepChange(state=wanted)
+        if not self._is_over and self._board.state is not wanted:
+            self.draft.set_sweep(SweepChange(state=wanted))
 
     def _ending(self, requested: SweepRequest, *, exhausted: bool) -> Ending | None:
-        trials = [self._trials.get(t.run_id, t) for t in self._board.trials] + self._new_trials
-        concluded = {result.number for result in self._concluded}
         return ending(
             self._board.spec,
-            trials=trials,
-            in_order_of_end=[
-                *self._board.ended,
-                *(trial for trial in trials if trial.number in concluded),
-            ],
+            tally=self.draft.tally,
             requested=requested,
             started_at=self._board.started_at,
             exhausted=exhausted,
@@ -252,106 +197,60 @@ class _Planner:
             self._unlaunched.clear()
             for attempt_id in self._alive:
                 self._stops.setdefault(attempt_id, over.stop_live)
-        if self._n_live() == 0:
-            self._sweep = SweepChange(state=over.state, reason=over.reason)
+        if self.draft.n_live > 0:
+            return
+        if over.stop_live is None and self._board.ladder.promotable(is_closed=True) is not None:
+            return  # the sweep rests; whoever may go on does so when it is resumed
+        for trial in self.draft.paused():
+            self.draft.leave(not_promoted(trial, over.state, now=self._now))
+        self._is_over = True
+        self.draft.set_sweep(SweepChange(state=over.state, reason=over.reason))
 
     # The future
 
-    def _fill(self) -> bool:
-        """Suggest configurations for free places; True when there are no more to suggest."""
+    def _fill(self, *, is_closed: bool) -> bool:
+        """Give free places away, first to paused trials; True when no more trials can start."""
         limits = self._board.spec.limits
-        free = min(
-            limits.max_parallel - self._n_live(),
-            limits.max_trials - self._board.n_trials,
-        )
-        return any(not self._suggest() for _ in range(free))
-
-    def _suggest(self) -> bool:
-        spec, journal = self._board.spec, self._board.journal
-        number = self._board.n_trials + len(self._new_trials) + 1
-        configuration = self._strategy.searcher.suggest(
-            number=number,
-            history=journal.history(),
-            rng=suggestion_rng(spec.seed, number),
-        )
-        if configuration is None:
-            return False
-        self._sequence += 1
-        suggestion = Suggestion(
-            number=number,
-            configuration=configuration,
-            sequence=self._sequence,
-            seen_through=journal.seen_through,
-        )
-        self._suggestions.append(suggestion)
-        journal.ask(suggestion)
-        run_id = ids.run_id(self._board.sweep_id, number)
-        self._new_trials.append(
-            Trial(
-                run_id=run_id,
-                number=number,
-                configuration=configuration,
-                seed=trial_seed(spec.seed, number),
+        while (free := limits.max_parallel - self.draft.n_live) > 0:
+            promoted = self._board.ladder.promotable(is_closed=is_closed)
+            if promoted is not None and self.draft.is_paused(promoted):
+                self._unlaunched.append(self.draft.promote(promoted))
+                continue
+            if is_closed or self.draft.tally.n_trials >= limits.max_trials:
+                if is_closed:
+                    return True
+                is_closed = True  # look once more: nobody waits for trials that never start
+                continue
+            proposal = self._suggester.take(
+                self.draft.next_number,
+                self._board.journal,
+                wanted=free,
+                patience=self._patience(),
             )
-        )
-        self._start(run_id, 1)
-        return True
+            if proposal is None:
+                self._awaits_suggestion = True
+                return False
+            if proposal.configuration is None:
+                is_closed = True
+                continue
+            self._unlaunched.append(self.draft.start(proposal))
+        return is_closed
 
-    def _start(self, run_id: RunId, number: int) -> None:
-        attempt = Attempt(
-            attempt_id=ids.attempt_id(run_id, number),
-            run_id=run_id,
-            number=number,
-            created_at=self._now,
-        )
-        self._new_attempts.append(attempt)
-        self._unlaunched.append(attempt)
+    def _patience(self) -> float:
+        """Seconds that a slot may stay empty to have the newest results count.
 
-    # What earlier rules of this tick changed
-
-    def _trial(self, run_id: RunId) -> Trial | None:
-        return self._trials.get(run_id) or self._board.trial(run_id)
-
-    def _decision(self, run_id: RunId) -> tuple[Decision, dt.datetime | None]:
-        for report in reversed(self._decided):
-            decision = report.decision or Decision.CONTINUE
-            if report.run_id == run_id and decision is not Decision.CONTINUE:
-                return decision, report.reported_at
-        return self._board.decision(run_id)
-
-    def _n_live(self) -> int:
-        return self._board.n_live - len(self._ended) + len(self._new_trials)
-
-    def _set_state(
-        self,
-        run_id: RunId,
-        state: RunState,
-        reason: str,
-        *,
-        started_at: dt.datetime | None = None,
-    ) -> None:
-        trial = self._trial(run_id)
-        assert trial is not None  # an attempt refers to its run
-        if trial.state is state:
-            return
-        self._trials[run_id] = replace(
-            trial, state=state, reason=reason, started_at=trial.started_at or started_at
-        )
+        With few slots the last result is much of what is known at all: one percent of what a
+        trial takes is well spent on it.
+        """
+        if self._board.spec.limits.max_parallel > _FEW_SLOTS:
+            return 0.0
+        return min(_PATIENCE_SHARE * self._board.mean_trial_seconds, _MAX_PATIENCE_SECONDS)
 
     def plan(self) -> TickPlan:
         """Everything decided, ready to be written."""
         return TickPlan(
-            changes=Changes(
-                at=self._now,
-                suggestions=tuple(self._suggestions),
-                new_trials=tuple(self._new_trials),
-                trials=tuple(self._trials.values()),
-                new_attempts=tuple(self._new_attempts),
-                attempts=tuple(self._attempts),
-                decided=tuple(self._decided),
-                concluded=tuple(self._concluded),
-                sweep=self._sweep,
-            ),
+            changes=self.draft.changes(),
             stops=self._stops,
             launches=tuple(self._unlaunched),
+            awaits_suggestion=self._awaits_suggestion,
         )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from sweeps.ids import AttemptId, SweepId
 from sweeps.spaces import Configuration
@@ -21,6 +21,7 @@ def launch_request(
     attempt_id: AttemptId,
     rungs: tuple[int, ...],
     credentials: Mapping[str, str],
+    max_resource: int | None = None,
 ) -> LaunchRequest:
     """Everything a launcher needs for one attempt of `trial`."""
     known = {
@@ -33,7 +34,9 @@ def launch_request(
         attempt_id=attempt_id,
         run_id=trial.run_id,
         sweep_id=sweep_id,
-        command=tuple(substitute(part, known) for part in spec.trial.command),
+        command=filled_in(
+            spec.trial.command, known, absent=set(spec.space.parameters) - set(known)
+        ),
         environment={
             **spec.trial.environment,
             **parameter_variables(trial.configuration),
@@ -47,11 +50,32 @@ def launch_request(
             "SWEEPWORKS_PARAMS": json.dumps(dict(trial.configuration)),
             "SWEEPWORKS_OBJECTIVE": spec.objective.metric,
             "SWEEPWORKS_RUNGS": ",".join(str(rung) for rung in rungs),
+            **({"SWEEPWORKS_MAX_RESOURCE": str(max_resource)} if max_resource else {}),
         },
         resources=spec.trial.resources,
         source_dir=source_dir,
         timeout=spec.limits.trial_timeout,
     )
+
+
+def filled_in(
+    words: Sequence[str], known: Mapping[str, str], *, absent: Collection[str]
+) -> tuple[str, ...]:
+    """The words of a command with ``{name}`` replaced, without those about `absent` parameters.
+
+    A word that names an absent parameter is left out. If it is nothing but that name, the option
+    before it, which would wait for a value, is left out too: ``--momentum {momentum}``.
+    """
+    filled: list[str] = []
+    for index, word in enumerate(words):
+        if any(match[1] in absent for match in _PLACEHOLDER.finditer(word)):
+            before = words[index - 1] if index > 1 else ""
+            is_alone = _PLACEHOLDER.fullmatch(word) is not None
+            if is_alone and before.startswith("-") and not set(before) & set("={"):
+                filled.pop()
+        else:
+            filled.append(substitute(word, known))
+    return tuple(filled)
 
 
 def substitute(text: str, known: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.spaces import Configuration
@@ -58,6 +58,9 @@ class Attempt:
     number: int  #: from 1
     state: AttemptState = AttemptState.PENDING
     created_at: dt.datetime
+    promoted_sequence: int | None = (
+        None  #: place in the journal; set when it resumes a paused trial
+    )
     started_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
     exit: Exit | None = None
@@ -111,6 +114,7 @@ class ConcludedTrial:
     number: int
     sequence: int
     value: float | None  #: as reported; None when the trial failed
+    level: int | None = None  #: resource level of `value`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,7 @@ class SweepSnapshot:
     suggestions: tuple[Suggestion, ...]  #: in journal order
     concluded: tuple[ConcludedTrial, ...]  #: in journal order
     last_sequence: int
+    earlier: tuple[Trial, ...] = ()  #: ended trials of the sweeps that this one starts warm from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,8 @@ class Changes:
     new_attempts: tuple[Attempt, ...] = ()
     attempts: tuple[Attempt, ...] = ()  #: existing ones in their new state
     decided: tuple[Report, ...] = ()  #: reports with decision and sequence filled in
+    control: Mapping[RunId, Decision] = field(default_factory=dict[RunId, Decision])
+    #: what scripts are told from now on; of promoted trials, and where it is to end
     concluded: tuple[ConcludedTrial, ...] = ()
     sweep: SweepChange | None = None
 

@@ -10,7 +10,14 @@ from sweeps.journal import History, Journal
 from sweeps.objectives import Direction, Objective
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.spaces import Configuration, Float, Parameter, SearchSpace
-from sweeps.specs import Limits, StrategySpec, SweepSpec, TrialSpec
+from sweeps.specs import (
+    Limits,
+    SchedulerSpec,
+    SearcherSpec,
+    StrategySpec,
+    SweepSpec,
+    TrialSpec,
+)
 from sweeps.states import AttemptState, ExitReason, RunState
 from sweeps.trials import Attempt, ConcludedTrial, Exit, Report, Suggestion, Trial
 
@@ -49,6 +56,7 @@ def a_spec(
     experiment: str = "digits",
     tenant: str = "default",
     trial: TrialSpec | None = None,
+    scheduler: SchedulerSpec | None = None,
     **limits: Any,
 ) -> SweepSpec:
     return SweepSpec(
@@ -62,11 +70,29 @@ def a_spec(
         trial=trial or TrialSpec(command=("python", "train.py")),
         strategy=StrategySpec(
             name=strategy,
-            initial_points=initial_points,
-            points_per_parameter=points_per_parameter,
+            searcher=SearcherSpec(
+                name=_searcher_name(strategy),
+                initial_points=initial_points,
+                points_per_parameter=points_per_parameter,
+            ),
+            scheduler=scheduler or _scheduler(strategy),
         ),
         seed=seed,
     )
+
+
+def _searcher_name(strategy: str) -> str:
+    return {
+        "asha": "random", "hyperband": "random", "median_stopping": "random", "bohb": "bayes",
+    }.get(strategy, strategy)  # fmt: skip
+
+
+def _scheduler(strategy: str) -> SchedulerSpec:
+    name = {
+        "asha": "asha", "hyperband": "hyperband", "median_stopping": "median_stopping",
+        "bohb": "hyperband",
+    }.get(strategy, "none")  # fmt: skip
+    return SchedulerSpec(name=name, max_resource=27 if name in {"asha", "hyperband"} else None)
 
 
 def a_run_id(number: int = 1) -> RunId:

@@ -16,10 +16,13 @@ from sweeps.errors import (
     SweepNotFound,
 )
 from sweeps.ids import AttemptId, RunId, SweepId, TenantId
+from sweeps.journal import Measurement
 from sweeps.ports import AttemptPhase, AttemptStatus
+from sweeps.searchers.random_search import RandomSearch
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
 from sweeps.states import Decision, ExitReason, RunState, SweepRequest, SweepState
+from sweeps.strategies import Strategy
 from sweeps.trials import (
     Attempt,
     Changes,
@@ -193,6 +196,7 @@ def _told(record: _Record) -> list[ConcludedTrial]:
             value=of[number].objective
             if of[number].state in {RunState.COMPLETED, RunState.STOPPED}
             else None,
+            level=of[number].resource_level,
         )
         for number, sequence in sorted(record.told.items(), key=lambda item: item[1])
     ]
@@ -209,6 +213,7 @@ def _write(record: _Record, changes: Changes) -> None:
     for attempt in changes.attempts:
         record.attempts[attempt.attempt_id] = attempt
     _decide(record, changes.decided)
+    record.control.update(changes.control)
     for result in changes.concluded:
         record.told[result.number] = result.sequence
     for trial in changes.trials:
@@ -221,6 +226,7 @@ def _write(record: _Record, changes: Changes) -> None:
         *(s.sequence for s in changes.suggestions),
         *(c.sequence for c in changes.concluded),
         *(r.sequence or 0 for r in changes.decided),
+        *(a.promoted_sequence or 0 for a in changes.new_attempts),
         0,
     )
     if changes.sweep is not None:
@@ -420,3 +426,45 @@ class FakeCredentials:
             "SWEEPWORKS_GATEWAY_URL": "http://127.0.0.1:1",
             "SWEEPWORKS_RUN_TOKEN": f"{tenant_id}:{attempt_id}",
         }
+
+
+class ScriptedScheduler:
+    """A `TrialScheduler` with a decision for some levels; every report is a rung of its own."""
+
+    def __init__(
+        self, decisions: Mapping[int, Decision], *, max_resource: int | None = None
+    ) -> None:
+        self._decisions = decisions
+        self._max_resource = max_resource
+        self.seen: list[Measurement] = []
+        self.promoted: list[int] = []
+        self.to_promote: list[int] = []  #: whom a test wants to go on, in order
+
+    @property
+    def max_resource(self) -> int | None:
+        return self._max_resource
+
+    def rungs(self, number: int) -> tuple[int, ...]:
+        return tuple(self._decisions)
+
+    def rung_at(self, number: int, level: int) -> int | None:
+        return level
+
+    def start(self, number: int) -> None:
+        pass
+
+    def decide(self, measurement: Measurement) -> Decision:
+        self.seen.append(measurement)
+        return self._decisions.get(measurement.level, Decision.CONTINUE)
+
+    def conclude(self, number: int) -> None:
+        pass
+
+    def promotable(self, *, is_closed: bool) -> int | None:
+        return next((n for n in self.to_promote if n not in self.promoted), None)
+
+    def promote(self, number: int) -> None:
+        self.promoted.append(number)
+
+    def strategy(self, spec: SweepSpec) -> Strategy:
+        return Strategy(searcher=RandomSearch(spec.space), scheduler=self)

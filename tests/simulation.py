@@ -203,6 +203,7 @@ def check_record(snapshot: SweepSnapshot, launched: list[AttemptId]) -> None:
         *(s.sequence for s in snapshot.suggestions),
         *(c.sequence for c in snapshot.concluded),
         *(r.sequence for r in snapshot.reports),
+        *(a.promoted_sequence for a in snapshot.attempts if a.promoted_sequence is not None),
     ]
     assert len(sequences) == len(set(sequences)), "two entries at one place of the journal"
     assert snapshot.last_sequence == max((s or 0 for s in sequences), default=0)

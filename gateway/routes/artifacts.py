@@ -1,4 +1,4 @@
-"""Artifacts: announced and given to a run by its script, listed and read by its tenant."""
+"""Artifacts: announced and given to a run by its script, listed and read by it and by its tenant."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.authentication import GivenOwner, GivenRun, GivenWriter
+from gateway.authentication import GivenReader, GivenRun, GivenWriter
 from gateway.documents import answer
 from gateway.routes.blobs import signed_path
 from gateway.services import GivenServices
@@ -81,18 +81,20 @@ def commit(
 
 
 @router.get("")
-def list_artifacts(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+def list_artifacts(run: GivenRun, tenant: GivenReader, services: GivenServices) -> JSONResponse:
     """Artifacts of a run, by name."""
-    return answer({"artifacts": services.runs.get(run, tenant_id=owner.tenant_id).artifacts})
+    return answer({"artifacts": services.runs.get(run, tenant_id=tenant).artifacts})
 
 
 @router.get("/{name:path}")
-def read_artifact(run: GivenRun, name: str, owner: GivenOwner, services: GivenServices) -> Response:
+def read_artifact(
+    run: GivenRun, name: str, tenant: GivenReader, services: GivenServices
+) -> Response:
     """The artifact's bytes, or where they are."""
     if not is_artifact_name(name):
         raise ArtifactNotFound(name[:80])
-    artifact = services.artifacts.get(run, name, tenant_id=owner.tenant_id)
-    key = BlobKey(tenant_id=owner.tenant_id, sha256=artifact.sha256)
+    artifact = services.artifacts.get(run, name, tenant_id=tenant)
+    key = BlobKey(tenant_id=tenant, sha256=artifact.sha256)
     elsewhere = services.artifact_store.download_url(
         key, name=artifact.name, expires_at=services.clock.now() + _LINK_LIFE
     )

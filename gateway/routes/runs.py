@@ -123,6 +123,13 @@ def get_decision(
     return answer({"decision": decision})
 
 
+@router.get("/{run}/checkpoint")
+def get_checkpoint(run: GivenRun, writer: GivenWriter, services: GivenServices) -> JSONResponse:
+    """Where a new attempt of the run starts; null when that is at the beginning."""
+    newest = services.artifacts.newest_checkpoint(run, tenant_id=writer.tenant_id)
+    return answer({"checkpoint": newest})
+
+
 @router.get("/{run}/series")
 def list_series(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
     """Curves of a run."""

@@ -67,7 +67,7 @@ def trials_csv(snapshot: SweepSnapshot) -> str:
                 seconds(trial),
                 trial.seed,
                 trial.started_at.isoformat() if trial.started_at else "",
-                *(trial.configuration[name] for name in parameters),
+                *(trial.configuration.get(name, "") for name in parameters),
             ]
         )
     return out.getvalue()

@@ -9,10 +9,11 @@ from collections.abc import Callable, Generator
 import click
 
 from orchestration.cli.output import duration, print_json, print_table
-from orchestration.cli.report import leaderboard, sweep_report
+from orchestration.cli.report import leaderboard, search_lines, sweep_report
 from orchestration.platform import Platform
 from storage.sweep_catalog import SweepRow
 from sweeps.ids import SweepId
+from sweeps.search_report import search_report
 from sweeps.states import SweepRequest, SweepState
 
 _LOOK_SECONDS = 0.5
@@ -140,7 +141,7 @@ def _bar() -> Generator[Callable[[SweepRow, float], None], None, None]:
                 task,
                 description=row.sweep_id,
                 total=row.max_trials,
-                completed=row.trials - row.live,
+                completed=row.trials - row.live - row.paused,
                 status=_summary(row) + _eta(row, seconds),
             )
 
@@ -149,8 +150,16 @@ def _bar() -> Generator[Callable[[SweepRow, float], None], None, None]:
 
 def _summary(row: SweepRow) -> str:
     best = "" if row.best is None else f", best {row.metric} {row.best:.5g}"
-    failed = f", {row.failed} failed" if row.failed else ""
-    return f"{row.state}, {row.completed} of {row.max_trials} done, {row.live} live{failed}{best}"
+    others = "".join(
+        f", {count} {word}"
+        for word, count in (
+            ("stopped early", row.stopped),
+            ("paused", row.paused),
+            ("failed", row.failed),
+        )
+        if count
+    )
+    return f"{row.state}, {row.completed} of {row.max_trials} done, {row.live} live{others}{best}"
 
 
 def _is_over(row: SweepRow) -> bool:
@@ -159,7 +168,7 @@ def _is_over(row: SweepRow) -> bool:
 
 def _eta(row: SweepRow, seconds: float) -> str:
     """Time left at the pace so far; nothing before two trials have ended."""
-    ended = row.trials - row.live
+    ended = row.trials - row.live - row.paused
     if ended < 2 or _is_over(row):
         return ""
     if row.started_at is not None:
@@ -180,6 +189,8 @@ def _print_end(platform: Platform, sweep_id: SweepId) -> None:
     click.echo(f"\n{sweep_id} {sweep.state}{took}: {sweep.reason}\n")
     columns, rows = leaderboard(snapshot, limit=10)
     print_table(columns, rows)
+    for line in search_lines(search_report(snapshot)):
+        click.echo(line)
     click.echo(f"\nmore:   sweepworks show {sweep_id}   |   sweepworks export {sweep_id} --csv")
     hint = "" if platform.webserver_url else "   (after `sweepworks up`)"
     click.echo(f"the UI: {platform.ui_url}/assets/sweep?view=partitions&partition={sweep_id}{hint}")

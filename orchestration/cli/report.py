@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from sweeps.search_report import SearchReport, search_report
 from sweeps.states import RunState
 from sweeps.trials import SweepSnapshot, Trial
 
@@ -33,7 +35,7 @@ def leaderboard(snapshot: SweepSnapshot, *, limit: int) -> tuple[list[str], list
             trial.objective,
             trial.resource_level,
             seconds(trial),
-            *(trial.configuration[name] for name in parameters),
+            *(trial.configuration.get(name, "") for name in parameters),
         ]
         for trial in ranked(snapshot)[:limit]
     ]
@@ -80,6 +82,7 @@ def sweep_report(snapshot: SweepSnapshot) -> dict[str, Any]:
         "ended_at": sweep.ended_at,
         "dagster_run": sweep.dagster_run_id,
         "trials_by_state": trials_by_state(snapshot.trials),
+        "search": asdict(search_report(snapshot)),
         "best": trial_document(best[0]) if best else None,
         "trials": [trial_document(trial) for trial in snapshot.trials],
     }
@@ -91,3 +94,22 @@ def trials_by_state(trials: Sequence[Trial]) -> dict[str, int]:
     for trial in trials:
         counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
     return counts
+
+
+def search_lines(report: SearchReport) -> list[str]:
+    """How the search went, for people; empty when there is nothing worth a line."""
+    lines: list[str] = []
+    if report.stopped_share:
+        lines.append(
+            f"{report.stopped_share:.0%} of the time went to trials that were stopped early"
+        )
+    if report.duplicate_rate:
+        lines.append(f"{report.duplicate_rate:.0%} of the trials repeated an earlier configuration")
+    lines.extend(
+        f"levels {rung.low} and {rung.high} agree by a rank correlation of "
+        f"{rung.rank_correlation:.2f} ({rung.n_trials} trials)"
+        for rung in report.rungs
+        if rung.rank_correlation is not None
+    )
+    lines.extend(f"warning: {warning}" for warning in report.warnings)
+    return lines

@@ -5,6 +5,7 @@ import click
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
     leaderboard,
+    search_lines,
     seconds,
     sweep_report,
     trial_document,
@@ -12,6 +13,7 @@ from orchestration.cli.report import (
 )
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
+from sweeps.search_report import search_report
 from sweeps.states import RunState
 from sweeps.trials import SweepSnapshot, Trial
 
@@ -50,7 +52,10 @@ def _print_sweep(snapshot: SweepSnapshot) -> None:
     if sweep.started_at and sweep.ended_at:
         click.echo(f"  took       {duration((sweep.ended_at - sweep.started_at).total_seconds())}")
     states = ", ".join(f"{n} {state}" for state, n in trials_by_state(snapshot.trials).items())
-    click.echo(f"  trials     {states or 'none yet'}\n")
+    click.echo(f"  trials     {states or 'none yet'}")
+    for line in search_lines(search_report(snapshot)):
+        click.echo(f"  search     {line}")
+    click.echo()
     columns, rows = leaderboard(snapshot, limit=10)
     if rows:
         print_table(columns, rows)

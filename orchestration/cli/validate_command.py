@@ -7,6 +7,7 @@ import click
 from orchestration.cli.output import json_option, print_json
 from orchestration.submission import check_file
 from sweeps.errors import InvalidSweepFile
+from sweeps.spaces import SearchSpace
 from sweeps.sweep_files import warnings
 
 
@@ -31,9 +32,17 @@ def command(file: Path, as_json: bool) -> None:
         return
     for note in notes:
         click.echo(f"note: {note}", err=True)
-    size = spec.space.size()
+    parts = {spec.strategy.name, spec.strategy.searcher.name, spec.strategy.scheduler.name}
+    others = " and ".join(sorted(parts - {spec.strategy.name, "none"}))
     click.echo(
-        f"{file}: good. {spec.strategy.name} over {len(spec.space.parameters)} parameters "
-        f"({'endlessly many' if size is None else size} configurations), "
+        f"{file}: good. {spec.strategy.name}{f' ({others})' if others else ''} over "
+        f"{len(spec.space.parameters)} parameters ({_configurations(spec.space)}), "
         f"{spec.limits.max_trials} trials, {spec.limits.max_parallel} at a time."
     )
+
+
+def _configurations(space: SearchSpace) -> str:
+    if (size := space.size()) is not None:
+        return f"{size} configurations"
+    bound = space.bound()
+    return "endlessly many configurations" if bound is None else f"at most {bound} configurations"

@@ -27,7 +27,10 @@ _SQUARABLE = 1e100  # the model squares losses; a loss that exploded must not ov
 class BayesianSearch:
     """A `Searcher` that models the objective."""
 
-    def __init__(self, space: SearchSpace, *, initial_points: int) -> None:
+    def __init__(
+        self, space: SearchSpace, *, initial_points: int, levels: tuple[int, ...] = ()
+    ) -> None:
+        self._levels = levels
         self._space = space
         self._initial_points = initial_points
         # What never varies would only make the model's matrices larger.

@@ -7,11 +7,10 @@ space is finite.
 import numpy as np
 
 from sweeps.journal import History
-from sweeps.searchers.grid_search import configuration_at
 from sweeps.spaces import Configuration, SearchSpace
 
 _DRAWS = 64  # before a finite space is looked through for what is left
-_ENUMERABLE = 1_000_000  # configurations that may be looked through, about a second
+_ENUMERABLE = 1_000_000  # configurations that may be looked through, about two seconds
 
 
 class RandomSearch:
@@ -36,13 +35,13 @@ def sample_unseen(
 ) -> Configuration | None:
     """A draw that was not asked for yet, or None when a finite space has no other one."""
     for _ in range(_DRAWS):
-        configuration = space.sample(rng)
+        configuration = space.complete({}, rng)
+        if configuration is None:
+            break  # constraints leave so little that only looking through it can find it
         if not history.has(configuration):
             return configuration
-    size = space.size()
-    if size is None or size > _ENUMERABLE:
+    bound = space.bound()
+    if bound is None or bound > _ENUMERABLE:
         return space.sample(rng)  # so unlikely that a repetition is the lesser evil
-    values = [parameter.values() or () for parameter in space.parameters.values()]
-    every = (configuration_at(space, values, index) for index in range(size))
-    left = [candidate for candidate in every if not history.has(candidate)]
+    left = [candidate for candidate in space.configurations() if not history.has(candidate)]
     return left[int(rng.integers(len(left)))] if left else None

@@ -4,9 +4,10 @@ from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.kinds import SLUG, Integer, OneOf, Text
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
-from sweeps.sweep_files.sections import Field, Section
+from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.space_section import Space
 from sweeps.sweep_files.strategy_section import STRATEGY, Strategy
+from sweeps.sweep_files.whole_configurations import ConstraintText, SomeValues
 
 OBJECTIVE = Section(
     doc="What is optimised.",
@@ -105,6 +106,21 @@ SWEEP = Section(
             doc="What to vary.",
             example="{lr: {type: float, low: 1e-4, high: 0.1, log: true}}",
         ),
+        "constraints": Field(
+            kind=Several(ConstraintText(), ["hidden_2 <= hidden_1", "lr * batch < 10"]),
+            doc="What every configuration satisfies: comparisons of parameters, numbers and words.",
+            default=[],
+        ),
+        "initial_configurations": Field(
+            kind=Several(SomeValues(), [{"lr": 0.01, "hidden": 64}, {"lr": 0.1}]),
+            doc="Tried first, in this order; what one leaves out is drawn.",
+            default=[],
+        ),
+        "warm_start": Field(
+            kind=Several(Text("digits-mlp-4f2kq7ab", 63, SLUG), ["digits-mlp-4f2kq7ab"]),
+            doc="Earlier sweeps of the experiment, whose results this one learns from.",
+            default=[],
+        ),
         "strategy": Field(kind=Strategy(), doc=STRATEGY.doc, default="bayes"),
         "limits": Field(kind=LIMITS, doc=LIMITS.doc, default={}),
         "trial": Field(kind=TRIAL, doc=TRIAL.doc, example="{command: [python, train.py]}"),
@@ -112,5 +128,5 @@ SWEEP = Section(
             kind=Integer(0, 2**32 - 1), doc="Every trial's seed derives from it.", default=0
         ),
     },
-    later=("priority", "data", "constraints", "provenance"),
+    later=("priority", "data", "provenance"),
 )

@@ -37,6 +37,14 @@ class Reader:
         rendered = render_path(path)
         return any(problem.path == rendered for problem in self._document.problems)
 
+    def is_noted_within(self, path: Path) -> bool:
+        """Whether something is wrong with this value or with anything in it."""
+        rendered = render_path(path)
+        return any(
+            problem.path == rendered or problem.path.startswith((f"{rendered}.", f"{rendered}["))
+            for problem in self._document.problems
+        )
+
     def spelled(self, path: Path, value: object) -> str | None:
         """A scalar as text, the way its author spelled it; None for anything else."""
         if isinstance(value, str):

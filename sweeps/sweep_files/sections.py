@@ -14,6 +14,38 @@ from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 REQUIRED = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A list of values of one kind."""
+
+    item: Kind
+    example: object
+    most: int = 100
+
+    def read(self, reader: Reader, path: Path, value: object) -> tuple[Any, ...] | None:
+        """The values, or None when one of them is wrong."""
+        given = as_list(value)
+        hint = f"write for example {self.example}"
+        if given is None:
+            reader.problem(path, f"{shown(value)} is no list", hint)
+            return None
+        if len(given) > self.most:
+            message = f"{len(given)} are too many"
+            reader.problem(path, message, f"at most {self.most} fit")
+            return None
+        read = [self.item.read(reader, (*path, i), item) for i, item in enumerate(given)]
+        return None if any(item is None for item in read) else tuple(read)
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        return {
+            "type": "array",
+            "maxItems": self.most,
+            "items": self.item.schema(),
+            "examples": [self.example],
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One key."""

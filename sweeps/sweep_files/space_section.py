@@ -1,79 +1,18 @@
-"""The space of a sweep file: parameters in long form, and the short forms people write."""
+"""The space of a sweep file: parameters by name, and when each is there."""
 
-import math
+import difflib
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, Scalar, SearchSpace
+from sweeps.spaces import Condition, Float, Int, Parameter, Scalar, SearchSpace
+from sweeps.sweep_files.choices import NAME, Choices
 from sweeps.sweep_files.documents import Path
-from sweeps.sweep_files.kinds import Boolean, Number, OneOf, SingleValue
+from sweeps.sweep_files.kinds import SingleValue
+from sweeps.sweep_files.parameter_sections import EXAMPLE, SECTIONS, read_parameter
 from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
-from sweeps.sweep_files.sections import Field, Section
 
-_NAME = "[A-Za-z_][A-Za-z0-9_.-]{0,63}"
 _MAX_PARAMETERS = 200  # more than any model of an objective can make sense of
-_LATER = ("when", "prior", "quantise", "quantize", "q", "step")
-_EXAMPLE = "{type: float, low: 1e-4, high: 0.1, log: true}"
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """A list of different values."""
-
-    def read(self, reader: Reader, path: Path, value: object) -> tuple[Scalar, ...] | None:
-        """The values in their order. `1`, `1.0`, `true` and `"1"` are four different ones."""
-        given = as_list(value)
-        if not given:
-            message = f"{shown(value)} is no list of choices"
-            reader.problem(path, message, "write for example [relu, tanh]")
-            return None
-        choices: dict[tuple[str, Scalar], Scalar] = {}
-        for index, item in enumerate(given):
-            choice = SingleValue().read(reader, (*path, index), item)
-            if choice is None:
-                continue
-            if (type(choice).__name__, choice) in choices:
-                message = f"{shown(choice)} appears twice"
-                reader.problem((*path, index), message, "keep one of them")
-            choices[type(choice).__name__, choice] = choice
-        return tuple(choices.values()) if len(choices) == len(given) else None
-
-    def schema(self) -> dict[str, Any]:
-        """Its JSON Schema."""
-        items = SingleValue().schema()
-        return {"type": "array", "minItems": 1, "items": items, "examples": [["relu", "tanh"]]}
-
-
-def _section(kind: str, doc: str, **fields: Field) -> Section:
-    word = Field(kind=OneOf((kind,)), doc=doc)
-    return Section(doc=doc, fields={"type": word, **fields}, later=_LATER)
-
-
-def _range(kind: str, doc: str, end: Number) -> Section:
-    return _section(
-        kind,
-        doc,
-        low=Field(kind=end, doc="Least value, included.", example=str(end.example)),
-        high=Field(kind=end, doc="Greatest value, included.", example=str(end.example)),
-        log=Field(kind=Boolean(), doc="Search the logarithm evenly.", default=False),
-    )
-
-
-_SECTIONS = {
-    "float": _range("float", "A real number.", Number(is_whole=False, example=0.1)),
-    "int": _range("int", "A whole number.", Number(is_whole=True, example=64)),
-    "categorical": _section(
-        "categorical",
-        "One of a few values, without order.",
-        choices=Field(kind=Choices(), doc="The values.", example="[relu, tanh]"),
-    ),
-    "constant": _section(
-        "constant",
-        "Always the same value, on record.",
-        value=Field(kind=SingleValue(), doc="The value.", example="10"),
-    ),
-}
 
 
 class Space:
@@ -84,30 +23,35 @@ class Space:
         entries = _entries(value)
         if not entries or len(entries) > _MAX_PARAMETERS:
             many = f"{len(entries)} parameters are too many" if entries else None
-            hint = (
-                f"at most {_MAX_PARAMETERS} fit" if entries else f"add for example lr: {_EXAMPLE}"
-            )
+            hint = f"at most {_MAX_PARAMETERS} fit" if entries else f"add for example lr: {EXAMPLE}"
             reader.problem(path, many or f"{shown(value)} is no space", hint)
             return None
         parameters: dict[str, Parameter] = {}
+        conditions: dict[str, Condition] = {}
+        paths: dict[str, Path] = {}
         names: dict[str, str] = {}  # by environment variable
         for name, key, content in entries:
             at = (*path, key)
+            paths.setdefault(name, at)
             other = names.setdefault(variable(name), name)
-            if not re.fullmatch(_NAME, name):
+            if not re.fullmatch(NAME, name):
                 hint = "start with a letter or _, go on with letters, digits, _ . and -, at most 64"
                 reader.problem(at, f"{shown(name)} is no name of a parameter", hint)
             elif other != name or name in parameters:
                 what = f"{other!r} and {name!r} are both SWEEPWORKS_PARAM_{variable(name)}"
                 reader.problem(at, what, "rename one of them")
-            parameter = _read_parameter(reader, at, content)
-            if parameter is not None:
-                parameters[name] = parameter
-        return SearchSpace(parameters=parameters) if len(parameters) == len(entries) else None
+            read = read_parameter(reader, at, content)
+            if read is not None:
+                parameters[name] = read[0]
+                if read[1]:
+                    conditions[name] = read[1]
+        checked = _Conditions(reader, paths, parameters).checked(conditions)
+        complete = len(parameters) == len(entries) and checked is not None
+        return SearchSpace(parameters=parameters, conditions=checked or {}) if complete else None
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
-        long = [section.schema() for section in _SECTIONS.values()]
+        long = [section.schema() for section in SECTIONS.values()]
         named = [_named(schema) for schema in long]
         short = [Choices().schema(), SingleValue().schema()]
         mapping = {
@@ -115,7 +59,7 @@ class Space:
             "description": "Parameters by name. A list is a choice, a plain value a constant.",
             "minProperties": 1,
             "maxProperties": _MAX_PARAMETERS,
-            "propertyNames": {"pattern": f"^{_NAME}$"},
+            "propertyNames": {"pattern": f"^{NAME}$"},
             "additionalProperties": {"anyOf": [*long, *short]},
         }
         stored = {
@@ -126,6 +70,94 @@ class Space:
             "items": {"anyOf": named},
         }
         return {"anyOf": [mapping, stored]}
+
+
+class _Conditions:
+    """Checks what parameters say of each other."""
+
+    def __init__(
+        self, reader: Reader, paths: Mapping[str, Path], parameters: Mapping[str, Parameter]
+    ) -> None:
+        self._reader = reader
+        self._paths = paths
+        self._parameters = parameters
+
+    def checked(self, conditions: Mapping[str, Condition]) -> dict[str, Condition] | None:
+        """The conditions with values as the parents have them, or None."""
+        checked: dict[str, dict[str, tuple[Scalar, ...]]] = {name: {} for name in conditions}
+        is_good = True
+        for name, condition in conditions.items():
+            for parent, values in condition.items():
+                at = (*self._paths[name], "when", parent)
+                taken = self._taken(at, parent, values)
+                if taken is None:
+                    is_good = False
+                else:
+                    checked[name][parent] = taken
+        return dict(checked) if self._has_order(conditions) and is_good else None
+
+    def _taken(
+        self, at: Path, parent: str, values: tuple[Scalar, ...]
+    ) -> tuple[Scalar, ...] | None:
+        if parent not in self._paths:
+            unknown_parameter(self._reader, at, parent, self._paths)
+            return None
+        parameter = self._parameters.get(parent)
+        if parameter is None:
+            return None  # wrong itself, and noted
+        if isinstance(parameter, Float):
+            what = f"{parent!r} is a float, which hits no value exactly"
+            hint = "let it depend on a categorical, an ordinal or an int"
+            self._reader.problem(at, what, hint)
+            return None
+        taken = tuple(as_value_of(parameter, value) for value in values)
+        for value in taken:
+            if not parameter.contains(value):
+                what = f"{shown(value)} is no value of {parent!r}"
+                self._reader.problem(at, what, f"write {described(parameter)}")
+                return None
+        return taken
+
+    def _has_order(self, conditions: Mapping[str, Condition]) -> bool:
+        """Whether parents can be decided before children; notes a circle."""
+        waiting = {name: {p for p in c if p in conditions} for name, c in conditions.items()}
+        while ready := [name for name, parents in waiting.items() if not parents & set(waiting)]:
+            for name in ready:
+                del waiting[name]
+        if waiting:
+            first = next(iter(waiting))
+            what = f"{', '.join(map(repr, waiting))} depend on each other in a circle"
+            self._reader.problem(
+                (*self._paths[first], "when"), what, "remove one of the conditions"
+            )
+        return not waiting
+
+
+def as_value_of(parameter: Parameter, value: Scalar) -> Scalar:
+    """`value` as `parameter` would have it: 1 where it is real, 1.0 where it is whole."""
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(parameter, Float):
+        return float(value)
+    return int(value) if isinstance(parameter, Int) and value == int(value) else value
+
+
+def described(parameter: Parameter) -> str:
+    """What values a parameter has, in a few words."""
+    if isinstance(parameter, (Float, Int)):
+        steps = f" in steps of {parameter.step}" if parameter.step not in {None, 1} else ""
+        whole = "a whole number" if isinstance(parameter, Int) else "a number"
+        return f"{whole} from {parameter.low} to {parameter.high}{steps}"
+    values = parameter.values() or ()
+    more = ", …" if len(values) > 10 else ""
+    return f"one of {', '.join(shown(value) for value in values[:10])}{more}"
+
+
+def unknown_parameter(reader: Reader, at: Path, name: str, known: Collection[str]) -> None:
+    """Note a name that no parameter has."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join([*known][:20])}"
+    reader.problem(at, f"{shown(name)} names no parameter", hint)
 
 
 def parameter_names(value: object) -> list[str]:
@@ -152,51 +184,9 @@ def _entries(value: object) -> list[tuple[str, str | int, object]]:
 
 
 def _named(schema: dict[str, Any]) -> dict[str, Any]:
-    name = {"type": "string", "pattern": f"^{_NAME}$", "description": "Its name."}
+    name = {"type": "string", "pattern": f"^{NAME}$", "description": "Its name."}
     return {
         **schema,
         "properties": {"name": name, **schema["properties"]},
         "required": ["name", *schema["required"]],
     }
-
-
-def _read_parameter(reader: Reader, path: Path, value: object) -> Parameter | None:
-    if as_list(value) is not None:
-        choices = Choices().read(reader, path, value)
-        return None if choices is None else Categorical(choices=choices)
-    given = as_mapping(value)
-    if given is None:
-        constant = SingleValue().read(reader, path, value)
-        return None if constant is None else Constant(value=constant)
-    kind = given.get("type")
-    if not isinstance(kind, str) or kind not in _SECTIONS:
-        at = path if kind is None else (*path, "type")
-        what = "the type is missing" if kind is None else f"{shown(kind)} is no type"
-        hint = f"write one of {', '.join(_SECTIONS)}, for example {_EXAMPLE}"
-        reader.problem(at, what, hint)
-        return None
-    read = _SECTIONS[kind].read(reader, path, given)
-    if read is None or any(item is None for item in read.values()):
-        return None
-    match kind:
-        case "categorical":
-            return Categorical(choices=read["choices"])
-        case "constant":
-            return Constant(value=read["value"])
-        case _:
-            return _numeric(reader, path, kind, read)
-
-
-def _numeric(reader: Reader, path: Path, kind: str, read: dict[str, Any]) -> Float | Int | None:
-    low, high, log = read["low"], read["high"], read["log"]
-    at = (*path, "low")
-    if low > high:
-        reader.problem(at, f"low {low} is above high {high}", "swap them")
-    elif log and low <= 0:
-        least = "1 or more" if kind == "int" else "a small number above 0, for example 1e-6"
-        reader.problem(at, f"low {low} has no logarithm", f"write {least}, or log: false")
-    elif not math.isfinite(high - low):
-        reader.problem(at, f"from {low} to {high} is too far", "write a smaller range")
-    else:
-        return (Int if kind == "int" else Float)(low=low, high=high, log=log)
-    return None

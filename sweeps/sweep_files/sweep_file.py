@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sweeps.ids import SweepId
 from sweeps.objectives import Direction, Objective
-from sweeps.specs import Limits, Resources, StrategySpec, SweepSpec, TrialSpec
+from sweeps.specs import Limits, Resources, SweepSpec, TrialSpec
 from sweeps.sweep_files.commands import check_placeholders
 from sweeps.sweep_files.documents import Document, check_storable
 from sweeps.sweep_files.fields import SWEEP
 from sweeps.sweep_files.reading import Reader, as_mapping
 from sweeps.sweep_files.sizes import check_size
 from sweeps.sweep_files.space_section import parameter_names
+from sweeps.sweep_files.whole_configurations import checked_configurations, with_constraints
 from sweeps.sweep_files.yaml_documents import read_yaml
 
 
@@ -81,6 +83,7 @@ def _with_defaults(value: object, defaults: Mapping[str, object]) -> object:
 def _check_together(reader: Reader, read: dict[str, Any], names: list[str]) -> None:
     """Rules that need two sections; a section that is wrong itself is left alone."""
     trial, limits, strategy = read["trial"], read["limits"], read["strategy"]
+    _check_space(reader, read, names)
     if trial is not None and trial["command"] is not None and names:
         check_placeholders(reader, trial["command"], names)
     if strategy is None:
@@ -90,8 +93,20 @@ def _check_together(reader: Reader, read: dict[str, Any], names: list[str]) -> N
         return
     limits["max_trials"] = size
     path = ("limits", "max_trials")
-    if strategy["name"] != "grid" and not reader.is_noted(path):
+    if strategy.searcher.name != "grid" and not reader.is_noted(path):
         reader.problem(path, "'max_trials' is missing", "add for example max_trials: 20")
+
+
+def _check_space(reader: Reader, read: dict[str, Any], names: list[str]) -> None:
+    """Constraints and initial configurations, which mean nothing without the space."""
+    space = with_constraints(reader, read["constraints"] or (), read["space"], names)
+    if read["space"] is not None and read["initial_configurations"] is not None:
+        given = read["initial_configurations"]
+        # Without the constraints that are wrong, so that the rest is told at once.
+        read["initial_configurations"] = checked_configurations(
+            reader, given, space or read["space"]
+        )
+    read["space"] = space
 
 
 def _spec(read: Mapping[str, Any]) -> SweepSpec:
@@ -107,7 +122,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
             metric=objective["metric"], direction=Direction(objective["direction"])
         ),
         space=read["space"],
-        strategy=StrategySpec(**read["strategy"]),
+        strategy=read["strategy"],
         limits=Limits(**read["limits"]),
         trial=TrialSpec(
             command=trial["command"],
@@ -117,4 +132,6 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
             environment=trial["environment"],
         ),
         seed=read["seed"],
+        initial_configurations=read["initial_configurations"],
+        warm_start=tuple(SweepId(name) for name in read["warm_start"]),
     )

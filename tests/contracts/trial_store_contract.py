@@ -20,7 +20,7 @@ from sweeps.states import (
     SweepRequest,
     SweepState,
 )
-from sweeps.trials import Changes, ConcludedTrial, Report, SweepChange, SweepSnapshot
+from sweeps.trials import Changes, ConcludedTrial, Exit, Report, SweepChange, SweepSnapshot
 from tests.factories import (
     SWEEP,
     a_run_id,
@@ -313,18 +313,48 @@ class TrialStoreContract:
             some_changes(
                 trials=(first, second),
                 concluded=(
-                    ConcludedTrial(number=2, sequence=3, value=None),
-                    ConcludedTrial(number=1, sequence=4, value=0.5),
+                    ConcludedTrial(number=2, sequence=3, value=None, level=1),
+                    ConcludedTrial(number=1, sequence=4, value=0.5, level=1),
                 ),
             ),
         )
 
         snapshot = store.load(SWEEP)
         assert snapshot.concluded == (
-            ConcludedTrial(number=2, sequence=3, value=None),
-            ConcludedTrial(number=1, sequence=4, value=0.5),
+            ConcludedTrial(number=2, sequence=3, value=None, level=1),
+            ConcludedTrial(number=1, sequence=4, value=0.5, level=1),
         )
         assert snapshot.last_sequence == 4
+
+    def test_a_promotion_is_an_entry_of_the_journal(
+        self, world: World, store: TrialStore, lease: int
+    ) -> None:
+        world.report(a_run_id(1), 1, 0.5, reported_at=at(1))
+        (report,) = store.poll(SWEEP).reports
+        paused = replace(report, decision=Decision.PAUSE, sequence=3)
+        store.apply(SWEEP, lease, some_changes(decided=(paused,)))
+        told = [world.control(a_run_id(1))]
+        first = an_attempt(
+            1, state=AttemptState.ENDED, ended_at=at(2), exit=Exit(reason=ExitReason.PAUSED)
+        )
+        promoted = an_attempt(1, 2, promoted_sequence=7)
+
+        store.apply(
+            SWEEP,
+            lease,
+            Changes(
+                at=at(2),
+                attempts=(first,),
+                new_attempts=(promoted,),
+                control={first.run_id: Decision.CONTINUE},
+            ),
+        )
+
+        snapshot = store.load(SWEEP)
+        of_trial = [a for a in snapshot.attempts if a.run_id == first.run_id]
+        assert [a.promoted_sequence for a in of_trial] == [None, 7]
+        assert [*told, world.control(a_run_id(1))] == [Decision.PAUSE, Decision.CONTINUE]
+        assert snapshot.last_sequence == 7
 
     def test_suggestions_come_in_journal_order_with_what_they_had_seen(
         self, store: TrialStore, lease: int

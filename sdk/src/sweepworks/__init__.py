@@ -14,8 +14,9 @@
     run.finish()
 """
 
+from sweepworks.checkpoints import Checkpoint
 from sweepworks.run import Run
 from sweepworks.start import init
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "init"]
+__all__ = ["Checkpoint", "Run", "__version__", "init"]

@@ -1,15 +1,40 @@
-"""Uploading files: known bytes are not sent again, large ones never fill the memory."""
+"""Files to the gateway and back: known bytes are not sent again, large ones never fill the memory."""
 
+import contextlib
 import hashlib
+import os
 import re
+import tempfile
 import urllib.parse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sweepworks.connection import Connection, Unreachable, post_json
 
 _NAME = re.compile(r"[A-Za-z0-9._ -]+(?:/[A-Za-z0-9._ -]+)*")
 _CHUNK = 1024 * 1024
+_STORE_SECONDS = 60.0  # a store answers once gigabytes are on its disk
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class Refused(ValueError):
+    """The gateway does not take it, or does not give it, and repeating changes nothing."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A file as it is announced to the gateway."""
+
+    name: str
+    type: str
+    sha256: str
+    size: int
 
 
 def check_name(name: str) -> None:
@@ -20,49 +45,136 @@ def check_name(name: str) -> None:
         )
 
 
-def digest(path: Path) -> tuple[str, int]:
-    """sha256 in hexadecimal, and size in bytes."""
+def existing_file(path: str | os.PathLike[str]) -> Path:
+    """`path`, if a file is there; else an error that says what to do."""
+    source = Path(path)
+    if source.is_dir():
+        raise IsADirectoryError(
+            f"{source} is a folder and an artifact is one file: pack it first, for instance with "
+            "shutil.make_archive"
+        )
+    if not source.is_file():
+        raise FileNotFoundError(f"no file to store at {source}")
+    return source
+
+
+def describe(path: Path, name: str, kind: str) -> Description:
+    """A file's name, type, sha256 and size."""
     sha, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha.update(chunk)
             size += len(chunk)
-    return sha.hexdigest(), size
+    return Description(name, kind, sha.hexdigest(), size)
 
 
-def upload(connection: Connection, run: str, path: Path, name: str, kind: str) -> None:
+def upload(connection: Connection, run: str, path: Path, described: Description) -> None:
     """Store a file as an artifact of the run; the same again is success.
 
     Raises:
         Unreachable: The gateway does not answer; try again later.
-        ValueError: It refuses, for the reason given.
+        Refused: It does not take the file, for the reason given.
+        OSError: The file cannot be read.
     """
-    sha256, size = digest(path)
-    described = {"name": name, "type": kind, "sha256": sha256, "size": size}
-    begun = _answer(*post_json(connection, f"/api/v1/runs/{run}/artifacts", described))
+    body = asdict(described)
+    begun = expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts", body))
     target: dict[str, Any] | None = begun.get("upload")
     if target:
-        _put(connection, target, path, size)
-    _answer(*post_json(connection, f"/api/v1/runs/{run}/artifacts/commit", described))
+        _put(connection, target, path, described.size)
+    expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts/commit", body))
+
+
+def download(
+    connection: Connection,
+    run: str,
+    described: Description,
+    target: Path,
+    *,
+    beat: Callable[[], None],
+) -> None:
+    """Bring an artifact to `target`: whole, with the right bytes, or not at all.
+
+    Args:
+        beat: Called while bytes come in.
+
+    Raises:
+        Unreachable: The gateway does not answer; try again later.
+        Refused: It does not give the file, or gives other bytes than were announced.
+        OSError: The file cannot be written.
+    """
+    location = f"/api/v1/runs/{run}/artifacts/{urllib.parse.quote(described.name)}"
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".incoming-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            incoming = _Incoming(file, beat)
+            status, headers, answer = connection.download(location, incoming.write)
+            if status in _REDIRECTS:  # another store gives whole addresses, signed
+                there, path = _elsewhere(str(headers["location"]))
+                with contextlib.closing(there):
+                    status, _, answer = there.download(path, incoming.write, authorised=False)
+            expect(status, answer)
+        if (incoming.sha256, incoming.size) != (described.sha256, described.size):
+            raise Refused(
+                status,
+                f"{incoming.size} bytes of sha256 {incoming.sha256[:12]} came, not the "
+                f"{described.size} of {described.sha256[:12]} that were stored",
+            )
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def expect(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if it is a good one.
+
+    Raises:
+        Unreachable: It is worth another try.
+        Refused: It is not.
+    """
+    if status >= 500 or status in {408, 429}:
+        raise Unreachable(str(answer.get("error", f"status {status}")))
+    if status >= 400:
+        raise Refused(status, str(answer.get("error", f"status {status}")))
+    return answer
+
+
+class _Incoming:
+    """What arrives, on its way to the disk."""
+
+    def __init__(self, file: IO[bytes], beat: Callable[[], None]) -> None:
+        self._file = file
+        self._beat = beat
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+        self._beat()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
 
 
 def _put(connection: Connection, target: dict[str, Any], path: Path, size: int) -> None:
     url = str(target["url"])
-    if url.startswith("/"):  # our own gateway signs paths of its own
-        there, location = connection, url
-    else:  # another store gives whole addresses
-        there, location = Connection(url, ""), f"?{urllib.parse.urlsplit(url).query}"
+    # Our own gateway signs paths of its own.
+    there, location = (
+        (connection.twin(timeout_seconds=_STORE_SECONDS), url)
+        if url.startswith("/")
+        else _elsewhere(url)
+    )
     headers: dict[str, str] = {**(target.get("headers") or {}), "Content-Length": str(size)}
-    with path.open("rb") as file:
+    with path.open("rb") as file, contextlib.closing(there):
         status, _, answer = there.request(
             str(target["method"]), location, file, headers, authorised=False
         )
-    _answer(status, answer)
+    expect(status, answer)
 
 
-def _answer(status: int, answer: dict[str, Any]) -> dict[str, Any]:
-    if status >= 500 or status in {408, 429}:
-        raise Unreachable(str(answer.get("error", f"status {status}")))
-    if status >= 400:
-        raise ValueError(str(answer.get("error", f"status {status}")))
-    return answer
+def _elsewhere(url: str) -> tuple[Connection, str]:
+    there = Connection(url, "", timeout_seconds=_STORE_SECONDS)
+    return there, f"?{urllib.parse.urlsplit(url).query}"

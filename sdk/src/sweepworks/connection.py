@@ -1,13 +1,15 @@
 """One keep-alive HTTP connection to the gateway."""
 
+import contextlib
 import http.client
 import json
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import IO, Any, cast
 
 _TIMEOUT_SECONDS = 10.0
+_CHUNK = 1024 * 1024
 
 
 class Unreachable(Exception):
@@ -17,7 +19,7 @@ class Unreachable(Exception):
 class Connection:
     """Requests to one address. Not thread-safe."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is no http address")
@@ -26,6 +28,7 @@ class Connection:
         self._host, self._port = parts.hostname, parts.port
         self._prefix = parts.path.rstrip("/")
         self._token = token
+        self._timeout_seconds = timeout_seconds
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -42,19 +45,66 @@ class Connection:
         Raises:
             Unreachable: Nobody answers, or answers nonsense.
         """
-        sent = dict(headers or {})
-        if authorised:
-            sent["Authorization"] = f"Bearer {self._token}"
-        try:
-            if self._http is None:
-                self._http = self._open()
-            self._http.request(method, self._prefix + path, body, sent)
-            response = self._http.getresponse()
+        with self._unreachable():
+            response = self._send(method, path, body, headers, authorised=authorised)
             content = response.read()
+        return response.status, _headers(response), self._document(response, content)
+
+    def download(
+        self, path: str, write: Callable[[bytes], None], *, authorised: bool = True
+    ) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+        """GET; the body of a good answer goes to `write` piece by piece.
+
+        Returns:
+            Status and headers, and the JSON object of an answer that is not good.
+
+        Raises:
+            Unreachable: Nobody answers, or the body ends too early.
+        """
+        with self._unreachable():
+            response = self._send("GET", path, None, None, authorised=authorised)
+            if response.status != 200:
+                content = b"" if response.status < 400 else response.read()
+                return response.status, _headers(response), self._document(response, content)
+        while True:
+            with self._unreachable():
+                chunk = response.read(_CHUNK)
+                if not chunk and response.length:
+                    raise http.client.IncompleteRead(chunk, response.length)
+            if not chunk:
+                return response.status, _headers(response), {}
+            write(chunk)  # what goes wrong here is no fault of the network's
+
+    def twin(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> "Connection":
+        """Another connection to the same place, for another thread or with more patience."""
+        return Connection(self._url, self._token, timeout_seconds=timeout_seconds)
+
+    @contextlib.contextmanager
+    def _unreachable(self) -> Generator[None, None, None]:
+        try:
+            yield
         except (OSError, http.client.HTTPException) as exc:
             self.close()
             raise Unreachable(f"{type(exc).__name__}: {exc}") from exc
-        answered = {name.lower(): value for name, value in response.getheaders()}
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | IO[bytes] | None,
+        headers: Mapping[str, str] | None,
+        *,
+        authorised: bool,
+    ) -> http.client.HTTPResponse:
+        sent = dict(headers or {})
+        if authorised:
+            sent["Authorization"] = f"Bearer {self._token}"
+        if self._http is None:
+            self._http = self._open()
+        self._http.request(method, self._prefix + path, body, sent)
+        return self._http.getresponse()
+
+    def _document(self, response: http.client.HTTPResponse, content: bytes) -> dict[str, Any]:
         try:
             document: Any = json.loads(content) if content else {}
         except ValueError as exc:
@@ -62,29 +112,25 @@ class Connection:
                 self.close()
                 raise Unreachable("the answer is no JSON") from exc
             document = {}
-        return (
-            response.status,
-            answered,
-            cast("dict[str, Any]", document if isinstance(document, dict) else {}),
-        )
-
-    def twin(self) -> "Connection":
-        """Another connection to the same place, for another thread."""
-        return Connection(self._url, self._token)
+        return cast("dict[str, Any]", document if isinstance(document, dict) else {})
 
     def _open(self) -> http.client.HTTPConnection:
         if self._secure:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(
-                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context
+                self._host, self._port, timeout=self._timeout_seconds, context=context
             )
-        return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
         if self._http is not None:
             self._http.close()
             self._http = None
+
+
+def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}
 
 
 def post_json(

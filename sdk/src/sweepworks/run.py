@@ -3,25 +3,24 @@
 import atexit
 import contextlib
 import os
-import shutil
 import sys
 import threading
 import time
 import types
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 from time import time as _time
 from typing import Any, Self
 
 from sweepworks import artifacts
 from sweepworks.batches import MAX_ENTRIES, Batcher, Pending, now_us
-from sweepworks.connection import Connection, Unreachable
+from sweepworks.checkpoints import Checkpoint, Checkpoints
+from sweepworks.connection import Connection
+from sweepworks.decisions import await_decision
 from sweepworks.sender import Sender
 from sweepworks.spool import Spool
+from sweepworks.uploads import Uploads
 from sweepworks.wire import ReportRecord, Scalar
-
-_DECISION_POLL_SECONDS = 0.1
 
 
 class Run:
@@ -35,6 +34,8 @@ class Run:
         id: Name of the run.
         params: The configuration, read-only.
         seed: The trial's seed, 32 bits.
+        max_resource: Resource level at which the search takes the trial for complete; None when
+            it does not say.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Run:
         spool: Spool | None,
         writer: str,
         rungs: tuple[int, ...] = (),
+        max_resource: int | None = None,
+        checkpoints: str = "rungs",
         decision_timeout: float = 2.0,
         flush_seconds: float = 2.0,
         finish_seconds: float = 30.0,
@@ -55,6 +58,7 @@ class Run:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
         self.seed = seed
+        self.max_resource = max_resource
         self._rungs = rungs
         self._decision_timeout = decision_timeout
         self._flush_seconds = flush_seconds
@@ -68,9 +72,21 @@ class Run:
         self._stop = False
         self._finished = False
         self._silent = spool is None
-        self._uploads: deque[tuple[Path, str, str]] = deque()
         self._connection = connection
         self._spool = spool
+        self._uploads: Uploads | None = None
+        if spool is not None:
+            self._uploads = Uploads(run_id, connection=connection, spool=spool, say=self._say)
+        self._checkpoints = Checkpoints(
+            run_id,
+            attempt=attempt_id,
+            connection=connection,
+            uploads=self._uploads,
+            mode=checkpoints,
+            rungs=tuple(rung for rung in rungs if max_resource is None or rung < max_resource),
+            say=self._say,
+            beat=self.heartbeat,
+        )
         self._batcher = Batcher(writer=writer, run=run_id, attempt=attempt_id, warn=self._say)
         self._sender: Sender | None = None
         self._thread: threading.Thread | None = None
@@ -97,19 +113,34 @@ class Run:
         self._entries.extend((_time(), step, dict(values)))
 
     def report(
-        self, resource_level: int, values: Mapping[str, float] | None = None, /, **named: float
+        self,
+        resource_level: int,
+        values: Mapping[str, float] | None = None,
+        /,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        **named: float,
     ) -> None:
         """Report results at a resource level, such as an epoch: what the search learns from.
 
         On disk when it returns. Waits for the search's decision at a rung only, and at most
         `SWEEPWORKS_DECISION_TIMEOUT` seconds. Never raises for an outage.
+
+        Args:
+            checkpoint: File from which training can go on after this level. Stored before the
+                report, where the search may pause the trial; `SWEEPWORKS_CHECKPOINTS` says
+                otherwise. The first checkpoint of a level stands.
         """
         level = int(resource_level)
         numbers = {str(k): float(v) for k, v in {**(values or {}), **named}.items()}
         if level < 0 or not numbers:
             raise ValueError("report needs a level of 0 or more and at least one value")
+        saved = None if checkpoint is None else artifacts.existing_file(checkpoint)
         if self._silent or self._finished:
             return
+        if saved is not None:
+            self.heartbeat()
+            self._checkpoints.store(level, saved)
         with self._lock:
             self._pending.reports.append(
                 ReportRecord(level=level, values=numbers, time_us=now_us())
@@ -117,8 +148,26 @@ class Run:
             self._pending.beat = True
             self._make_batches(durable=True)
         self._wake.set()
-        if level in self._rungs:
-            self._await_decision(level)
+        if level in self._rungs and self._connection is not None:
+            decision = await_decision(
+                self._connection, self.id, level, seconds=self._decision_timeout
+            )
+            self._on_control(decision)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint of an earlier attempt of this run: what to go on from.
+
+        Brought into the working directory at the first use, its sha256 verified. None in a first
+        attempt, and, said once on stderr, when it cannot be had: then training begins anew.
+        """
+        return self._checkpoints.newest()
+
+    @property
+    def resumed_from(self) -> int:
+        """Resource level that `checkpoint` had reached; 0 when training begins anew."""
+        found = self._checkpoints.newest()
+        return 0 if found is None else found.level
 
     @property
     def should_stop(self) -> bool:
@@ -150,17 +199,13 @@ class Run:
 
         Stored when it returns; with the gateway away, a copy waits in the spool.
         """
-        source = Path(path)
+        source = artifacts.existing_file(path)
         name = source.name if name is None else name
         artifacts.check_name(name)
-        if not source.is_file():
-            raise FileNotFoundError(f"no file to store at {source}")
-        if self._silent or self._finished:
+        if self._silent or self._finished or self._uploads is None:
             return
-        with self._lock:
-            self._pending.beat = True
-        if self._connection is None or not self._upload(source, name, type):
-            self._keep(source, name, type)
+        self.heartbeat()
+        self._uploads.store(source, name, type)
 
     def finish(self, state: str = "completed", message: str = "") -> None:
         """Send what is left and end the run; waits at most `SWEEPWORKS_FINISH_TIMEOUT` seconds (30). Twice is once."""
@@ -179,7 +224,7 @@ class Run:
         if self._connection is not None:
             self._connection.close()
         assert self._spool is not None  # else silent
-        if self._sender is not None and self._sender.is_idle and not self._uploads:
+        if self._is_all_sent():
             self._spool.delete()
         else:
             self._spool.close()
@@ -208,11 +253,11 @@ class Run:
             finished = self._finished
             with self._lock:
                 self._make_batches(durable=False)
-            if self._sender is not None:
+            if self._sender is not None and self._uploads is not None:
+                self._uploads.retry()  # before the report that a kept checkpoint belongs to
                 self._sender.pump()
-                self._retry_uploads()
             if finished:
-                if self._sender is None or (self._sender.is_idle and not self._uploads):
+                if self._sender is None or self._is_all_sent():
                     return
                 give_up_at = give_up_at or time.monotonic() + self._finish_seconds
                 if time.monotonic() > give_up_at:
@@ -236,56 +281,15 @@ class Run:
                 self._sender.add(*batch)
             pending = Pending()
 
-    def _upload(self, source: Path, name: str, kind: str) -> bool:
-        assert self._connection is not None
-        twin = self._connection.twin()  # the background thread uses the other one
-        try:
-            artifacts.upload(twin, self.id, source, name, kind)
-        except Unreachable:
-            return False
-        except (ValueError, OSError) as exc:
-            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
-        finally:
-            twin.close()
-        return True
-
-    def _keep(self, source: Path, name: str, kind: str) -> None:
-        """Copy a file that cannot be uploaded now, since the script may overwrite it."""
-        assert self._spool is not None
-        kept = self._spool.path.with_name(
-            f"{self._spool.path.stem}-{len(self._uploads)}-{now_us()}"
+    def _is_all_sent(self) -> bool:
+        return (
+            self._sender is not None
+            and self._sender.is_idle
+            and self._uploads is not None
+            and self._uploads.is_idle
         )
-        try:
-            shutil.copyfile(source, kept)
-        except OSError as exc:
-            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
-            return
-        self._uploads.append((kept, name, kind))
 
-    def _retry_uploads(self) -> None:
-        while self._uploads:
-            kept, name, kind = self._uploads[0]
-            if not self._upload(kept, name, kind):
-                return
-            self._uploads.popleft()
-            kept.unlink(missing_ok=True)
-
-    def _await_decision(self, level: int) -> None:
-        if self._connection is None or self._decision_timeout <= 0:
-            return
-        deadline = time.monotonic() + self._decision_timeout
-        twin = self._connection.twin()
-        with contextlib.closing(twin), contextlib.suppress(Unreachable):
-            while time.monotonic() < deadline:
-                status, _, answer = twin.request(
-                    "GET", f"/api/v1/runs/{self.id}/decision?level={level}"
-                )
-                if status == 200 and answer.get("decision"):
-                    self._on_control(str(answer["decision"]))
-                    return
-                time.sleep(_DECISION_POLL_SECONDS)
-
-    def _on_control(self, control: str) -> None:
+    def _on_control(self, control: str | None) -> None:
         if control in {"stop", "pause"}:
             self._stop = True
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sweepworks import environment as env
+from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.run import Run
 from sweepworks.spool import Spool, writable_folder
@@ -125,9 +126,13 @@ def _run(
     connection: Connection | None,
     record: bool,
 ) -> Run:
+    checkpoints = os.environ.get(env.CHECKPOINTS) or "rungs"
+    if checkpoints not in CHECKPOINT_MODES:
+        raise ValueError(f"{env.CHECKPOINTS} is {checkpoints!r}; write rungs, all or none")
     writer = f"{secrets.token_hex(8)}"
     folder = writable_folder(os.environ.get(env.SPOOL_DIR) or _home_spool())
     rungs = tuple(int(rung) for rung in (os.environ.get(env.RUNGS) or "").split(",") if rung)
+    max_resource = os.environ.get(env.MAX_RESOURCE)
     run = Run(
         run_id=run_id,
         attempt_id=attempt,
@@ -137,6 +142,8 @@ def _run(
         spool=Spool(folder, f"{run_id}-{writer}") if record else None,
         writer=writer,
         rungs=rungs,
+        max_resource=int(max_resource) if max_resource else None,
+        checkpoints=checkpoints,
         decision_timeout=float(os.environ.get(env.DECISION_TIMEOUT) or 2.0),
         flush_seconds=float(os.environ.get(env.FLUSH_SECONDS) or 2.0),
         finish_seconds=float(os.environ.get(env.FINISH_TIMEOUT) or 30.0),

@@ -40,3 +40,24 @@ FROM artifacts
 WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 ORDER BY name;
+
+-- newest_checkpoint --
+-- Where a new attempt of the run starts. A level whose report never arrived does not count: the
+-- attempt would go on beyond it, and the search would never hear of it. No row: no such run.
+SELECT newest.name, newest.level, newest.sha256, newest.size_bytes
+FROM runs
+LEFT JOIN LATERAL (
+    SELECT artifacts.name, reports.resource_level AS level,
+           encode(artifacts.sha256, 'hex') AS sha256, artifacts.size_bytes
+    FROM artifacts
+    JOIN reports
+        ON reports.run_id = artifacts.run_id
+        AND reports.resource_level
+            = substring(artifacts.name FROM '^checkpoints/([0-9]{1,18})/')::bigint
+    WHERE artifacts.run_id = runs.run_id
+      AND artifacts.type = 'checkpoint'
+    ORDER BY level DESC, artifacts.created_at, artifacts.name
+    LIMIT 1
+) AS newest ON true
+WHERE runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s;

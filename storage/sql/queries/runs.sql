@@ -97,10 +97,15 @@ INSERT INTO run_activity (run_id, last_seen_at)
 VALUES (%(run_id)s, now());
 
 -- decision --
--- The search's answer to a report; a sweep that is being cancelled answers for it.
-SELECT CASE WHEN sweeps.requested = 'cancel' THEN 'stop' ELSE reports.decision::text END AS decision
+-- The search's answer to a report; a sweep that is being cancelled answers for it. A pause lasts
+-- until the trial is promoted: an attempt that comes by the same level again is not paused again.
+SELECT CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
+            WHEN reports.decision = 'pause' THEN coalesce(run_activity.control::text, 'pause')
+            ELSE reports.decision::text
+       END AS decision
 FROM runs
 LEFT JOIN sweeps USING (sweep_id)
+LEFT JOIN run_activity USING (run_id)
 LEFT JOIN reports ON reports.run_id = runs.run_id AND reports.resource_level = %(level)s
 WHERE runs.run_id = %(run_id)s
   AND runs.tenant_id = %(tenant_id)s;

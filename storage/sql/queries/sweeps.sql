@@ -35,13 +35,16 @@ SELECT sweeps.sweep_id, sweeps.tenant_id, experiments.name AS experiment, sweeps
        sweeps.spec -> 'objective' ->> 'metric' AS metric,
        sweeps.spec -> 'objective' ->> 'direction' AS direction,
        (sweeps.spec -> 'limits' ->> 'max_trials')::int AS max_trials,
-       counts.trials, counts.live, counts.completed, counts.failed, counts.best
+       counts.trials, counts.live, counts.completed, counts.stopped, counts.paused,
+       counts.failed, counts.best
 FROM sweeps
 JOIN experiments USING (experiment_id)
 CROSS JOIN LATERAL (
     SELECT count(*) AS trials,
            count(*) FILTER (WHERE runs.state IN ('pending', 'queued', 'running')) AS live,
            count(*) FILTER (WHERE runs.state IN ('completed', 'stopped')) AS completed,
+           count(*) FILTER (WHERE runs.state = 'stopped') AS stopped,
+           count(*) FILTER (WHERE runs.state = 'paused') AS paused,
            count(*) FILTER (WHERE runs.state = 'failed') AS failed,
            CASE sweeps.spec -> 'objective' ->> 'direction'
                WHEN 'maximize' THEN max(finite.objective) FILTER (WHERE runs.state <> 'failed')

@@ -28,7 +28,7 @@ ORDER BY runs.number;
 SELECT attempts.attempt_id, attempts.run_id, attempts.number, attempts.state::text,
        attempts.created_at, attempts.started_at, attempts.ended_at,
        attempts.exit_reason::text, attempts.exit_code, attempts.exit_signal, attempts.message,
-       attempts.node, attempts.gpus
+       attempts.node, attempts.gpus, attempts.promoted_sequence
 FROM attempts
 JOIN runs USING (run_id)
 WHERE runs.sweep_id = %(sweep_id)s
@@ -51,12 +51,25 @@ ORDER BY sequence;
 
 -- concluded_trials --
 -- Trials whose result the searcher was told, in that order.
-SELECT number, concluded_sequence AS sequence,
+SELECT number, concluded_sequence AS sequence, resource_level AS level,
        CASE WHEN state IN ('completed', 'stopped') THEN objective END AS value
 FROM runs
 WHERE sweep_id = %(sweep_id)s
   AND concluded_sequence IS NOT NULL
 ORDER BY concluded_sequence;
+
+-- earlier_trials --
+-- What became of the trials of earlier sweeps of the same experiment, oldest first.
+SELECT runs.run_id, runs.number, suggestions.configuration, runs.seed, runs.state::text,
+       runs.reason, runs.objective, runs.resource_level, runs.started_at, runs.ended_at
+FROM runs
+JOIN suggestions USING (sweep_id, number)
+JOIN sweeps ON sweeps.sweep_id = %(sweep_id)s
+WHERE runs.sweep_id = ANY(%(earlier)s::text[])
+  AND runs.sweep_id <> sweeps.sweep_id
+  AND runs.experiment_id = sweeps.experiment_id
+  AND runs.state IN ('completed', 'stopped', 'failed')
+ORDER BY array_position(%(earlier)s::text[], runs.sweep_id), runs.number;
 
 -- last_sequence --
 -- Where the journal ends.
@@ -145,10 +158,11 @@ WHERE runs.sweep_id = %(sweep_id)s
 
 -- insert_attempts --
 -- Written before anything is launched.
-INSERT INTO attempts (attempt_id, run_id, number, state, created_at)
-SELECT attempt_id, run_id, number, 'pending', %(at)s
-FROM unnest(%(attempt_ids)s::text[], %(run_ids)s::text[], %(numbers)s::int[])
-    AS new (attempt_id, run_id, number);
+INSERT INTO attempts (attempt_id, run_id, number, state, created_at, promoted_sequence)
+SELECT attempt_id, run_id, number, 'pending', %(at)s, promoted_sequence
+FROM unnest(%(attempt_ids)s::text[], %(run_ids)s::text[], %(numbers)s::int[],
+            %(promoted_sequences)s::bigint[])
+    AS new (attempt_id, run_id, number, promoted_sequence);
 
 -- update_attempts --
 -- What the launcher has seen of them.
@@ -181,7 +195,7 @@ WHERE reports.run_id = new.run_id
   AND reports.resource_level = new.resource_level;
 
 -- tell_scripts --
--- Decisions other than `continue` reach the script with its next acknowledgement.
+-- Decisions reach the script with its next acknowledgement.
 UPDATE run_activity
 SET control = new.decision::decision
 FROM unnest(%(run_ids)s::text[], %(decisions)s::text[]) AS new (run_id, decision)

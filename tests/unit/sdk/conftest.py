@@ -20,6 +20,12 @@ class FakeGateway:
         self.watermarks: dict[str, int] = {}
         self.blobs: dict[str, bytes] = {}
         self.artifacts: list[dict[str, Any]] = []
+        self.arrivals: list[str] = []  # what came, in its order: reports and artifacts
+        self.taken: set[str] = set()  # names of artifacts that have other bytes
+        self.checkpoint: dict[str, Any] | None = None
+        self.content = b""  # what every artifact is, for who reads one
+        self.gets: list[str] = []
+        self.get_answers: list[int] = []
         self.answers: list[int] = []
         self.control = "continue"
         self.decision: str | None = None
@@ -41,10 +47,19 @@ class FakeGateway:
                 self._answer(201, {})
 
             def do_GET(self) -> None:
-                self._answer(200, {"decision": outer.decision})
+                outer.gets.append(self.path)
+                status = outer.get_answers.pop(0) if outer.get_answers else 200
+                if status != 200:
+                    self._answer(status, {"error": "because"})
+                elif "/artifacts/" in self.path:
+                    self._send(200, outer.content)
+                else:
+                    self._answer(200, {"decision": outer.decision, "checkpoint": outer.checkpoint})
 
             def _answer(self, status: int, document: object) -> None:
-                body = json.dumps(document).encode()
+                self._send(status, json.dumps(document).encode())
+
+            def _send(self, status: int, body: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -65,11 +80,14 @@ class FakeGateway:
         document = json.loads(body)
         if path == "/api/v1/runs":
             return 201, {"run": "scratch-abc", "token": "t", "seed": 5, "asked": document}
+        if document["name"] in self.taken:
+            return 409, {"error": "taken"}
         if path.endswith("/artifacts"):
             known = document["sha256"] in self.blobs
             url = f"/api/v1/blobs/{document['sha256']}?signature=x"
             return 200, {"upload": None if known else {"method": "PUT", "url": url, "headers": {}}}
         self.artifacts.append(document)
+        self.arrivals.append(document["name"])
         return 201, {"artifact": document}
 
     def ingest(self, body: bytes) -> tuple[int, object]:
@@ -79,6 +97,7 @@ class FakeGateway:
         if stored and flush.sequence > self.watermarks.get(flush.writer, 0):
             self.watermarks[flush.writer] = flush.sequence
             self.flushes.append(flush)
+            self.arrivals.extend(f"report {report.level}" for report in flush.reports)
         if status == 299:
             return 200, {"nonsense": True}
         return (503 if status == 599 else status), {

@@ -3,8 +3,10 @@
 from typing import Any
 
 from sweeps.board import Board
+from sweeps.schedulers.run_to_completion import RunToCompletion
 from sweeps.specs import SweepSpec
 from sweeps.states import Decision, RunState, SweepRequest, SweepState
+from sweeps.strategies import TrialScheduler
 from sweeps.trials import Changes, ConcludedTrial, Sweep, SweepChange, SweepSnapshot
 from tests.factories import (
     SWEEP,
@@ -40,8 +42,10 @@ def a_snapshot(spec: SweepSpec | None = None, **changes: Any) -> SweepSnapshot:
     return SweepSnapshot(**{**empty, **changes})
 
 
-def a_board(spec: SweepSpec | None = None, **changes: Any) -> Board:
-    return Board(a_snapshot(spec, **changes))
+def a_board(
+    spec: SweepSpec | None = None, scheduler: TrialScheduler | None = None, **changes: Any
+) -> Board:
+    return Board(a_snapshot(spec, **changes), scheduler or RunToCompletion())
 
 
 def test_a_trial_holds_a_place_until_it_ends_or_pauses() -> None:
@@ -104,11 +108,12 @@ def test_a_board_that_followed_a_sweep_equals_one_that_was_loaded_at_its_end() -
     simulation = Simulation(spec, script=Whims(11))
     controller = simulation.controller
 
-    loaded = Board(simulation.run_to_end())
+    loaded = Board(simulation.run_to_end(), RunToCompletion())
 
     followed = controller._board
     assert followed is not None
-    assert repr(followed.trials) == repr(loaded.trials)
+    assert followed.n_trials == loaded.n_trials
+    assert repr(followed.tally) == repr(loaded.tally)
     assert repr(followed.ended) == repr(loaded.ended)
     assert followed.last_sequence == loaded.last_sequence
     assert followed.state is loaded.state

@@ -1,15 +1,12 @@
 """The life of a sweep, in simulated time."""
 
-from dataclasses import dataclass, field
-
 import pytest
 
 from sweeps.controller import SweepController
 from sweeps.errors import LauncherUnavailable, LeaseLost, StorageUnavailable, SweepNotFound
 from sweeps.ids import SweepId
-from sweeps.searchers.random_search import RandomSearch
 from sweeps.spaces import Categorical, Configuration, Int
-from sweeps.specs import SweepSpec, TrialSpec
+from sweeps.specs import TrialSpec
 from sweeps.states import (
     AttemptState,
     Decision,
@@ -18,10 +15,16 @@ from sweeps.states import (
     SweepRequest,
     SweepState,
 )
-from sweeps.strategies import Strategy
-from sweeps.trials import Exit, Report
+from sweeps.trials import Exit
 from tests.factories import LOSS, SCORE, SWEEP, a_space, a_spec, at, seconds
-from tests.fakes import Behaviour, FakeClock, FakeCredentials, FakeLauncher, FakeTrialStore
+from tests.fakes import (
+    Behaviour,
+    FakeClock,
+    FakeCredentials,
+    FakeLauncher,
+    FakeTrialStore,
+    ScriptedScheduler,
+)
 from tests.simulation import Killed, RaiseOn, Simulation, check_record, good_trial, states
 
 _SCRIPT_FAILED = Exit(reason=ExitReason.SCRIPT_FAILED, code=1, message="Traceback\nValueError: no")
@@ -322,7 +325,7 @@ def test_a_report_after_the_end_is_answered_and_changes_nothing() -> None:
 
 
 def test_the_same_report_twice_is_decided_once() -> None:
-    scheduler = _Scheduler({})
+    scheduler = ScriptedScheduler({})
     simulation = Simulation(a_spec(max_trials=1), strategy=scheduler.strategy)
     simulation.run(for_seconds=3)
     simulation.store.report(simulation.trial(1).run_id, 1, 0.0)
@@ -336,31 +339,12 @@ def test_the_same_report_twice_is_decided_once() -> None:
 # What the search decides
 
 
-@dataclass
-class _Scheduler:
-    """A trial scheduler with a decision for some levels."""
-
-    decisions: dict[int, Decision]
-    seen: list[Report] = field(default_factory=list[Report])
-
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        return tuple(self.decisions)
-
-    def decide(self, report: Report) -> Decision:
-        self.seen.append(report)
-        return self.decisions.get(report.resource_level, Decision.CONTINUE)
-
-    def strategy(self, spec: SweepSpec) -> Strategy:
-        return Strategy(searcher=RandomSearch(spec.space), scheduler=self)
-
-
 def _reports_forever(configuration: Configuration, attempt: int) -> Behaviour:
     return Behaviour(duration=1000, reports=tuple((n, n, 1.0 / n) for n in range(1, 1000)))
 
 
 def test_a_trial_that_the_search_stops_has_ten_seconds_to_save_what_it_has() -> None:
-    scheduler = _Scheduler({2: Decision.STOP})
+    scheduler = ScriptedScheduler({2: Decision.STOP})
     simulation = Simulation(
         a_spec(max_trials=1), script=_reports_forever, strategy=scheduler.strategy
     )
@@ -385,7 +369,7 @@ def test_a_script_that_obeys_is_not_killed_and_its_result_counts() -> None:
     def obedient(configuration: Configuration, attempt: int) -> Behaviour:
         return Behaviour(duration=2.5, reports=((1.0, 1, 0.5), (2.0, 2, 0.25)))
 
-    scheduler = _Scheduler({2: Decision.STOP})
+    scheduler = ScriptedScheduler({2: Decision.STOP})
     simulation = Simulation(a_spec(max_trials=1), script=obedient, strategy=scheduler.strategy)
 
     snapshot = simulation.run_to_end()
@@ -396,7 +380,7 @@ def test_a_script_that_obeys_is_not_killed_and_its_result_counts() -> None:
 
 
 def test_a_trial_that_the_search_pauses_gives_its_place_away() -> None:
-    scheduler = _Scheduler({1: Decision.PAUSE})
+    scheduler = ScriptedScheduler({1: Decision.PAUSE})
     simulation = Simulation(
         a_spec(max_trials=2, max_parallel=1),
         script=_reports_forever,
@@ -411,7 +395,7 @@ def test_a_trial_that_the_search_pauses_gives_its_place_away() -> None:
 
 
 def test_a_stopped_trial_that_is_killed_by_the_machine_is_not_started_again() -> None:
-    scheduler = _Scheduler({1: Decision.STOP})
+    scheduler = ScriptedScheduler({1: Decision.STOP})
     simulation = Simulation(
         a_spec(max_trials=1), script=_reports_forever, strategy=scheduler.strategy
     )
@@ -425,7 +409,7 @@ def test_a_stopped_trial_that_is_killed_by_the_machine_is_not_started_again() ->
 
 
 def test_scripts_are_told_where_they_are_compared() -> None:
-    scheduler = _Scheduler({1: Decision.CONTINUE, 3: Decision.CONTINUE})
+    scheduler = ScriptedScheduler({1: Decision.CONTINUE, 3: Decision.CONTINUE})
     simulation = Simulation(a_spec(max_trials=1), strategy=scheduler.strategy)
 
     simulation.settle()
@@ -435,7 +419,7 @@ def test_scripts_are_told_where_they_are_compared() -> None:
 
 
 def test_a_new_controller_shows_its_scheduler_what_the_former_one_was_shown() -> None:
-    first, second = _Scheduler({}), _Scheduler({})
+    first, second = ScriptedScheduler({}), ScriptedScheduler({})
     simulation = Simulation(a_spec(max_trials=4, max_parallel=2), strategy=first.strategy)
     simulation.run(for_seconds=4)
     # Too late for a decision: no scheduler is shown it, neither now nor after a restart.
@@ -446,8 +430,8 @@ def test_a_new_controller_shows_its_scheduler_what_the_former_one_was_shown() ->
     simulation.controller = simulation.new_controller()
     simulation.tick()
 
-    def told(scheduler: _Scheduler) -> list[tuple[str, int]]:
-        return [(report.run_id, report.resource_level) for report in scheduler.seen]
+    def told(scheduler: ScriptedScheduler) -> list[tuple[int, int]]:
+        return [(seen.number, seen.level) for seen in scheduler.seen]
 
     assert told(second) == told(first)
     assert len(told(first)) == 2

@@ -4,24 +4,30 @@ from typing import Any
 
 import pytest
 
-from sweeps.endings import Ending, ending
+from sweeps.endings import Ending, Tally, ending
 from sweeps.states import ExitReason, RunState, SweepRequest, SweepState
 from sweeps.trials import Trial
 from tests.factories import a_spec, a_trial, at, seconds
 
 
 def end_of(
-    trials: list[Trial], *, limits: dict[str, Any] | None = None, **changes: Any
+    trials: list[Trial],
+    *,
+    limits: dict[str, Any] | None = None,
+    in_order_of_end: list[Trial] | None = None,
+    **changes: Any,
 ) -> Ending | None:
     defaults: dict[str, Any] = {
-        "in_order_of_end": [trial for trial in trials if trial.state.is_terminal],
         "requested": SweepRequest.RUN,
         "started_at": at(0),
         "exhausted": False,
         "now": at(10),
     }
     spec = a_spec(**{"max_trials": 4, **(limits or {})})
-    return ending(spec, trials=trials, **{**defaults, **changes})
+    tally = Tally(n_trials=0).with_new(len(trials))
+    for trial in in_order_of_end or [trial for trial in trials if trial.state.is_terminal]:
+        tally = tally.with_ended(trial, limit=spec.limits.max_failures)
+    return ending(spec, tally=tally, **{**defaults, **changes})
 
 
 def failed(number: int, reason: str = "it exploded at 0x1") -> Trial:

@@ -1,6 +1,8 @@
 """What a search is rebuilt from."""
 
-from sweeps.journal import Journal, history_seen_by
+from sweeps.board import Board
+from sweeps.journal import Journal
+from sweeps.schedulers.run_to_completion import RunToCompletion
 from sweeps.trials import ConcludedTrial
 from tests.factories import LOSS, SCORE, a_spec, a_suggestion
 from tests.simulation import Simulation
@@ -53,14 +55,10 @@ def test_a_configuration_is_known_from_the_moment_it_was_asked_for() -> None:
 
 def test_the_history_of_any_past_suggestion_can_be_cut_out_again() -> None:
     snapshot = Simulation(a_spec(max_trials=9, max_parallel=3)).run_to_end()
+    journal = Board(snapshot, RunToCompletion()).journal
     last = snapshot.suggestions[-1]
 
-    history = history_seen_by(
-        last,
-        suggestions=snapshot.suggestions,
-        concluded=snapshot.concluded,
-        objective=snapshot.sweep.spec.objective,
-    )
+    history = journal.cut(number=last.number, seen_through=last.seen_through)
 
     assert len(history.observations) + len(history.pending) == 8
     assert {o.number for o in history.observations} == {

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, SearchSpace, key
+from sweeps.spaces import (
+    Categorical,
+    Constant,
+    Float,
+    Int,
+    LogNormal,
+    Normal,
+    Ordinal,
+    Parameter,
+    Prior,
+    SearchSpace,
+    key,
+)
 
 quick = settings(deadline=None, max_examples=100)
 UNITS = st.floats(0.0, 1.0)
@@ -160,3 +172,128 @@ def test_configurations_that_differ_in_type_only_are_different() -> None:
 
 def test_the_order_of_parameters_makes_no_other_configuration() -> None:
     assert key({"a": 1, "b": 2}) == key({"b": 2, "a": 1})
+
+
+def test_values_with_a_step_are_what_a_person_would_write() -> None:
+    parameter = Float(low=0.0, high=0.3, step=0.05)
+
+    assert parameter.values() == (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    assert parameter.count() == 7
+    assert Float(low=0.1, high=1.0, step=0.4).values() == (0.1, 0.5, 0.9)
+    assert Int(low=16, high=70, step=16).values() == (16, 32, 48, 64)
+
+
+PRIORS: st.SearchStrategy[Prior | None] = st.one_of(
+    st.none(),
+    st.builds(Normal, mean=st.floats(-2, 5), std=st.floats(0.5, 10)),
+    st.builds(LogNormal, mean=st.floats(-1, 1), std=st.floats(0.5, 3)),
+)
+
+
+@st.composite
+def numeric(draw: st.DrawFn) -> Float | Int:
+    prior = draw(PRIORS)
+    log = prior is None and draw(st.booleans())
+    if draw(st.booleans()):
+        low = draw(st.integers(1, 20))
+        step = draw(st.integers(1, 5))
+        return Int(
+            low=low, high=low + step * draw(st.integers(0, 30)), log=log, step=step, prior=prior
+        )
+    low = draw(st.integers(1, 30)) / 10
+    step = draw(st.none() | st.sampled_from([0.05, 0.1, 0.25, 1.0]))
+    return Float(
+        low=low, high=low + draw(st.integers(10, 40)) / 10, log=log, step=step, prior=prior
+    )
+
+
+@quick
+@given(numeric(), UNITS)
+def test_what_comes_from_the_unit_interval_is_contained_and_goes_back(
+    parameter: Float | Int, unit: float
+) -> None:
+    value = parameter.from_unit(unit)
+    place = parameter.to_unit(value)
+
+    assert parameter.contains(value)
+    assert 0.0 <= place <= 1.0
+    # In the unit interval: far out, a prior has values too close there to be told apart.
+    assert parameter.to_unit(parameter.from_unit(place)) == pytest.approx(place, abs=1e-9)
+
+
+@quick
+@given(numeric(), UNITS, UNITS)
+def test_the_order_of_places_is_the_order_of_values(
+    parameter: Float | Int, one: float, other: float
+) -> None:
+    less, more = sorted((one, other))
+
+    assert parameter.from_unit(less) <= parameter.from_unit(more)
+    assert parameter.to_unit(parameter.from_unit(less)) <= parameter.to_unit(
+        parameter.from_unit(more)
+    )
+
+
+@quick
+@given(numeric().filter(lambda parameter: parameter.prior is None))
+def test_every_value_of_a_finite_range_has_a_cell_of_its_own(parameter: Float | Int) -> None:
+    values = parameter.values() or ()
+
+    assert [parameter.from_unit(parameter.to_unit(value)) for value in values] == [*values]
+    assert all(parameter.contains(value) for value in values)
+    assert len(values) == (parameter.count() or 0)
+
+
+@pytest.mark.parametrize("prior", [Normal(mean=4.0, std=2.0), LogNormal(mean=1.0, std=0.5)])
+def test_every_likely_value_of_a_rounded_prior_has_a_cell_of_its_own(prior: Prior) -> None:
+    parameter = Int(low=1, high=9, prior=prior)
+
+    values = list(range(1, 10))
+    assert [parameter.from_unit(parameter.to_unit(value)) for value in values] == values
+
+
+@pytest.mark.parametrize(
+    ("prior", "median"),
+    [(Normal(mean=3.0, std=1.0), 3.0), (LogNormal(mean=1.0, std=0.5), math.e)],
+)
+def test_half_of_the_draws_are_below_the_median_of_a_prior(prior: Prior, median: float) -> None:
+    parameter = Float(low=-1000.0 if isinstance(prior, Normal) else 0.0, high=1000.0, prior=prior)
+
+    assert parameter.from_unit(0.5) == pytest.approx(median)
+    assert (parameter.from_unit(0.0), parameter.from_unit(1.0)) != (median, median)
+
+
+def test_a_prior_is_cut_off_at_the_ends_and_follows_its_distribution_within() -> None:
+    parameter = Float(low=0.0, high=1.0, prior=Normal(mean=0.0, std=1.0))
+
+    assert (parameter.from_unit(0.0), parameter.from_unit(1.0)) == (0.0, 1.0)
+    # half of the mass between 0 and 1, of 0.3413
+    assert parameter.from_unit(0.5) == pytest.approx(0.4418, abs=1e-3)
+
+
+def test_ordered_choices_have_places_in_their_order() -> None:
+    size = Ordinal(choices=("small", "medium", "large"))
+
+    assert [size.to_unit(choice) for choice in size.choices] == pytest.approx([1 / 6, 0.5, 5 / 6])
+    assert size.from_unit(0.5) == "medium"
+    assert size.position("large") == 2
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        (Float(low=0.0, high=1.0), 2.0),
+        (Float(low=0.0, high=1.0), "0.5"),
+        (Float(low=0.0, high=1.0), True),
+        (Float(low=0.0, high=1.0), math.nan),
+        (Float(low=0.0, high=1.0, step=0.25), 0.3),
+        (Int(low=0, high=9), 1.0),
+        (Int(low=0, high=9), True),
+        (Int(low=0, high=9, step=2), 3),
+        (Categorical(choices=(1, "1")), 1.0),
+        (Ordinal(choices=(1, 2)), True),
+        (Constant(value=1), 1.0),
+    ],
+)
+def test_what_is_no_value_is_not_contained(parameter: Parameter, value: float | str) -> None:
+    assert not parameter.contains(value)

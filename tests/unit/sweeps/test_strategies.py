@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from sweeps.journal import Measurement
 from sweeps.schedulers.run_to_completion import RunToCompletion
 from sweeps.searchers.bayesian_search import BayesianSearch
 from sweeps.searchers.grid_search import GridSearch
 from sweeps.searchers.random_search import RandomSearch
 from sweeps.states import Decision
 from sweeps.strategies import make_strategy, suggestion_rng, trial_seed
-from tests.factories import a_report, a_spec
+from tests.factories import a_spec
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,11 @@ def test_a_strategy_that_nobody_wrote_is_refused() -> None:
 def test_running_to_completion_never_intervenes() -> None:
     scheduler = RunToCompletion()
 
-    assert scheduler.rungs == ()
-    assert scheduler.decide(a_report(value=float("nan"))) is Decision.CONTINUE
+    measurement = Measurement(number=1, level=1, loss=float("nan"))
+    assert scheduler.rungs(1) == ()
+    assert scheduler.rung_at(1, 5) is None
+    assert scheduler.decide(measurement) is Decision.CONTINUE
+    assert scheduler.promotable(is_closed=True) is None
 
 
 def test_suggestions_have_their_own_random_numbers_whenever_they_are_made() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.objectives import Direction, Objective
 from sweeps.spaces import Categorical, Constant, Float, Int
-from sweeps.specs import Limits, Resources, StrategySpec, SweepSpec, as_document
+from sweeps.specs import Limits, Resources, SearcherSpec, StrategySpec, SweepSpec, as_document
 from sweeps.sweep_files import parse_document, parse_text, warnings
 from tests.unit.sweeps.sweep_texts import GOOD, with_line
 
@@ -27,7 +27,7 @@ def test_a_good_file_becomes_a_typed_spec() -> None:
         "activation": Categorical(choices=("relu", "on", 3, 3.0, True)),
         "epochs": Constant(value=10),
     }
-    assert spec.strategy == StrategySpec(name="bayes")
+    assert spec.strategy == StrategySpec(name="bayes", searcher=SearcherSpec(name="bayes"))
     assert spec.limits == Limits(
         max_trials=24,
         deadline=dt.timedelta(hours=1, minutes=30),

@@ -1,19 +1,46 @@
 """Sweep files: what holds for every spec, and for every text and document whatsoever."""
 
 import datetime as dt
+import itertools
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from keyword import iskeyword
 from typing import Any
 
 import jsonschema
+import numpy as np
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeps.errors import InvalidSweepFile
+from sweeps.ids import SweepId
 from sweeps.objectives import Direction, Objective
-from sweeps.spaces import Categorical, Constant, Float, Int, Parameter, SearchSpace
-from sweeps.specs import Limits, Resources, StrategySpec, SweepSpec, TrialSpec, as_document
+from sweeps.spaces import (
+    Categorical,
+    Condition,
+    Configuration,
+    Constant,
+    Constraint,
+    Float,
+    Int,
+    LogNormal,
+    Normal,
+    Ordinal,
+    Parameter,
+    SearchSpace,
+)
+from sweeps.specs import (
+    Limits,
+    Resources,
+    SchedulerSpec,
+    SearcherSpec,
+    StrategySpec,
+    SweepSpec,
+    TrialSpec,
+    as_document,
+)
 from sweeps.sweep_files import json_schema, parse_document, parse_text
 from tests.unit.sweeps.sweep_texts import GOOD
 
@@ -31,6 +58,7 @@ SINGLE_VALUES = (
     | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.floats(-1e15, 1e15).map(lambda value: value + 0)
 )
+SWEEPS = st.from_regex(r"[a-z][a-z0-9]{0,9}-[a-z2-7]{8}", fullmatch=True).map(SweepId)
 DURATIONS = st.none() | st.timedeltas(dt.timedelta(milliseconds=1), dt.timedelta(days=3650))
 
 
@@ -42,18 +70,48 @@ def ranges(kind: type[Float] | type[Int], ends: st.SearchStrategy[Any]) -> st.Se
     return st.builds(make, st.tuples(ends, ends), st.booleans())
 
 
+STEPPED = st.builds(
+    lambda low, steps, step: Float(low=low, high=low + steps, step=step),
+    st.integers(-99, 99).map(float),
+    st.integers(1, 50),
+    st.sampled_from([0.05, 0.1, 0.25, 1.0]),
+) | st.builds(
+    lambda low, steps, step: Int(low=low, high=low + steps * step, step=step),
+    st.integers(-99, 99),
+    st.integers(1, 50),
+    st.integers(1, 99),
+)
+LIKELY = st.builds(
+    lambda kind, low, mean, std: kind(low=low, high=low + 2, prior=Normal(mean=mean, std=std)),
+    st.sampled_from([Float, Int]),
+    st.integers(-2, 2),
+    st.floats(-1, 1),
+    st.floats(1, 9),
+) | st.builds(
+    lambda kind, low, mean, std: kind(low=low, high=low + 2, prior=LogNormal(mean=mean, std=std)),
+    st.sampled_from([Float, Int]),
+    st.integers(0, 2),
+    st.floats(-1, 1),
+    st.floats(1, 9),
+)
+CHOICES = st.lists(SINGLE_VALUES, min_size=1, max_size=5, unique_by=lambda v: (type(v), v)).map(
+    tuple
+)
 PARAMETERS: st.SearchStrategy[Parameter] = st.one_of(
     ranges(Float, st.floats(-8e307, 8e307) | st.floats(1e-9, 1.0)),
     ranges(Int, st.integers(-(2**53), 2**53)),
-    st.lists(SINGLE_VALUES, min_size=1, max_size=5, unique_by=lambda v: (type(v), v)).map(
-        lambda choices: Categorical(choices=tuple(choices))
+    STEPPED,
+    LIKELY.map(
+        lambda p: replace(p, low=float(p.low), high=float(p.high)) if isinstance(p, Float) else p
     ),
+    CHOICES.map(lambda choices: Categorical(choices=choices)),
+    CHOICES.map(lambda choices: Ordinal(choices=choices)),
     SINGLE_VALUES.map(lambda value: Constant(value=value)),
 )
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> SweepSpec:
+def spaces(draw: st.DrawFn) -> SearchSpace:
     names = draw(
         st.lists(
             NAMES,
@@ -62,6 +120,72 @@ def specs(draw: st.DrawFn) -> SweepSpec:
             unique_by=lambda name: name.upper().replace(".", "_").replace("-", "_"),
         )
     )
+    parameters = {name: draw(PARAMETERS) for name in names}
+    conditions: dict[str, Condition] = {}
+    order = draw(st.permutations(names))
+    for child, parent in itertools.pairwise(order):
+        if draw(st.booleans()) and not isinstance(parameters[parent], Float):
+            units = draw(st.lists(st.floats(0, 1), min_size=1, max_size=3))
+            taken = {repr(v): v for v in map(parameters[parent].from_unit, units)}
+            conditions[child] = {parent: tuple(taken.values())}
+    numbers = [
+        name
+        for name, parameter in parameters.items()
+        if isinstance(parameter, (Float, Int)) and name.isidentifier() and not iskeyword(name)
+    ]
+    texts = [f"{name} >= {parameters[name].from_unit(0.0)!r}" for name in numbers]
+    return SearchSpace(
+        parameters=parameters,
+        conditions=conditions,
+        constraints=tuple(map(Constraint, texts[: draw(st.integers(0, 2))])),
+    )
+
+
+@st.composite
+def first_ones(draw: st.DrawFn, space: SearchSpace) -> tuple[Configuration, ...]:
+    found: list[Configuration] = []
+    for seed in range(draw(st.integers(0, 2))):
+        whole = space.sample(np.random.default_rng(seed))
+        kept = draw(st.sets(st.sampled_from(sorted(whole)), max_size=2))
+        found.append(
+            {
+                name: v + 0 if isinstance(v, float) else v
+                for name, v in whole.items()
+                if name in kept
+            }
+        )
+    return tuple(one for i, one in enumerate(found) if one not in found[:i])
+
+
+@st.composite
+def strategies(draw: st.DrawFn) -> StrategySpec:
+    searcher = SearcherSpec(
+        name=draw(st.sampled_from(["bayes", "random", "sobol", "lhs", "optuna"])),
+        initial_points=draw(st.integers(1, 100)),
+        points_per_parameter=draw(st.integers(1, 100)),
+        sampler=draw(st.sampled_from(["tpe", "gp"])),
+    )
+    least = draw(st.integers(1, 1000))
+    most = least + draw(st.integers(1, 1000))
+    scheduler = SchedulerSpec(
+        name=draw(st.sampled_from(["none", "asha", "hyperband", "median_stopping"])),
+        variant=draw(st.sampled_from(["stopping", "promotion"])),
+        reduction_factor=draw(st.integers(2, 10)),
+        min_resource=least,
+        max_resource=most,
+        grace=draw(st.integers(0, most - 1)),
+        min_trials=draw(st.integers(1, 100)),
+    )
+    names = [searcher.name]
+    names += [scheduler.name] if scheduler.name != "none" else []
+    if searcher.name == "bayes" and scheduler.name in {"asha", "hyperband"}:
+        names.append("bohb")
+    return StrategySpec(name=draw(st.sampled_from(names)), searcher=searcher, scheduler=scheduler)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> SweepSpec:
+    space = draw(spaces())
     return SweepSpec(
         experiment=draw(TITLES),
         owner=draw(TITLES),
@@ -69,12 +193,10 @@ def specs(draw: st.DrawFn) -> SweepSpec:
         expected_outcome=draw(st.none() | TITLES),
         tenant=draw(st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)),
         objective=Objective(metric=draw(TITLES), direction=draw(st.sampled_from(Direction))),
-        space=SearchSpace(parameters={name: draw(PARAMETERS) for name in names}),
-        strategy=StrategySpec(
-            name=draw(st.sampled_from(["bayes", "random"])),
-            initial_points=draw(st.integers(1, 100)),
-            points_per_parameter=draw(st.integers(1, 100)),
-        ),
+        space=space,
+        initial_configurations=draw(first_ones(space)),
+        warm_start=tuple(draw(st.lists(SWEEPS, max_size=2))),
+        strategy=draw(strategies()),
         limits=Limits(
             max_trials=draw(st.integers(1, 1_000_000)),
             max_parallel=draw(st.integers(1, 100)),
@@ -169,7 +291,7 @@ def test_a_damaged_file_is_read_or_refused(at: int, lost: int, inserted: str) ->
 
 WORDS = [
     "type", "low", "high", "log", "choices", "value", "name", "x", "float", "int", "categorical",
-    "constant", "max_trials", "command", "cpu", "memory", "metric", "grid", "1h", "1Gi", "500m",
+    "constant", "ordinal", "when", "prior", "normal", "mean", "std", "step", "x < 3", "max_trials", "command", "cpu", "memory", "metric", "grid", "1h", "1Gi", "500m",
 ]  # fmt: skip
 JSON = st.recursive(
     st.none()
@@ -205,7 +327,10 @@ def test_any_document_is_read_or_refused(changes: dict[str, object]) -> None:
 def test_any_section_is_read_or_refused(value: object) -> None:
     good = as_document(parse_text(GOOD, source="x"))
 
-    for section in ("space", "limits", "trial", "strategy", "objective"):
+    for section in (
+        "space", "limits", "trial", "strategy", "objective", "constraints",
+        "initial_configurations", "warm_start",
+    ):  # fmt: skip
         document = {**good, section: value}
         if parse_or_refuse(document) is not None:
             assert VALIDATOR.is_valid(document), "the parser takes what the schema refuses"

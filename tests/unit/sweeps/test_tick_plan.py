@@ -14,10 +14,12 @@ from sweeps.states import (
     SweepRequest,
     SweepState,
 )
-from sweeps.strategies import make_strategy
+from sweeps.strategies import TrialScheduler, make_strategy
+from sweeps.suggesting import make_inline_suggester
 from sweeps.tick_plan import TickPlan, plan_tick
-from sweeps.trials import Changes, Exit, Report, Signals, SweepChange
+from sweeps.trials import Changes, Exit, Signals, SweepChange
 from tests.factories import a_report, a_run_id, a_spec, a_status, at, seconds
+from tests.fakes import ScriptedScheduler
 from tests.unit.sweeps.test_board import a_board
 
 
@@ -29,7 +31,11 @@ def plan(board: Board, **changes: Any) -> TickPlan:
         last_seen=changes.pop("last_seen", {}),
     )
     statuses: tuple[AttemptStatus, ...] = changes.pop("statuses", ())
-    defaults: dict[str, Any] = {"strategy": make_strategy(spec), "waiting": (), "now": at(1)}
+    defaults: dict[str, Any] = {
+        "suggester": make_inline_suggester(spec, make_strategy(spec)),
+        "waiting": (),
+        "now": at(1),
+    }
     return plan_tick(
         board,
         statuses={status.attempt_id: status for status in statuses},
@@ -38,9 +44,9 @@ def plan(board: Board, **changes: Any) -> TickPlan:
     )
 
 
-def a_started_board(**limits: Any) -> Board:
+def a_started_board(*, scheduler: TrialScheduler | None = None, **limits: Any) -> Board:
     """Two trials, both running since the beginning."""
-    board = a_board(a_spec(strategy="grid", points_per_parameter=9, **limits))
+    board = a_board(a_spec(strategy="grid", points_per_parameter=9, **limits), scheduler)
     board.apply(plan(board, now=at(0)).changes)
     board.apply(plan(board, now=at(0), statuses=_running(board)).changes)
     return board
@@ -80,7 +86,7 @@ def test_a_new_suggestion_has_seen_what_ended_in_the_same_tick() -> None:
 
     later = plan(
         board,
-        reports=(replace(report, run_id=board.trials[0].run_id),),
+        reports=(replace(report, run_id=a_run_id(1)),),
         statuses=(_exited(board, ExitReason.COMPLETED)[0], _running(board)[1]),
     )
 
@@ -212,22 +218,14 @@ def test_a_resumed_sweep_that_only_waits_for_its_last_trials_is_running() -> Non
 
 
 def test_a_late_report_is_answered_without_asking_the_scheduler() -> None:
-    board = a_started_board(max_trials=2)
+    scheduler = ScriptedScheduler({})
+    board = a_started_board(max_trials=2, scheduler=scheduler)
     board.apply(plan(board, statuses=_exited(board, ExitReason.OUT_OF_MEMORY)).changes)
     report = a_report(1)
 
-    class Strict:
-        rungs = ()
+    later = plan(board, reports=(report,))
 
-        def decide(self, report: Report) -> Decision:
-            raise AssertionError("too late")
-
-    later = plan(
-        board,
-        reports=(report,),
-        strategy=replace(make_strategy(board.spec), scheduler=Strict()),
-    )
-
+    assert scheduler.seen == []
     assert [r.decision for r in later.changes.decided] == [Decision.CONTINUE]
     assert later.changes.trials == ()
 
@@ -252,4 +250,3 @@ def test_attempts_that_ended_together_are_told_in_the_order_of_their_trials() ->
 
     assert [result.number for result in later.changes.concluded] == [1, 2]
     assert {attempt.state for attempt in later.changes.attempts} == {AttemptState.ENDED}
-    assert a_run_id(1) == board.trials[0].run_id

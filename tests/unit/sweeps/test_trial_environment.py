@@ -5,8 +5,9 @@ import json
 import pytest
 
 from sweeps import ids
+from sweeps.spaces import Categorical, Float, SearchSpace
 from sweeps.specs import Resources, TrialSpec
-from sweeps.trial_environment import launch_request, parameter_variables, substitute
+from sweeps.trial_environment import filled_in, launch_request, parameter_variables, substitute
 from sweeps.trials import LaunchRequest
 from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
 
@@ -91,3 +92,49 @@ def test_no_digit_of_a_float_is_lost_and_booleans_are_words() -> None:
 
     assert float(variables["SWEEPWORKS_PARAM_X"]) == 0.1 + 0.2
     assert variables["SWEEPWORKS_PARAM_ON"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("x --momentum {momentum} --lr {lr}", "x --lr 0.1"),
+        ("x --momentum={momentum} --lr={lr}", "x --lr=0.1"),
+        ("x --fast --momentum={momentum}", "x --fast"),
+        ("x {momentum} y", "x y"),
+        ("x a={momentum}", "x"),
+        ("x --lr={lr} {momentum}", "x --lr=0.1"),
+        ("x --lr {lr} {momentum} y", "x --lr 0.1 y"),
+        ("x -- -m {momentum} -d {decay}", "x --"),
+        ("x --both {lr}:{momentum}", "x --both"),
+        ("x {{momentum}} {other}", "x {momentum} {other}"),
+        ("-x {momentum}", "-x"),
+    ],
+)
+def test_words_about_parameters_that_are_not_there_are_left_out(words: str, expected: str) -> None:
+    filled = filled_in(words.split(), {"lr": "0.1"}, absent={"momentum", "decay"})
+
+    assert filled == tuple(expected.split())
+
+
+def test_a_trial_without_a_conditional_parameter_gets_no_word_of_it() -> None:
+    space = SearchSpace(
+        parameters={
+            "optimizer": Categorical(choices=("adam", "sgd")),
+            "momentum": Float(low=0.0, high=1.0),
+        },
+        conditions={"momentum": {"optimizer": ("sgd",)}},
+    )
+    command = ("train", "--optimizer={optimizer}", "--momentum", "{momentum}")
+
+    request = launch_request(
+        sweep_id=SWEEP,
+        spec=a_spec(space=space, trial=TrialSpec(command=command)),
+        source_dir="",
+        trial=a_trial(configuration={"optimizer": "adam"}),
+        attempt_id=ids.attempt_id(a_run_id(), 1),
+        rungs=(),
+        credentials={},
+    )
+
+    assert request.command == ("train", "--optimizer=adam")
+    assert "SWEEPWORKS_PARAM_MOMENTUM" not in request.environment

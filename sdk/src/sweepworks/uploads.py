@@ -1,0 +1,110 @@
+"""A run's files on their way to the gateway."""
+
+import contextlib
+import shutil
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sweepworks import artifacts
+from sweepworks.artifacts import Description, Refused
+from sweepworks.batches import now_us
+from sweepworks.connection import Connection, Unreachable
+from sweepworks.spool import Spool
+
+_CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    path: Path
+    described: Description
+    first_stands: bool
+
+
+class Uploads:
+    """Stores files at once; with the gateway away, copies wait in the spool's folder.
+
+    Args:
+        connection: None: nothing can be sent from here, copies wait for good.
+        say: Prints one line for a person, once per subject.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        *,
+        connection: Connection | None,
+        spool: Spool,
+        say: Callable[[str, str], None],
+    ) -> None:
+        self._run = run
+        self._connection = connection
+        self._spool = spool
+        self._say = say
+        self._waiting: deque[_Upload] = deque()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    def store(self, path: Path, name: str, kind: str, *, first_stands: bool = False) -> None:
+        """Store a file under a name; never raises for what the gateway or the disk does.
+
+        Args:
+            first_stands: That the name is taken by other bytes is as it should be.
+        """
+        try:
+            upload = _Upload(
+                path=path,
+                described=artifacts.describe(path, name, kind),
+                first_stands=first_stands,
+            )
+            # While others wait, the gateway is away: asking again would only slow the script.
+            if self._waiting or not self._bring(upload):
+                self._keep(upload)
+        except OSError as exc:
+            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+
+    def retry(self) -> None:
+        """Bring what waits, oldest first, until the gateway does not take it."""
+        while self._waiting:
+            upload = self._waiting[0]
+            try:
+                if not self._bring(upload):
+                    return
+            except OSError as exc:
+                name = upload.described.name
+                self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+            self._waiting.popleft()
+            with contextlib.suppress(OSError):
+                upload.path.unlink()
+
+    def _bring(self, upload: _Upload) -> bool:
+        """False: not now. What is refused is said, and counts as done."""
+        if self._connection is None:
+            return False
+        twin = self._connection.twin()  # the background thread uses the other one
+        with contextlib.closing(twin):
+            try:
+                artifacts.upload(twin, self._run, upload.path, upload.described)
+            except Unreachable:
+                return False
+            except Refused as exc:
+                if not (upload.first_stands and exc.status == _CONFLICT):
+                    name = upload.described.name
+                    self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+        return True
+
+    def _keep(self, upload: _Upload) -> None:
+        """Copy a file that cannot be brought now, since the script may overwrite it."""
+        spool = self._spool.path
+        kept = spool.with_name(f"{spool.stem}-{len(self._waiting)}-{now_us()}")
+        try:
+            shutil.copyfile(upload.path, kept)
+        except OSError:
+            kept.unlink(missing_ok=True)  # half a copy is of no use
+            raise
+        self._waiting.append(replace(upload, path=kept))
