@@ -74,7 +74,9 @@ def a_spec(*, trials: int, parallel: int, strategy: str) -> SweepSpec:
         ),
         limits=Limits(max_trials=trials, max_parallel=parallel),
         trial=TrialSpec(command=("true",)),
-        strategy=StrategySpec(name=strategy, scheduler=_STRATEGIES[strategy]),
+        strategy=StrategySpec(
+            name=strategy.split("-", maxsplit=1)[0], scheduler=_STRATEGIES[strategy]
+        ),
     )
 
 
@@ -159,6 +161,7 @@ class Recorder:
         self.writes: list[Changes | Sequence[Reported]] = []
         self.answers: dict[tuple[RunId, int], Decision] = {}
         self.keeps_writes = True
+        self.n_started = 0
 
     def take_over(self, sweep_id: SweepId, *, controller: str) -> int:
         """As the store."""
@@ -177,6 +180,7 @@ class Recorder:
         if self.keeps_writes:
             self.writes.append(changes)
         self._store.apply(sweep_id, lease, changes)
+        self.n_started += len(changes.new_trials)
         for report in changes.decided:
             if report.decision is not None:
                 self.answers[report.run_id, report.resource_level] = report.decision
@@ -290,7 +294,7 @@ class Ran:
 
     ticks: list[float]  #: seconds of each
     recorder: Recorder
-    memory: list[int]  #: bytes of the process after every tenth of the trials
+    memory: list[int]  #: bytes of the process after every tenth of the trials had started
 
 
 def run_sweep(pool: Pool, spec: SweepSpec) -> Ran:
@@ -309,15 +313,13 @@ def run_sweep(pool: Pool, spec: SweepSpec) -> Ran:
     process = psutil.Process()
     ticks: list[float] = []
     memory = [process.memory_info().rss]
-    n_ended = 0
     is_over = False
     while not is_over:
         begun = time.perf_counter()
         tick = controller.tick()
         ticks.append(time.perf_counter() - begun)
         is_over = tick.state.is_terminal
-        n_ended += len(tick.ended)
-        if n_ended >= len(memory) * spec.limits.max_trials / 10:
+        if recorder.n_started >= len(memory) * spec.limits.max_trials / 10:
             memory.append(process.memory_info().rss)
     return Ran(ticks, recorder, memory)
 

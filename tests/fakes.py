@@ -1,40 +1,26 @@
 """The ports in memory and in simulated time; `tests/contracts` holds them to what adapters promise."""
 
-import copy
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 from sweeps.errors import (
     LaunchRejected,
-    LeaseLost,
     NoCapacity,
-    StateConflict,
-    StorageError,
-    SweepNotFound,
 )
 from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.journal import Measurement
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.searchers.random_search import RandomSearch
+from sweeps.simulation.memory_store import MemoryTrialStore
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
-from sweeps.states import Decision, ExitReason, RunState, SweepRequest, SweepState
+from sweeps.states import Decision, ExitReason
 from sweeps.strategies import Strategy
 from sweeps.trials import (
-    Attempt,
-    Changes,
-    ConcludedTrial,
     Exit,
     LaunchRequest,
-    Report,
-    Signals,
-    Suggestion,
-    Sweep,
-    SweepSnapshot,
-    Trial,
 )
 from tests.factories import START, seconds
 
@@ -55,206 +41,11 @@ class FakeClock:
 # The store
 
 
-@dataclass
-class _Record:
-    sweep: Sweep
-    lease: int = 0
-    last_sequence: int = 0
-    trials: dict[RunId, Trial] = field(default_factory=dict[RunId, Trial])
-    attempts: dict[AttemptId, Attempt] = field(default_factory=dict[AttemptId, Attempt])
-    reports: dict[tuple[RunId, int], Report] = field(
-        default_factory=dict[tuple[RunId, int], Report]
-    )
-    suggestions: dict[int, Suggestion] = field(default_factory=dict[int, Suggestion])
-    told: dict[int, int] = field(default_factory=dict[int, int])
-    last_seen: dict[RunId, dt.datetime] = field(default_factory=dict[RunId, dt.datetime])
-    control: dict[RunId, Decision] = field(default_factory=dict[RunId, Decision])
-
-
-Key = TypeVar("Key")
-Row = TypeVar("Row")
-_LIVE = {RunState.PENDING, RunState.QUEUED, RunState.RUNNING}
-
-
-class FakeTrialStore:
+class FakeTrialStore(MemoryTrialStore):
     """A `TrialStore` in memory, and what people and gateways do to one."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
-        self._clock = clock or FakeClock()
-        self._records: dict[SweepId, _Record] = {}
-
-    # What others do
-
-    def submit(self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str = "") -> None:
-        self._records.setdefault(
-            sweep_id,
-            _Record(
-                Sweep(
-                    sweep_id=sweep_id,
-                    spec=spec,
-                    state=SweepState.SUBMITTED,
-                    requested=SweepRequest.RUN,
-                    source_dir=source_dir,
-                    created_by="me",
-                    created_at=self._clock.now(),
-                )
-            ),
-        )
-
-    def request(self, sweep_id: SweepId, requested: SweepRequest) -> None:
-        record = self._record(sweep_id)
-        record.sweep = replace(record.sweep, requested=requested)
-
-    def report(
-        self, run_id: RunId, level: int, value: float, *, reported_at: dt.datetime | None = None
-    ) -> None:
-        """What a gateway writes; the same level a second time changes nothing."""
-        record = self._record_of(run_id)
-        moment = reported_at or self._clock.now()
-        record.reports.setdefault(
-            (run_id, level),
-            Report(run_id=run_id, resource_level=level, value=value, reported_at=moment),
-        )
-        self.beat(run_id, seen_at=moment)
-
-    def beat(self, run_id: RunId, *, seen_at: dt.datetime) -> None:
-        record = self._record_of(run_id)
-        record.last_seen[run_id] = max(seen_at, record.last_seen.get(run_id, seen_at))
-
-    def control(self, run_id: RunId) -> Decision:
-        """What the script is told with its next acknowledgement."""
-        return self._record_of(run_id).control.get(run_id, Decision.CONTINUE)
-
-    # The port
-
-    def take_over(self, sweep_id: SweepId, *, controller: str) -> int:
-        record = self._record(sweep_id)
-        record.lease += 1
-        return record.lease
-
-    def load(self, sweep_id: SweepId) -> SweepSnapshot:
-        record = self._record(sweep_id)
-        numbers = {trial.run_id: trial.number for trial in record.trials.values()}
-        decided = [report for report in record.reports.values() if report.decision is not None]
-        return SweepSnapshot(
-            sweep=record.sweep,
-            trials=tuple(sorted(record.trials.values(), key=lambda t: t.number)),
-            attempts=tuple(
-                sorted(record.attempts.values(), key=lambda a: (numbers[a.run_id], a.number))
-            ),
-            reports=tuple(sorted(decided, key=lambda r: r.sequence or 0)),
-            suggestions=tuple(sorted(record.suggestions.values(), key=lambda s: s.sequence)),
-            concluded=tuple(_told(record)),
-            last_sequence=record.last_sequence,
-        )
-
-    def poll(self, sweep_id: SweepId) -> Signals:
-        record = self._record(sweep_id)
-        return Signals(
-            requested=record.sweep.requested,
-            reports=tuple(r for r in record.reports.values() if r.decision is None),
-            last_seen={
-                run_id: moment
-                for run_id, moment in record.last_seen.items()
-                if record.trials[run_id].state in _LIVE
-            },
-        )
-
-    def apply(self, sweep_id: SweepId, lease: int, changes: Changes) -> None:
-        held = self._record(sweep_id)
-        if lease != held.lease:
-            raise LeaseLost(sweep_id)
-        record = copy.copy(held)
-        for name in (
-            "trials",
-            "attempts",
-            "reports",
-            "suggestions",
-            "told",
-            "last_seen",
-            "control",
-        ):
-            setattr(record, name, dict(getattr(held, name)))
-        _write(record, changes)
-        self._records[sweep_id] = record  # all at once
-
-    def _record(self, sweep_id: SweepId) -> _Record:
-        if sweep_id not in self._records:
-            raise SweepNotFound(sweep_id)
-        return self._records[sweep_id]
-
-    def _record_of(self, run_id: RunId) -> _Record:
-        return next(record for record in self._records.values() if run_id in record.trials)
-
-
-def _told(record: _Record) -> list[ConcludedTrial]:
-    of = {trial.number: trial for trial in record.trials.values()}
-    return [
-        ConcludedTrial(
-            number=number,
-            sequence=sequence,
-            value=of[number].objective
-            if of[number].state in {RunState.COMPLETED, RunState.STOPPED}
-            else None,
-            level=of[number].resource_level,
-        )
-        for number, sequence in sorted(record.told.items(), key=lambda item: item[1])
-    ]
-
-
-def _write(record: _Record, changes: Changes) -> None:
-    for suggestion in changes.suggestions:
-        _insert(record.suggestions, suggestion.number, suggestion)
-    for trial in changes.new_trials:
-        _insert(record.trials, trial.run_id, trial)
-        record.last_seen[trial.run_id] = changes.at
-    for attempt in changes.new_attempts:
-        _insert(record.attempts, attempt.attempt_id, attempt)
-    for attempt in changes.attempts:
-        record.attempts[attempt.attempt_id] = attempt
-    _decide(record, changes.decided)
-    record.control.update(changes.control)
-    for result in changes.concluded:
-        record.told[result.number] = result.sequence
-    for trial in changes.trials:
-        former = record.trials[trial.run_id]
-        if former.state.is_terminal and trial != former:
-            raise StateConflict(trial.run_id, current=former.state, asked=trial.state)
-        record.trials[trial.run_id] = trial
-    record.last_sequence = max(
-        record.last_sequence,
-        *(s.sequence for s in changes.suggestions),
-        *(c.sequence for c in changes.concluded),
-        *(r.sequence or 0 for r in changes.decided),
-        *(a.promoted_sequence or 0 for a in changes.new_attempts),
-        0,
-    )
-    if changes.sweep is not None:
-        sweep, state = record.sweep, changes.sweep.state
-        if sweep.state.is_terminal and sweep.state is not state:
-            raise StateConflict(sweep.sweep_id, current=sweep.state, asked=state)
-        record.sweep = replace(
-            sweep,
-            state=state,
-            reason=changes.sweep.reason,
-            ended_at=changes.at if state.is_terminal else None,
-        )
-
-
-def _insert(table: dict[Key, Row], key: Key, row: Row) -> None:
-    if key in table:
-        raise StorageError(f"{key} is there already")
-    table[key] = row
-
-
-def _decide(record: _Record, reports: Iterable[Report]) -> None:
-    for report in reports:
-        place = (report.run_id, report.resource_level)
-        if record.reports[place].decision is not None:
-            raise StateConflict(report.run_id, current="decided", asked="update")
-        record.reports[place] = report
-        if report.decision is not None and report.decision is not Decision.CONTINUE:
-            record.control[report.run_id] = report.decision
+        super().__init__(clock or FakeClock())
 
 
 # The launcher

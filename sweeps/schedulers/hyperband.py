@@ -11,7 +11,6 @@ Between brackets nobody waits: a free slot goes to the next bracket's trials.
 """
 
 import math
-from collections import deque
 
 from sweeps.journal import Measurement
 from sweeps.schedulers.brackets import bracket_size
@@ -20,7 +19,7 @@ from sweeps.states import Decision
 
 
 class _Bracket:
-    """One run of successive halving. It is at one rung at a time."""
+    """One run of successive halving. It is at one rung at a time, and climbs with a promotion."""
 
     def __init__(self, levels: tuple[int, ...], *, n: int, eta: int) -> None:
         self.levels = levels
@@ -30,7 +29,8 @@ class _Bracket:
         self._rung = 0
         self._awaited: set[int] = set()  # have not met the rung yet
         self._met: list[tuple[float, int]] = []  # loss and number of those that have
-        self._survivors: deque[int] = deque()  # may go on, the best first
+        self._chosen: list[int] = []  # to go on to the rung, the best first
+        self._gone: set[int] = set()  # ended for good
         self._beyond: dict[int, tuple[int, float]] = {}  # met a higher rung than they should
 
     def start(self, number: int) -> None:
@@ -45,19 +45,21 @@ class _Bracket:
             self._met.append((loss if math.isfinite(loss) else math.inf, number))
 
     def leave(self, number: int) -> None:
-        """A trial has ended for good."""
+        """A trial has ended for good; its place goes to nobody else."""
         self._awaited.discard(number)
-        self._met = [entry for entry in self._met if entry[1] != number]
-        if number in self._survivors:
-            self._survivors.remove(number)
+        self._gone.add(number)
 
     def promotable(self, *, is_closed: bool) -> int | None:
-        if not self._survivors and self._is_rung_complete(is_closed=is_closed):
-            self._climb()
-        return self._survivors[0] if self._survivors else None
+        waiting = self._alive(self._chosen)
+        if not waiting and self._is_rung_complete(is_closed=is_closed):
+            waiting = self._alive(self._best())
+        return waiting[0] if waiting else None
 
     def promote(self, number: int) -> None:
-        self._survivors.remove(number)
+        if number not in self._chosen:
+            self._chosen, self._met = self._best(), []
+            self._rung += 1
+        self._chosen.remove(number)
         level, loss = self._beyond.get(number, (0, 0.0))
         if level >= self.levels[self._rung]:  # it has been there already
             self._met.append((loss, number))
@@ -66,24 +68,27 @@ class _Bracket:
 
     def is_over(self, *, is_closed: bool) -> bool:
         """Whether nobody of it will ever go on."""
-        is_last = self._rung == len(self.levels) - 1
-        return is_last and not self._survivors and self._is_rung_complete(is_closed=is_closed)
+        return (
+            self._is_rung_complete(is_closed=is_closed)
+            and self.promotable(is_closed=is_closed) is None
+        )
 
     def _is_rung_complete(self, *, is_closed: bool) -> bool:
         is_full = self._rung > 0 or is_closed or self._n_started == self._n
-        return is_full and not self._awaited
+        return is_full and not self._awaited and not self._alive(self._chosen)
 
-    def _climb(self) -> None:
-        """Choose who goes on to the next rung."""
+    def _best(self) -> list[int]:
+        """Who goes on to the next rung, the best first."""
         if self._rung == len(self.levels) - 1:
-            return
-        self._rung += 1
+            return []
         # A bracket that the end of the sweep cut short still brings one trial to the top.
         n = min(self._n, self._n_started)
-        places = max(1, n // self._eta**self._rung)
+        places = max(1, n // self._eta ** (self._rung + 1))
         ranked = sorted(entry for entry in self._met if math.isfinite(entry[0]))
-        self._survivors.extend(number for _, number in ranked[:places])
-        self._met = []
+        return [number for _, number in ranked[:places]]
+
+    def _alive(self, numbers: list[int]) -> list[int]:
+        return [number for number in numbers if number not in self._gone]
 
 
 class Hyperband:
