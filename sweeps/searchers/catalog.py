@@ -72,6 +72,16 @@ def _make(
         case "bayes":
             from sweeps.searchers.bayesian_search import BayesianSearch
 
-            return BayesianSearch(space, initial_points=spec.initial_points, levels=levels)
+            return BayesianSearch(
+                space,
+                initial_points=spec.initial_points,
+                levels=levels,
+                seed=seed,
+                tried_first=tried_first,
+            )
+        case "optuna":
+            from sweeps.searchers.optuna_search import OptunaSearch
+
+            return OptunaSearch(space, sampler=spec.sampler)
         case other:  # a spec is checked when it is parsed
             raise ValueError(f"no searcher {other!r}")

@@ -110,8 +110,13 @@ class SimulatedSweep:
         """One tick of the controller."""
         return self.controller.tick()
 
-    def run(self, on_step: Callable[[Step], None] = lambda _: None) -> SweepSnapshot:
-        """Until the sweep has ended.
+    def run(
+        self,
+        on_step: Callable[[Step], None] = lambda _: None,
+        *,
+        resource: int | None = None,
+    ) -> SweepSnapshot:
+        """Until the sweep has ended, or has spent that much resource.
 
         Raises:
             SimulationStuck: It never does.
@@ -122,7 +127,8 @@ class SimulatedSweep:
             for step in self.steps[shown:]:
                 on_step(step)
             shown = len(self.steps)
-            if tick.state.is_terminal:
+            has_spent = bool(self.steps) and self.steps[-1].resource >= (resource or math.inf)
+            if tick.state.is_terminal or has_spent:
                 return self.store.load(SIMULATED)
             if self.launcher.obey() or tick.progressed:
                 idle = 0

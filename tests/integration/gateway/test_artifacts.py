@@ -228,12 +228,15 @@ def test_an_unfinished_upload_leaves_nothing(platform: Platform, tmp_path: Path)
     assert len([path for path in files(tmp_path) if path.parent.name != ".incoming"]) == 1
 
 
-def test_run_tokens_do_not_read_and_other_runs_do_not_write(platform: Platform) -> None:
+def test_run_tokens_read_and_write_their_own_run_alone(platform: Platform) -> None:
     run, token = platform.scratch()
-    other, _ = platform.scratch()
+    other, other_token = platform.scratch()
     upload(platform, run, token, b"x", "a.bin")
+    upload(platform, other, other_token, b"y", "a.bin")
 
-    assert platform.get(f"/api/v1/runs/{run}/artifacts/a.bin", token=token).status_code == 401
+    assert platform.get(f"/api/v1/runs/{run}/artifacts/a.bin", token=token).content == b"x"
+    assert platform.get(f"/api/v1/runs/{other}/artifacts/a.bin", token=token).status_code == 403
+    assert platform.get(f"/api/v1/runs/{other}/artifacts", token=token).status_code == 403
     assert begin(platform, other, described(b"x"), token).status_code == 403
     assert begin(platform, run, described(b"x"), TOKEN).status_code == 401
     assert begin(platform, run, described(b"x"), run_token(run, tenant="them")).status_code == 404

@@ -24,7 +24,10 @@ class FakeGateway:
         self.taken: set[str] = set()  # names of artifacts that have other bytes
         self.checkpoint: dict[str, Any] | None = None
         self.content = b""  # what every artifact is, for who reads one
+        self.elsewhere: str | None = None  # where artifacts are read instead
+        self.lost_bytes = 0  # of an artifact, when the connection breaks
         self.gets: list[str] = []
+        self.got_tokens: list[str | None] = []
         self.get_answers: list[int] = []
         self.answers: list[int] = []
         self.control = "continue"
@@ -48,10 +51,13 @@ class FakeGateway:
 
             def do_GET(self) -> None:
                 outer.gets.append(self.path)
+                outer.got_tokens.append(self.headers["Authorization"])
                 status = outer.get_answers.pop(0) if outer.get_answers else 200
                 if status != 200:
                     self._answer(status, {"error": "because"})
-                elif "/artifacts/" in self.path:
+                elif "/artifacts/" in self.path and outer.elsewhere:
+                    self._send(307, b"moved", Location=outer.elsewhere)
+                elif "/artifacts/" in self.path or "/blobs/" in self.path:
                     self._send(200, outer.content)
                 else:
                     self._answer(200, {"decision": outer.decision, "checkpoint": outer.checkpoint})
@@ -59,10 +65,15 @@ class FakeGateway:
             def _answer(self, status: int, document: object) -> None:
                 self._send(status, json.dumps(document).encode())
 
-            def _send(self, status: int, body: bytes) -> None:
+            def _send(self, status: int, body: bytes, **headers: str) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
+                if outer.lost_bytes and len(body) > outer.lost_bytes:
+                    body, self.close_connection = body[: -outer.lost_bytes], True
+                    outer.lost_bytes = 0
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there

@@ -23,7 +23,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def second_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+def second_attempt(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEEPWORKS_ATTEMPT_ID", f"{RUN}-a2")
 
 
@@ -38,9 +38,9 @@ def trained(monkeypatch: pytest.MonkeyPatch, levels: list[int], **variables: str
     run.finish()
 
 
-def stored(content: bytes, level: int = 3, **changes: object) -> dict[str, object]:
+def stored(content: bytes, level: object = 3, **changes: object) -> dict[str, object]:
     return {
-        "name": f"checkpoints/{level:010d}/ckpt.pt",
+        "name": "checkpoints/0000000003/ckpt.pt",
         "level": level,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
@@ -213,6 +213,7 @@ def test_a_later_attempt_finds_the_newest_once(gateway: FakeGateway) -> None:
     again, level = run.checkpoint, run.resumed_from
     run.finish()
 
+    assert found is not None
     assert found == sweepworks.Checkpoint(Path.cwd() / ".sweepworks-checkpoint/ckpt.pt", 3)
     assert found.path.read_bytes() == gateway.content
     assert (again, level) == (found, 3)
@@ -313,6 +314,36 @@ def test_a_gateway_that_restarts_is_waited_for(gateway: FakeGateway) -> None:
 
     assert run.resumed_from == 3
     run.finish()
+
+
+@pytest.mark.usefixtures("second_attempt")
+def test_a_download_that_breaks_off_begins_again(gateway: FakeGateway) -> None:
+    gateway.content = b"weights" * 500_000
+    gateway.checkpoint = stored(gateway.content)
+    gateway.lost_bytes = 1000
+    run = sweepworks.init()
+
+    found = run.checkpoint
+    run.finish()
+
+    assert found is not None
+    assert found.path.read_bytes() == gateway.content
+    assert len([path for path in gateway.gets if "artifacts" in path]) == 2
+
+
+@pytest.mark.usefixtures("second_attempt")
+def test_bytes_of_another_store_are_fetched_there_without_our_token(gateway: FakeGateway) -> None:
+    gateway.content, gateway.checkpoint = b"weights", stored(b"weights")
+    gateway.elsewhere = f"{gateway.url}/blobs/abc?signature=s"
+    run = sweepworks.init()
+
+    found = run.checkpoint
+    run.finish()
+
+    assert found is not None
+    assert found.path.read_bytes() == b"weights"
+    assert gateway.gets[-1] == "/blobs/abc?signature=s"
+    assert gateway.got_tokens == ["Bearer token", "Bearer token", None]
 
 
 @pytest.mark.usefixtures("second_attempt")

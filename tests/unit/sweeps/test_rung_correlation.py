@@ -26,7 +26,7 @@ def test_it_is_spearman_s_with_ties(pairs: list[tuple[int, int]]) -> None:
     if len(set(first)) == 1 or len(set(second)) == 1:
         assert spearman(first, second) is None
     else:
-        assert spearman(first, second) == pytest.approx(spearmanr(first, second).statistic)
+        assert spearman(first, second) == pytest.approx(spearmanr(first, second)[0])
 
 
 def test_neighbouring_rungs_are_compared_over_the_trials_that_met_both() -> None:

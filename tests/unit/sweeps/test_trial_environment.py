@@ -14,7 +14,7 @@ from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
 _CONFIGURATION = {"lr": 1e-05, "layers": 3, "bias": True, "net.kind": "relu"}
 
 
-def a_request() -> LaunchRequest:
+def a_request(max_resource: int | None = None) -> LaunchRequest:
     spec = a_spec(
         trial=TrialSpec(
             command=("python", "{script}", "--lr={lr}", "--seed={seed}", "{{x}}"),
@@ -31,6 +31,7 @@ def a_request() -> LaunchRequest:
         attempt_id=ids.attempt_id(a_run_id(), 2),
         rungs=(1, 3, 9),
         credentials={"SWEEPWORKS_RUN_TOKEN": "secret"},
+        max_resource=max_resource,
     )
 
 
@@ -50,6 +51,11 @@ def test_the_environment_tells_a_script_who_and_what_it_is() -> None:
     assert environment["SWEEPWORKS_RUNGS"] == "1,3,9"
     assert environment["SWEEPWORKS_RUN_TOKEN"] == "secret"
     assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_script_learns_the_last_level_where_there_is_one() -> None:
+    assert a_request(27).environment["SWEEPWORKS_MAX_RESOURCE"] == "27"
+    assert "SWEEPWORKS_MAX_RESOURCE" not in a_request().environment
 
 
 def test_a_sweep_file_cannot_make_a_trial_pass_for_another() -> None:

@@ -1,0 +1,164 @@
+"""Optuna's samplers behind our port: the proof that a team can bring a library of its own.
+
+Needs the extra ``optuna`` of the distribution. Every suggestion builds a study from the history,
+so that nothing is kept that the journal does not tell; with thousands of trials that takes longer
+than the sampling.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sweeps.errors import PermanentError
+from sweeps.journal import History
+from sweeps.searchers.random_search import sample_unseen
+from sweeps.spaces import Categorical, Configuration, Float, Int, Ordinal, SearchSpace
+
+SAMPLERS = ("tpe", "gp", "cmaes", "qmc", "random")
+_TRIES = 8  # suggestions before a random one: constraints, and what was asked for before
+
+
+class SamplerMissing(PermanentError):
+    """A library that the sweep asks for is not installed."""
+
+    def __init__(self, sampler: str, missing: str) -> None:
+        super().__init__(
+            f"strategy optuna with sampler {sampler} needs {missing}: "
+            "pip install 'sweepworks-platform[optuna]'" + (" torch" if missing == "torch" else "")
+        )
+
+
+class OptunaSearch:
+    """A `Searcher` that asks one of Optuna's samplers."""
+
+    def __init__(self, space: SearchSpace, *, sampler: str) -> None:
+        """`sampler` is one of `SAMPLERS`.
+
+        Raises:
+            SamplerMissing: Optuna, or what the sampler needs, is not installed.
+        """
+        self._space = space
+        self._sampler = sampler
+        self._optuna = _import_optuna(sampler)
+        self._distributions = {
+            name: distribution
+            for name, parameter in space.parameters.items()
+            if (distribution := self._distribution(parameter)) is not None
+        }
+
+    def suggest(
+        self,
+        *,
+        number: int,  # noqa: ARG002 - the port's signature
+        history: History,
+        rng: np.random.Generator,
+    ) -> Configuration | None:
+        """The sampler's answer to the whole history; a random one where it repeats itself."""
+        study = self._study(history, seed=int(rng.integers(2**31)))
+        for _ in range(_TRIES):
+            trial = study.ask(self._distributions)
+            configuration = self._configuration(trial.params)
+            if self._space.allows(configuration) and not history.has(configuration):
+                return configuration
+            study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+        return sample_unseen(self._space, rng, history)
+
+    def _study(self, history: History, *, seed: int) -> Any:
+        optuna = self._optuna
+        study = optuna.create_study(direction="minimize", sampler=self._make_sampler(seed))
+        states = optuna.trial.TrialState
+        ended = [
+            (o.configuration, o.loss)
+            for o in (*history.earlier, *history.observations)
+            if self._space.contains(o.configuration)
+        ]
+        for configuration, loss in ended:
+            is_good = loss is not None and np.isfinite(loss)
+            study.add_trial(
+                self._frozen(
+                    configuration,
+                    state=states.COMPLETE if is_good else states.FAIL,
+                    value=loss if is_good else None,
+                )
+            )
+        for configuration in history.pending.values():
+            study.add_trial(self._frozen(configuration, state=states.RUNNING, value=None))
+        return study
+
+    def _frozen(self, configuration: Configuration, *, state: Any, value: float | None) -> Any:
+        known = {name: self._encoded(name, configuration) for name in self._distributions}
+        params = {name: encoded for name, encoded in known.items() if encoded is not None}
+        return self._optuna.trial.create_trial(
+            params=params,
+            distributions={name: self._distributions[name] for name in params},
+            state=state,
+            value=value,
+        )
+
+    def _encoded(self, name: str, configuration: Configuration) -> Any:
+        if name not in configuration:
+            return None
+        parameter, value = self._space.parameters[name], configuration[name]
+        # Positions, not values: Optuna would take 1, 1.0 and True for the same choice.
+        return parameter.position(value) if isinstance(parameter, (Categorical, Ordinal)) else value
+
+    def _configuration(self, params: dict[str, Any]) -> Configuration:
+        units = [
+            self._unit(name, params[name]) if name in params else 0.5
+            for name in self._space.parameters
+        ]
+        return self._space.from_units(units)
+
+    def _unit(self, name: str, value: Any) -> float:
+        parameter = self._space.parameters[name]
+        if isinstance(parameter, (Categorical, Ordinal)):
+            return parameter.to_unit(parameter.choices[int(value)])
+        return parameter.to_unit(value)
+
+    def _distribution(self, parameter: Any) -> Any:
+        kinds = self._optuna.distributions
+        match parameter:
+            case Float() if parameter.low < parameter.high:
+                step = None if parameter.log else parameter.step
+                return kinds.FloatDistribution(
+                    parameter.low, parameter.high, log=parameter.log, step=step
+                )
+            case Int() if parameter.low < parameter.high:
+                step = 1 if parameter.log else parameter.step or 1
+                return kinds.IntDistribution(
+                    parameter.low, parameter.high, log=parameter.log, step=step
+                )
+            case Categorical():
+                return kinds.CategoricalDistribution(range(len(parameter.choices)))
+            case Ordinal():
+                return kinds.IntDistribution(0, len(parameter.choices) - 1)
+            case _:
+                return None
+
+    def _make_sampler(self, seed: int) -> Any:
+        samplers = self._optuna.samplers
+        match self._sampler:
+            case "gp":
+                return samplers.GPSampler(seed=seed)
+            case "cmaes":
+                return samplers.CmaEsSampler(seed=seed)
+            case "qmc":
+                return samplers.QMCSampler(seed=seed)
+            case "random":
+                return samplers.RandomSampler(seed=seed)
+            case _:
+                return samplers.TPESampler(seed=seed, constant_liar=True)
+
+
+def _import_optuna(sampler: str) -> Any:
+    needs = {"gp": ("optuna", "torch"), "cmaes": ("optuna", "cmaes")}.get(sampler, ("optuna",))
+    import importlib
+
+    for module in needs:
+        try:
+            importlib.import_module(module)
+        except ImportError as exc:
+            raise SamplerMissing(sampler, module) from exc
+    optuna: Any = importlib.import_module("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
