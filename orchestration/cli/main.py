@@ -10,6 +10,7 @@ from sweeps.errors import SweepsError
 _COMMANDS = {
     "init": "Write a sweep file and a training script to start from.",
     "validate": "Check a sweep file: every problem, with its line and what to write instead.",
+    "simulate": "Compare strategies on known learning curves, before anything is trained.",
     "schema": "Print the JSON Schema of sweep files, for your editor.",
     "run": "Submit a sweep and follow it to its end.",
     "submit": "Submit a sweep and return; the daemon of `sweepworks up` starts it.",

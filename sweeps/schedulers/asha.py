@@ -5,16 +5,17 @@ Massively Parallel Hyperparameter Tuning", MLSys 2020, Algorithm 2. Symbols: eta
 `reduction_factor`, r `min_resource`, R `max_resource`, s (the early-stopping rate) the bracket.
 
 **Promotion** is the paper's: a trial pauses at each rung, and a free worker first looks for one
-to promote, from the highest rung down: the best that is among the top 1/eta of its rung and was
-not promoted yet. Its rule is in `promotable`.
+to promote, from the highest rung down: the best that is among the top ``n // eta`` of the n that
+have met its rung and was not promoted yet. Of equal losses, the first that came is the better.
 
 **Stopping** judges on arrival, so that nothing has to be resumed: a trial goes on if it is no
 worse than the best ``max(1, n // eta)`` of the n that have met the rung, itself included. That is
 Optuna's and Determined's rule, and stops the second trial if it is worse than the first; Syne
 Tune lets everybody pass until a rung holds eta results.
 
-Equal losses go on together: at a first rung where all are still at chance level, nobody is ended
-for having come later. Losses that are no finite number are worse than any other.
+There equal losses go on together: at a first rung where all are still at chance level, nobody is
+ended for having come later. In both forms, losses that are no finite number are worse than any
+other, and end the trial.
 """
 
 import math
@@ -32,12 +33,10 @@ from sweeps.states import Decision
 class _Rung:
     """What was measured at one rung of one bracket."""
 
-    losses: list[float] = field(default_factory=list[float])  # ascending
-    paused: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])  # a heap
-
-    def place(self, loss: float) -> int:
-        """How many losses are strictly better."""
-        return bisect_left(self.losses, loss)
+    met: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    # loss and order of arrival, ascending
+    paused: list[tuple[float, int, int]] = field(default_factory=list[tuple[float, int, int]])
+    # the same and the trial, a heap; some of them have gone on or ended since
 
 
 class Asha:
@@ -56,9 +55,12 @@ class Asha:
         self._pauses = pauses
         self._ladders = [levels[s:] for s in range(min(brackets, len(levels)))]
         self._cycle = bracket_cycle(len(self._ladders), reduction_factor)
-        self._rungs = [{level: _Rung() for level in ladder} for ladder in self._ladders]
-        self._at: dict[int, int] = {}  # rung of each paused trial
-        self._gone: set[int] = set()  # trials that ended while they were paused
+        self._rungs = [{level: _Rung() for level in ladder[:-1]} for ladder in self._ladders]
+        self._downward = sorted(
+            ((level, rung) for rungs in self._rungs for level, rung in rungs.items()),
+            key=lambda place: -place[0],
+        )
+        self._at: dict[int, int] = {}  # level of each paused trial
 
     @property
     def max_resource(self) -> int | None:
@@ -81,44 +83,38 @@ class Asha:
         if measurement.level == self.max_resource:
             return Decision.CONTINUE
         rung = self._rungs[self._bracket(measurement.number)][measurement.level]
-        if not math.isfinite(measurement.loss):
-            insort(rung.losses, math.inf)
+        is_finite = math.isfinite(measurement.loss)
+        entry = (measurement.loss if is_finite else math.inf, len(rung.met))
+        insort(rung.met, entry)
+        if not is_finite:
             return Decision.STOP
-        insort(rung.losses, measurement.loss)
         if self._pauses:
             self._at[measurement.number] = measurement.level
-            heappush(rung.paused, (measurement.loss, measurement.number))
+            heappush(rung.paused, (*entry, measurement.number))
             return Decision.PAUSE
-        places = max(1, len(rung.losses) // self._eta)
-        return Decision.CONTINUE if rung.place(measurement.loss) < places else Decision.STOP
+        n_better = bisect_left(rung.met, (measurement.loss, 0))
+        places = max(1, len(rung.met) // self._eta)
+        return Decision.CONTINUE if n_better < places else Decision.STOP
 
     def conclude(self, number: int) -> None:
         """A trial that ends while it is paused can no longer be promoted."""
-        if self._at.pop(number, None) is not None:
-            self._gone.add(number)
+        self._at.pop(number, None)
 
     def promotable(self, *, is_closed: bool) -> int | None:  # noqa: ARG002 - nobody is waited for
         """The best paused trial of the highest rung where one is in the top 1/eta."""
-        for ladder, rungs in zip(self._ladders, self._rungs, strict=True):
-            for level in reversed(ladder[:-1]):
-                number = self._promotable_at(rungs[level])
-                if number is not None:
+        for level, rung in self._downward:
+            while rung.paused and self._at.get(rung.paused[0][-1]) != level:
+                heappop(rung.paused)
+            if rung.paused:
+                loss, arrival, number = rung.paused[0]
+                n_better = bisect_left(rung.met, (loss, arrival))
+                if n_better < len(rung.met) // self._eta:
                     return number
         return None
 
     def promote(self, number: int) -> None:
         """The trial goes on to the next rung."""
-        rung = self._rungs[self._bracket(number)][self._at.pop(number)]
-        assert rung.paused[0][1] == number  # it was the promotable one
-        heappop(rung.paused)
-
-    def _promotable_at(self, rung: _Rung) -> int | None:
-        while rung.paused and rung.paused[0][1] in self._gone:
-            self._gone.discard(heappop(rung.paused)[1])
-        if not rung.paused:
-            return None
-        loss, number = rung.paused[0]
-        return number if rung.place(loss) < len(rung.losses) // self._eta else None
+        del self._at[number]
 
     def _bracket(self, number: int) -> int:
         return self._cycle[(number - 1) % len(self._cycle)]

@@ -3,7 +3,8 @@
 Source: Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar, "Hyperband: A Novel Bandit-Based Approach
 to Hyperparameter Optimization", JMLR 18 (2018), Algorithm 1. Symbols: eta is `reduction_factor`,
 R the last of `levels`, s the bracket: s_max begins with many trials at the lowest rung, 0 with few
-that run to R. Sizes are the ceil form, survivors ``floor(n / eta^i)``.
+that run to R. Sizes are the ceil form, survivors ``floor(n / eta^i)``; of equal losses the lower
+number is the better.
 
 Trials belong to brackets by their number: s_max, s_max - 1, ..., 0, then over again. Inside a
 bracket a trial pauses at its rung until all of the rung have come, or ended; then the best go on.
@@ -11,6 +12,8 @@ Between brackets nobody waits: a free slot goes to the next bracket's trials.
 """
 
 import math
+from bisect import insort
+from dataclasses import dataclass, field
 
 from sweeps.journal import Measurement
 from sweeps.schedulers.brackets import bracket_size
@@ -18,77 +21,86 @@ from sweeps.schedulers.rungs import rung_below
 from sweeps.states import Decision
 
 
+@dataclass(slots=True)
+class _Rung:
+    """A rung of a bracket, while it is the one that trials are on their way to."""
+
+    place: int = 0  # from the bracket's lowest
+    chosen: list[int] = field(default_factory=list[int])  # may go on to it; the best first
+    awaited: set[int] = field(default_factory=set[int])  # are on their way
+    met: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    # loss and number of those that have been there, ascending
+
+
 class _Bracket:
     """One run of successive halving. It is at one rung at a time, and climbs with a promotion."""
 
     def __init__(self, levels: tuple[int, ...], *, n: int, eta: int) -> None:
-        self.levels = levels
+        self._levels = levels
         self._n = n  # trials that begin
         self._eta = eta
         self._n_started = 0
-        self._rung = 0
-        self._awaited: set[int] = set()  # have not met the rung yet
-        self._met: list[tuple[float, int]] = []  # loss and number of those that have
-        self._chosen: list[int] = []  # to go on to the rung, the best first
+        self._rung = _Rung()
+        self._latest: dict[int, tuple[int, float]] = {}  # highest level met, and the loss there
         self._gone: set[int] = set()  # ended for good
-        self._beyond: dict[int, tuple[int, float]] = {}  # met a higher rung than they should
 
     def start(self, number: int) -> None:
         self._n_started += 1
-        self._awaited.add(number)
+        self._rung.awaited.add(number)
 
     def meet(self, number: int, level: int, loss: float) -> None:
-        if level > self.levels[self._rung]:
-            self._beyond[number] = (level, loss)
-        if number in self._awaited:
-            self._awaited.discard(number)
-            self._met.append((loss if math.isfinite(loss) else math.inf, number))
+        self._latest[number] = (level, loss)
+        if number in self._rung.awaited:
+            self._rung.awaited.discard(number)
+            if math.isfinite(loss):
+                insort(self._rung.met, (loss, number))
 
     def leave(self, number: int) -> None:
         """A trial has ended for good; its place goes to nobody else."""
-        self._awaited.discard(number)
+        self._rung.awaited.discard(number)
         self._gone.add(number)
 
     def promotable(self, *, is_closed: bool) -> int | None:
-        waiting = self._alive(self._chosen)
-        if not waiting and self._is_rung_complete(is_closed=is_closed):
-            waiting = self._alive(self._best())
-        return waiting[0] if waiting else None
+        rung = self._rung
+        while (number := self._waiting(rung)) is None and self._is_complete(
+            rung, is_closed=is_closed
+        ):
+            rung = self._above(rung)
+        return number
 
     def promote(self, number: int) -> None:
-        if number not in self._chosen:
-            self._chosen, self._met = self._best(), []
-            self._rung += 1
-        self._chosen.remove(number)
-        level, loss = self._beyond.get(number, (0, 0.0))
-        if level >= self.levels[self._rung]:  # it has been there already
-            self._met.append((loss, number))
-        else:
-            self._awaited.add(number)
+        while number not in self._rung.chosen:
+            self._rung = self._above(self._rung)
+        self._rung.chosen.remove(number)
+        self._rung.awaited.add(number)
 
-    def is_over(self, *, is_closed: bool) -> bool:
+    @property
+    def is_over(self) -> bool:
         """Whether nobody of it will ever go on."""
-        return (
-            self._is_rung_complete(is_closed=is_closed)
-            and self.promotable(is_closed=is_closed) is None
-        )
+        is_full = self._n_started == self._n
+        return is_full and not self._rung.awaited and self.promotable(is_closed=False) is None
 
-    def _is_rung_complete(self, *, is_closed: bool) -> bool:
-        is_full = self._rung > 0 or is_closed or self._n_started == self._n
-        return is_full and not self._awaited and not self._alive(self._chosen)
+    def _waiting(self, rung: _Rung) -> int | None:
+        return next((number for number in rung.chosen if number not in self._gone), None)
 
-    def _best(self) -> list[int]:
-        """Who goes on to the next rung, the best first."""
-        if self._rung == len(self.levels) - 1:
-            return []
+    def _is_complete(self, rung: _Rung, *, is_closed: bool) -> bool:
+        """Whether nobody is still to come, and there is a rung above."""
+        is_full = rung.place > 0 or is_closed or self._n_started == self._n
+        return is_full and not rung.awaited and rung.place < len(self._levels) - 1
+
+    def _above(self, rung: _Rung) -> _Rung:
+        """The next rung, as the best of a complete one find it."""
+        place = rung.place + 1
         # A bracket that the end of the sweep cut short still brings one trial to the top.
-        n = min(self._n, self._n_started)
-        places = max(1, n // self._eta ** (self._rung + 1))
-        ranked = sorted(entry for entry in self._met if math.isfinite(entry[0]))
-        return [number for _, number in ranked[:places]]
-
-    def _alive(self, numbers: list[int]) -> list[int]:
-        return [number for number in numbers if number not in self._gone]
+        places = max(1, self._n_started // self._eta**place)
+        best = [number for _, number in rung.met[:places]]
+        # Whoever skipped the rung below is there already, and waits for the others.
+        there = {number for number in best if self._latest[number][0] >= self._levels[place]}
+        return _Rung(
+            place=place,
+            chosen=[number for number in best if number not in there],
+            met=sorted((self._latest[number][1], number) for number in there),
+        )
 
 
 class Hyperband:
@@ -148,7 +160,7 @@ class Hyperband:
             number = bracket.promotable(is_closed=is_closed)
             if number is not None:
                 return number
-            if bracket.is_over(is_closed=is_closed):
+            if bracket.is_over:
                 del self._brackets[place]
         return None
 

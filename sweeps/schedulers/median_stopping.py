@@ -4,14 +4,16 @@ Source: Golovin, Solnik, Moitra, Kochanski, Karro and Sculley, "Google Vizier: A
 Black-Box Optimization", KDD 2017, section 3.2.1: a trial is stopped at step s if its best value so
 far is strictly worse than the median of the running averages, up to s, of the completed trials.
 
-Completed are those that ended without having been stopped by the rule. Every report counts as a
-rung of its own, scripts wait for no answer, and nothing is resumed.
+Completed are those that ended without having been stopped by the rule, and that reported at s
+itself. Every report counts as a rung of its own, scripts wait for no answer, and nothing is
+resumed. Kept are the averages of live trials, and of completed ones the newest 1000 a level.
 """
 
 import math
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from sweeps.journal import Measurement
 from sweeps.states import Decision
@@ -37,7 +39,8 @@ class _Level:
         middle = len(self.ascending) // 2
         if len(self.ascending) % 2:
             return self.ascending[middle]
-        return (self.ascending[middle - 1] + self.ascending[middle]) / 2
+        low, high = self.ascending[middle - 1], self.ascending[middle]
+        return max(low, low / 2 + high / 2)  # the sum of two huge ones is infinite
 
 
 @dataclass(slots=True)
@@ -45,13 +48,14 @@ class _Curve:
     """A trial that is under way."""
 
     best: float = math.inf
-    total: float = 0.0
+    total: Fraction = Fraction(0)
+    # exact: rounded sums make the average of equal losses less than each, and their curve worse
     averages: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
 
     def add(self, level: int, loss: float) -> None:
         self.best = min(self.best, loss)
-        self.total += loss
-        self.averages.append((level, self.total / (len(self.averages) + 1)))
+        self.total += Fraction(loss)
+        self.averages.append((level, float(self.total / (len(self.averages) + 1))))
 
 
 class MedianStopping:

@@ -7,13 +7,16 @@ computed again; its data from all results, of which the most telling are kept be
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.journal import History
-from sweeps.searchers.bayes.acquisition import expected_improvement, ranked_candidates
+from sweeps.searchers.bayes.acquisition import best_candidate, expected_improvement
+from sweeps.searchers.bayes.choosing import most_telling
+from sweeps.searchers.bayes.climbing import climb
 from sweeps.searchers.bayes.encoding import Encoding, Rows
 from sweeps.searchers.bayes.fidelity import rung_targets
 from sweeps.searchers.bayes.gaussian_process import GaussianProcess, Hyperparameters, fit
@@ -23,16 +26,20 @@ from sweeps.searchers.bayes.targets import (
     final_targets,
     standardised,
     unseen_pending,
+    warped,
 )
 from sweeps.searchers.bayes.threads import one_thread
+from sweeps.searchers.bayes.warping import Warp, warps
 from sweeps.searchers.random_search import sample_unseen
 from sweeps.searchers.sobol_search import sobol_search
 from sweeps.spaces import Configuration, SearchSpace, key
 
 _FITTED = 150  # rows that hyperparameters are fitted to: 0.2 s with 8 columns
-_KEPT = 300  # rows that the model holds: a suggestion takes 40 ms
+_KEPT = 200  # rows that the model holds: a suggestion takes 50 ms
 _EVERY = 20  # results up to which each one is a reason to fit anew
 _GROWTH = 1.1  # afterwards a tenth more is
+_CLEARLY = 5.0  # nats by which the warp for orders of magnitude must win: few values flatter it
+_LOOKED_AT = 64  # of the best known, for the value to improve on
 _SAME = 0.99  # correlation with a pending configuration: a tenth of a length scale away
 _LISTED = 2_000  # configurations of a finite space that are all looked at
 
@@ -45,15 +52,13 @@ class _Data:
     values: NDArray[np.float64]
     extra_noise: NDArray[np.float64]
 
-    def most_telling(self, n: int) -> "_Data":
-        """The best half of `n` rows, and as many evenly from the rest, in their order."""
-        if len(self.values) <= n:
-            return self
-        order = np.argsort(self.values, kind="stable")
-        best, rest = order[: n // 2], np.sort(order[n // 2 :])
-        spread = rest[np.linspace(0, len(rest) - 1, n - n // 2).round().astype(int)]
-        chosen = np.sort(np.concatenate([best, spread]))
-        return _Data(self.rows[chosen], self.values[chosen], self.extra_noise[chosen])
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """What is fitted seldom."""
+
+    hyperparameters: Hyperparameters
+    warp: Warp | None
 
 
 class BayesianSearch:
@@ -79,7 +84,7 @@ class BayesianSearch:
         self._levels = levels if len(levels) > 1 else ()
         self._encoding = Encoding(space)
         self._initial = sobol_search(space, seed=seed, tried_first=tried_first)
-        self._fitted: dict[bytes, Hyperparameters] = {}
+        self._last_fit: tuple[bytes, _Fit] | None = None  # and what it was fitted to
 
     def suggest(
         self, *, number: int, history: History, rng: np.random.Generator
@@ -101,16 +106,23 @@ class BayesianSearch:
     def _propose(
         self, history: History, targets: Targets, rng: np.random.Generator
     ) -> Configuration | None:
-        data = self._data(targets)
+        fitted = self._fit(history)
+        ready = standardised(targets)
+        if fitted.warp is not None:
+            ready, _ = warped(ready, fitted.warp)
+        data = self._data(ready, most_telling(ready.values, _KEPT))
         model = GaussianProcess(
-            self._hyperparameters(history),
-            *self._kept(data),
+            fitted.hyperparameters,
+            data.rows,
+            data.values,
+            data.extra_noise,
             self._encoding.is_categorical,
         )
         pending = self._encoding.encode(unseen_pending(history, measured=bool(self._levels)))
         believed = model.believe(pending)
         # What is pending counts as found: to find it again is no improvement.
-        best = float(np.min(model.predict(np.vstack([data.most_telling(64).rows, pending]))))
+        known = data.rows[np.argsort(data.values, kind="stable")[:_LOOKED_AT]]
+        best = float(np.min(model.predict(np.vstack([known, pending]))))
 
         def score(rows: Rows) -> NDArray[np.float64]:
             improvement = expected_improvement(believed, rows, best)
@@ -124,12 +136,21 @@ class BayesianSearch:
                 return None
             rows = self._encoding.encode(listed)
             return listed[int(np.argmax(score(rows)))]
-        known = data.rows[np.argsort(data.values, kind="stable")[:8]]
-        for row in ranked_candidates(self._encoding, score, known=known, rng=rng):
-            configuration = self._encoding.decode(row.tolist())
-            if self._space.allows(configuration) and not history.has(configuration):
-                return configuration
-        return sample_unseen(self._space, rng, history)
+        configuration = best_candidate(
+            self._encoding,
+            score,
+            known=known,
+            rng=rng,
+            climb=lambda row: climb(believed, row, best=best, is_free=self._encoding.is_continuous),
+            propose=lambda row: self._unseen(row, history),
+        )
+        return configuration or sample_unseen(self._space, rng, history)
+
+    def _unseen(self, row: Sequence[float], history: History) -> Configuration | None:
+        """The configuration of a row, unless it breaks a constraint or was asked for before."""
+        configuration = self._encoding.decode(row)
+        is_new = self._space.allows(configuration) and not history.has(configuration)
+        return configuration if is_new else None
 
     def _listed(self, history: History) -> list[Configuration] | None:
         """What is left of a small finite space; None when there is no listing it."""
@@ -138,27 +159,40 @@ class BayesianSearch:
             return None
         return [c for c in self._space.configurations() if key(c) not in history.keys]
 
-    def _data(self, targets: Targets) -> _Data:
-        ready = standardised(targets, unskew=not self._levels)
-        rows = self._encoding.encode(ready.configurations)
-        return _Data(rows, ready.values, ready.extra_noise)
+    def _fit(self, history: History) -> _Fit:
+        """What the first results say, up to the last scheduled number of them."""
+        targets = standardised(self._targets(self._beginning(history)))
+        chosen = most_telling(targets.values, _FITTED)
+        data = self._data(targets, chosen)
+        content = data.rows.tobytes() + targets.values.tobytes() + targets.extra_noise.tobytes()
+        last = self._last_fit  # read once: suggestions may be made on two threads
+        if last is None or last[0] != content:
+            last = content, self._fit_anew(targets, chosen, data.rows)
+            self._last_fit = last
+        return last[1]
 
-    @staticmethod
-    def _kept(data: _Data) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-        kept = data.most_telling(_KEPT)
-        return kept.rows, kept.values, kept.extra_noise
-
-    def _hyperparameters(self, history: History) -> Hyperparameters:
-        """Those of the first results, up to the last scheduled number of them."""
-        first = self._targets(self._beginning(history))
-        content = first.values.tobytes()
-        if content not in self._fitted:
-            data = self._data(first).most_telling(_FITTED)
-            self._fitted.clear()  # the journal only grows: what was is not asked for again
-            self._fitted[content] = fit(
-                data.rows, data.values, data.extra_noise, self._encoding.is_categorical
+    def _fit_anew(self, targets: Targets, chosen: NDArray[np.intp], rows: Rows) -> _Fit:
+        # Values at lower rungs are mapped by straight lines, which a warp would bend.
+        candidates = () if self._levels else warps(targets.values)
+        best, most_likely = None, -math.inf
+        for warp in candidates or (None,):
+            ready, log_slopes = (targets, None) if warp is None else warped(targets, warp)
+            hyperparameters, likelihood = fit(
+                rows,
+                ready.values[chosen],
+                ready.extra_noise[chosen],
+                self._encoding.is_categorical,
             )
-        return self._fitted[content]
+            if log_slopes is not None:
+                likelihood += float(log_slopes[chosen].sum())
+            if best is None or likelihood > most_likely + _CLEARLY:
+                best, most_likely = _Fit(hyperparameters, warp), likelihood
+        assert best is not None  # there was a candidate
+        return best
+
+    def _data(self, targets: Targets, chosen: NDArray[np.intp]) -> _Data:
+        rows = self._encoding.encode(targets.configurations[int(place)] for place in chosen)
+        return _Data(rows, targets.values[chosen], targets.extra_noise[chosen])
 
     def _beginning(self, history: History) -> History:
         if self._levels and history.measurements:

@@ -5,6 +5,7 @@ so that nothing is kept that the journal does not tell; with thousands of trials
 than the sampling.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from sweeps.errors import PermanentError
 from sweeps.journal import History
 from sweeps.searchers.random_search import sample_unseen
-from sweeps.spaces import Categorical, Configuration, Float, Int, Ordinal, SearchSpace
+from sweeps.spaces import Categorical, Configuration, Float, Int, Ordinal, Parameter, SearchSpace
 
 SAMPLERS = ("tpe", "gp", "cmaes", "qmc", "random")
 _TRIES = 8  # suggestions before a random one: constraints, and what was asked for before
@@ -49,12 +50,12 @@ class OptunaSearch:
     def suggest(
         self,
         *,
-        number: int,  # noqa: ARG002 - the port's signature
+        number: int,
         history: History,
         rng: np.random.Generator,
     ) -> Configuration | None:
         """The sampler's answer to the whole history; a random one where it repeats itself."""
-        study = self._study(history, seed=int(rng.integers(2**31)))
+        study = self._study(history, number=number, seed=int(rng.integers(2**31)))
         for _ in range(_TRIES):
             trial = study.ask(self._distributions)
             configuration = self._configuration(trial.params)
@@ -63,9 +64,9 @@ class OptunaSearch:
             study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         return sample_unseen(self._space, rng, history)
 
-    def _study(self, history: History, *, seed: int) -> Any:
+    def _study(self, history: History, *, number: int, seed: int) -> Any:
         optuna = self._optuna
-        study = optuna.create_study(direction="minimize", sampler=self._make_sampler(seed))
+        study = optuna.create_study(direction="minimize")
         states = optuna.trial.TrialState
         ended = [
             (o.configuration, o.loss)
@@ -81,6 +82,7 @@ class OptunaSearch:
                     value=loss if is_good else None,
                 )
             )
+        study.sampler = self._make_sampler(seed, number=number, told=study.get_trials())
         for configuration in history.pending.values():
             study.add_trial(self._frozen(configuration, state=states.RUNNING, value=None))
         return study
@@ -100,7 +102,9 @@ class OptunaSearch:
             return None
         parameter, value = self._space.parameters[name], configuration[name]
         # Positions, not values: Optuna would take 1, 1.0 and True for the same choice.
-        return parameter.position(value) if isinstance(parameter, (Categorical, Ordinal)) else value
+        if isinstance(parameter, (Categorical, Ordinal)):
+            return parameter.position(value)
+        return value if _is_known(parameter) else parameter.to_unit(value)
 
     def _configuration(self, params: dict[str, Any]) -> Configuration:
         units = [
@@ -113,20 +117,21 @@ class OptunaSearch:
         parameter = self._space.parameters[name]
         if isinstance(parameter, (Categorical, Ordinal)):
             return parameter.to_unit(parameter.choices[int(value)])
-        return parameter.to_unit(value)
+        return parameter.to_unit(value) if _is_known(parameter) else float(value)
 
     def _distribution(self, parameter: Any) -> Any:
         kinds = self._optuna.distributions
         match parameter:
-            case Float() if parameter.low < parameter.high:
-                step = None if parameter.log else parameter.step
-                return kinds.FloatDistribution(
-                    parameter.low, parameter.high, log=parameter.log, step=step
-                )
-            case Int() if parameter.low < parameter.high:
-                step = 1 if parameter.log else parameter.step or 1
+            case Float() | Int() if parameter.count() == 1:
+                return None
+            case Float() | Int() if not _is_known(parameter):
+                return kinds.FloatDistribution(0.0, 1.0)  # its place in the prior
+            case Float():
+                return kinds.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+            case Int():
+                high = parameter.low + (parameter.count() - 1) * parameter.step
                 return kinds.IntDistribution(
-                    parameter.low, parameter.high, log=parameter.log, step=step
+                    parameter.low, high, log=parameter.log, step=parameter.step
                 )
             case Categorical():
                 return kinds.CategoricalDistribution(range(len(parameter.choices)))
@@ -135,19 +140,42 @@ class OptunaSearch:
             case _:
                 return None
 
-    def _make_sampler(self, seed: int) -> Any:
+    def _make_sampler(self, seed: int, *, number: int, told: list[Any]) -> Any:
         samplers = self._optuna.samplers
         match self._sampler:
             case "gp":
                 return samplers.GPSampler(seed=seed)
             case "cmaes":
-                return samplers.CmaEsSampler(seed=seed)
+                # Its state lives in trials that it proposed itself, and a new study has none. What
+                # it takes from any trial is a start: where the best are (Nomura et al., AAAI 2021).
+                complete = [trial for trial in told if trial.state.name == "COMPLETE"]
+                return samplers.CmaEsSampler(seed=seed, source_trials=complete or None)
             case "qmc":
-                return samplers.QMCSampler(seed=seed)
+                return _qmc_at(samplers, number - 1)
             case "random":
                 return samplers.RandomSampler(seed=seed)
             case _:
                 return samplers.TPESampler(seed=seed, constant_liar=True)
+
+
+def _is_known(parameter: Parameter) -> bool:
+    """Whether Optuna has such a distribution; it rounds steps of floats in a way of its own."""
+    if not isinstance(parameter, (Float, Int)) or parameter.prior is not None:
+        return False
+    if isinstance(parameter, Float):
+        return parameter.step is None
+    return not parameter.log or (parameter.low >= 1 and parameter.step == 1)
+
+
+def _qmc_at(samplers: Any, index: int) -> Any:
+    """The sequence from its point `index` on: a new study would begin at the first one."""
+    places = itertools.count(index)
+
+    class At(samplers.QMCSampler):
+        def _find_sample_id(self, study: Any, search_space: Any) -> int:  # noqa: ARG002 - theirs
+            return next(places)
+
+    return At()
 
 
 def _import_optuna(sampler: str) -> Any:

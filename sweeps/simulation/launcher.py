@@ -16,15 +16,21 @@ from sweeps.spaces import Configuration
 from sweeps.states import Decision, ExitReason
 from sweeps.trials import Exit, LaunchRequest
 
+Fails = Callable[[AttemptId, int], ExitReason | None]  #: of an attempt, at a resource level
+
+
+def nobody_fails(attempt_id: AttemptId, level: int) -> None:
+    """Every attempt trains until the search ends it, or it is done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A report of a simulated trial."""
+    """A report of a simulated trial, or its death on the way to one."""
 
     run_id: RunId
     at: dt.datetime
-    level: int
-    value: float
+    level: int  #: reached by now
+    value: float | None  #: None: it died before it could report
     resource: int  #: levels trained since the last report of this attempt, or its start
     seconds: float  #: that took
 
@@ -38,7 +44,9 @@ class _Process:
     levels: list[int]  # still to be reported, ascending
     level: int  # reached
     seconds: float  # of the curve, up to that level
-    is_waiting: bool = False  # for what the search says to its last report
+    began_at: dt.datetime  # to train beyond it
+    timeout: dt.datetime | None  # when it has taken too long
+    doom: ExitReason | None = None  # how it dies before its next report
 
 
 class SimulatedLauncher:
@@ -57,12 +65,14 @@ class SimulatedLauncher:
         levels: tuple[int, ...],
         resume_from_checkpoint: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        fails: Fails = nobody_fails,
     ) -> None:
         """Attempts report at `levels`, besides where the search compares them.
 
         Args:
             resume_from_checkpoint: Whether a promoted attempt goes on where the last one ended,
                 or trains anew.
+            fails: How an attempt dies just before it reports a level, None where it does not.
         """
         self._clock = clock
         self._store = store
@@ -70,6 +80,7 @@ class SimulatedLauncher:
         self._levels = levels
         self._resumes = resume_from_checkpoint
         self._on_progress = on_progress
+        self._fails = fails
         self._live: dict[AttemptId, _Process] = {}
         self._status: dict[AttemptId, AttemptStatus] = {}
         self._reached: dict[RunId, int] = {}
@@ -94,6 +105,8 @@ class SimulatedLauncher:
             levels=[level for level in levels if level > start],
             level=start,
             seconds=0.0,
+            began_at=self._clock.now(),
+            timeout=None if request.timeout is None else self._clock.now() + request.timeout,
         )
         if start:
             process.seconds = self._curves(process.configuration, start).seconds
@@ -116,7 +129,10 @@ class SimulatedLauncher:
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """End an attempt at once."""
-        if attempt_id in self._live:
+        process = self._live.get(attempt_id)
+        if process is not None:
+            if process.levels:
+                self._lose(process)
             self._end(attempt_id, Exit(reason=reason))
 
     def reap(self, sweep_id: SweepId) -> int:  # noqa: ARG002 - one sweep a simulation
@@ -166,9 +182,17 @@ class SimulatedLauncher:
         outcome = self._curves(process.configuration, process.levels[0])
         took = max(outcome.seconds - process.seconds, 0.0)
         at = self._clock.now() + dt.timedelta(seconds=took)
+        process.doom = self._fails(attempt_id, process.levels[0])
+        if process.timeout is not None and at > process.timeout:
+            at, process.doom = process.timeout, ExitReason.TIMED_OUT
         heappush(self._events, (at, next(self._order), attempt_id))
 
     def _report(self, attempt_id: AttemptId, process: _Process, at: dt.datetime) -> None:
+        if process.doom is not None:
+            self._lose(process)
+            code = 1 if process.doom is ExitReason.SCRIPT_FAILED else None
+            self._end(attempt_id, Exit(reason=process.doom, code=code))
+            return
         level = process.levels.pop(0)
         outcome = self._curves(process.configuration, level)
         progress = Progress(
@@ -179,10 +203,26 @@ class SimulatedLauncher:
             resource=level - process.level,
             seconds=max(outcome.seconds - process.seconds, 0.0),
         )
-        process.level, process.seconds = level, outcome.seconds
+        process.level, process.seconds, process.began_at = level, outcome.seconds, at
         self._reached[process.run_id] = max(level, self._reached.get(process.run_id, 0))
         self._store.report(process.run_id, level, outcome.value, reported_at=at)
         self._waiting.append(attempt_id)
+        self._on_progress(progress)
+
+    def _lose(self, process: _Process) -> None:
+        """Note what was trained since the last report, and is lost now."""
+        level = process.levels[0]
+        took = max(self._curves(process.configuration, level).seconds - process.seconds, 0.0)
+        seconds = min((self._clock.now() - process.began_at).total_seconds(), took)
+        share = seconds / took if took else 0.0
+        progress = Progress(
+            run_id=process.run_id,
+            at=self._clock.now(),
+            level=process.level,
+            value=None,
+            resource=int(share * (level - process.level)),
+            seconds=seconds,
+        )
         self._on_progress(progress)
 
     def _end(self, attempt_id: AttemptId, ended: Exit) -> None:

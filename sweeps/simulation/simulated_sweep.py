@@ -3,14 +3,14 @@
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sweeps.controller import SweepController, Tick
 from sweeps.errors import SweepsError
-from sweeps.ids import AttemptId, SweepId, TenantId
+from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.ports import TrialLauncher, TrialStore
 from sweeps.simulation.curves import Curves
-from sweeps.simulation.launcher import Progress, SimulatedLauncher
+from sweeps.simulation.launcher import Fails, Progress, SimulatedLauncher, nobody_fails
 from sweeps.simulation.memory_store import MemoryTrialStore
 from sweeps.specs import SweepSpec
 from sweeps.strategies import Strategy, make_strategy
@@ -65,7 +65,7 @@ class SimulationStuck(SweepsError):
 class SimulatedSweep:
     """One sweep, from its first tick to its last.
 
-    `wrap_store` and `wrap_launcher` stand between the controller and its ports, for tests.
+    Its deadline and its trials' timeouts hold in simulated time; nobody falls silent. `wrap_store` and `wrap_launcher` stand between the controller and its ports, for tests.
     """
 
     spec: SweepSpec
@@ -75,9 +75,13 @@ class SimulatedSweep:
     make_strategy: Callable[[SweepSpec], Strategy] = make_strategy
     wrap_store: Callable[[TrialStore], TrialStore] = lambda store: store
     wrap_launcher: Callable[[TrialLauncher], TrialLauncher] = lambda launcher: launcher
+    fails: Fails = nobody_fails
     steps: list[Step] = field(default_factory=list[Step])
+    resource_by_run: dict[RunId, int] = field(default_factory=dict[RunId, int])
 
     def __post_init__(self) -> None:
+        # Scripts give signs of life between reports, and these do not.
+        self.spec = replace(self.spec, limits=replace(self.spec.limits, stalled_after=None))
         self.clock = SimulatedClock()
         self.store = MemoryTrialStore(self.clock)
         scheduler = self.spec.strategy.scheduler
@@ -90,6 +94,7 @@ class SimulatedSweep:
             levels=self.levels if every_level else (self._full,),
             resume_from_checkpoint=self.resume_from_checkpoint,
             on_progress=self._note,
+            fails=self.fails,
         )
         self.store.submit(SIMULATED, self.spec)
         self.controller = self.new_controller()
@@ -123,6 +128,7 @@ class SimulatedSweep:
         """
         idle = shown = 0
         while True:
+            n_live = self.launcher.n_live
             tick = self.tick()
             for step in self.steps[shown:]:
                 on_step(step)
@@ -130,17 +136,26 @@ class SimulatedSweep:
             has_spent = bool(self.steps) and self.steps[-1].resource >= (resource or math.inf)
             if tick.state.is_terminal or has_spent:
                 return self.store.load(SIMULATED)
-            if self.launcher.obey() or tick.progressed:
+            was_stopped = self.launcher.n_live < n_live
+            if self.launcher.obey() or tick.progressed or was_stopped:
                 idle = 0
                 continue
-            due = self.launcher.next_event()
+            due = self._next_event()
             idle = idle + 1 if due is None else 0
             if idle > 60:
                 raise SimulationStuck(f"nothing happens any more after {self.clock.seconds:.0f} s")
             self.clock.move_to(due or self.clock.now() + _PAUSE)
             self.launcher.deliver()
 
+    def _next_event(self) -> dt.datetime | None:
+        due, deadline = self.launcher.next_event(), self.spec.limits.deadline
+        if due is None or deadline is None or self.clock.now() >= _EPOCH + deadline:
+            return due
+        return min(due, _EPOCH + deadline)
+
     def _note(self, progress: Progress) -> None:
+        spent = self.resource_by_run.get(progress.run_id, 0)
+        self.resource_by_run[progress.run_id] = spent + progress.resource
         last = self.steps[-1] if self.steps else None
         is_whole = progress.level >= self._full
         self.steps.append(
@@ -155,7 +170,7 @@ class SimulatedSweep:
             )
         )
 
-    def _better(self, best: float | None, value: float, *, counts: bool) -> float | None:
-        if not counts or not math.isfinite(value):
+    def _better(self, best: float | None, value: float | None, *, counts: bool) -> float | None:
+        if not counts or value is None or not math.isfinite(value):
             return best
         return value if best is None or self.spec.objective.is_better(value, best) else best

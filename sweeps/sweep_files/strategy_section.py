@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sweeps.schedulers.rungs import rung_levels
 from sweeps.specs import SchedulerSpec, SearcherSpec, StrategySpec
 from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.kinds import OneOf
@@ -162,24 +163,23 @@ class _Sides:
         if scheduler.grace >= top:
             what = f"grace {scheduler.grace} leaves nothing to judge before max_resource {top}"
             self._reader.problem(self._at("grace"), what, f"write less than {top}")
-        rungs = rung_count(scheduler)
-        if scheduler.brackets > rungs:
-            what = f"{scheduler.brackets} brackets are more than the {rungs} rungs"
-            hint = f"write brackets: {rungs} or less, or a smaller reduction_factor"
+            return
+        rungs = rung_levels(
+            min_resource=lowest,
+            max_resource=top,
+            reduction_factor=scheduler.reduction_factor,
+            grace=scheduler.grace,
+        )
+        if scheduler.brackets > len(rungs):
+            levels = ", ".join(map(str, rungs))
+            what = f"{scheduler.brackets} brackets are more than the {len(rungs)} rungs {levels}"
+            hint = f"write brackets: {len(rungs)} or less, or a smaller reduction_factor"
             self._reader.problem(self._at("brackets"), what, hint)
 
     def _at(self, key: str) -> Path:
         """Where an option of the scheduler is written."""
         own = as_mapping(self._given.get("scheduler")) or {}
         return (*self._path, "scheduler", key) if key in own else (*self._path, key)
-
-
-def rung_count(scheduler: SchedulerSpec) -> int:
-    """How many powers of the reduction factor lead from the lowest rung to the whole trial."""
-    level, count = scheduler.min_resource, 0
-    while scheduler.max_resource is not None and level <= scheduler.max_resource:
-        level, count = level * scheduler.reduction_factor, count + 1
-    return count
 
 
 def _implied(strategy: str) -> dict[str, tuple[str, ...]]:

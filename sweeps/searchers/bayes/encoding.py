@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.spaces import Categorical, Configuration, SearchSpace
+from sweeps.spaces.conditions import parents_first
 
 Rows = NDArray[np.float64]  #: (n_rows, n_columns)
 
@@ -29,6 +30,17 @@ class Encoding:
             [isinstance(space.parameters[name], Categorical) for name in self.names], dtype=bool
         )
         self._centres = [self._centres_of(name) for name in self.names]
+        self.is_continuous = np.array(
+            [
+                centres is None and name not in space.conditions
+                for name, centres in zip(self.names, self._centres, strict=True)
+            ],
+            dtype=bool,
+        )  #: columns that may have any value in the unit interval
+        # Nothing is ever absent from most spaces.
+        self._order = (
+            parents_first(tuple(space.parameters), space.conditions) if space.conditions else ()
+        )
 
     @property
     def n_columns(self) -> int:
@@ -48,8 +60,6 @@ class Encoding:
 
     def snap(self, rows: Rows) -> Rows:
         """Points of the unit cube moved to rows that configurations really have."""
-        if self._space.conditions:
-            return self.encode(self.decode(row) for row in rows.tolist())
         snapped = rows.copy()
         for column, centres in enumerate(self._centres):
             if centres is None:
@@ -59,13 +69,33 @@ class Encoding:
             else:
                 index = np.searchsorted((centres[1:] + centres[:-1]) / 2, rows[:, column])
             snapped[:, column] = centres[np.clip(index, 0, len(centres) - 1)]
-        return snapped
+        return self._without_absent(snapped)
+
+    def _without_absent(self, rows: Rows) -> Rows:
+        """`rows`, in place, with parameters marked whose conditions do not hold."""
+        space = self._space
+        present: dict[str, NDArray[np.bool_]] = {}
+        for name in self._order:
+            present[name] = np.ones(len(rows), dtype=bool)
+            for parent, values in space.conditions.get(name, {}).items():
+                allowed = [value for value in values if space.parameters[parent].contains(value)]
+                present[name] &= present[parent]
+                if parent in self.names:
+                    places = [space.parameters[parent].to_unit(value) for value in allowed]
+                    present[name] &= np.isin(rows[:, self.names.index(parent)], places)
+                elif not allowed:
+                    present[name][:] = False
+            if name in self.names:
+                rows[~present[name], self.names.index(name)] = self._absent(name)
+        return rows
+
+    def _absent(self, name: str) -> float:
+        return _ABSENT_CHOICE if isinstance(self._space.parameters[name], Categorical) else 0.5
 
     def _place(self, name: str, configuration: Configuration) -> float:
         if name in configuration:
             return self._space.parameters[name].to_unit(configuration[name])
-        is_choice = isinstance(self._space.parameters[name], Categorical)
-        return _ABSENT_CHOICE if is_choice else 0.5
+        return self._absent(name)
 
     def _centres_of(self, name: str) -> NDArray[np.float64] | None:
         parameter = self._space.parameters[name]

@@ -46,12 +46,3 @@ def minimise(
         loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": iterations}
     )
     return float(found.fun), found.x
-
-
-def yeo_johnson(values: Array) -> Array:
-    """`values` made as normal as a power transformation can, at its most likely exponent."""
-    from scipy import stats  # pyright: ignore[reportMissingTypeStubs] - it has none
-
-    module: Any = stats
-    transformed: Array = module.yeojohnson(values)[0]
-    return transformed

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.journal import History, Observation
-from sweeps.searchers.bayes.numerics import yeo_johnson
+from sweeps.searchers.bayes.warping import Warp
 from sweeps.spaces import Configuration
 
 Vector = NDArray[np.float64]
 _TAIL = 5.0  # times the distance from the best to the median: beyond it, bad is bad
-_SKEWED = 8  # observations before their distribution says anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +51,21 @@ def _bounded(losses: Vector) -> tuple[Vector, int]:
     return bounded, len(finite)
 
 
-def standardised(targets: Targets, *, unskew: bool) -> Targets:
-    """Values with mean 0 and variance 1; made symmetric first where that helps.
-
-    The transformation is Yeo and Johnson's (Biometrika 87 (2000)), as in HEBO (Cowen-Rivers et
-    al., JAIR 74 (2022), section 3.1).
-    """
+def standardised(targets: Targets) -> Targets:
+    """Values with mean 0 and variance 1."""
     values, noise = _scaled(targets.values, targets.extra_noise)
-    if unskew and len(values) >= _SKEWED and len(np.unique(values)) > 2:
-        transformed = yeo_johnson(values)
-        if np.isfinite(transformed).all():
-            values, noise = _scaled(transformed, noise)
     return Targets(targets.configurations, values, noise, targets.n_finite)
+
+
+def warped(targets: Targets, warp: Warp) -> tuple[Targets, Vector]:
+    """Standardised targets, warped and standardised again, and the logarithms of the slopes."""
+    values, log_slopes = warp(targets.values)
+    spread = float(values.std())
+    if not 0.0 < spread < math.inf:
+        return targets, np.zeros(len(values))
+    return standardised(
+        Targets(targets.configurations, values, targets.extra_noise * spread**2, targets.n_finite)
+    ), log_slopes - math.log(spread)
 
 
 def _scaled(values: Vector, noise: Vector) -> tuple[Vector, Vector]:

@@ -8,11 +8,14 @@ from typing import Any, cast
 import pytest
 
 from sweeps.controller import Tick
+from sweeps.ids import AttemptId
 from sweeps.ports import TrialLauncher, TrialStore
 from sweeps.simulation.curves import Outcome
+from sweeps.simulation.launcher import Fails, nobody_fails
 from sweeps.simulation.simulated_sweep import SimulatedSweep
 from sweeps.spaces import Categorical, Configuration, Float, Int, SearchSpace
 from sweeps.specs import SchedulerSpec, SweepSpec
+from sweeps.states import ExitReason
 from sweeps.trials import SweepSnapshot
 from tests.factories import a_spec
 from tests.simulation import Killed, Meddled
@@ -40,7 +43,7 @@ def curves(configuration: Configuration, level: int) -> Outcome:
 class Doomed(SimulatedSweep):
     """A simulated sweep whose controller dies at some of its calls."""
 
-    def __init__(self, spec: SweepSpec, doom: set[int]) -> None:
+    def __init__(self, spec: SweepSpec, doom: set[int], fails: Fails) -> None:
         self.n_calls = 0
         self.n_killed = 0
         self._doom = doom
@@ -56,6 +59,7 @@ class Doomed(SimulatedSweep):
             LEVELS,
             wrap_store=lambda store: cast("TrialStore", Meddled(store, hook)),
             wrap_launcher=lambda launcher: cast("TrialLauncher", Meddled(launcher, hook)),
+            fails=fails,
         )
 
     def tick(self) -> Tick:
@@ -102,7 +106,7 @@ COSTLY = {
 }
 
 
-def play(name: str, *, n_trials: int, doom: set[int]) -> Doomed:
+def play(name: str, *, n_trials: int, doom: set[int], fails: Fails) -> Doomed:
     searcher, scheduler = {**STRATEGIES, **COSTLY}[name]
     spec = a_spec(
         strategy=searcher,
@@ -114,16 +118,16 @@ def play(name: str, *, n_trials: int, doom: set[int]) -> Doomed:
         points_per_parameter=12,
         max_failures=1000,
     )
-    return Doomed(spec, doom)
+    return Doomed(spec, doom, fails)
 
 
-def check(name: str, *, n_trials: int) -> None:
-    calm = play(name, n_trials=n_trials, doom=set())
+def check(name: str, *, n_trials: int, fails: Fails = nobody_fails) -> None:
+    calm = play(name, n_trials=n_trials, doom=set(), fails=fails)
     undisturbed = record(calm.run())
     chance = random.Random(name)
     # Reloads are calls too, so the last planned ones may come too late to matter.
     doom = set(chance.sample(range(2, calm.n_calls), KILLS))
-    unlucky = play(name, n_trials=n_trials, doom=doom)
+    unlucky = play(name, n_trials=n_trials, doom=doom, fails=fails)
 
     survived = record(unlucky.run())
 
@@ -142,3 +146,23 @@ def test_a_sweep_whose_controller_dies_a_hundred_times_is_the_same_sweep(name: s
 @pytest.mark.parametrize("name", list(COSTLY))
 def test_a_costly_search_is_the_same_too(name: str) -> None:
     check(name, n_trials=300)
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_it_is_the_same_when_machines_die_as_well(name: str) -> None:
+    def fails(attempt_id: AttemptId, level: int) -> ExitReason | None:
+        is_bad = random.Random(f"{attempt_id} {level}").random() < 0.1
+        return ExitReason.LOST if is_bad else None
+
+    check(name, n_trials=100, fails=fails)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_there_is_no_call_at_which_a_controller_must_not_die(name: str) -> None:
+    calm = play(name, n_trials=12, doom=set(), fails=nobody_fails)
+    undisturbed = record(calm.run())
+
+    for place in range(1, calm.n_calls + 1):
+        unlucky = play(name, n_trials=12, doom={place}, fails=nobody_fails)
+        assert record(unlucky.run()) == undisturbed, f"killed at call {place}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sweeps.searchers.optuna_search import OptunaSearch, SamplerMissing
-from sweeps.spaces import Categorical, Constant, Float, Int, Ordinal
+from sweeps.spaces import Categorical, Constant, Float, Int, LogNormal, Ordinal
 from sweeps.strategies import make_strategy, suggestion_rng
 from tests.factories import a_history, a_space, a_spec
 from tests.simulation import Simulation
@@ -62,6 +62,30 @@ def test_the_same_history_gives_the_same_answer_in_another_process() -> None:
     ]
 
     assert answers[0] == answers[1]
+
+
+def test_a_sequence_goes_on_where_it_was() -> None:
+    space = a_space(x=Float(low=0.0, high=1.0), y=Float(low=0.0, high=1.0))
+
+    found = search(OptunaSearch(space, sampler="qmc"), lambda _: 1.0, 33)
+
+    # The points 1 to 32 of Sobol's sequence: one in each of 16 equal intervals, twice.
+    for name in ("x", "y"):
+        places = [int(float(c[name]) * 16) for c, _ in found[1:]]
+        assert max(places.count(place) for place in range(16)) <= 3
+
+
+def test_priors_and_steps_are_kept() -> None:
+    space = a_space(
+        rate=Float(low=1e-6, high=1.0, prior=LogNormal(mean=-7.0, std=1.0)),
+        drop=Float(low=0.0, high=0.9, step=0.15),
+        width=Int(low=8, high=500, log=True, step=8),
+    )
+
+    found = search(OptunaSearch(space, sampler="tpe"), lambda c: float(c["drop"]), 20)
+
+    assert all(space.contains(configuration) for configuration, _ in found)
+    assert sum(float(c["rate"]) < 0.01 for c, _ in found) > 15
 
 
 def test_a_finite_space_is_used_up_without_repetition() -> None:

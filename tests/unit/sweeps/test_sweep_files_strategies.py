@@ -136,6 +136,10 @@ def test_the_stored_form_has_both_halves_in_full_and_reads_back() -> None:
             "strategy.brackets", "5 brackets are more than the 4 rungs", "brackets: 4",
         ),
         (
+            "{name: asha, min_resource: 2, max_resource: 27, grace: 4, brackets: 3}",
+            "strategy.brackets", "more than the 2 rungs 9, 27", "brackets: 2",
+        ),
+        (
             "{name: asha, max_resource: 9, scheduler: {max_resource: 9}}",
             "strategy.max_resource", "given twice", "keep one",
         ),

@@ -1,8 +1,11 @@
 """The median stopping rule of Google Vizier."""
 
 import math
+import statistics
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sweeps.journal import Measurement
 from sweeps.schedulers.median_stopping import MedianStopping
@@ -70,7 +73,66 @@ def test_what_is_not_finite_is_stopped() -> None:
 def test_equal_curves_all_go_on() -> None:
     scheduler = MedianStopping(grace=0, min_trials=1)
 
-    assert {d for n in range(1, 20) for d in run(scheduler, n, [0.1] * 5)} == {Decision.CONTINUE}
+    # Ten times 0.1, added up and divided by ten, is less than 0.1.
+    assert {d for n in range(1, 20) for d in run(scheduler, n, [0.1] * 50)} == {Decision.CONTINUE}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 6), st.integers(1, 60))
+def test_no_constant_curve_is_worse_than_itself(loss: float, trials: int, n: int) -> None:
+    scheduler = MedianStopping(grace=0, min_trials=1)
+
+    assert {d for i in range(trials) for d in run(scheduler, i, [loss] * n)} == {Decision.CONTINUE}
+
+
+def test_huge_losses_are_compared_like_others() -> None:
+    scheduler = MedianStopping(grace=0, min_trials=2)
+    for number in (1, 2):
+        run(scheduler, number, [1e308, 1e308, -1e308])
+
+    assert run(scheduler, 3, [1.1e308]) == [Decision.STOP]
+    assert run(scheduler, 4, [1e308, 1e308, 1e308]) == [
+        Decision.CONTINUE,
+        Decision.CONTINUE,
+        Decision.STOP,
+    ]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_it_stops_whom_the_definition_stops(data: st.DataObject) -> None:
+    # By brute force: every curve kept, every average and median taken anew.
+    scheduler = MedianStopping(grace=2, min_trials=2, max_resource=5)
+    completed: list[list[float]] = []
+    for number in range(1, data.draw(st.integers(1, 12)) + 1):
+        curve = [float(loss) for loss in data.draw(st.lists(st.integers(0, 8), max_size=5))]
+        expected: list[Decision] = []
+        for s in range(1, len(curve) + 1):
+            others = [statistics.mean(other[:s]) for other in completed if len(other) >= s]
+            is_judged = 2 <= s < 5 and len(others) >= 2
+            is_worse = is_judged and min(curve[:s]) > statistics.median(others)
+            expected.append(Decision.STOP if is_worse else Decision.CONTINUE)
+            if is_worse:
+                break
+        else:
+            completed.append(curve)
+        assert run(scheduler, number, curve) == expected
+
+
+def test_whoever_has_come_to_the_end_is_not_stopped_there() -> None:
+    scheduler = MedianStopping(grace=0, min_trials=1, max_resource=2)
+    run(scheduler, 1, [5.0, 1.0])
+
+    assert scheduler.rungs(1) == (2,)
+    assert run(scheduler, 2, [5.0, 99.0]) == [Decision.CONTINUE] * 2
+    assert run(scheduler, 3, [5.0, math.nan]) == [Decision.CONTINUE] * 2
+
+
+def test_every_report_counts_and_nobody_is_ever_paused() -> None:
+    scheduler = MedianStopping(grace=0, min_trials=1)
+
+    assert scheduler.rungs(1) == ()
+    assert [scheduler.rung_at(1, level) for level in (1, 7, 1000)] == [1, 7, 1000]
+    assert scheduler.promotable(is_closed=True) is None
 
 
 def test_memory_is_bounded_by_levels_not_trials() -> None:
