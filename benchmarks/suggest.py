@@ -148,7 +148,7 @@ def optuna_ask(n: int, make_sampler: Callable[[Any], Any], *, times: int) -> dic
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=make_sampler(optuna))
-    distributions = {
+    distributions: dict[str, Any] = {
         name: optuna.distributions.FloatDistribution(0, 1) for name in SPACE.parameters
     }
     chance = np.random.default_rng(1)
