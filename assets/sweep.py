@@ -136,7 +136,8 @@ def _loop(
             context.log_event(_observation(context.partition_key, trial))
         n_ended += len(tick.ended)
         if n_ended >= next_look:
-            next_look = n_ended + _TRIALS_BETWEEN_WARNINGS
+            # A look goes through all rungs: its cost must not grow with the square of the trials.
+            next_look = n_ended + max(_TRIALS_BETWEEN_WARNINGS, n_ended // 10)
             for rungs, warning in controller.warnings().items():
                 if rungs not in warned:
                     warned.add(rungs)

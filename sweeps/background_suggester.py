@@ -100,8 +100,9 @@ class BackgroundSuggester:
             if chain is not None:
                 proposal = chain.proposals[0]
             elif waited >= max(MAX_WAIT_SECONDS, patience):
-                history = journal.cut(number=number, seen_through=0)
-                proposal = propose(self._searcher, seed=self._seed, number=number, history=history)
+                proposal = propose(
+                    self._searcher, seed=self._seed, number=number, history=journal.blind()
+                )
             else:
                 return None
             if proposal.configuration is not None:

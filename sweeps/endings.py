@@ -14,7 +14,6 @@ class Tally:
     """What the end of a sweep hangs on, counted as it goes on."""
 
     n_trials: int
-    n_ended: int = 0
     n_failed: int = 0
     first_ended: tuple[Trial, ...] = ()  #: at most `max_failures` of them
     last_failure: str = ""
@@ -29,7 +28,6 @@ class Tally:
         is_first = len(self.first_ended) < limit
         return replace(
             self,
-            n_ended=self.n_ended + 1,
             n_failed=self.n_failed + failed,
             first_ended=(*self.first_ended, trial) if is_first else self.first_ended,
             last_failure=trial.reason if failed else self.last_failure,

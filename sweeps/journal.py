@@ -106,6 +106,16 @@ class Journal:
             seen_through=self.seen_through,
         )
 
+    def blind(self) -> History:
+        """What is known now to whom no result was told: `cut` at 0, without going through it all."""
+        return History(
+            observations=(),
+            pending=self._configurations,
+            keys=self._keys,
+            configurations=self._configurations,
+            earlier=self._earlier,
+        )
+
     def cut(self, *, number: int, seen_through: int) -> History:
         """What was known when trial `number` was asked for, by who had seen that much."""
         observations = self._observations[: bisect_right(self._observed_at, seen_through)]

@@ -8,7 +8,7 @@ says then counts only if it is promoted later.
 from sweeps.journal import Journal, Measurement
 from sweeps.objectives import Objective
 from sweeps.states import Decision
-from sweeps.strategies import TrialScheduler
+from sweeps.strategies import TrialScheduler, scheduler_levels
 from sweeps.trials import Report
 
 
@@ -22,16 +22,11 @@ class Ladder:
         self._scheduler = scheduler
         self._journal = journal
         self._objective = objective
-        self._levels = frozenset(scheduler.rungs(1))
+        self._levels = frozenset(scheduler_levels(scheduler))
         self._met: dict[int, int] = {}  # highest rung by trial
         self._ended_at: dict[int, Decision] = {}  # trials told to end, until they are promoted
         self._ahead: dict[int, Measurement] = {}  # met after the trial was told to pause
         self._concluded: set[int] = set()
-
-    @property
-    def is_judging(self) -> bool:
-        """Whether trials are compared at all before they end."""
-        return bool(self._levels)
 
     def start(self, number: int) -> None:
         """A trial has begun."""

@@ -1,5 +1,7 @@
 """What a search is rebuilt from."""
 
+from dataclasses import replace
+
 from sweeps.board import Board
 from sweeps.journal import Journal
 from sweeps.schedulers.run_to_completion import RunToCompletion
@@ -64,3 +66,12 @@ def test_the_history_of_any_past_suggestion_can_be_cut_out_again() -> None:
     assert {o.number for o in history.observations} == {
         c.number for c in snapshot.concluded if c.sequence <= last.seen_through
     }
+
+
+def test_to_be_told_nothing_is_to_see_a_history_cut_at_its_beginning() -> None:
+    snapshot = Simulation(a_spec(max_trials=9, max_parallel=3)).run_to_end()
+    journal = Board(snapshot, RunToCompletion()).journal
+
+    assert journal.blind() == replace(
+        journal.cut(number=10, seen_through=0), observations=(), measurements=()
+    )
