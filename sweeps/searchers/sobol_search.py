@@ -4,6 +4,7 @@ Source: Sobol', USSR Comput. Math. Math. Phys. 7 (1967); Owen's scrambling, J. C
 as in scipy. Points spread more evenly than random ones, best at powers of two.
 """
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,13 +25,16 @@ class SobolPoints:
 
         rng = np.random.default_rng(np.random.SeedSequence([seed, dimensions, 2]))
         self._engine = qmc.Sobol(dimensions, scramble=True, rng=rng)
+        # Suggestions are made in the background, and now and then by the controller itself.
+        self._growing = threading.Lock()
         self._points: NDArray[np.float64] = np.empty((0, dimensions))  # (n_points, n_dims)
 
     def at(self, index: int) -> Sequence[float]:
         """Point `index` (from 0)."""
-        while len(self._points) <= index:
-            more = self._engine.random(max(len(self._points), _FIRST_POINTS))
-            self._points = np.concatenate([self._points, more])
+        with self._growing:
+            while len(self._points) <= index:
+                more = self._engine.random(max(len(self._points), _FIRST_POINTS))
+                self._points = np.concatenate([self._points, more])
         return self._points[index].tolist()
 
 

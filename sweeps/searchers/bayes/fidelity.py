@@ -28,8 +28,9 @@ class _Step:
         x = np.array([low[number] for number in both], dtype=float)
         y = np.array([high[number] for number in both], dtype=float)
         self.slope, self.shift = 1.0, float(np.median(y - x)) if both else 0.0
-        if len(both) >= _PAIRS and float(np.ptp(x)) > 0.0:
-            slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+        spread = float(((x - x.mean()) ** 2).sum()) if both else 0.0
+        if len(both) >= _PAIRS and spread > 0.0:  # squares of tiny differences are 0
+            slope = float(((x - x.mean()) * (y - y.mean())).sum() / spread)
             self.slope = min(max(slope, 0.05), 3.0)  # better below is never worse above
             self.shift = float(y.mean() - self.slope * x.mean())
             residual = y - self.slope * x - self.shift

@@ -145,7 +145,7 @@ def test_a_sweep_whose_controller_dies_a_hundred_times_is_the_same_sweep(name: s
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", list(COSTLY))
 def test_a_costly_search_is_the_same_too(name: str) -> None:
-    check(name, n_trials=60)
+    check(name, n_trials=300)
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES))

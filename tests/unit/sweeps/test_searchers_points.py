@@ -1,6 +1,7 @@
 """Sobol' and Latin hypercube search: point n for trial n, evenly spread, nothing twice."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from sweeps.journal import Journal
 from sweeps.searchers.catalog import make_searcher
 from sweeps.searchers.lhs_search import DEFAULT_BLOCK, lhs_search
-from sweeps.searchers.sobol_search import sobol_search
+from sweeps.searchers.sobol_search import SobolPoints, sobol_search
 from sweeps.spaces import (
     Categorical,
     Configuration,
@@ -124,3 +125,13 @@ def test_constraints_hold_and_absent_parameters_are_absent(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_space_of_one_point_has_one_suggestion(kind: str) -> None:
     assert asked(a_searcher(kind, a_space(x=Constant(value=1))), 2) == [{"x": 1}, None]
+
+
+def test_a_sequence_is_the_same_whoever_asks_for_it_at_once() -> None:
+    alone = [SobolPoints(3, seed=1).at(index) for index in (0, 63, 64, 500, 4000)]
+
+    for _ in range(20):
+        shared = SobolPoints(3, seed=1)
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(shared.at, (4000, 500, 64, 63, 0, 4000, 500, 64)))
+        assert [together[place] for place in (4, 3, 2, 1, 0)] == alone

@@ -36,7 +36,7 @@ VALUES: dict[str, Callable[[float], float]] = {
     "all NaN": lambda _: math.nan,
     "all infinite": lambda _: -math.inf,
     "huge": lambda x: 1e300 * (x - 0.5),
-    "tiny": lambda x: 1e-120 * x,
+    "tiny": lambda x: 1e-300 * x,
     "half of them NaN": lambda x: x if x < 0.5 else math.nan,
 }
 MIXED = SearchSpace(
