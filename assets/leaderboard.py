@@ -13,13 +13,16 @@ from sweeps.trials import SweepSnapshot
 if TYPE_CHECKING:  # 1.3 s to import: a sweep's first trial must not wait for its last page
     import pandas as pd
 
+_PARAMETER = "param."
 _SHOWN = 20  # rows of the leaderboard in the UI; the whole of it is one export away
 
 
 def trials_frame(snapshot: SweepSnapshot) -> "pd.DataFrame":
     """One row a trial, best first: number, state, objective, resource level, seconds, parameters.
 
-    Trials without an objective that counts come last.
+    Trials without an objective that counts come last. Whatever the metric is called, its column is
+    `objective`, and a parameter's is its name after ``param.``: names that people choose must not
+    meet ours.
     """
     import pandas as pd
 
@@ -28,21 +31,22 @@ def trials_frame(snapshot: SweepSnapshot) -> "pd.DataFrame":
         {
             "trial": trial.number,
             "state": str(trial.state),
-            objective.metric: trial.objective if _counts(trial.state) else None,
+            "objective": trial.objective if _counts(trial.state) else None,
             "level": trial.resource_level,
             "seconds": (
                 round((trial.ended_at - trial.started_at).total_seconds(), 1)
                 if trial.ended_at and trial.started_at
                 else None
             ),
-            **trial.configuration,
+            **{f"{_PARAMETER}{name}": value for name, value in trial.configuration.items()},
         }
         for trial in snapshot.trials
     ]
-    columns = ["trial", "state", objective.metric, "level", "seconds"]
-    frame = pd.DataFrame(rows, columns=[*columns, *snapshot.sweep.spec.space.parameters])
+    columns = ["trial", "state", "objective", "level", "seconds"]
+    parameters = [f"{_PARAMETER}{name}" for name in snapshot.sweep.spec.space.parameters]
+    frame = pd.DataFrame(rows, columns=[*columns, *parameters])
     return frame.sort_values(
-        objective.metric,
+        "objective",
         ascending=objective.direction == "minimize",
         na_position="last",
         kind="stable",
@@ -57,20 +61,21 @@ def _counts(state: RunState) -> bool:
 def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
     """What the materialization of a sweep shows: result, trials by state, time, table and plot."""
     sweep = snapshot.sweep
-    metric = sweep.spec.objective.metric
     frame = trials_frame(snapshot)
     metadata: dict[str, dg.MetadataValue] = {}
-    ranked = frame[frame[metric].notna()]
+    ranked = frame[frame["objective"].notna()]
     if not ranked.empty:
         best = ranked.iloc[0]
         number = int(best["trial"])
-        metadata["best_value"] = dg.MetadataValue.float(float(best[metric]))
+        metadata["best_value"] = dg.MetadataValue.float(float(best["objective"]))
         metadata["best_trial"] = dg.MetadataValue.int(number)
         metadata["best_configuration"] = dg.MetadataValue.json(
             dict(snapshot.trials[number - 1].configuration)
         )
         metadata["objective_by_trial"] = dg.MetadataValue.md(objective_plot(snapshot))
-        metadata["leaderboard"] = _table(frame.head(_SHOWN))
+        metadata["leaderboard"] = _table(
+            _for_people(frame.head(_SHOWN), sweep.spec.objective.metric)
+        )
     state = f"{sweep.state}: {sweep.reason}" if sweep.reason else str(sweep.state)
     metadata["state"] = dg.MetadataValue.text(state)
     metadata["purpose"] = dg.MetadataValue.text(sweep.spec.purpose)
@@ -121,6 +126,18 @@ def _search_metadata(report: SearchReport) -> dict[str, dg.MetadataValue]:
             "\n".join(f"- {warning}" for warning in report.warnings)
         )
     return metadata
+
+
+def _for_people(frame: "pd.DataFrame", metric: str) -> "pd.DataFrame":
+    """With the names that people chose, as far as each stays one column's."""
+    ours = [str(name) for name in frame.columns if not str(name).startswith(_PARAMETER)]
+    shown = {} if metric in ours else {"objective": metric}
+    taken = {*ours, metric}
+    for name in map(str, frame.columns):
+        short = name.removeprefix(_PARAMETER)
+        if short not in taken:
+            shown[name] = short
+    return frame.rename(columns=shown)
 
 
 def _table(frame: "pd.DataFrame") -> dg.MetadataValue:

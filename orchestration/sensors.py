@@ -60,7 +60,13 @@ def cancelled_sweeps(
         return
     sweep_id = SweepId(partition)
     # First the row: a controller that is not quite dead finds its lease gone and starts nothing.
-    closed = sweep_log.cancel_abandoned(sweep_id, reason="its Dagster run was cancelled")
+    closed = sweep_log.cancel_abandoned(
+        sweep_id,
+        dagster_run_id=context.dagster_run.run_id,
+        reason="its Dagster run was cancelled",
+    )
+    if not closed and not sweep_log.get(sweep_id).state.is_terminal:
+        return  # another Dagster run controls it, and goes on
     reaped = launcher.reap(sweep_id)
     if closed or reaped:
         context.log.info(f"{sweep_id}: closed {closed}, ended {reaped} attempts left behind")

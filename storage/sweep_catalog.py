@@ -161,9 +161,16 @@ class SweepCatalog:
         current = str(sweep.state) if sweep.state.is_terminal else "being cancelled"
         raise StateConflict(f"sweep {sweep_id!r}", current=current, asked=_ASKED[requested])
 
-    def cancel_abandoned(self, sweep_id: SweepId, *, reason: str) -> bool:
-        """Close a sweep whose controller was cancelled and will not come back."""
-        parameters = {"sweep_id": sweep_id, "reason": reason}
+    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+        """Close a sweep whose controller was cancelled and will not come back.
+
+        False when it has ended, or when another Dagster run controls it.
+        """
+        parameters = {
+            "sweep_id": sweep_id,
+            "dagster_run_id": dagster_run_id,
+            "reason": reason,
+        }
         with transaction(self._pool) as connection:
             if connection.execute(_QUERIES["cancel_abandoned"], parameters).fetchone() is None:
                 return False

@@ -71,8 +71,8 @@ class SweepLog(Protocol):
         """Note which Dagster run controls the sweep now. `SweepNotFound`."""
         ...
 
-    def cancel_abandoned(self, sweep_id: SweepId, *, reason: str) -> bool:
-        """Close a sweep whose controller was cancelled and will not come back."""
+    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+        """Close a sweep whose controller was cancelled; False if it ended, or has another one."""
         ...
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from sweepworks.wire import MAX_KEY_CHARACTERS, Flush, ReportRecord, encode_flush
 
-#: Entries kept before the oldest go: three per call of `log` (time, step, values).
+#: Entries kept before new ones are left out: three per call of `log` (time, step, values).
 MAX_ENTRIES = 3 * 1_000_000
+_INT64 = 2**63
 _POINTS_PER_FLUSH = 200_000  # 24 bytes each: well below the gateway's limit on a request
 
 
@@ -90,7 +91,9 @@ class Batcher:
             try:
                 number = float(value)  # also what numpy and torch call a scalar
                 whole = int(step)
-            except (TypeError, ValueError, OverflowError):
+                if not -_INT64 <= whole < _INT64:
+                    raise OverflowError(whole)  # noqa: TRY301 - left out like any other
+            except Exception:  # noqa: BLE001 - values are the script's own; torch raises RuntimeError
                 self._warn(
                     f"value-{key}", f"{key!r} is {type(value).__name__}, not a number: left out"
                 )

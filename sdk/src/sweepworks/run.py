@@ -63,7 +63,7 @@ class Run:
         self._decision_timeout = decision_timeout
         self._flush_seconds = flush_seconds
         self._finish_seconds = finish_seconds
-        self._entries: deque[Any] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[Any] = deque()
         self._step = 0
         self._pending = Pending()
         self._lock = threading.RLock()  # batches are made and spooled one at a time
@@ -110,7 +110,9 @@ class Run:
         if step is None:
             step = self._step
             self._step = step + 1
-        self._entries.extend((_time(), step, dict(values)))
+        # Not a deque that drops its oldest: while they are drained, halves of entries would go.
+        if len(self._entries) < MAX_ENTRIES:
+            self._entries.extend((_time(), step, dict(values)))
 
     def report(
         self,
@@ -187,7 +189,10 @@ class Run:
     def add_params(self, params: Mapping[str, Scalar]) -> None:
         """Add parameters to the record; each is set once, another value later is refused."""
         with self._lock:
-            self._pending.params.update(params)
+            for name, value in params.items():
+                # Types are promises here, and a broken one must not cost what else is sent.
+                is_scalar = isinstance(value, (str, int, float))  # pyright: ignore[reportUnnecessaryIsInstance]
+                self._pending.params[name] = value if is_scalar else str(value)
 
     def log_artifact(
         self,
@@ -270,7 +275,9 @@ class Run:
         if self._spool is None or self._finished:
             return
         if len(self._entries) >= MAX_ENTRIES:
-            self._say("full", "metrics come faster than they can be stored; the oldest are dropped")
+            self._say(
+                "full", "metrics come faster than they can be stored; the newest are left out"
+            )
         pending, self._pending = self._pending, Pending()
         while (batch := self._batcher.drain(self._entries, pending)) is not None:
             try:

@@ -137,7 +137,10 @@ class Sender:
             self._waiting_bytes -= len(batch)
             self.acknowledged = sequence
             self._lock.notify_all()
-        self._spool.acknowledge(sequence)
+        try:
+            self._spool.acknowledge(sequence)
+        except OSError as exc:  # it is only for whoever would send the rest later
+            self._say("ack", f"cannot note in {self._spool.path} what is stored: {exc.strerror}")
 
     def _back_off(self, retry_after: str | None, reason: str) -> None:
         self._failures += 1

@@ -125,6 +125,7 @@ SET state = 'cancelled',
     ended_at = now(),
     lease = lease + 1
 WHERE sweep_id = %(sweep_id)s
+  AND (dagster_run_id = %(dagster_run_id)s OR dagster_run_id IS NULL)
   AND state IN ('submitted', 'running', 'paused')
 RETURNING sweep_id;
 

@@ -119,7 +119,7 @@ def test_an_unknown_sweep_is_not_found(world: PostgresWorld) -> None:
         with pytest.raises(SweepNotFound):
             call()
     assert world.catalog.claim(SWEEP) is None
-    assert not world.catalog.cancel_abandoned(SWEEP, reason="gone")
+    assert not world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
 
 
 @pytest.mark.parametrize("later", [SweepRequest.RUN, SweepRequest.PAUSE])
@@ -342,8 +342,10 @@ def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld
         ),
     )
 
-    was_closed = world.catalog.cancel_abandoned(SWEEP, reason="terminated in the Dagster UI")
-    again = world.catalog.cancel_abandoned(SWEEP, reason="twice")
+    was_closed = world.catalog.cancel_abandoned(
+        SWEEP, dagster_run_id="run-1", reason="terminated in the Dagster UI"
+    )
+    again = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="twice")
 
     snapshot = world.store.load(SWEEP)
     assert (was_closed, again) == (True, False)
@@ -359,12 +361,24 @@ def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld
         world.store.apply(SWEEP, lease, Changes(at=at(10)))
 
 
+def test_a_dagster_run_that_is_not_the_sweep_s_own_closes_nothing(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    world.catalog.claim(SWEEP)
+    world.catalog.attach(SWEEP, dagster_run_id="the one")
+
+    by_another = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="another", reason="gone")
+    state = world.catalog.get(SWEEP).state
+    by_its_own = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="the one", reason="gone")
+
+    assert (by_another, state, by_its_own) == (False, SweepState.RUNNING, True)
+
+
 def test_a_closed_sweep_leaves_others_alone(world: PostgresWorld) -> None:
     given_sweep(world, SWEEP)
     given_sweep(world, _OTHER)
     give_results(world, _OTHER, [(RunState.RUNNING, 0.5)])
 
-    world.catalog.cancel_abandoned(SWEEP, reason="gone")
+    world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
 
     assert world.store.load(_OTHER).trials[0].state is RunState.RUNNING
     assert world.store.load(_OTHER).trials[0].run_id == ids.run_id(_OTHER, 1)

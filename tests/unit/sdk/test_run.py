@@ -1,8 +1,10 @@
 """The SDK against a gateway that can misbehave."""
 
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -305,3 +307,66 @@ def test_disabled_means_nothing_is_recorded(
 
     assert gateway.flushes == []
     assert not list(tmp_path.glob("spool/*"))
+
+
+class Tensor:
+    """What torch does with more than one element."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
+
+
+def test_values_that_break_when_they_are_looked_at_cost_only_themselves(
+    gateway: FakeGateway,
+) -> None:
+    run = sweepworks.init()
+    run.log({"good": 1, "bad": Tensor()})
+    run.log({"far": 1.0}, step=2**70)
+    run.add_params({"folder": Path("/data")})  # type: ignore[dict-item]
+    run.report(1, loss=0.5)
+    run.log({"good": 2}, step=1)
+
+    run.finish()
+
+    assert gateway.points() == {"good": [(0, 1.0), (1, 2.0)]}
+    assert {k: v for flush in gateway.flushes for k, v in flush.params.items()} == {
+        "folder": str(Path("/data"))
+    }
+    assert [report.level for flush in gateway.flushes for report in flush.reports] == [1]
+
+
+def test_a_full_queue_leaves_new_entries_out_and_breaks_none(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweepworks.run.MAX_ENTRIES", 30)
+    run = sweepworks.init()
+    threads = [
+        threading.Thread(target=lambda: [run.log({"a": 1.0}, step=7) for _ in range(20_000)])
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    run.finish()
+
+    assert set(gateway.points()["a"]) == {(7, 1.0)}
+    assert gateway.flushes[-1].finish == "completed"
+
+
+def test_a_spool_folder_that_is_gone_does_not_end_the_sending(
+    gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = sweepworks.init()
+    assert run._spool is not None
+    folder = run._spool.path.parent
+    shutil.rmtree(folder)
+    run.log({"a": 1.0})
+    run.report(1, loss=0.5)
+    run.log({"a": 2.0})
+
+    run.finish()
+
+    assert gateway.points()["a"] == [(0, 1.0), (1, 2.0)]
+    assert "cannot note" in capsys.readouterr().err
