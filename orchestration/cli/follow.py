@@ -25,6 +25,8 @@ def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
     """Show a sweep until it has ended; exits with 1 unless it completed."""
     state = _watch(platform, sweep_id, quiet=as_json)
     if state is None:
+        if as_json:
+            print_json({"sweep": sweep_id})
         click.echo(f"detached; follow it again: sweepworks attach {sweep_id}", err=True)
         return
     snapshot = platform.trial_store.load(sweep_id)

@@ -74,7 +74,13 @@ def main() -> None:
     except SweepsError as exc:
         click.echo(f"error: {exc}", err=True)
         sys.exit(1)
+    except UnicodeEncodeError as exc:  # a name in the terminal's own bytes
+        click.echo(f"error: {exc.object!r} is no text that anything here could be called", err=True)
+        sys.exit(1)
     except BrokenPipeError:  # `sweepworks list | head`
         sys.stderr.close()
         code = 0
+    except OSError as exc:  # a file that a person named
+        click.echo(f"error: {exc.strerror or exc}: {exc.filename or ''}".rstrip(": "), err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

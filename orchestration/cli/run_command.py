@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.follow import follow
-from orchestration.cli.output import json_option
+from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import import_dagster_meanwhile, session
 from orchestration.submission import submission, submit
 
@@ -29,6 +29,9 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
         if platform.catalog.claim(submitted.sweep_id) is not None:
             start_controller(platform, submitted.sweep_id)
         if detach:
-            click.echo(submitted.sweep_id)
+            if as_json:
+                print_json({"sweep": submitted.sweep_id})
+            else:
+                click.echo(submitted.sweep_id)
             return
         follow(platform, submitted.sweep_id, as_json=as_json)
