@@ -143,6 +143,19 @@ class RunCatalog:
             raise RunNotFound(run_id)
         return None if row[0] is None else Decision(row[0])
 
+    def beat(self, run_id: RunId, *, tenant_id: TenantId) -> str:
+        """Note that the run's script lives; returns what it is told.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"run_id": run_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_RUNS["beat"], parameters).fetchone()
+        if row is None:
+            raise RunNotFound(run_id)
+        return str(row[0])
+
     def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
         """Seal runs of all tenants as `retention.sealing.SealingRule` says; returns which."""
         parameters = {"grace": grace, "limit": _SEAL_AT_ONCE}

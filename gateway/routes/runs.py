@@ -123,6 +123,12 @@ def get_decision(
     return answer({"decision": decision})
 
 
+@router.post("/{run}/beat")
+def post_beat(run: GivenRun, writer: GivenWriter, services: GivenServices) -> JSONResponse:
+    """A sign of life beside the flushes, for a script whose flushes wait for an upload."""
+    return answer({"control": services.runs.beat(run, tenant_id=writer.tenant_id)})
+
+
 @router.get("/{run}/checkpoint")
 def get_checkpoint(run: GivenRun, writer: GivenWriter, services: GivenServices) -> JSONResponse:
     """Where a new attempt of the run starts; null when that is at the beginning."""

@@ -15,7 +15,9 @@ from sweepworks.connection import Connection, Unreachable, post_json
 
 _NAME = re.compile(r"[A-Za-z0-9._ -]+(?:/[A-Za-z0-9._ -]+)*")
 _CHUNK = 1024 * 1024
-_STORE_SECONDS = 60.0  # a store answers once gigabytes are on its disk
+_COMMIT_SECONDS = 10.0
+_STORE_SECONDS = 10.0  # and for what it writes before it answers:
+_STORE_BYTES_PER_SECOND = 20e6
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -58,18 +60,36 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
     return source
 
 
-def describe(path: Path, name: str, kind: str) -> Description:
+def no_beat() -> None:
+    """For files that are too small for anyone to wonder."""
+
+
+def describe(
+    path: Path, name: str, kind: str, *, beat: Callable[[], None] = no_beat
+) -> Description:
     """A file's name, type, sha256 and size."""
     sha, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha.update(chunk)
             size += len(chunk)
+            beat()
     return Description(name, kind, sha.hexdigest(), size)
 
 
-def upload(connection: Connection, run: str, path: Path, described: Description) -> None:
+def upload(
+    connection: Connection,
+    run: str,
+    path: Path,
+    described: Description,
+    *,
+    beat: Callable[[], None],
+) -> None:
     """Store a file as an artifact of the run; the same again is success.
+
+    Args:
+        connection: Its patience is for the first answer; what is known to be there gets more.
+        beat: Called while bytes go out.
 
     Raises:
         Unreachable: The gateway does not answer; try again later.
@@ -79,8 +99,9 @@ def upload(connection: Connection, run: str, path: Path, described: Description)
     body = asdict(described)
     begun = expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts", body))
     target: dict[str, Any] | None = begun.get("upload")
+    connection.limit(_COMMIT_SECONDS)
     if target:
-        _put(connection, target, path, described.size)
+        _put(connection, target, path, described.size, beat)
     expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts/commit", body))
 
 
@@ -159,22 +180,36 @@ class _Incoming:
         return self._digest.hexdigest()
 
 
-def _put(connection: Connection, target: dict[str, Any], path: Path, size: int) -> None:
+class _Outgoing:
+    """A file that says how far it was read."""
+
+    def __init__(self, file: IO[bytes], beat: Callable[[], None]) -> None:
+        self._file = file
+        self._beat = beat
+
+    def read(self, size: int = -1) -> bytes:
+        self._beat()
+        return self._file.read(size)
+
+
+def _put(
+    connection: Connection,
+    target: dict[str, Any],
+    path: Path,
+    size: int,
+    beat: Callable[[], None],
+) -> None:
     url = str(target["url"])
     # Our own gateway signs paths of its own.
-    there, location = (
-        (connection.twin(timeout_seconds=_STORE_SECONDS), url)
-        if url.startswith("/")
-        else _elsewhere(url)
-    )
+    there, location = (connection.twin(), url) if url.startswith("/") else _elsewhere(url)
+    there.limit(_STORE_SECONDS + size / _STORE_BYTES_PER_SECOND)
     headers: dict[str, str] = {**(target.get("headers") or {}), "Content-Length": str(size)}
     with path.open("rb") as file, contextlib.closing(there):
         status, _, answer = there.request(
-            str(target["method"]), location, file, headers, authorised=False
+            str(target["method"]), location, _Outgoing(file, beat), headers, authorised=False
         )
     expect(status, answer)
 
 
 def _elsewhere(url: str) -> tuple[Connection, str]:
-    there = Connection(url, "", timeout_seconds=_STORE_SECONDS)
-    return there, f"?{urllib.parse.urlsplit(url).query}"
+    return Connection(url, ""), f"?{urllib.parse.urlsplit(url).query}"

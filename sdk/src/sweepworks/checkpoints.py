@@ -73,11 +73,16 @@ class Checkpoints:
         self._has_looked = False
         self._newest: Checkpoint | None = None
 
-    def store(self, level: int, path: Path) -> None:
-        """Store the checkpoint of a level, if it can matter; never raises for an outage."""
-        if self._uploads is not None and self._is_wanted(level):
-            self._stored_level = level
-            self._uploads.store(path, name_of(level, path), TYPE, first_stands=True)
+    def store(self, level: int, path: Path) -> bool:
+        """Store the checkpoint of a level, if it can matter; never raises for an outage.
+
+        Returns:
+            False when it waits for the gateway.
+        """
+        if self._uploads is None or not self._is_wanted(level):
+            return True
+        self._stored_level = level
+        return self._uploads.store(path, name_of(level, path), TYPE, first_stands=True)
 
     def newest(self) -> Checkpoint | None:
         """The one that the attempt starts from; downloaded at the first call."""

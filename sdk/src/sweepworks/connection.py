@@ -6,14 +6,23 @@ import json
 import ssl
 import urllib.parse
 from collections.abc import Callable, Generator, Mapping
-from typing import IO, Any, cast
+from typing import Any, Protocol, cast
 
 _TIMEOUT_SECONDS = 10.0
 _CHUNK = 1024 * 1024
+_BLOCK = 256 * 1024  # of a file on its way out; the default of 8 KiB halves the speed
 
 
 class Unreachable(Exception):
     """No answer, or one that is no HTTP."""
+
+
+class Readable(Protocol):
+    """Bytes on their way out, a block at a time."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next `size` bytes, fewer at the end."""
+        ...
 
 
 class Connection:
@@ -35,7 +44,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: bytes | IO[bytes] | None = None,
+        body: bytes | Readable | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         authorised: bool = True,
@@ -75,6 +84,12 @@ class Connection:
                 return response.status, _headers(response), {}
             write(chunk)  # what goes wrong here is no fault of the network's
 
+    def limit(self, seconds: float) -> None:
+        """From now on wait at most so long for each answer."""
+        self._timeout_seconds = seconds
+        if self._http is not None and self._http.sock is not None:
+            self._http.sock.settimeout(seconds)
+
     def twin(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> "Connection":
         """Another connection to the same place, for another thread or with more patience."""
         return Connection(self._url, self._token, timeout_seconds=timeout_seconds)
@@ -91,7 +106,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: bytes | IO[bytes] | None,
+        body: bytes | Readable | None,
         headers: Mapping[str, str] | None,
         *,
         authorised: bool,
@@ -118,9 +133,15 @@ class Connection:
         if self._secure:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout_seconds, context=context
+                self._host,
+                self._port,
+                timeout=self._timeout_seconds,
+                blocksize=_BLOCK,
+                context=context,
             )
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
+        return http.client.HTTPConnection(
+            self._host, self._port, timeout=self._timeout_seconds, blocksize=_BLOCK
+        )
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""

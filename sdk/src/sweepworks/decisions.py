@@ -13,7 +13,8 @@ def await_decision(connection: Connection, run: str, level: int, *, seconds: flo
     deadline = time.monotonic() + seconds
     twin = connection.twin()  # the background thread uses the other one
     with contextlib.closing(twin), contextlib.suppress(Unreachable):
-        while time.monotonic() < deadline:
+        while (left := deadline - time.monotonic()) > 0:
+            twin.limit(left)
             status, _, answer = twin.request("GET", f"/api/v1/runs/{run}/decision?level={level}")
             if status == 200 and answer.get("decision"):
                 return str(answer["decision"])

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from time import time as _time
 from typing import Any, Self
 
-from sweepworks import artifacts
+from sweepworks import artifacts, ending
 from sweepworks.batches import MAX_ENTRIES, Batcher, Pending, now_us
+from sweepworks.beats import Beats
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.decisions import await_decision
@@ -21,6 +22,8 @@ from sweepworks.sender import Sender
 from sweepworks.spool import Spool
 from sweepworks.uploads import Uploads
 from sweepworks.wire import ReportRecord, Scalar
+
+_PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
 
 class Run:
@@ -76,7 +79,15 @@ class Run:
         self._spool = spool
         self._uploads: Uploads | None = None
         if spool is not None:
-            self._uploads = Uploads(run_id, connection=connection, spool=spool, say=self._say)
+            self._uploads = Uploads(
+                run_id,
+                connection=connection,
+                spool=spool,
+                is_away=self._is_away,
+                patience_seconds=decision_timeout or _PATIENCE_SECONDS,
+                beat=self.heartbeat,
+                say=self._say,
+            )
         self._checkpoints = Checkpoints(
             run_id,
             attempt=attempt_id,
@@ -89,13 +100,18 @@ class Run:
         )
         self._batcher = Batcher(writer=writer, run=run_id, attempt=attempt_id, warn=self._say)
         self._sender: Sender | None = None
+        self._beats: Beats | None = None
         self._thread: threading.Thread | None = None
         if spool is not None:
             if connection is not None:
+                self._beats = Beats(
+                    connection, run_id, every_seconds=flush_seconds, on_control=self._on_control
+                )
                 self._sender = Sender(connection, spool, on_control=self._on_control, say=self._say)
             self._thread = threading.Thread(target=self._work, name="sweepworks", daemon=True)
             self._thread.start()
             atexit.register(self._at_exit)
+            ending.watch()
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(after_in_child=self._after_fork)
 
@@ -126,7 +142,8 @@ class Run:
         """Report results at a resource level, such as an epoch: what the search learns from.
 
         On disk when it returns. Waits for the search's decision at a rung only, and at most
-        `SWEEPWORKS_DECISION_TIMEOUT` seconds. Never raises for an outage.
+        `SWEEPWORKS_DECISION_TIMEOUT` seconds; not at all while the gateway is away. Never raises
+        for an outage.
 
         Args:
             checkpoint: File from which training can go on after this level. Stored before the
@@ -140,9 +157,10 @@ class Run:
         saved = None if checkpoint is None else artifacts.existing_file(checkpoint)
         if self._silent or self._finished:
             return
+        is_answering = True
         if saved is not None:
             self.heartbeat()
-            self._checkpoints.store(level, saved)
+            is_answering = self._checkpoints.store(level, saved)
         with self._lock:
             self._pending.reports.append(
                 ReportRecord(level=level, values=numbers, time_us=now_us())
@@ -150,7 +168,8 @@ class Run:
             self._pending.beat = True
             self._make_batches(durable=True)
         self._wake.set()
-        if level in self._rungs and self._connection is not None:
+        is_answering = is_answering and not self._is_away()
+        if level in self._rungs and self._connection is not None and is_answering:
             decision = await_decision(
                 self._connection, self.id, level, seconds=self._decision_timeout
             )
@@ -226,8 +245,9 @@ class Run:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(self._finish_seconds)
-        if self._connection is not None:
+        if self._connection is not None and self._beats is not None:
             self._connection.close()
+            self._beats.close()
         assert self._spool is not None  # else silent
         if self._is_all_sent():
             self._spool.delete()
@@ -259,7 +279,8 @@ class Run:
             with self._lock:
                 self._make_batches(durable=False)
             if self._sender is not None and self._uploads is not None:
-                self._uploads.retry()  # before the report that a kept checkpoint belongs to
+                # Before the report that a kept checkpoint belongs to.
+                self._uploads.retry(beat=self._beat_beside)
                 self._sender.pump()
             if finished:
                 if self._sender is None or self._is_all_sent():
@@ -288,6 +309,13 @@ class Run:
                 self._sender.add(*batch)
             pending = Pending()
 
+    def _beat_beside(self) -> None:
+        if self._beats is not None:
+            self._beats.beat()
+
+    def _is_away(self) -> bool:
+        return self._sender is not None and self._sender.is_away
+
     def _is_all_sent(self) -> bool:
         return (
             self._sender is not None
@@ -311,11 +339,11 @@ class Run:
 
     def _at_exit(self) -> None:
         if not self._finished and not self._silent:
-            failure = getattr(sys, "last_value", None)
+            failure = ending.failure()
             if failure is None:
                 self.finish()
             else:
-                self.finish("failed", f"{type(failure).__name__}: {failure}")
+                self.finish("failed", failure)
 
     def _after_fork(self) -> None:
         self._silent = True

@@ -81,6 +81,11 @@ class Sender:
             return True
 
     @property
+    def is_away(self) -> bool:
+        """Whether the gateway did not answer the last time."""
+        return self._failures > 0
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing waits."""
         return self.acknowledged >= self._last_added

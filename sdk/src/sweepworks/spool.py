@@ -27,9 +27,20 @@ class Spool:
         self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     def append(self, sequence: int, batch: bytes, *, durable: bool) -> None:
-        """Add a batch; with `durable`, return only when it is on disk."""
-        frame = _FRAME.pack(len(batch), zlib.crc32(batch), sequence) + batch
-        self._file.write(frame)
+        """Add a batch; with `durable`, return only when it is on disk.
+
+        Raises:
+            OSError: It is not on disk, nor half of it, which would hide whatever follows.
+        """
+        frame = memoryview(_FRAME.pack(len(batch), zlib.crc32(batch), sequence) + batch)
+        written = 0
+        try:
+            while written < len(frame):
+                written += self._file.write(frame[written:]) or 0
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self.size_bytes)
+            raise
         self.size_bytes += len(frame)
         if durable:
             os.fsync(self._file.fileno())

@@ -14,6 +14,7 @@ from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import Spool
 
 _CONFLICT = 409
+_RETRY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,9 @@ class Uploads:
 
     Args:
         connection: None: nothing can be sent from here, copies wait for good.
+        is_away: Whether the gateway is known not to answer.
+        patience_seconds: How long the script waits for the gateway to answer at all.
+        beat: Says that the script is alive.
         say: Prints one line for a person, once per subject.
     """
 
@@ -37,11 +41,17 @@ class Uploads:
         *,
         connection: Connection | None,
         spool: Spool,
+        is_away: Callable[[], bool],
+        patience_seconds: float,
+        beat: Callable[[], None],
         say: Callable[[str, str], None],
     ) -> None:
         self._run = run
         self._connection = connection
         self._spool = spool
+        self._is_away = is_away
+        self._patience_seconds = patience_seconds
+        self._beat = beat
         self._say = say
         self._waiting: deque[_Upload] = deque()
 
@@ -50,30 +60,41 @@ class Uploads:
         """Whether nothing waits."""
         return not self._waiting
 
-    def store(self, path: Path, name: str, kind: str, *, first_stands: bool = False) -> None:
+    def store(self, path: Path, name: str, kind: str, *, first_stands: bool = False) -> bool:
         """Store a file under a name; never raises for what the gateway or the disk does.
 
         Args:
             first_stands: That the name is taken by other bytes is as it should be.
+
+        Returns:
+            Whether the gateway has answered; else a copy waits.
         """
         try:
             upload = _Upload(
                 path=path,
-                described=artifacts.describe(path, name, kind),
+                described=artifacts.describe(path, name, kind, beat=self._beat),
                 first_stands=first_stands,
             )
             # While others wait, the gateway is away: asking again would only slow the script.
-            if self._waiting or not self._bring(upload):
-                self._keep(upload)
+            if not (self._waiting or self._is_away()) and self._bring(
+                upload, patience_seconds=self._patience_seconds, beat=self._beat
+            ):
+                return True
+            self._keep(upload)
         except OSError as exc:
             self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+        return False
 
-    def retry(self) -> None:
-        """Bring what waits, oldest first, until the gateway does not take it."""
+    def retry(self, *, beat: Callable[[], None]) -> None:
+        """Bring what waits, oldest first, until the gateway does not take it.
+
+        Args:
+            beat: Called while bytes go out; the batches wait for them.
+        """
         while self._waiting:
             upload = self._waiting[0]
             try:
-                if not self._bring(upload):
+                if not self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat):
                     return
             except OSError as exc:
                 name = upload.described.name
@@ -82,14 +103,15 @@ class Uploads:
             with contextlib.suppress(OSError):
                 upload.path.unlink()
 
-    def _bring(self, upload: _Upload) -> bool:
+    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
         """False: not now. What is refused is said, and counts as done."""
         if self._connection is None:
             return False
-        twin = self._connection.twin()  # the background thread uses the other one
+        # The background thread uses the other one.
+        twin = self._connection.twin(timeout_seconds=patience_seconds)
         with contextlib.closing(twin):
             try:
-                artifacts.upload(twin, self._run, upload.path, upload.described)
+                artifacts.upload(twin, self._run, upload.path, upload.described, beat=beat)
             except Unreachable:
                 return False
             except Refused as exc:

@@ -110,6 +110,19 @@ LEFT JOIN reports ON reports.run_id = runs.run_id AND reports.resource_level = %
 WHERE runs.run_id = %(run_id)s
   AND runs.tenant_id = %(tenant_id)s;
 
+-- beat --
+-- A sign of life; what the script is told comes back.
+UPDATE run_activity
+SET last_seen_at = now()
+FROM runs
+LEFT JOIN sweeps USING (sweep_id)
+WHERE run_activity.run_id = runs.run_id
+  AND runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s
+RETURNING CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
+               ELSE coalesce(run_activity.control::text, 'continue')
+          END AS control;
+
 -- seal_runs --
 -- What `retention.sealing` says, for all ended runs at once. A run that is being written to is
 -- locked by its batch and left to the next time; so are those another gateway has in hand.

@@ -172,6 +172,27 @@ def test_a_decision_is_null_until_the_search_has_decided(platform: Platform) -> 
     assert answer.json()["control"] == "stop"
 
 
+def test_a_beat_beside_the_flushes_is_a_sign_of_life(platform: Platform) -> None:
+    run, other = platform.trials(2)
+    platform.rows("UPDATE run_activity SET last_seen_at = now() - interval '1 hour'")
+    path, silence = f"/api/v1/runs/{run}/beat", "SELECT now() - last_seen_at FROM run_activity"
+
+    def beat(as_run: str) -> httpx.Response:
+        return platform.client.post(path, json={}, headers=bearer(run_token(as_run)))
+
+    answer, foreign = beat(run), beat(other)
+    platform.rows("UPDATE run_activity SET control = 'pause'")
+    paused = beat(run)
+
+    assert (answer.status_code, answer.json()) == (200, {"control": "continue"})
+    assert foreign.status_code == 403
+    assert paused.json() == {"control": "pause"}
+    (lives,) = platform.rows(f"{silence} WHERE run_id = '{run}'")
+    (silent,) = platform.rows(f"{silence} WHERE run_id = '{other}'")
+    assert lives[0].total_seconds() < 60
+    assert silent[0].total_seconds() > 3000
+
+
 def test_scripts_of_a_cancelled_sweep_are_told_to_stop(platform: Platform) -> None:
     (run,) = platform.trials()
     SweepCatalog(platform.pool).request(SWEEP, SweepRequest.CANCEL)

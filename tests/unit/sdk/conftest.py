@@ -32,8 +32,12 @@ class FakeGateway:
         self.answers: list[int] = []
         self.control = "continue"
         self.decision: str | None = None
+        self.beats: list[str] = []  # runs that beat beside their flushes
         self.hang = threading.Event()
         self.hang.set()
+        self.puts = threading.Event()  # set when bytes of an artifact come
+        self.take = threading.Event()  # cleared: they are not read
+        self.take.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,11 +49,14 @@ class FakeGateway:
                 self._answer(*outer.post(self.path, body))
 
             def do_PUT(self) -> None:
+                outer.puts.set()
+                outer.take.wait()
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.blobs[self.path.split("/")[-1].split("?")[0]] = body
                 self._answer(201, {})
 
             def do_GET(self) -> None:
+                outer.hang.wait()
                 outer.gets.append(self.path)
                 outer.got_tokens.append(self.headers["Authorization"])
                 status = outer.get_answers.pop(0) if outer.get_answers else 200
@@ -91,6 +98,9 @@ class FakeGateway:
         document = json.loads(body)
         if path == "/api/v1/runs":
             return 201, {"run": "scratch-abc", "token": "t", "seed": 5, "asked": document}
+        if path.endswith("/beat"):
+            self.beats.append(path.split("/")[-2])
+            return 200, {"control": self.control}
         if document["name"] in self.taken:
             return 409, {"error": "taken"}
         if path.endswith("/artifacts"):
@@ -119,6 +129,7 @@ class FakeGateway:
 
     def close(self) -> None:
         self.hang.set()
+        self.take.set()
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()

@@ -135,6 +135,72 @@ def test_a_decision_that_does_not_come_is_not_waited_for_long(
     run.finish()
 
 
+@pytest.mark.parametrize("saves", [False, True])
+def test_at_a_gateway_that_hangs_a_rung_costs_the_decision_timeout_and_then_nothing(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: bool
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_RUNGS", "1,2,3")
+    monkeypatch.setenv("SWEEPWORKS_DECISION_TIMEOUT", "0.5")
+    gateway.hang.clear()
+    run = sweepworks.init()
+    (tmp_path / "c").write_text("weights")
+    checkpoint = tmp_path / "c" if saves else None
+
+    began = time.monotonic()
+    run.report(1, val=1.0, checkpoint=checkpoint)
+    assert time.monotonic() - began < 1.5
+
+    refusals = [503] * 1000
+    gateway.answers = refusals
+    gateway.hang.set()
+    wait_until(lambda: len(refusals) < 999)  # now the background knows, too
+    gateway.hang.clear()
+    began = time.monotonic()
+    run.report(2, val=1.0, checkpoint=checkpoint)
+    run.report(3, val=1.0, checkpoint=checkpoint)
+    assert time.monotonic() - began < 0.4
+    gateway.answers.clear()
+    gateway.hang.set()
+    run.finish()
+    assert [report.level for flush in gateway.flushes for report in flush.reports] == [1, 2, 3]
+
+
+def test_a_long_upload_keeps_the_run_alive(gateway: FakeGateway, tmp_path: Path) -> None:
+    run = sweepworks.init()
+    (tmp_path / "big").write_bytes(b"x" * 64 * 1024 * 1024)
+    gateway.take.clear()
+    uploading = threading.Thread(target=run.log_artifact, args=(tmp_path / "big",))
+    uploading.start()
+    assert gateway.puts.wait(10)
+    before = sum(flush.beat for flush in gateway.flushes)
+    gateway.take.set()
+
+    uploading.join(20)
+    run.finish()
+
+    assert sum(flush.beat for flush in gateway.flushes) > before
+
+
+def test_what_was_kept_beats_on_its_way(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_DECISION_TIMEOUT", "0.2")
+    gateway.hang.clear()
+    run = sweepworks.init()
+    (tmp_path / "big").write_bytes(b"x" * 64 * 1024 * 1024)
+    run.log_artifact(tmp_path / "big")
+    gateway.control = "stop"
+
+    gateway.hang.set()
+    assert gateway.puts.wait(15)
+    run.finish()
+
+    assert len(gateway.artifacts) == 1
+    assert gateway.beats
+    assert set(gateway.beats) == {run.id}
+    assert run.should_stop
+
+
 def test_what_is_no_number_is_left_out_and_named_once(
     gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,15 +309,27 @@ def run_script(ending: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("ending", ["", "raise SystemExit(3)", "1/0"])
+@pytest.mark.parametrize(
+    ("ending", "code", "finish", "message"),
+    [
+        ("", 0, "completed", ""),
+        ("1/0", 1, "failed", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit()", 0, "completed", ""),
+        ("import sys; sys.exit(0)", 0, "completed", ""),
+        ("import sys; sys.exit('no data')", 1, "failed", "no data"),
+        ("from sys import exit; exit(3)", 3, "failed", "exit code 3"),
+        ("import argparse; argparse.ArgumentParser().error('x')", 2, "failed", "exit code 2"),
+    ],
+)
 def test_a_script_that_forgets_to_finish_is_finished_at_its_end(
-    gateway: FakeGateway, ending: str
+    gateway: FakeGateway, ending: str, code: int, finish: str, message: str
 ) -> None:
-    run_script(ending)
+    ended = run_script(ending)
 
+    assert ended.returncode == code
     assert len(gateway.points()["loss"]) == 100
     assert gateway.points()["late"] == [(100, 1.0)]
-    assert gateway.flushes[-1].finish == ("failed" if "1/0" in ending else "completed")
+    assert (gateway.flushes[-1].finish, gateway.flushes[-1].message) == (finish, message)
 
 
 def test_a_killed_script_loses_no_report(gateway: FakeGateway, tmp_path: Path) -> None:
