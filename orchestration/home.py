@@ -46,6 +46,11 @@ class Home:
         return self.folder / "up.lock"
 
     @property
+    def down_file(self) -> Path:
+        """There since a person said `down`, until the next command that starts something."""
+        return self.folder / "down"
+
+    @property
     def ports_file(self) -> Path:
         """The ports chosen once."""
         return self.folder / "ports.json"

@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -24,6 +26,7 @@ from orchestration.settings import (
 )
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from sweeps import ids
+from sweeps.errors import StorageError, StorageUnavailable
 from sweeps.ids import AttemptId, SweepId, TenantId
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _TOKEN_LIFETIME = dt.timedelta(days=60)  #: longer than a trial may take
+_STOPPED = 75  # exit code of a controller whose services were taken away: EX_TEMPFAIL
 _WATCH_SECONDS = 2.0  # between looks of a controller whether its services are still there
 
 
@@ -63,8 +67,24 @@ class Platform:
     def pool(self) -> "Pool":
         """Connections to our database."""
         from storage.database import open_pool
+        from storage.schema_state import prepare_schema
 
-        return self._stack.enter_context(open_pool(self.services.database_url))
+        url = self.services.database_url
+        try:
+            if not self.settings.is_supervised:  # else the supervisor has done it
+                prepare_schema(url)
+            return self._stack.enter_context(open_pool(url))
+        except StorageError:
+            # Not with its own words: they may quote a password.
+            raise InvalidSetting(
+                "SWEEPWORKS_DATABASE_URL",
+                "…",
+                hint="write postgresql://user:password@host:port/database",
+            ) from None
+        except StorageUnavailable as exc:
+            if self.settings.is_supervised:
+                raise
+            raise StorageUnavailable(f"{exc} (SWEEPWORKS_DATABASE_URL says where it is)") from exc
 
     @functools.cached_property
     def catalog(self) -> "SweepCatalog":
@@ -110,6 +130,11 @@ class Platform:
 
         export(self.services.variables())  # Dagster reads DAGSTER_HOME
         return self._stack.enter_context(dg.DagsterInstance.get())
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a person has stopped the embedded services."""
+        return services.status(self.settings).is_down
 
     @property
     def webserver_url(self) -> str | None:
@@ -180,7 +205,9 @@ def platform() -> Platform:
 def watch_services() -> None:
     """Start the embedded services again whenever they are gone, as long as this process lives.
 
-    For controllers: their trials need a gateway, and nobody else may be there to start one.
+    For controllers: their trials need a gateway, and nobody else may be there to start one. When a
+    person has said `down`, the process ends instead: its trials and its Dagster run are taken up
+    again by the next command, as after any other loss of a controller.
     """
     settings = _without_services(Settings.from_environment())
     if not settings.is_embedded:
@@ -189,9 +216,15 @@ def watch_services() -> None:
     def watch() -> None:
         while True:
             time.sleep(_WATCH_SECONDS)
-            if not services.status(settings).is_running:
-                with contextlib.suppress(Exception):  # the next look tries again
-                    services.connect(settings).close()
+            with contextlib.suppress(Exception):  # the next look tries again
+                status = services.status(settings)
+                if status.is_running:
+                    continue
+                if status.is_down:
+                    sys.stderr.write("stopped by `sweepworks down`; trials go on\n")
+                    sys.stderr.flush()
+                    os._exit(_STOPPED)
+                services.connect(settings).close()
 
     threading.Thread(target=watch, name="watch-services", daemon=True).start()
 

@@ -18,7 +18,7 @@ from typing import Self
 
 from orchestration.home import Home
 from orchestration.settings import Settings, child_environment
-from orchestration.supervisor.children import PACKAGES
+from orchestration.supervisor.children import PACKAGES, write_dagster_home
 from orchestration.supervisor.file_lock import has_holders, hold_shared, is_owned, try_exclusive
 from orchestration.supervisor.status import (
     BUSY,
@@ -131,13 +131,14 @@ def connect(
     if not settings.is_embedded:
         # Under a supervisor the URLs come from it, and it has to stay for us.
         if not settings.is_supervised:
-            return Services(settings)
+            return Services(_with_dagster_home(settings))
         with filesystem_errors(home.folder):
             return Services(settings, locks=(hold_shared(home.clients_lock),))
     home.prepare()
     locks: list[int] = []
     try:
         with filesystem_errors(home.folder):
+            home.down_file.unlink(missing_ok=True)
             locks.append(hold_shared(home.clients_lock))
             if up:
                 locks.append(hold_shared(home.up_lock))
@@ -173,6 +174,7 @@ class HomeStatus:
     """What there is to say about a home."""
 
     is_running: bool  #: a supervisor holds the home
+    is_down: bool  #: a person has said `down`; only another command of a person changes it
     has_clients: bool
     supervisor: SupervisorStatus | None  #: what it, or the last one, said
     log: Path
@@ -184,6 +186,7 @@ def status(settings: Settings) -> HomeStatus:
     with filesystem_errors(home.folder):
         return HomeStatus(
             is_running=is_owned(home.supervisor_lock),
+            is_down=home.down_file.exists(),
             has_clients=home.clients_lock.exists() and has_holders(home.clients_lock),
             supervisor=SupervisorStatus.read(home.status_file),
             log=home.supervisor_log,
@@ -191,7 +194,12 @@ def status(settings: Settings) -> HomeStatus:
 
 
 def down(settings: Settings, *, timeout_seconds: float = 90.0) -> bool:
-    """End the home's services now, whoever uses them; False when nothing ran.
+    """End the home's services now, whoever uses them, until a command starts them again.
+
+    Controllers that use them notice, and end; their trials go on.
+
+    Returns:
+        False when nothing ran.
 
     Raises:
         StorageUnavailable: They did not end in time, or belong to somebody else.
@@ -199,6 +207,8 @@ def down(settings: Settings, *, timeout_seconds: float = 90.0) -> bool:
     home = settings.home
     if not home.folder.exists():
         return False
+    with filesystem_errors(home.folder):
+        home.down_file.touch(mode=0o600)
     if not is_owned(home.supervisor_lock):
         return _stop_leftovers(settings)
     deadline = time.monotonic() + timeout_seconds
@@ -221,6 +231,15 @@ def down(settings: Settings, *, timeout_seconds: float = 90.0) -> bool:
             )
         time.sleep(_POLL_SECONDS)
     return True
+
+
+def _with_dagster_home(settings: Settings) -> Settings:
+    """Dagster's configuration of the embedded mode, unless `DAGSTER_HOME` names another."""
+    settings.home.prepare()
+    if settings.dagster_home is not None:
+        return settings
+    write_dagster_home(settings.home)
+    return dataclasses.replace(settings, dagster_home=settings.home.dagster)
 
 
 def _wait_until_ready(

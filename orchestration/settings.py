@@ -19,7 +19,7 @@ class InvalidSetting(PermanentError):
     def __init__(self, name: str, value: str, *, hint: str) -> None:
         self.name = name
         self.value = value
-        super().__init__(f"{name} is {value!r}; {hint}")
+        super().__init__(f"{name} is {repr(value) if value else 'not set'}; {hint}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from governance.tenants import DEFAULT, TenantDirectory, parse_tenants
 from orchestration.platform import Platform
-from orchestration.settings import Settings
+from orchestration.settings import InvalidSetting, Settings
 from sweeps import ids
 from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.ids import SweepId
@@ -53,7 +53,18 @@ def submission(
 
 
 def submit(platform: Platform, submitted: Submission) -> None:
-    """Write a submission down."""
+    """Write a submission down.
+
+    Raises:
+        InvalidSetting: Its trials would have nowhere to report to.
+    """
+    if platform.services.gateway_url is None:
+        raise InvalidSetting(
+            "SWEEPWORKS_GATEWAY_URL",
+            "",
+            hint="trials report to a gateway: start one with `sweepworks gateway`, and set the "
+            "variable to its address",
+        )
     platform.catalog.submit(
         submitted.sweep_id,
         submitted.spec,

@@ -24,10 +24,12 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
     """A pool that has proved it can connect.
 
     Raises:
-        StorageUnavailable: No connection within 10 seconds.
+        StorageUnavailable: No connection: at once when the database says why, such as a wrong
+            password, and within 10 seconds when it says nothing or is still starting.
     """
     with contextlib.ExitStack() as stack:
         with translate_errors():
+            _prove(database_url)
             pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]](
                 database_url,
                 min_size=1,
@@ -41,6 +43,15 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
             stack.enter_context(pool)
             pool.wait(timeout=10)
         yield pool
+
+
+def _prove(database_url: str) -> None:
+    """Connect once, plainly: a pool would try again and again, and log every time."""
+    try:
+        psycopg.connect(database_url, connect_timeout=10).close()
+    except psycopg.OperationalError as exc:
+        if "starting up" not in str(exc):  # a failed connection has no SQLSTATE here
+            raise
 
 
 @contextlib.contextmanager

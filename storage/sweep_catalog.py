@@ -1,8 +1,9 @@
 """Submitting, finding and steering sweeps: the side of the record that people use."""
 
 import builtins
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +135,14 @@ class SweepCatalog:
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES["claim_sweep"], {"sweep_id": sweep_id}).fetchone()
         return None if row is None else f"{sweep_id}@{row[0]}"
+
+    @contextlib.contextmanager
+    def try_starting(self, sweep_id: SweepId) -> Generator[bool, None, None]:
+        """Whether this process alone may start a controller of the sweep, for as long as it holds."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["try_starting"], {"sweep_id": sweep_id}).fetchone()
+            assert row is not None  # a SELECT without FROM gives one row
+            yield bool(row[0])
 
     def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
         """Note which Dagster run controls the sweep now.

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 import click
 
@@ -12,18 +13,25 @@ from orchestration.cli.output import duration, print_json, print_table
 from orchestration.cli.report import leaderboard, search_lines, sweep_report
 from orchestration.platform import Platform
 from storage.sweep_catalog import SweepRow
+from sweeps.errors import StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.search_report import search_report
 from sweeps.states import SweepRequest, SweepState
 
 _LOOK_SECONDS = 0.5
 _CONTROLLER_SECONDS = 3.0  # between looks whether the controller is alive
+_OUTAGE_SECONDS = 60.0  # of the database: it may be started again
 _LINE_SECONDS = 5.0  # between lines when the output is not a terminal
 
 
 def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
     """Show a sweep until it has ended; exits with 1 unless it completed."""
-    state = _watch(platform, sweep_id, quiet=as_json)
+    try:
+        state = _watch(platform, sweep_id, quiet=as_json)
+    except StorageUnavailable as exc:
+        raise StorageUnavailable(
+            f"{exc}; trials go on, follow them again with `sweepworks attach {sweep_id}`"
+        ) from exc
     if state is None:
         if as_json:
             print_json({"sweep": sweep_id})
@@ -40,27 +48,44 @@ def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
 
 def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState | None:
     """Until the end, or None when the person chose to detach."""
-    from orchestration.starting import ensure_controller
+    from orchestration.starting import Controllers
 
     began = time.monotonic()
     looked_after = began
-    with _display(quiet=quiet) as show, _interrupts() as interrupted:
+    controllers = Controllers(platform, sweep_id)
+    with _display(quiet=quiet) as display, _interrupts() as interrupted:
         while True:
-            row = platform.catalog.row(sweep_id)
-            show(row, time.monotonic() - began)
+            row = _row(platform, sweep_id)
+            display.show(row, time.monotonic() - began)
             state = SweepState(row.state)
             if state.is_terminal:
                 return state
             if interrupted():
-                if _wants_detach():
+                with display.paused():
+                    is_detached = _wants_detach()
+                if is_detached:
                     return None
                 platform.catalog.request(sweep_id, SweepRequest.CANCEL)
                 click.echo("cancelling: trials are asked to end", err=True)
             if time.monotonic() - looked_after > _CONTROLLER_SECONDS:
                 looked_after = time.monotonic()
-                if ensure_controller(platform, sweep_id):
-                    click.echo("the controller was lost; started it again", err=True)
+                if said := controllers.look_after():
+                    click.echo(said, err=True)
             time.sleep(_LOOK_SECONDS)
+
+
+def _row(platform: Platform, sweep_id: SweepId) -> SweepRow:
+    """The sweep's line; an outage of the database is waited out, unless a person wanted it."""
+    deadline = time.monotonic() + _OUTAGE_SECONDS
+    while True:
+        try:
+            return platform.catalog.row(sweep_id)
+        except StorageUnavailable:
+            if platform.is_down:
+                raise StorageUnavailable("stopped by `sweepworks down`") from None
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_SECONDS)
 
 
 @contextlib.contextmanager
@@ -99,15 +124,24 @@ def _wants_detach() -> bool:
     return answer == "d"
 
 
+@dataclass(frozen=True, slots=True)
+class _Display:
+    """Progress on the screen."""
+
+    show: Callable[[SweepRow, float], None]
+    #: Nothing is drawn within: somebody else writes.
+    paused: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+
+
 @contextlib.contextmanager
-def _display(*, quiet: bool) -> Generator[Callable[[SweepRow, float], None], None, None]:
+def _display(*, quiet: bool) -> Generator[_Display, None, None]:
     if quiet:
-        yield lambda _row, _seconds: None
+        yield _Display(lambda _row, _seconds: None)
     elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
+        with _bar() as display:
+            yield display
     else:
-        yield _lines()
+        yield _Display(_lines())
 
 
 def _lines() -> Callable[[SweepRow, float], None]:
@@ -124,7 +158,7 @@ def _lines() -> Callable[[SweepRow, float], None]:
 
 
 @contextlib.contextmanager
-def _bar() -> Generator[Callable[[SweepRow, float], None], None, None]:
+def _bar() -> Generator[_Display, None, None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -147,7 +181,15 @@ def _bar() -> Generator[Callable[[SweepRow, float], None], None, None]:
                 status=_summary(row) + _eta(row, seconds),
             )
 
-        yield show
+        @contextlib.contextmanager
+        def paused() -> Generator[None, None, None]:
+            progress.stop()
+            try:
+                yield
+            finally:
+                progress.start()
+
+        yield _Display(show, paused)
 
 
 def _summary(row: SweepRow) -> str:

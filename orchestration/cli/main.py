@@ -25,6 +25,8 @@ _COMMANDS = {
     "export": "All trials of a sweep as CSV.",
     "up": "Dagster UI, daemon and gateway, until Ctrl-C.",
     "down": "Stop everything that runs for this home.",
+    "gateway": "Serve the gateway alone, for a database of your own.",
+    "migrate": "Bring a database of your own to the schema of this version.",
     "doctor": "Versions, what is reachable, what is wrong and how to mend it.",
 }
 

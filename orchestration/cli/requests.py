@@ -13,9 +13,9 @@ def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> Non
     with session(quiet=as_json) as platform:
         platform.catalog.request(SweepId(sweep), requested)
         if requested is not SweepRequest.PAUSE:  # a sweep without a controller rests already
-            from orchestration.starting import ensure_controller
+            from orchestration.starting import Controllers
 
-            ensure_controller(platform, SweepId(sweep))
+            Controllers(platform, SweepId(sweep)).look_after()
     if as_json:
         print_json({"sweep": sweep, "requested": str(requested)})
     else:

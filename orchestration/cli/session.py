@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Generator
@@ -25,5 +26,7 @@ def session(*, quiet: bool = False) -> Generator[Platform, None, None]:
         if not quiet and sys.stderr.isatty():
             click.echo(f"  {message}", err=True)
 
+    # A pool says at every attempt what the error says once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     with open_platform(progress=progress) as platform:
         yield platform

@@ -5,7 +5,11 @@ import threading
 
 import click
 
-from orchestration.platform import open_platform
+from orchestration import services
+from orchestration.platform import Platform, open_platform
+from orchestration.settings import InvalidSetting, Settings
+
+_LOOK_SECONDS = 1.0
 
 
 @click.command("up")
@@ -14,13 +18,38 @@ def command() -> None:
 
     Trials that run then go on: database and gateway stay for them.
     """
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    with open_platform(progress=lambda phase: click.echo(f"  {phase}", err=True), up=True) as it:
-        click.echo(f"Dagster UI   {it.webserver_url}")
-        click.echo(f"gateway      {it.services.gateway_url}")
-        click.echo(f"home         {it.settings.home.folder}")
+    if not Settings.from_environment().is_embedded:
+        raise InvalidSetting(
+            "SWEEPWORKS_DATABASE_URL",
+            "…",
+            hint="beside servers of your own, run `dagster-webserver` and `dagster-daemon run` with "
+            "deploy/dagster.yaml; without the variable, `sweepworks up` brings its own",
+        )
+    with open_platform(progress=_say, up=True) as it:
+        # Not before: until everything is up, Ctrl-C gives up at once.
+        ended = threading.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: ended.set())
+        _print_addresses(it)
         click.echo("Ctrl-C stops the UI; `sweepworks down` stops everything.")
-        ended.wait()
+        while not ended.wait(_LOOK_SECONDS):
+            status = services.status(it.settings)
+            if status.is_running:
+                continue
+            if status.is_down:
+                click.echo("stopped by `sweepworks down`; live trials go on", err=True)
+                return
+            click.echo("the services are gone; starting them again", err=True)
+            with open_platform(progress=_say, up=True) as again:
+                _print_addresses(again)
     click.echo("the UI is stopping; live trials go on", err=True)
+
+
+def _say(phase: str) -> None:
+    click.echo(f"  {phase}", err=True)
+
+
+def _print_addresses(platform: Platform) -> None:
+    click.echo(f"Dagster UI   {platform.webserver_url}")
+    click.echo(f"gateway      {platform.services.gateway_url}")
+    click.echo(f"home         {platform.settings.home.folder}")

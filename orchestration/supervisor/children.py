@@ -77,13 +77,10 @@ def write_dagster_home(home: Home, *, dagster_yaml: Path | None = None) -> None:
     Raises:
         PermanentError: This installation lacks the file.
     """
-    shipped = (PACKAGES / "dagster.yaml", PACKAGES / "orchestration" / "dagster.yaml")
-    candidates = shipped if dagster_yaml is None else (dagster_yaml,)
-    source = next((path for path in candidates if path.is_file()), None)
-    if source is None:
-        raise PermanentError(
-            f"dagster.yaml is missing in {PACKAGES}; install sweepworks-platform again"
-        )
+    # In a checkout a link to the file at the root, in an installed package a file.
+    source = dagster_yaml or PACKAGES / "orchestration" / "dagster.yaml"
+    if not source.is_file():
+        raise PermanentError(f"{source} is missing; install sweepworks-platform again")
     text, copy = source.read_text(encoding="utf-8"), home.dagster / "dagster.yaml"
     with filesystem_errors(copy):
         if not copy.exists() or copy.read_text(encoding="utf-8") != text:

@@ -85,6 +85,10 @@ WHERE sweep_id = %(sweep_id)s
        OR (state = 'running' AND lease = 0 AND started_at < now() - INTERVAL '1 minute'))
 RETURNING to_char(started_at, 'YYYYMMDD"T"HH24MISS.US');
 
+-- try_starting --
+-- One starter at a time, until its transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtextextended('controller of ' || %(sweep_id)s, 0));
+
 -- attach_dagster_run --
 -- Which Dagster run controls the sweep now: the first one, or a later one after a crash.
 UPDATE sweeps
