@@ -26,18 +26,14 @@ def trials_frame(snapshot: SweepSnapshot) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    objective = snapshot.sweep.spec.objective
+    objective, busy = snapshot.sweep.spec.objective, snapshot.busy_seconds()
     rows = [
         {
             "trial": trial.number,
             "state": str(trial.state),
             "objective": trial.objective if _counts(trial.state) else None,
             "level": trial.resource_level,
-            "seconds": (
-                round((trial.ended_at - trial.started_at).total_seconds(), 1)
-                if trial.ended_at and trial.started_at
-                else None
-            ),
+            "seconds": round(busy[trial.run_id], 1) if trial.run_id in busy else None,
             **{f"{_PARAMETER}{name}": value for name, value in trial.configuration.items()},
         }
         for trial in snapshot.trials

@@ -19,6 +19,7 @@ from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
 from storage.sweep_catalog import SweepCatalog
+from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
 from sweeps.clock import Clock, SystemClock
 from sweeps.ids import TenantId
@@ -33,6 +34,7 @@ class GatewayConfiguration:
     database_url: str = field(repr=False)
     signing_key: bytes = field(repr=False)
     artifacts: Path
+    tenants_file: Path | None = None  #: need not exist
     #: An API token of the default tenant that is to be known from the start.
     token: str | None = field(default=None, repr=False)
     token_name: str = "home"  # noqa: S105 - what it is called, not what it is
@@ -73,6 +75,7 @@ def open_gateway(
             batcher=Batcher(IngestStore(ingest_pool, clock=clock), meters=meters),
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
+            tenants=TenantFile(configuration.tenants_file),
             clock=clock,
             key=configuration.signing_key,
         )

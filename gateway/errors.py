@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
+from governance.tenants import NotAMember
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.errors import (
     AccessDenied,
@@ -19,6 +20,7 @@ from sweeps.errors import (
     SweepNotFound,
     SweepsError,
     TransientError,
+    UnknownTenant,
 )
 
 
@@ -37,6 +39,7 @@ class InvalidRequest(PermanentError):
 #: The first that fits counts: an error before the one it derives from.
 _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (ForeignRun, 403),
+    (NotAMember, 403),
     (AccessDenied, 401),
     (RunNotFound, 404),
     (SweepNotFound, 404),
@@ -49,6 +52,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidFlush, 422),
     (InvalidRequest, 422),
     (InvalidSweepFile, 422),
+    (UnknownTenant, 422),
     (Overloaded, 429),
     (DiskFull, 507),
     (TransientError, 503),

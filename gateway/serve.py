@@ -59,10 +59,12 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         raise InvalidConfiguration(
             f"SWEEPWORKS_ARTIFACTS is {artifacts!r}; this version keeps artifacts in a folder"
         )
+    tenants = environment.get("SWEEPWORKS_TENANTS")
     return GatewayConfiguration(
         database_url=environment["SWEEPWORKS_DATABASE_URL"],
         signing_key=key,
         artifacts=Path(artifacts).expanduser().absolute(),
+        tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
     )
 

@@ -12,6 +12,7 @@ from storage.artifact_catalog import ArtifactCatalog
 from storage.database import Pool
 from storage.run_catalog import RunCatalog
 from storage.sweep_catalog import SweepRow
+from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
 from sweeps.artifacts import ArtifactStore
 from sweeps.clock import Clock
@@ -65,6 +66,7 @@ class Services:
     batcher: Batcher
     backlog: Backlog
     meters: Meters
+    tenants: TenantFile
     clock: Clock
     key: bytes
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.errors import AccessDenied, UnknownTenant
+from sweeps.specs import SweepSpec
+from sweeps.sweep_files import parse_document
 from sweeps.sweep_files.documents import Path, check_storable
 from sweeps.sweep_files.fields import LIMITS
 from sweeps.sweep_files.kinds import SLUG, Kind, Text
@@ -13,6 +15,10 @@ from sweeps.sweep_files.sections import Field, Section
 from sweeps.sweep_files.yaml_documents import read_yaml
 
 DEFAULT = "default"  #: the tenant that exists without any file
+
+
+class NotAMember(AccessDenied):
+    """An owner that a tenant does not admit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +31,9 @@ class Tenant:
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def require_member(self, owner: str) -> None:
-        """Raise `AccessDenied` unless `owner` may own sweeps here."""
+        """Raise `NotAMember` unless `owner` may own sweeps here."""
         if self.members and owner not in self.members:
-            raise AccessDenied(
+            raise NotAMember(
                 f"{owner!r} is no member of tenant {self.name!r}; "
                 f"members: {', '.join(self.members)}. Change `owner:` or the tenant file"
             )
@@ -50,6 +56,29 @@ class TenantDirectory:
         if name == DEFAULT:
             return Tenant(name=DEFAULT)
         raise UnknownTenant(name, known=sorted({DEFAULT, *self.tenants}))
+
+    def admit(self, name: str, *, owner: str) -> Tenant:
+        """The tenant of that name, if `owner` may own sweeps in it.
+
+        Raises:
+            UnknownTenant: No file declares it.
+            NotAMember: It has members, and `owner` is none.
+        """
+        tenant = self.require(name)
+        tenant.require_member(owner)
+        return tenant
+
+    def check(self, document: Mapping[str, object], *, source: str = "spec") -> SweepSpec:
+        """The sweep that `document` describes, with its tenant's defaults.
+
+        Raises:
+            InvalidSweepFile: Everything that is wrong with it.
+            UnknownTenant: No file declares its tenant.
+            NotAMember: Its owner is not one of that tenant.
+        """
+        first = parse_document(document, source=source)
+        tenant = self.admit(first.tenant, owner=first.owner)
+        return parse_document(document, source=source, defaults=tenant.defaults)
 
 
 @dataclass(frozen=True, slots=True)

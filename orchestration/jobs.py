@@ -16,7 +16,6 @@ from sweeps.ports import SweepLog
 run_sweep = dg.define_asset_job(
     "run_sweep",
     selection=dg.AssetSelection.assets(sweep),
-    partitions_def=SWEEPS,
     description="Runs the sweep that the partition names; goes on with it where it was.",
     executor_def=dg.in_process_executor,
 )

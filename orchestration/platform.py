@@ -128,13 +128,47 @@ class Platform:
         """The instance that the UI shows."""
         import dagster as dg
 
+        self.prove_dagster_database()
         export(self.services.variables())  # Dagster reads DAGSTER_HOME
         return self._stack.enter_context(dg.DagsterInstance.get())
+
+    def prove_dagster_database(self) -> None:
+        """Connect once: Dagster itself tries for seconds, warns of every try, ends in a traceback.
+
+        Raises:
+            StorageUnavailable: Its database does not answer.
+        """
+        from storage.database import prove
+        from storage.errors import translate_errors
+
+        if self.settings.is_supervised or self.services.dagster_database_url is None:
+            return
+        try:
+            with translate_errors():
+                prove(self.services.dagster_database_url.replace("+psycopg2", "", 1))
+        except StorageError:
+            raise InvalidSetting(
+                "SWEEPWORKS_DAGSTER_DATABASE_URL",
+                "…",
+                hint="write postgresql://user:password@host:port/database",
+            ) from None
+        except StorageUnavailable as exc:
+            raise StorageUnavailable(
+                f"{exc} (Dagster's; SWEEPWORKS_DAGSTER_DATABASE_URL says where it is)"
+            ) from exc
 
     @property
     def is_down(self) -> bool:
         """Whether a person has stopped the embedded services."""
         return services.status(self.settings).is_down
+
+    @property
+    def has_daemon(self) -> bool:
+        """Whether a Dagster daemon is up, now; beside servers of one's own there has to be one."""
+        if not self.settings.is_supervised:
+            return True
+        supervisor = services.status(self.settings).supervisor
+        return supervisor is not None and supervisor.webserver_url is not None
 
     @property
     def webserver_url(self) -> str | None:

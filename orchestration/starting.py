@@ -78,6 +78,7 @@ class Controllers:
         self._platform = platform
         self._sweep_id = sweep_id
         self._n_failed = 0
+        self._said_queued = False
 
     def look_after(self) -> str | None:
         """Bring back a controller that is gone; says so, or nothing when all is well.
@@ -105,7 +106,7 @@ class Controllers:
             start_controller(platform, sweep_id)
             return "nobody had started the controller; started it"
         if run.status is dg.DagsterRunStatus.QUEUED:
-            return None
+            return self._dequeue(run)
         if run.status is dg.DagsterRunStatus.CANCELED:
             # The daemon's sensor does the same, if there is a daemon.
             platform.catalog.cancel_abandoned(
@@ -118,6 +119,16 @@ class Controllers:
         if PID_TAG not in run.tags or worker_process(run) is not None:
             return None
         return self._resume(run)
+
+    def _dequeue(self, run: dg.DagsterRun) -> str | None:
+        """Queued by a daemon that may have gone since."""
+        if not self._platform.has_daemon:
+            self._platform.dagster_instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+            return "its Dagster run was queued and no daemon is up; started it"
+        if self._said_queued:
+            return None
+        self._said_queued = True
+        return f"Dagster run {run.run_id} waits in Dagster's queue"
 
     def _replace(self, run: dg.DagsterRun) -> str:
         """Another Dagster run in place of one that failed; not for ever."""

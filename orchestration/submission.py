@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance.tenants import DEFAULT, TenantDirectory, parse_tenants
+from governance.tenants import TenantDirectory
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
+from storage.tenant_file import TenantFile, read_text
 from sweeps import ids
-from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.ids import SweepId
 from sweeps.specs import SweepSpec
-from sweeps.sweep_files import parse_document, parse_text
+from sweeps.sweep_files import parse_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def submission(
     if file is not None:
         spec, folder = check_file(file), str(file.resolve().parent)
     else:
-        spec, folder = check_document(document or {}), source_dir
+        spec, folder = tenants().check(document or {}), source_dir
     return Submission(
         sweep_id=ids.sweep_id(spec.experiment, entropy=entropy or secrets.token_bytes(5)),
         spec=spec,
@@ -81,38 +81,15 @@ def check_file(file: Path) -> SweepSpec:
         UnknownTenant: No tenant file declares its tenant.
         AccessDenied: Its owner is not a member of the tenant.
     """
-    text = _read(file, hint="give the path of a sweep file; `sweepworks init` writes one")
+    text = read_text(file, hint="give the path of a sweep file; `sweepworks init` writes one")
     first = parse_text(text, source=str(file))
-    tenant = tenants().require(first.tenant)
-    tenant.require_member(first.owner)
+    tenant = tenants().admit(first.tenant, owner=first.owner)
     return parse_text(text, source=str(file), defaults=tenant.defaults)
-
-
-def check_document(document: Mapping[str, object]) -> SweepSpec:
-    """The sweep that `document` describes, with its tenant's defaults; see `check_file`."""
-    first = parse_document(document)
-    tenant = tenants().require(first.tenant)
-    tenant.require_member(first.owner)
-    return parse_document(document, defaults=tenant.defaults)
 
 
 def tenants() -> TenantDirectory:
     """Tenants of this installation; without a tenant file, only `default`."""
-    file = Settings.from_environment().tenants_file
-    if not file.exists():
-        return TenantDirectory()
-    text = _read(file, hint=f"make it readable; without it there is only the tenant {DEFAULT!r}")
-    return parse_tenants(text, source=str(file))
-
-
-def _read(file: Path, *, hint: str) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        problem = Problem(path="file", message=f"not UTF-8: {exc.reason}", hint="save it as UTF-8")
-    except OSError as exc:
-        problem = Problem(path="file", message=exc.strerror or str(exc), hint=hint)
-    raise InvalidSweepFile(str(file), [problem])
+    return TenantFile(Settings.from_environment().tenants_file).read()
 
 
 def _user() -> str:

@@ -29,7 +29,7 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
     """
     with contextlib.ExitStack() as stack:
         with translate_errors():
-            _prove(database_url)
+            prove(database_url)
             pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]](
                 database_url,
                 min_size=1,
@@ -45,7 +45,7 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
         yield pool
 
 
-def _prove(database_url: str) -> None:
+def prove(database_url: str) -> None:
     """Connect once, plainly: a pool would try again and again, and log every time."""
     try:
         psycopg.connect(database_url, connect_timeout=10).close()

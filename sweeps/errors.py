@@ -9,7 +9,8 @@
     │   ├── StateConflict                  what is finished cannot change
     │   ├── LeaseLost                      another controller has taken the sweep over
     │   ├── AccessDenied                   token missing, expired, or for something else
-    │   │   └── ForeignRun                 (governance.access) a good token, for another run
+    │   │   ├── ForeignRun                 (governance.access) a good token, for another run
+    │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sweeps import spaces
 from sweeps.board import Board
-from sweeps.ids import RunId
 from sweeps.rung_correlation import RungCorrelation, rung_correlations
 from sweeps.states import RunState
 from sweeps.strategies import make_strategy
@@ -41,7 +40,7 @@ def search_report(snapshot: SweepSnapshot) -> SearchReport:
     scheduler = make_strategy(snapshot.sweep.spec).scheduler
     measurements = Board(snapshot, scheduler).journal.history().measurements
     rungs = tuple(rung_correlations(measurements))
-    seconds = _seconds_by_run(snapshot)
+    seconds = snapshot.busy_seconds()
     busy = sum(seconds.values())
     stopped = sum(
         seconds.get(trial.run_id, 0.0)
@@ -63,15 +62,6 @@ def duplicate_rate(trials: Sequence[Trial]) -> float:
     counts = Counter(spaces.key(trial.configuration) for trial in trials)
     repeated = sum(count - 1 for count in counts.values())
     return repeated / len(trials) if trials else 0.0
-
-
-def _seconds_by_run(snapshot: SweepSnapshot) -> dict[RunId, float]:
-    seconds: dict[RunId, float] = {}
-    for attempt in snapshot.attempts:
-        if attempt.started_at is not None and attempt.ended_at is not None:
-            took = (attempt.ended_at - attempt.started_at).total_seconds()
-            seconds[attempt.run_id] = seconds.get(attempt.run_id, 0.0) + took
-    return seconds
 
 
 def _improvements(snapshot: SweepSnapshot) -> tuple[Improvement, ...]:

@@ -130,6 +130,15 @@ class SweepSnapshot:
     last_sequence: int
     earlier: tuple[Trial, ...] = ()  #: ended trials of the sweeps that this one starts warm from
 
+    def busy_seconds(self) -> dict[RunId, float]:
+        """How long the ended attempts of each run took together; a pause between them is none."""
+        seconds: dict[RunId, float] = {}
+        for attempt in self.attempts:
+            if attempt.started_at is not None and attempt.ended_at is not None:
+                took = (attempt.ended_at - attempt.started_at).total_seconds()
+                seconds[attempt.run_id] = seconds.get(attempt.run_id, 0.0) + took
+        return seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:

@@ -18,7 +18,8 @@ def command(sweep: str, number: int, as_json: bool) -> None:
         snapshot = platform.trial_store.load(SweepId(sweep))
     trials = ranked(snapshot)[:number]
     if as_json:
-        print_json([trial_document(trial) for trial in trials])
+        busy = snapshot.busy_seconds()
+        print_json([trial_document(trial, busy=busy) for trial in trials])
     elif trials:
         print_table(*leaderboard(snapshot, limit=number))
     else:

@@ -39,6 +39,7 @@ def trials_csv(snapshot: SweepSnapshot) -> str:
     """A header and a line a trial; parameters keep their names, with `param.` before them."""
     parameters = list(snapshot.sweep.spec.space.parameters)
     metric = snapshot.sweep.spec.objective.metric
+    busy = snapshot.busy_seconds()
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
@@ -64,7 +65,7 @@ def trials_csv(snapshot: SweepSnapshot) -> str:
                 trial.reason,
                 trial.objective,
                 trial.resource_level,
-                seconds(trial),
+                seconds(busy, trial),
                 trial.seed,
                 trial.started_at.isoformat() if trial.started_at else "",
                 *(trial.configuration.get(name, "") for name in parameters),

@@ -1,10 +1,11 @@
 """A sweep as rows and as a document: what `show`, `best`, `export` and `run` print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sweeps.ids import RunId
 from sweeps.search_report import SearchReport, search_report
 from sweeps.states import RunState
 from sweeps.trials import SweepSnapshot, Trial
@@ -29,12 +30,13 @@ def leaderboard(snapshot: SweepSnapshot, *, limit: int) -> tuple[list[str], list
     """Columns and rows of the best trials."""
     parameters = list(snapshot.sweep.spec.space.parameters)
     columns = ["trial", snapshot.sweep.spec.objective.metric, "level", "seconds", *parameters]
+    busy = snapshot.busy_seconds()
     rows: list[list[object]] = [
         [
             trial.number,
             trial.objective,
             trial.resource_level,
-            seconds(trial),
+            seconds(busy, trial),
             *(trial.configuration.get(name, "") for name in parameters),
         ]
         for trial in ranked(snapshot)[:limit]
@@ -42,15 +44,18 @@ def leaderboard(snapshot: SweepSnapshot, *, limit: int) -> tuple[list[str], list
     return columns, rows
 
 
-def seconds(trial: Trial) -> float | None:
-    """How long it took, from its first attempt to its end."""
-    if trial.started_at is None or trial.ended_at is None:
-        return None
-    return round((trial.ended_at - trial.started_at).total_seconds(), 2)
+def seconds(busy: Mapping[RunId, float], trial: Trial) -> float | None:
+    """How long a trial's ended attempts took; None before the first has ended."""
+    found = busy.get(trial.run_id)
+    return None if found is None else round(found, 2)
 
 
-def trial_document(trial: Trial) -> dict[str, Any]:
-    """One trial, for JSON."""
+def trial_document(trial: Trial, *, busy: Mapping[RunId, float]) -> dict[str, Any]:
+    """One trial, for JSON.
+
+    Args:
+        busy: `SweepSnapshot.busy_seconds` of its sweep.
+    """
     return {
         "trial": trial.number,
         "run": trial.run_id,
@@ -58,7 +63,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
         "reason": trial.reason,
         "objective": trial.objective,
         "resource_level": trial.resource_level,
-        "seconds": seconds(trial),
+        "seconds": seconds(busy, trial),
         "seed": trial.seed,
         "configuration": dict(trial.configuration),
     }
@@ -66,7 +71,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
 
 def sweep_report(snapshot: SweepSnapshot) -> dict[str, Any]:
     """A whole sweep, for JSON."""
-    sweep, best = snapshot.sweep, ranked(snapshot)
+    sweep, best, busy = snapshot.sweep, ranked(snapshot), snapshot.busy_seconds()
     return {
         "sweep": sweep.sweep_id,
         "state": sweep.state,
@@ -83,8 +88,8 @@ def sweep_report(snapshot: SweepSnapshot) -> dict[str, Any]:
         "dagster_run": sweep.dagster_run_id,
         "trials_by_state": trials_by_state(snapshot.trials),
         "search": asdict(search_report(snapshot)),
-        "best": trial_document(best[0]) if best else None,
-        "trials": [trial_document(trial) for trial in snapshot.trials],
+        "best": trial_document(best[0], busy=busy) if best else None,
+        "trials": [trial_document(trial, busy=busy) for trial in snapshot.trials],
     }
 
 

@@ -24,6 +24,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
     with session(quiet=as_json) as platform:
         from orchestration.starting import start_controller
 
+        platform.prove_dagster_database()  # before anything is written
         submit(platform, submitted)
         # Claimed by whoever is first: with a daemon up, its sensor may be.
         if platform.catalog.claim(submitted.sweep_id) is not None:

@@ -36,7 +36,7 @@ def command(name: str, trial: int | None, as_json: bool) -> None:
 
 def _trial(snapshot: SweepSnapshot, trial: Trial) -> dict[str, object]:
     attempts = [a for a in snapshot.attempts if a.run_id == trial.run_id]
-    return {**trial_document(trial), "attempts": attempts}
+    return {**trial_document(trial, busy=snapshot.busy_seconds()), "attempts": attempts}
 
 
 def _print_sweep(snapshot: SweepSnapshot) -> None:
@@ -69,7 +69,9 @@ def _print_sweep(snapshot: SweepSnapshot) -> None:
 def _print_trial(snapshot: SweepSnapshot, trial: Trial) -> None:
     metric = snapshot.sweep.spec.objective.metric
     click.echo(f"{trial.run_id}  {trial.state}  {trial.reason}")
-    click.echo(f"  {metric} {trial.objective} at level {trial.resource_level}, {seconds(trial)} s")
+    took = seconds(snapshot.busy_seconds(), trial)
+    lasted = "" if took is None else f", {took} s"
+    click.echo(f"  {metric} {trial.objective} at level {trial.resource_level}{lasted}")
     for name, value in trial.configuration.items():
         click.echo(f"  {name} = {value}")
     for attempt in snapshot.attempts:

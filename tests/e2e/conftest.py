@@ -52,11 +52,11 @@ class Installation:
         return self.folder / ".sweepworks"
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.Popen(
             [sys.executable, "-m", "orchestration.cli", *arguments],
             cwd=self.folder, env=self.environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, **options,
+            stdin=subprocess.DEVNULL, start_new_session=True, **{**streams, **options},
         )  # fmt: skip
 
     def run(self, *arguments: str, code: int = 0, timeout: float = 120) -> str:
@@ -65,8 +65,12 @@ class Installation:
         assert process.returncode == code, f"{arguments}: {process.returncode}\n{output}"
         return output
 
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json"))
+    def json(self, *arguments: str, timeout: float = 120) -> Any:
+        """What a command prints with `--json`, on stdout alone."""
+        process = self.start(*arguments, "--json", stderr=subprocess.PIPE)
+        output, words = process.communicate(timeout=timeout)
+        assert process.returncode == 0, f"{arguments}: {process.returncode}\n{words}"
+        return json.loads(output)
 
     def write_sweep(
         self,
@@ -108,6 +112,20 @@ def wait_for(look: Callable[[], Any], *, seconds: float = 90, every: float = 0.3
             return found
         assert time.monotonic() < deadline, f"not after {seconds} s"
         time.sleep(every)
+
+
+def controllers(installation: Installation) -> list[psutil.Process]:
+    """Processes of this home that run a sweep's controller."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            ours = process.environ().get("SWEEPWORKS_HOME") == str(installation.home)
+            if ours and {"execute_run", "resume_run"} & set(words):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -2,28 +2,15 @@
 
 import json
 import random
+import subprocess
 import time
 
 import psutil
 import pytest
 
-from tests.e2e.conftest import Installation, wait_for
+from tests.e2e.conftest import Installation, controllers, wait_for
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("kills")]
-
-
-def controllers(installation: Installation) -> list[psutil.Process]:
-    """Processes of this home that run a sweep's controller."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-            ours = process.environ().get("SWEEPWORKS_HOME") == str(installation.home)
-            if ours and {"execute_run", "resume_run"} & set(words):
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def assert_exactly(installation: Installation, sweep: str, trials: int) -> None:
@@ -45,7 +32,7 @@ def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
 ) -> None:
     rng = random.Random(20)
     file = installation.write_sweep("killed", trials=24, epochs=4, seconds=0.3)
-    following = installation.start("run", str(file), "--json")
+    following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
     kills = 0
 
     while kills < 20 and following.poll() is None:
@@ -60,14 +47,14 @@ def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
 
     assert following.returncode == 0, output
     assert kills == 20
-    sweep = json.loads(output[output.index("{") :])["sweep"]
+    sweep = json.loads(output)["sweep"]
     assert_exactly(installation, sweep, 24)
     wait_for(lambda: not controllers(installation), seconds=20)
 
 
 def test_services_killed_under_a_running_sweep_come_back(installation: Installation) -> None:
     file = installation.write_sweep("unserved", trials=4, epochs=4, seconds=0.5)
-    following = installation.start("run", str(file), "--json")
+    following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
     wait_for(installation.trial_processes)
     supervisor = json.loads((installation.home / "supervisor.json").read_text())
 
@@ -75,7 +62,7 @@ def test_services_killed_under_a_running_sweep_come_back(installation: Installat
     output, _ = following.communicate(timeout=300)
 
     assert following.returncode == 0, output
-    sweep = json.loads(output[output.index("{") :])["sweep"]
+    sweep = json.loads(output)["sweep"]
     assert_exactly(installation, sweep, 4)
 
 
@@ -84,7 +71,7 @@ def test_a_detached_sweep_goes_on_and_can_be_followed_again(installation: Instal
 
     sweep = installation.run("run", str(file), "--detach").split()[-1]
     assert installation.json("show", sweep)["state"] == "running"
-    report = json.loads(installation.run("attach", sweep, "--json", timeout=200))
+    report = installation.json("attach", sweep, timeout=200)
 
     assert report["trials_by_state"] == {"completed": 4}
     assert_exactly(installation, sweep, 4)

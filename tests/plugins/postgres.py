@@ -91,6 +91,18 @@ def _template(postgres_server: str) -> Generator[str, None, None]:
 
 
 @pytest.fixture
+def empty_databases(postgres_server: str) -> Generator[tuple[Database, Database], None, None]:
+    """Two fresh databases with nothing in them."""
+    names = [f"test_{uuid.uuid4().hex[:12]}" for _ in range(2)]
+    for name in names:
+        _execute(postgres_server, "CREATE DATABASE {}", name)
+    ours, dagsters = (Database(_with_name(postgres_server, name)) for name in names)
+    yield ours, dagsters
+    for name in names:
+        _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
 def database(postgres_server: str, _template: str) -> Generator[Database, None, None]:
     """A fresh database with the current schema."""
     name = f"test_{uuid.uuid4().hex[:12]}"

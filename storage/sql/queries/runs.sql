@@ -54,8 +54,9 @@ ORDER BY number;
 -- A sweep as a table, a line a trial.
 SELECT runs.run_id, runs.number, runs.state::text, runs.reason, runs.objective,
        runs.resource_level,
-       extract(epoch FROM coalesce(runs.ended_at, now()) - runs.started_at)::float8
-           AS duration_seconds,
+       (SELECT extract(epoch FROM sum(coalesce(attempts.ended_at, now()) - attempts.started_at))
+        FROM attempts
+        WHERE attempts.run_id = runs.run_id)::float8 AS duration_seconds,
        coalesce(params.configuration, '{}') AS configuration
 FROM runs
 CROSS JOIN LATERAL (

@@ -1,6 +1,9 @@
 """What people and programs ask: pages, tenants apart, uniform errors, sweeps."""
 
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 from sweeps.specs import as_document
 from tests.factories import SWEEP, a_spec
@@ -9,8 +12,10 @@ from tests.integration.gateway.conftest import (
     Platform,
     a_flush,
     bearer,
+    listening,
     some_points,
 )
+from tests.plugins.postgres import Database
 
 
 def test_runs_come_in_pages_newest_first(platform: Platform) -> None:
@@ -194,6 +199,31 @@ def test_a_sweep_for_another_tenant_is_refused(platform: Platform) -> None:
     answer = platform.client.post("/api/v1/sweeps", json=body, headers=bearer(TOKEN))
 
     assert answer.status_code == 422
+
+
+def test_the_tenant_file_counts_for_sweeps_by_http_too(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "tenants.yaml"
+    document = {k: v for k, v in as_document(a_spec()).items() if k != "tenant"}
+    limits = {k: v for k, v in document["limits"].items() if k != "trial_timeout"}
+    body = {"spec": {**document, "limits": limits}, "source_dir": "/there"}
+    with listening(database, tmp_path, tenants_file=file) as platform:
+        theirs = platform.token_of("unknown")
+
+        def submit(token: str) -> httpx.Response:
+            return platform.client.post("/api/v1/sweeps", json=body, headers=bearer(token))
+
+        file.write_text("tenants: [{name: default, members: [nobody-here]}]")
+        refused = submit(TOKEN)
+        file.write_text("tenants: [{name: default, defaults: {limits: {trial_timeout: 7m}}}]")
+        taken, unknown = submit(TOKEN), submit(theirs)
+        shown = platform.get(f"/api/v1/sweeps/{taken.json()['sweep']}").json()
+        file.write_text("tenants: [{nom: default}]")
+        broken = submit(TOKEN)
+
+    assert (refused.status_code, unknown.status_code, broken.status_code) == (403, 422, 422)
+    assert "no member" in refused.json()["error"]
+    assert "unknown tenant" in unknown.json()["error"]
+    assert shown["spec"]["limits"]["trial_timeout"] == 420.0
 
 
 def test_trials_are_a_table(platform: Platform) -> None:

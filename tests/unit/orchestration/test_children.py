@@ -1,3 +1,4 @@
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from orchestration.supervisor.children import (
     write_workspace,
 )
 from sweeps.errors import PermanentError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_service_listens_on_the_loopback_interface_only() -> None:
@@ -34,8 +37,19 @@ def test_dagsters_home_gets_the_current_dagster_yaml(tmp_path: Path) -> None:
 
 
 def test_an_installation_without_dagster_yaml_says_so(tmp_path: Path) -> None:
-    with pytest.raises(PermanentError, match=r"dagster\.yaml is missing"):
+    with pytest.raises(PermanentError, match="none is missing"):
         write_dagster_home(Home(tmp_path), dagster_yaml=tmp_path / "none")
+
+
+def test_an_installed_package_brings_the_dagster_yaml_of_the_root(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+
+    write_dagster_home(home)
+
+    packaged = files("orchestration") / "dagster.yaml"
+    assert packaged.read_text() == (ROOT / "dagster.yaml").read_text()
+    assert (home.dagster / "dagster.yaml").read_text() == packaged.read_text()
 
 
 def test_the_workspace_names_the_code_server(tmp_path: Path) -> None:

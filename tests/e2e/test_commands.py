@@ -1,0 +1,224 @@
+"""What the commands print, for people and for programs, and what they say when they cannot."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration.supervisor.file_lock import is_owned
+from tests.e2e.conftest import Installation, Ui, controllers, wait_for
+from tests.plugins.postgres import Database
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("commands")]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def sweep(installation: Installation) -> str:
+    """A sweep of four trials that has ended."""
+    file = installation.write_sweep("ended", trials=4, epochs=2, seconds=0.05)
+    report = installation.json("run", str(file))
+    assert report["state"] == "completed"
+    return report["sweep"]
+
+
+def test_what_is_asked_for_as_json_is_json(installation: Installation, sweep: str) -> None:
+    listed = installation.json("list")
+    shown = installation.json("show", sweep)
+    (best,) = installation.json("best", sweep)
+    ranked = installation.json("best", sweep, "-n", "3")
+    trials = installation.json("export", sweep)
+    trial = installation.json("show", best["run"])
+    schema = json.loads(installation.run("schema"))
+
+    assert sweep in {row["sweep_id"] for row in listed}
+    assert shown["trials_by_state"] == {"completed": 4}
+    assert best["objective"] == min(t["objective"] for t in trials)
+    assert [t["objective"] for t in ranked] == sorted(t["objective"] for t in trials)[:3]
+    assert trial["run"] == best["run"]
+    assert schema["properties"]["experiment"]
+
+
+def test_trials_are_exported_as_csv(installation: Installation, sweep: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(installation.run("export", sweep, "--csv"))))
+    said = installation.run("export", sweep, "-o", str(installation.folder / "trials.csv"))
+    text = (installation.folder / "trials.csv").read_text()
+    written = list(csv.DictReader(io.StringIO(text)))
+
+    assert [row["trial"] for row in rows] == ["1", "2", "3", "4"]
+    assert all(0 <= float(row["param.x"]) <= 1 for row in rows)
+    assert written == rows
+    assert "wrote 4 trials" in said
+
+
+def test_wrong_names_are_one_sentence(installation: Installation, sweep: str) -> None:
+    wrong = [
+        *(["show", "nope"], ["best", "nope"], ["export", "nope"], ["logs", "nope", "--trial", "1"]),
+        *(["attach", "nope"], ["pause", "nope"], ["resume", "nope"], ["cancel", "nope"]),
+        *(["show", f"{sweep}-00099"], ["logs", sweep, "--trial", "99"], ["resume", sweep]),
+        ["export", sweep, "-o", str(installation.folder / "missing" / "trials.csv")],
+        ["run", "no-such-file.yaml"],
+        ["submit", "no-such-file.yaml"],
+    ]
+    started = [(arguments, installation.start(*arguments)) for arguments in wrong]
+
+    for arguments, process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 1, (arguments, output)
+        assert len(output.strip().splitlines()) == 1, (arguments, output)
+        assert "Traceback" not in output
+
+
+def test_wrong_usage_is_exit_code_2(installation: Installation) -> None:
+    for arguments in (
+        ["best"],
+        ["list", "--no-such-option"],
+        ["nonsense"],
+        ["best", "x", "-n", "0"],
+    ):
+        assert "Traceback" not in installation.run(*arguments, code=2)
+
+
+def test_what_init_writes_is_a_good_sweep(installation: Installation) -> None:
+    said = installation.run("init", "fresh")
+
+    installation.run("validate", "fresh/sweep.yaml")
+    assert "sweepworks run fresh/sweep.yaml" in said
+    assert "already" in installation.run("init", "fresh", code=1)
+
+
+def test_a_detached_sweep_is_named_for_programs(installation: Installation) -> None:
+    file = installation.write_sweep("named", trials=1, epochs=1)
+
+    name = installation.json("run", str(file), "--detach")["sweep"]
+
+    assert installation.json("attach", name)["trials_by_state"] == {"completed": 1}
+
+
+def test_down_holds_while_a_sweep_runs_and_attach_takes_it_up_again(
+    installation: Installation,
+) -> None:
+    file = installation.write_sweep("stopped", trials=2, epochs=40, seconds=0.25)
+    following = installation.start("run", str(file), "--json", stderr=subprocess.PIPE)
+    trials = wait_for(installation.trial_processes)
+
+    said = installation.run("down")
+    output, words = following.communicate(timeout=90)
+    time.sleep(3)  # longer than anybody waits before a look whether the services are there
+
+    assert "stopped" in said
+    assert not is_owned(installation.home / "supervisor.lock")
+    wait_for(lambda: not controllers(installation), seconds=10)
+    assert all(process.is_running() for process in trials), "trials go on"
+    assert (following.returncode, output) == (1, "")
+    assert "sweepworks down" in words
+    assert "sweepworks attach" in words
+    sweep = installation.json("list")[0]["sweep_id"]
+    report = installation.json("attach", sweep)
+    assert report["trials_by_state"] == {"completed": 2}
+    for trial in report["trials"]:
+        assert len(installation.json("show", trial["run"])["attempts"]) == 1
+
+
+def test_up_ends_when_somebody_says_down(installation: Installation) -> None:
+    up = installation.start("up")
+    assert up.stdout is not None
+    for line in up.stdout:
+        if line.startswith("Ctrl-C"):
+            break
+
+    installation.run("down")
+    output, _ = up.communicate(timeout=30)
+
+    assert up.returncode == 0
+    assert "stopped by `sweepworks down`" in output
+
+
+def test_servers_by_url_need_nothing_but_their_addresses(
+    installation: Installation, empty_databases: tuple[Database, Database]
+) -> None:
+    ours, dagsters = empty_databases
+    environment = {
+        **installation.environment,
+        "SWEEPWORKS_HOME": str(installation.folder / "client"),
+        "SWEEPWORKS_DATABASE_URL": ours.url,
+        "SWEEPWORKS_DAGSTER_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none",
+    }
+    client = Installation(installation.folder, environment)
+    file = client.write_sweep("remote", trials=2, epochs=1)
+
+    assert client.json("list") == []  # the schema is there
+    assert "up to date" in client.run("migrate")
+    assert "SWEEPWORKS_DATABASE_URL" in client.run("up", code=1)
+    gateway = client.start("gateway", "--port", "0")
+    try:
+        address = wait_for(lambda: _listening(gateway.pid), seconds=30)
+        said = client.run("run", str(file), code=1)
+        assert "SWEEPWORKS_DAGSTER_DATABASE_URL" in said
+        assert "Traceback" not in said
+        assert "secret" not in said
+        environment["SWEEPWORKS_DAGSTER_DATABASE_URL"] = dagsters.url
+        assert "SWEEPWORKS_GATEWAY_URL" in client.run("run", str(file), code=1)
+        environment["SWEEPWORKS_GATEWAY_URL"] = f"http://127.0.0.1:{address}"
+        report = client.json("run", str(file))
+        assert report["trials_by_state"] == {"completed": 2}
+        assert client.json("doctor")["good"]
+    finally:
+        gateway.terminate()
+        gateway.communicate(timeout=30)
+    assert not (client.folder / "client" / "supervisor.json").exists()
+
+
+def _listening(pid: int) -> int | None:
+    connections = psutil.Process(pid).net_connections("tcp")
+    return next((c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN), None)
+
+
+@pytest.fixture
+def plain_dagster(installation: Installation) -> Generator[Ui, None, None]:
+    """`dagster dev` in a checkout, as users of Dagster start it."""
+    port = 20_000 + os.getpid() % 10_000
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster", "dev", "--port", str(port)],
+        cwd=ROOT, env=installation.environment, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=5) as response:
+                return response.status == 200
+        except OSError:
+            return False
+
+    try:
+        wait_for(answers, seconds=90)
+        yield Ui(url)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def test_a_plain_dagster_dev_works(plain_dagster: Ui, sweep: str) -> None:
+    answer = plain_dagster.query(
+        """{ assetNodes { assetKey { path }
+             partitionKeysByDimension { partitionKeys } } }"""
+    )
+
+    keys = {tuple(node["assetKey"]["path"]): node for node in answer["assetNodes"]}
+    assert ("trials",) in keys
+    (dimension,) = keys["sweep",]["partitionKeysByDimension"]
+    assert sweep in dimension["partitionKeys"], "the same record as the commands'"
