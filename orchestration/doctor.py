@@ -47,11 +47,14 @@ def examine() -> list[Finding]:
         with open_platform() as platform:
             findings += [_home(platform), _database(platform), _gateway(platform)]
     except SweepsError as exc:
-        mend = (
-            f"look at {settings.home.supervisor_log}, then try again"
-            if settings.is_embedded
-            else "is the server up, and SWEEPWORKS_DATABASE_URL right?"
-        )
+        if not settings.is_embedded:
+            mend = "is the server up, and SWEEPWORKS_DATABASE_URL right?"
+        elif settings.home.supervisor_log.exists():
+            mend = f"look at {settings.home.supervisor_log}, then try again"
+        else:
+            mend = (
+                f"set SWEEPWORKS_HOME to a folder that can be written; it is {settings.home.folder}"
+            )
         findings.append(Finding(subject="services", is_good=False, says=str(exc), mend=mend))
     return findings
 
