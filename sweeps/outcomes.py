@@ -44,6 +44,10 @@ def conclude(
     match ended.reason:
         case unasked if decision is Decision.STOP and is_complete and _is_innocent(unasked):
             state, reason = _own_end(trial, objective)
+        case unasked if (
+            decision is Decision.STOP and _is_no_number(trial) and _is_innocent(unasked)
+        ):
+            state, reason = _own_end(trial, objective)  # not worse than others: broken
         case unasked if decision is Decision.STOP and _is_innocent(unasked):
             state, reason = RunState.STOPPED, "stopped early by the search"
         case unasked if decision is Decision.PAUSE and _is_innocent(unasked):
@@ -82,6 +86,10 @@ def _is_innocent(reason: ExitReason) -> bool:
         reason in {ExitReason.COMPLETED, ExitReason.STOPPED, ExitReason.PAUSED}
         or reason.is_infrastructure
     )
+
+
+def _is_no_number(trial: Trial) -> bool:
+    return trial.objective is not None and not math.isfinite(trial.objective)
 
 
 def _own_end(trial: Trial, objective: Objective) -> tuple[RunState, str]:

@@ -53,6 +53,7 @@ def play(
     value: Callable[[float], float],
     *,
     space: SearchSpace = MIXED,
+    max_failures: int = 1000,
     fails: Callable[[AttemptId, int], ExitReason | None] = lambda attempt_id, level: None,
 ) -> SweepSnapshot:
     searcher, scheduler = STRATEGIES[strategy]
@@ -62,7 +63,7 @@ def play(
         space=space,
         max_trials=N_TRIALS,
         max_parallel=4,
-        max_failures=1000,
+        max_failures=max_failures,
         points_per_parameter=6,
         initial_points=4,
     )
@@ -89,10 +90,22 @@ def test_any_objective_ends_with_every_trial_accounted_for(strategy: str, values
 
 
 @every_strategy
-def test_trials_without_a_finite_value_fail_or_are_stopped(strategy: str) -> None:
-    states = {trial.state for trial in play(strategy, VALUES["all NaN"]).trials}
+def test_trials_without_a_finite_value_fail_and_so_does_their_sweep(strategy: str) -> None:
+    snapshot = play(strategy, VALUES["all NaN"])
 
-    assert states <= {RunState.FAILED, RunState.STOPPED}
+    assert {trial.state for trial in snapshot.trials} == {RunState.FAILED}
+    assert all("is nan at resource level" in trial.reason for trial in snapshot.trials)
+    assert snapshot.sweep.state is SweepState.FAILED
+    assert "is nan at resource level" in snapshot.sweep.reason
+
+
+@every_strategy
+def test_a_script_that_only_ever_reports_nan_is_not_repeated_for_long(strategy: str) -> None:
+    snapshot = play(strategy, VALUES["all NaN"], max_failures=3)
+
+    assert snapshot.sweep.state is SweepState.FAILED
+    assert snapshot.sweep.reason.startswith("the first 3 trials all failed: ")
+    assert len(snapshot.trials) < N_TRIALS
 
 
 @every_strategy
