@@ -18,6 +18,7 @@ from storage.database import open_pool
 from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
+from storage.schema_state import prepare_schema
 from storage.sweep_catalog import SweepCatalog
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
@@ -51,9 +52,11 @@ def open_gateway(
 
     Raises:
         StorageUnavailable: The database, or the artifact folder, is not to be had.
+        SchemaMismatch: The database is of another version.
     """
     clock = clock or SystemClock()
     store = ArtifactFolder(configuration.artifacts)
+    prepare_schema(configuration.database_url)
     with (
         # Two pools: a page of slow queries must not hold up the scripts' acknowledgements.
         open_pool(configuration.database_url, max_size=8) as pool,

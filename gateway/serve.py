@@ -19,7 +19,6 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
-from storage.schema_state import prepare_schema
 from sweeps.errors import PermanentError, SweepsError
 
 _LOOPBACK = "127.0.0.1"
@@ -121,7 +120,6 @@ def main() -> int:
     try:
         # A process of its own, so it reads its own environment.
         configuration = configuration_from(os.environ)  # noqa: TID251 - see above
-        prepare_schema(configuration.database_url)
         with open_gateway(configuration) as gateway:
             server = server_for(gateway, host=arguments.host, port=arguments.port)
             stop_at_end_of_input(server)

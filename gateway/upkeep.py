@@ -1,4 +1,4 @@
-"""What has to be done now and then, by whichever gateway comes first: seal runs, make room ahead."""
+"""What has to be done now and then: say that a gateway is there, seal runs, make room ahead."""
 
 import asyncio
 import datetime as dt
@@ -51,6 +51,7 @@ class Upkeep:
             await asyncio.sleep(self._period_seconds)
 
     def _once(self) -> int:
+        self._runs.note_gateway()
         tomorrow = self._clock.now().date() + dt.timedelta(days=1)
         if self._prepared != tomorrow:
             self._metrics.ensure_partition_of(tomorrow)

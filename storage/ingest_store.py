@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
-from sweepworks.wire import Flush
+from sweepworks.wire import Flush, ReportRecord
 
 from storage import queries
 from storage.database import Pool
@@ -201,13 +201,15 @@ class _Batch:
         )
 
     def _write_reports(self, places: Sequence[int], runs: Mapping[str, _OpenRun]) -> None:
-        reports = [
-            (runs[self._deliveries[place].flush.run], report)
-            for place in places
-            for report in self._deliveries[place].flush.reports
-        ]
-        if not reports:
+        first: dict[tuple[str, int], ReportRecord] = {}
+        for place in places:
+            flush = self._deliveries[place].flush
+            for report in flush.reports:
+                at = (flush.run, report.level)
+                first[at] = _completed(first.get(at), report, runs[flush.run].objective)
+        if not first:
             return
+        reports = [(runs[run_id], report) for (run_id, _), report in first.items()]
         self._run(
             "insert_reports",
             run_ids=[run.run_id for run, _ in reports],
@@ -300,6 +302,15 @@ def _points(flush: Flush) -> RunPoints:
         times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
         values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),
     )
+
+
+def _completed(first: ReportRecord | None, later: ReportRecord, metric: str | None) -> ReportRecord:
+    """The first report of a level, with what it lacks from a later one: as `insert_reports` has it."""
+    if first is None:
+        return later
+    if metric in first.values and metric in later.values:
+        return first
+    return replace(first, values={**later.values, **first.values})
 
 
 def _failure(delivery: Delivery, run: _OpenRun | None) -> SweepsError | None:

@@ -156,6 +156,11 @@ class RunCatalog:
             raise RunNotFound(run_id)
         return str(row[0])
 
+    def note_gateway(self) -> None:
+        """Say that a gateway is there, so that the silence of scripts means something."""
+        with transaction(self._pool) as connection:
+            connection.execute(_RUNS["note_gateway"])
+
     def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
         """Seal runs of all tenants as `retention.sealing.SealingRule` says; returns which."""
         parameters = {"grace": grace, "limit": _SEAL_AT_ONCE}

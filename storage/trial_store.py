@@ -96,7 +96,9 @@ class PostgresTrialStore:
     def poll(self, sweep_id: SweepId) -> Signals:
         """What changed outside the controller."""
         with transaction(self._pool) as connection:
+            silence = connection.execute(_QUERIES["gateway_silence"]).fetchone()
             return Signals(
+                gateway_silence=None if silence is None else silence[0],
                 requested=SweepRequest(_scalar(connection, "requested", sweep_id)),
                 reports=_reports(connection, "undecided_reports", sweep_id),
                 last_seen={
@@ -236,6 +238,7 @@ def _decision_columns(reports: Sequence[Report]) -> dict[str, object]:
         "levels": [r.resource_level for r in reports],
         "decisions": [str(r.decision) for r in reports],
         "sequences": [r.sequence for r in reports],
+        "decided_ats": [r.decided_at for r in reports],
     }
 
 

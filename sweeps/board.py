@@ -148,6 +148,9 @@ class Board:
             _keep(self._live_runs, trial.run_id, is_in=_is_live(trial))
             _keep(self._paused_runs, trial.run_id, is_in=trial.state is RunState.PAUSED)
         self.tally = self.tally.with_new(len(changes.new_trials))
+        for report in changes.decided:  # before promotions, as in the tick itself
+            self._remember(report)
+            self.last_sequence = max(self.last_sequence, report.sequence or 0)
         for attempt in changes.new_attempts:
             self._attempts.setdefault(attempt.run_id, []).append(attempt)
             self._live_attempts[attempt.attempt_id] = attempt
@@ -162,9 +165,6 @@ class Board:
                 self._live_attempts.pop(attempt.attempt_id, None)
             else:
                 self._live_attempts[attempt.attempt_id] = attempt
-        for report in changes.decided:
-            self._remember(report)
-            self.last_sequence = max(self.last_sequence, report.sequence or 0)
         by_number = {trial.number: trial for trial in changes.trials}
         for result in changes.concluded:
             self.last_sequence = max(self.last_sequence, result.sequence)
@@ -184,8 +184,8 @@ class Board:
     def _remember(self, report: Report) -> None:
         decision = report.decision or Decision.CONTINUE
         if decision not in {Decision.CONTINUE, self.decision(report.run_id)[0]}:
-            # The first word counts, and the time of its report: the same after a restart.
-            self.decisions[report.run_id] = (decision, report.reported_at)
+            # The first word counts, and when it was said: the same after a restart.
+            self.decisions[report.run_id] = (decision, report.decided_at or report.reported_at)
 
 
 def _keep(runs: set[RunId], run_id: RunId, *, is_in: bool) -> None:

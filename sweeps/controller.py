@@ -13,6 +13,7 @@ What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sweeps.attention import Attention
 from sweeps.board import Board
 from sweeps.clock import Clock
 from sweeps.errors import LaunchRejected, NoCapacity
@@ -66,6 +67,7 @@ class SweepController:
         self._n_told: int | None = None
         self._rejected: dict[AttemptId, str] = {}
         self._waiting: set[AttemptId] = set()
+        self._attention = Attention()
 
     def tick(self) -> Tick:
         """Look once at the world, and move the sweep on.
@@ -82,13 +84,18 @@ class SweepController:
             # First the launcher: whoever has exited had its last reports stored before that.
             statuses = self._statuses(board)
             signals = self._store.poll(self._sweep_id)
+            now = self._clock.now()
+            heard_from = self._attention.look(
+                now, gateway_silence=signals.gateway_silence, adopts=bool(statuses)
+            )
             plan = plan_tick(
                 board,
                 suggester=suggester,
                 statuses=statuses,
                 signals=signals,
                 waiting=self._waiting,
-                now=self._clock.now(),
+                heard_from=heard_from,
+                now=now,
             )
             if plan.launches or not plan.changes.is_empty():
                 # Even with nothing to write: whoever lost the lease must not launch.
@@ -96,6 +103,7 @@ class SweepController:
         except BaseException:
             # The write may have reached the database or not: only the rows know.
             self._forget()
+            self._attention.lose()
             raise
         if board.n_trials < board.spec.limits.max_trials:
             suggester.prepare(board.n_trials + 1, board.journal)

@@ -86,12 +86,12 @@ class TickDraft:
     def decide(self, report: Report) -> None:
         """Answer a report, and keep the objective of the highest level."""
         trial = self.trial(report.run_id)
-        placed = replace(report, sequence=self._next_place())
+        placed = replace(report, sequence=self._next_place(), decided_at=self._now)
         decision = Decision.CONTINUE
         if trial is not None and not trial.state.is_terminal:
             decision = self._board.ladder.report(trial.number, placed)
             if decision not in {Decision.CONTINUE, self.decision(report.run_id)[0]}:
-                self._decisions[report.run_id] = (decision, report.reported_at)
+                self._decisions[report.run_id] = (decision, self._now)
             if trial.resource_level is None or report.resource_level >= trial.resource_level:
                 self._trials[report.run_id] = replace(
                     trial, objective=report.value, resource_level=report.resource_level

@@ -44,6 +44,7 @@ def plan_tick(
     statuses: Mapping[AttemptId, AttemptStatus],
     signals: Signals,
     waiting: Collection[AttemptId],
+    heard_from: dt.datetime,
     now: dt.datetime,
 ) -> TickPlan:
     """Everything one tick decides.
@@ -51,8 +52,9 @@ def plan_tick(
     Args:
         statuses: What the launcher knows of the live attempts; looked up before `signals`.
         waiting: Attempts that found no free slot when they were launched last.
+        heard_from: Since when silence counts; see `sweeps.attention`.
     """
-    planner = _Planner(board, suggester, now)
+    planner = _Planner(board, suggester, now, heard_from=heard_from)
     for report in signals.reports:
         planner.draft.decide(report)
     for attempt in board.live_attempts():
@@ -64,8 +66,11 @@ def plan_tick(
 class _Planner:
     """The rules of one tick."""
 
-    def __init__(self, board: Board, suggester: Suggester, now: dt.datetime) -> None:
+    def __init__(
+        self, board: Board, suggester: Suggester, now: dt.datetime, *, heard_from: dt.datetime
+    ) -> None:
         self.draft = TickDraft(board, now)
+        self._heard_from = heard_from
         self._board = board
         self._suggester = suggester
         self._now = now
@@ -137,6 +142,7 @@ class _Planner:
             last_seen_at=signals.last_seen.get(attempt.run_id),
             decision=decision,
             decided_at=decided_at,
+            heard_from=self._heard_from,
             now=self._now,
         )
         if why is not None:

@@ -78,6 +78,7 @@ class Report:
     reported_at: dt.datetime
     sequence: int | None = None  #: place in the sweep's journal, once decided
     decision: Decision | None = None
+    decided_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,8 @@ class Signals:
     requested: SweepRequest
     reports: tuple[Report, ...]  #: not decided yet, oldest first
     last_seen: Mapping[RunId, dt.datetime]  #: last report, points or beat of each live run
+    #: How long no gateway has been there; None when there never was one.
+    gateway_silence: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

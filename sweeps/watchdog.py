@@ -17,6 +17,7 @@ def verdict(
     last_seen_at: dt.datetime | None,
     decision: Decision,
     decided_at: dt.datetime | None,
+    heard_from: dt.datetime,
     now: dt.datetime,
 ) -> ExitReason | None:
     """Why the attempt must end now, or None while it may go on.
@@ -24,6 +25,7 @@ def verdict(
     Args:
         last_seen_at: Its last report, points or beat that reached the store.
         decision: The search's last word on the trial, given at `decided_at`.
+        heard_from: Since when a sign of life would have been noticed.
     """
     if status.started_at is None:
         return None
@@ -34,7 +36,7 @@ def verdict(
     if limits.trial_timeout is not None and now - status.started_at >= limits.trial_timeout:
         return ExitReason.TIMED_OUT
     if limits.stalled_after is not None:
-        signs = (status.started_at, status.last_output_at, last_seen_at)
+        signs = (status.started_at, status.last_output_at, last_seen_at, heard_from)
         last = max(sign for sign in signs if sign is not None)
         if now - last >= limits.stalled_after:
             return ExitReason.STALLED

@@ -124,6 +124,7 @@ class MemoryTrialStore:
                 if earlier in self._records
                 for trial in self._record(earlier).trials.values()
                 if trial.state in {RunState.COMPLETED, RunState.STOPPED, RunState.FAILED}
+                and (trial.ended_at is None or trial.ended_at <= record.sweep.created_at)
             ),
         )
 

@@ -31,14 +31,20 @@ WHERE writers.watermark < EXCLUDED.watermark
 RETURNING run_id, writer_id;
 
 -- insert_reports --
--- The first report of a level stands: another attempt that passes it again changes nothing.
+-- The first report of a level stands: another attempt that passes it again changes nothing. Only
+-- what it lacks may follow, above all the objective, which a script may report by a call of its own.
 INSERT INTO reports (run_id, resource_level, sweep_id, value, "values", reported_at)
 SELECT run_id, level, sweep_id, value, reported, reported_at
 FROM unnest(%(run_ids)s::text[], %(levels)s::bigint[], %(sweep_ids)s::text[],
             %(values)s::float8[], %(reported)s::jsonb[], %(reported_ats)s::timestamptz[])
     AS new (run_id, level, sweep_id, value, reported, reported_at)
 ORDER BY run_id, level
-ON CONFLICT (run_id, resource_level) DO NOTHING;
+ON CONFLICT (run_id, resource_level) DO UPDATE
+SET value = coalesce(reports.value, EXCLUDED.value),
+    "values" = EXCLUDED."values" || reports."values"
+WHERE reports.decision IS NULL
+  AND NOT reports."values" @> EXCLUDED."values"
+  AND (reports.value IS NULL OR EXCLUDED.value IS NULL);
 
 -- insert_params --
 -- Set once; `differing_params` tells who tried a second value.

@@ -124,6 +124,12 @@ RETURNING CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
                ELSE coalesce(run_activity.control::text, 'continue')
           END AS control;
 
+-- note_gateway --
+-- A gateway is there.
+INSERT INTO gateway_activity (last_seen_at)
+VALUES (now())
+ON CONFLICT (only_row) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at;
+
 -- seal_runs --
 -- What `retention.sealing` says, for all ended runs at once. A run that is being written to is
 -- locked by its batch and left to the next time; so are those another gateway has in hand.

@@ -36,7 +36,7 @@ ORDER BY runs.number, attempts.number;
 
 -- decided_reports --
 -- The told half of the journal that came from reports, in its order.
-SELECT run_id, resource_level, value, reported_at, sequence, decision::text
+SELECT run_id, resource_level, value, reported_at, sequence, decision::text, decided_at
 FROM reports
 WHERE sweep_id = %(sweep_id)s
   AND decision IS NOT NULL
@@ -59,7 +59,8 @@ WHERE sweep_id = %(sweep_id)s
 ORDER BY concluded_sequence;
 
 -- earlier_trials --
--- What became of the trials of earlier sweeps of the same experiment, oldest first.
+-- What had become of the trials of earlier sweeps of the same experiment when this one was
+-- submitted, oldest first: later results would make its suggestions others after a restart.
 SELECT runs.run_id, runs.number, suggestions.configuration, runs.seed, runs.state::text,
        runs.reason, runs.objective, runs.resource_level, runs.started_at, runs.ended_at
 FROM runs
@@ -69,6 +70,7 @@ WHERE runs.sweep_id = ANY(%(earlier)s::text[])
   AND runs.sweep_id <> sweeps.sweep_id
   AND runs.experiment_id = sweeps.experiment_id
   AND runs.state IN ('completed', 'stopped', 'failed')
+  AND runs.ended_at <= sweeps.created_at
 ORDER BY array_position(%(earlier)s::text[], runs.sweep_id), runs.number;
 
 -- last_sequence --
@@ -85,7 +87,7 @@ WHERE sweep_id = %(sweep_id)s;
 
 -- undecided_reports --
 -- The controller's inbox, oldest first. A report without the objective cannot be decided on.
-SELECT run_id, resource_level, value, reported_at, sequence, decision::text
+SELECT run_id, resource_level, value, reported_at, sequence, decision::text, decided_at
 FROM reports
 WHERE sweep_id = %(sweep_id)s
   AND decision IS NULL
@@ -99,6 +101,11 @@ FROM run_activity
 JOIN runs USING (run_id)
 WHERE runs.sweep_id = %(sweep_id)s
   AND runs.state IN ('pending', 'queued', 'running');
+
+-- gateway_silence --
+-- How long no gateway has been there, by the database's own clock.
+SELECT now() - last_seen_at
+FROM gateway_activity;
 
 -- insert_suggestions --
 -- Journal of what the searcher was asked.
@@ -187,10 +194,11 @@ WHERE attempts.attempt_id = new.attempt_id;
 -- The answer to each report, and its place in the journal.
 UPDATE reports
 SET decision = new.decision::decision,
-    sequence = new.sequence
+    sequence = new.sequence,
+    decided_at = new.decided_at
 FROM unnest(%(run_ids)s::text[], %(levels)s::bigint[], %(decisions)s::text[],
-            %(sequences)s::bigint[])
-    AS new (run_id, resource_level, decision, sequence)
+            %(sequences)s::bigint[], %(decided_ats)s::timestamptz[])
+    AS new (run_id, resource_level, decision, sequence, decided_at)
 WHERE reports.run_id = new.run_id
   AND reports.resource_level = new.resource_level;
 

@@ -154,6 +154,26 @@ def test_a_report_carries_the_objective_of_its_sweep(platform: Platform) -> None
     ]
 
 
+def test_the_objective_may_follow_what_else_was_reported_of_a_level(platform: Platform) -> None:
+    (run,) = platform.trials()
+
+    def told(level: int, **values: float) -> ReportRecord:
+        return ReportRecord(level=level, values=values, time_us=NOW_US)
+
+    platform.flush(a_flush(run, 1, reports=[told(1, loss=1.0), told(2, loss=2.0)]))
+    platform.flush(a_flush(run, 2, reports=[told(1, score=0.5), told(1, score=0.7)]))
+    platform.flush(a_flush(run, 3, reports=[told(1, score=0.9, other=3.0), told(3, a=1.0)]))
+    platform.rows("UPDATE reports SET decision = 'continue', sequence = 1 WHERE resource_level = 2")
+    platform.flush(a_flush(run, 4, reports=[told(2, score=0.1), told(3, score=0.3, a=7.0)]))
+
+    rows = platform.rows('SELECT resource_level, value, "values" FROM reports ORDER BY 1')
+    assert rows == [
+        (1, 0.5, {"loss": 1.0, "score": 0.5}),
+        (2, None, {"loss": 2.0}),
+        (3, 0.3, {"a": 1.0, "score": 0.3}),
+    ]
+
+
 def test_a_decision_is_null_until_the_search_has_decided(platform: Platform) -> None:
     (run,) = platform.trials()
     path = f"/api/v1/runs/{run}/decision?level=1"

@@ -227,13 +227,20 @@ def test_the_tenant_file_counts_for_sweeps_by_http_too(database: Database, tmp_p
 
 
 def test_trials_are_a_table(platform: Platform) -> None:
-    platform.trials(2)
+    first, _ = platform.trials(2)
+    platform.rows(
+        "INSERT INTO attempts (attempt_id, run_id, number, state, created_at, started_at, ended_at)"
+        " SELECT run_id || '-a' || n, run_id, n, 'ended', now(), now() - n * interval '1 hour',"
+        " now() - n * interval '1 hour' + interval '5 s'"
+        " FROM runs, generate_series(1, 2) AS n WHERE run_id = %s",
+        first,
+    )
 
     trials = platform.get(f"/api/v1/sweeps/{SWEEP}/trials").json()["trials"]
 
     assert [trial["number"] for trial in trials] == [1, 2]
     assert [trial["configuration"] for trial in trials] == [{"x": 0.01}, {"x": 0.02}]
-    assert all(trial["duration_seconds"] >= 0 for trial in trials)
+    assert [trial["duration_seconds"] for trial in trials] == [10.0, None]
 
 
 def test_the_description_names_every_route(platform: Platform) -> None:

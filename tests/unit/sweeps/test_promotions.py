@@ -3,6 +3,7 @@
 import pytest
 
 from sweeps.spaces import Configuration
+from sweeps.specs import SchedulerSpec
 from sweeps.states import Decision, ExitReason, RunState, SweepRequest, SweepState
 from tests.factories import a_spec, seconds
 from tests.fakes import Behaviour, ScriptedScheduler
@@ -47,6 +48,36 @@ def test_a_promoted_trial_gets_one_more_attempt_and_goes_first() -> None:
     assert attempts[1].promoted_sequence is not None
     assert told is Decision.CONTINUE
     assert simulation.snapshot.trials[1:] == ()
+
+
+def test_a_script_that_goes_on_after_its_rung_is_promoted_all_the_same() -> None:
+    """It reports once more while it winds down: told to pause again, in the tick of its promotion."""
+
+    def winding_down(configuration: Configuration, attempt: int) -> Behaviour:
+        value = float(configuration["x"])
+        if attempt == 1:
+            return Behaviour(duration=2.0, reports=((1.0, 1, value), (1.5, 2, value)))
+        return Behaviour(duration=20.0, reports=((19.0, 3 if attempt == 2 else 9, value),))
+
+    def played(*, restarts: bool) -> tuple[list[tuple[RunState, int | None]], list[object]]:
+        asha = SchedulerSpec(name="asha", variant="promotion", max_resource=9, reduction_factor=3)
+        simulation = Simulation(
+            a_spec(strategy="random", scheduler=asha, max_trials=9, max_parallel=3),
+            script=winding_down,
+        )
+        while not simulation.settle().state.is_terminal:
+            if restarts:
+                simulation.controller.close()
+                simulation.controller = simulation.new_controller()
+            simulation.clock.advance(1.0)
+        trials = simulation.snapshot.trials
+        return [(t.state, t.resource_level) for t in trials], list(simulation.launcher.stopped)
+
+    calm, stopped = played(restarts=False)
+
+    assert (RunState.COMPLETED, 9) in calm
+    assert stopped == []
+    assert played(restarts=True) == (calm, stopped)
 
 
 def test_a_promoted_trial_that_ends_is_a_result() -> None:

@@ -34,6 +34,7 @@ def plan(board: Board, **changes: Any) -> TickPlan:
     defaults: dict[str, Any] = {
         "suggester": make_inline_suggester(spec, make_strategy(spec)),
         "waiting": (),
+        "heard_from": at(0),
         "now": at(1),
     }
     return plan_tick(

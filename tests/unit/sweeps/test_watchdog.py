@@ -21,6 +21,7 @@ def verdict_at(
         "last_seen_at": None,
         "decision": Decision.CONTINUE,
         "decided_at": None,
+        "heard_from": at(0),
     }
     return verdict(
         status or a_status(),
@@ -42,6 +43,13 @@ def test_a_time_out_is_counted_from_the_start(now: float, why: ExitReason | None
 @pytest.mark.parametrize(("now", "why"), [(59.9, None), (60, ExitReason.STALLED)])
 def test_silence_from_the_start_is_a_stall(now: float, why: ExitReason | None) -> None:
     assert verdict_at(now, limits={"stalled_after": seconds(60)}) is why
+
+
+def test_silence_that_nobody_could_have_heard_does_not_count() -> None:
+    limits = {"stalled_after": seconds(60)}
+
+    assert verdict_at(159.9, limits=limits, heard_from=at(100)) is None
+    assert verdict_at(160, limits=limits, heard_from=at(100)) is ExitReason.STALLED
 
 
 def test_output_and_beats_are_signs_of_life() -> None:
