@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compute.records import read_json, write_json, write_json_once
+from compute.records import read_json, write_json, write_json_once_reserved
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable
 from sweeps.ids import AttemptId, SweepId
@@ -166,12 +166,20 @@ class AttemptFolder:
             },
             is_durable=True,
         )
-        (self.path / ".exit.reserved").unlink(missing_ok=True)
+        for reserved in (".exit.reserved", ".stop.reserved"):
+            (self.path / reserved).unlink(missing_ok=True)
 
     def ask_to_stop(self, reason: ExitReason) -> None:
-        """Leave the wish for the shim to find; the first one stays."""
+        """Leave the wish for the shim to find; the first one stays.
+
+        A shim that starts later finds it before it has executed anything.
+        """
         if not (self.path / "stop.json").exists():
-            write_json_once(self.path / "stop.json", {"reason": str(reason)})
+            write_json_once_reserved(
+                self.path / "stop.json",
+                {"reason": str(reason)},
+                reserved=self.path / ".stop.reserved",
+            )
 
     def last_output_at(self) -> dt.datetime | None:
         """When the script last printed something: the kernel keeps the time of each write."""

@@ -28,6 +28,8 @@ _FOREIGN = {
     signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
     signal.SIGUSR2,
 }  # fmt: skip
+#: How a shell tells that what it ran was ended so; of the others it may be a script's own code.
+_FOREIGN_CODES = {128 + signal.SIGKILL, 128 + signal.SIGTERM}
 #: What keeps a process from starting now, and not for ever.
 _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
 
@@ -91,6 +93,7 @@ def _leave(folder: Path, record: dict[str, Any]) -> None:
                 raise
             time.sleep(1.0)
         else:
+            (folder / ".stop.reserved").unlink(missing_ok=True)
             return
 
 
@@ -271,7 +274,8 @@ class AttemptProcess:
             self._was_killed_for_memory()
         ):
             return _outcome("out_of_memory", code, signum, message)
-        return _outcome("killed" if signum in _FOREIGN else "script_failed", code, signum, message)
+        is_foreign = signum in _FOREIGN or code in _FOREIGN_CODES
+        return _outcome("killed" if is_foreign else "script_failed", code, signum, message)
 
 
 def _outcome(

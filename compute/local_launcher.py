@@ -218,12 +218,13 @@ class LocalLauncher:
             folder.write_lost(at=self._now())
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
-        """Ask the attempt's shim to end it."""
+        """Ask the attempt's shim to end it, also the shim of a launch that is still to come."""
         folder = AttemptFolder.of(self._root, attempt_id)
         if folder is None:
             return
         with filesystem_errors(f"stopping {attempt_id}"):
-            if folder.path.exists() and folder.read_exit() is None:
+            if folder.read_exit() is None:
+                folder.prepare()
                 folder.ask_to_stop(reason)
 
     def reap(self, sweep_id: SweepId) -> int:
@@ -235,8 +236,9 @@ class LocalLauncher:
                 if folder.read_exit() is None
             ]
             live = [folder for folder in unended if folder.is_locked()]
-            for folder in live:
-                folder.ask_to_stop(ExitReason.CANCELLED)
+            for folder in unended:
+                with contextlib.suppress(OSError):  # then its shim is killed further down
+                    folder.ask_to_stop(ExitReason.CANCELLED)
             deadline = time.monotonic() + self._grace + _REAP_MARGIN_SECONDS
             for folder in live:
                 while folder.is_locked() and time.monotonic() < deadline:

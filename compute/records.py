@@ -1,12 +1,14 @@
 """JSON files of an attempt, each replaced in one step. Standard library only: the shim uses it."""
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+FULL = {errno.ENOSPC, errno.EDQUOT}  #: no space, whoever says so
 _TAIL_BYTES, _TAIL_LINES = 8192, 20
 
 
@@ -30,6 +32,18 @@ def write_json_once(path: Path, document: dict[str, Any]) -> None:
     with _temporary(path) as temporary, contextlib.suppress(FileExistsError):
         _write(temporary, "w", document, is_durable=True)
         os.link(temporary, path)
+
+
+def write_json_once_reserved(path: Path, document: dict[str, Any], *, reserved: Path) -> None:
+    """As `write_json_once`, within the disk space of the file `reserved` where there is no other."""
+    try:
+        write_json_once(path, document)
+    except OSError as exc:
+        if exc.errno not in FULL or not reserved.exists():
+            raise
+        _write(reserved, "r+", document, is_durable=True)
+        with contextlib.suppress(FileExistsError):
+            os.link(reserved, path)
 
 
 def write_json_reserved(path: Path, document: dict[str, Any], *, reserved: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STARTED = b"started"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _RESERVED_BYTES = 64 * 1024  # the longest exit record, with a message that is all escapes
+_STOP_BYTES = 1024
 
 
 def main() -> None:
@@ -74,16 +75,18 @@ def _claim(folder: str, started_at: float) -> None:
     """Write ``shim.json``, from which on the attempt counts as executed, or nothing at all.
 
     The space of the exit record is taken now, so that a disk filled by the trial cannot make a
-    finished attempt look like a lost one.
+    finished attempt look like a lost one; and that of a wish to stop, so that it can be ended.
     """
     reserved, record = f"{folder}/.exit.reserved", f"{folder}/.shim.json.new"
+    stop = f"{folder}/.stop.reserved"
     try:
         _write(reserved, bytes(_RESERVED_BYTES), is_durable=False)
+        _write(stop, bytes(_STOP_BYTES), is_durable=False)
         text = '{"pid": %d, "started_at": %r}' % (os.getpid(), started_at)  # noqa: UP031 - JSON's braces
         _write(record, text.encode(), is_durable=True)
         os.rename(record, f"{folder}/shim.json")  # noqa: PTH104 - pathlib takes long to import
     except OSError:
-        for path in (reserved, record):
+        for path in (reserved, stop, record):
             _remove(path)
         raise
 

@@ -3,11 +3,10 @@
 import dagster as dg
 
 from assets.partitions import SWEEPS
+from orchestration.coming_runs import PARTITION_TAG, coming_run
 from orchestration.jobs import run_sweep
 from sweeps.ids import SweepId
 from sweeps.ports import SweepLog, TrialLauncher
-
-PARTITION_TAG = "dagster/partition"
 
 
 @dg.sensor(
@@ -27,7 +26,9 @@ def submitted_sweeps(
     claims = {
         sweep_id: claim
         for sweep_id in sweep_log.unclaimed(limit=20)
-        if (claim := sweep_log.claim(sweep_id)) is not None
+        # One that waits in Dagster's queue, for however long, has its Dagster run already.
+        if coming_run(context.instance, sweep_id) is None
+        and (claim := sweep_log.claim(sweep_id)) is not None
     }
     if not claims:
         return dg.SkipReason("no submitted sweep waits to be started")

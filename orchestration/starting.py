@@ -23,6 +23,7 @@ from dagster._core.remote_origin import (
 
 from assets.partitions import SWEEPS
 from orchestration import definitions
+from orchestration.coming_runs import coming_run
 from orchestration.platform import LOCATION_NAME, Platform, run_worker_log
 from orchestration.run_launcher import PID_TAG, worker_process
 from sweeps.errors import LauncherUnavailable
@@ -98,7 +99,11 @@ class Controllers:
         if sweep.state.is_terminal or sweep.state is SweepState.SUBMITTED:
             return None
         instance = platform.dagster_instance
-        run = instance.get_run_by_id(sweep.dagster_run_id) if sweep.dagster_run_id else None
+        run = (
+            instance.get_run_by_id(sweep.dagster_run_id)
+            if sweep.dagster_run_id
+            else coming_run(instance, sweep_id)
+        )
         if run is None:
             # Claimed, and whoever claimed it died before it could start a controller.
             if platform.catalog.claim(sweep_id) is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sweeps.attention import Attention
 from sweeps.board import Board
 from sweeps.clock import Clock
-from sweeps.errors import LaunchRejected, NoCapacity
+from sweeps.errors import LaunchRejected, NoCapacity, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
 from sweeps.rung_correlation import rung_correlations
@@ -165,20 +165,32 @@ class SweepController:
 
     def _act(self, board: Board, plan: TickPlan) -> bool:
         """Stop and launch what the plan says; True when something new was started."""
-        for attempt_id, reason in plan.stops.items():
-            self._launcher.stop(attempt_id, reason=reason)
+        self._stop(plan.stops)
         launched = False
         self._waiting.clear()
-        for attempt in plan.launches:
+        for place, attempt in enumerate(plan.launches):
             try:
                 self._launch(board, attempt)
                 launched = True
             except NoCapacity:
-                self._waiting.add(attempt.attempt_id)
+                # The others ask for the same: to ask for each would cost waiting times live ones.
+                self._waiting.update(a.attempt_id for a in plan.launches[place:])
+                break
             except LaunchRejected as exc:
                 self._rejected[attempt.attempt_id] = str(exc)
                 launched = True
         return launched
+
+    def _stop(self, stops: Mapping[AttemptId, ExitReason]) -> None:
+        """Every one of them, even if another cannot be stopped now."""
+        failure: TransientError | None = None
+        for attempt_id, reason in stops.items():
+            try:
+                self._launcher.stop(attempt_id, reason=reason)
+            except TransientError as exc:
+                failure = exc
+        if failure is not None:
+            raise failure
 
     def _launch(self, board: Board, attempt: Attempt) -> None:
         trial = board.trial(attempt.run_id)

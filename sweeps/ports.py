@@ -130,7 +130,8 @@ class TrialLauncher(Protocol):
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Ask an attempt to end (SIGTERM, then SIGKILL after a grace period) and return at once.
 
-        The exit that `poll` shows later carries `reason`, the first one given.
+        The exit that `poll` shows later carries `reason`, the first one given. An attempt that was
+        stopped before it was launched is never started, whoever launches it.
         """
         ...
 

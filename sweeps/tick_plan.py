@@ -200,6 +200,8 @@ class _Planner:
         if over.stop_live is not None:
             for attempt in self._unlaunched:  # never started, so nothing to wait for
                 self._conclude(attempt, Exit(reason=over.stop_live), ended_at=self._now)
+                # A former controller may be at launching it.
+                self._stops[attempt.attempt_id] = over.stop_live
             self._unlaunched.clear()
             for attempt_id in self._alive:
                 self._stops.setdefault(attempt_id, over.stop_live)

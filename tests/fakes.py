@@ -99,11 +99,12 @@ class FakeLauncher:
         self.requests: dict[AttemptId, LaunchRequest] = {}
         self.most_alive = 0
         self._processes: dict[AttemptId, _Process] = {}
+        self._forbidden: set[AttemptId] = set()  # stopped before they were launched
 
     # The port
 
     def launch(self, request: LaunchRequest) -> None:
-        if request.attempt_id in self._processes:
+        if request.attempt_id in self._processes or request.attempt_id in self._forbidden:
             return
         number = int(request.attempt_id.rsplit("-a", 1)[1])
         behaviour = self._script(json.loads(request.environment["SWEEPWORKS_PARAMS"]), number)
@@ -137,6 +138,8 @@ class FakeLauncher:
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         self.stopped.append((attempt_id, reason))
         process = self._processes.get(attempt_id)
+        if process is None:
+            self._forbidden.add(attempt_id)
         if process is None or process.is_stopping or process.ends_at <= self._clock.now():
             return
         process.is_stopping = True

@@ -61,6 +61,12 @@ def _works_in(pid: int, data: Path) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return Path(process.cwd()).samefile(data)
-    except (psutil.Error, OSError):
+        try:
+            return Path(process.cwd()).samefile(data)
+        except psutil.AccessDenied:
+            # Of another user's process even root may not see it: in a container without
+            # CAP_SYS_PTRACE, for instance. Its arguments are open to everybody.
+            arguments = process.cmdline()
+            return "-D" in arguments and Path(arguments[arguments.index("-D") + 1]).samefile(data)
+    except (psutil.Error, OSError, IndexError):
         return False

@@ -83,6 +83,7 @@ class SimulatedLauncher:
         self._fails = fails
         self._live: dict[AttemptId, _Process] = {}
         self._status: dict[AttemptId, AttemptStatus] = {}
+        self._forbidden: set[AttemptId] = set()  # stopped before they were launched
         self._reached: dict[RunId, int] = {}
         self._events: list[tuple[dt.datetime, int, AttemptId]] = []
         self._order = itertools.count()
@@ -92,7 +93,7 @@ class SimulatedLauncher:
 
     def launch(self, request: LaunchRequest) -> None:
         """Begin to train."""
-        if request.attempt_id in self._status:
+        if request.attempt_id in self._status or request.attempt_id in self._forbidden:
             return
         known = request.environment
         rungs = [int(rung) for rung in known["SWEEPWORKS_RUNGS"].split(",") if rung]
@@ -128,7 +129,9 @@ class SimulatedLauncher:
         return {name: self._status[name] for name in attempt_ids if name in self._status}
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
-        """End an attempt at once."""
+        """End an attempt at once; one that was not launched will not be."""
+        if attempt_id not in self._status:
+            self._forbidden.add(attempt_id)
         process = self._live.get(attempt_id)
         if process is not None:
             if process.levels:

@@ -151,6 +151,23 @@ class TrialLauncherContract:
         assert status.exit is not None
         assert status.exit.reason is ExitReason.TIMED_OUT
 
+    def test_what_was_stopped_before_its_launch_never_starts(
+        self,
+        launcher: TrialLauncher,
+        long: Callable[[int], LaunchRequest],
+        quick: Callable[[int], LaunchRequest],
+        sleep: Callable[[float], None],
+    ) -> None:
+        launcher.stop(long(1).attempt_id, reason=ExitReason.CANCELLED)
+
+        launcher.launch(long(1))
+        launcher.launch(quick(2))  # another one is not meant
+
+        wait_for(launcher, quick(2).attempt_id, AttemptPhase.EXITED, sleep=sleep)
+        status = launcher.poll(SWEEP, [long(1).attempt_id]).get(long(1).attempt_id)
+        assert status is None or status.phase is AttemptPhase.EXITED
+        assert launcher.reap(SWEEP) == 0
+
     def test_reaping_leaves_other_sweeps_alone(
         self,
         launcher: TrialLauncher,

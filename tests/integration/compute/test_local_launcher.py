@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,8 @@ def start(launcher: LocalLauncher, request: LaunchRequest) -> None:
         (("python", "-c", "1/0"), ExitReason.SCRIPT_FAILED, "ZeroDivisionError"),
         (("sh", "-c", "kill -SEGV $$"), ExitReason.SCRIPT_FAILED, ""),
         (("sh", "-c", "kill -KILL $$"), ExitReason.KILLED, ""),
+        (("sh", "-c", "sh -c 'kill -KILL $$'; exit $?"), ExitReason.KILLED, ""),
+        (("sh", "-c", "sh -c 'kill -TERM $$'; exit $?"), ExitReason.KILLED, ""),
         (("python", "-c", "import os; os.kill(os.getpid(), 2)"), ExitReason.KILLED, "Interrupt"),
         (("sh", "-c", "head -c 9000 /dev/urandom >&2; exit 1"), ExitReason.SCRIPT_FAILED, ""),
     ],
@@ -527,6 +530,22 @@ def test_a_script_that_fills_the_disk_still_ends_for_its_own_reason(small_disk: 
     ended = end_of(launcher, request)
     assert (ended.reason, ended.code) == (ExitReason.SCRIPT_FAILED, 3)
     assert "boom" in ended.message
+
+
+@pytest.mark.parametrize("how", ["stop", "reap"])
+def test_an_attempt_that_has_filled_the_disk_can_be_ended(small_disk: Path, how: str) -> None:
+    launcher = make_launcher(small_disk)
+    script = "cat /dev/zero > big; echo up > /dev/null; sleep 60"
+    request = request_for(1, "sh", "-c", script)
+    launcher.launch(request)
+    until(lambda: shutil.disk_usage(small_disk).free == 0)
+
+    if how == "stop":
+        launcher.stop(request.attempt_id, reason=ExitReason.TIMED_OUT)
+        assert end_of(launcher, request).reason is ExitReason.TIMED_OUT
+    else:
+        assert launcher.reap(SWEEP) == 1
+    assert processes_of(small_disk, request) == []
 
 
 def test_a_race_of_launchers_executes_once(tmp_path: Path) -> None:

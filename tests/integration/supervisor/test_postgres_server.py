@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -131,6 +132,22 @@ def test_another_object_adopts_a_server_that_runs(folder: Path, server: Postgres
 
     assert other.pid == server.pid
     other.stop()
+    assert not server.is_running
+
+
+def test_a_server_is_known_by_its_arguments_where_its_folder_is_not_to_be_seen(
+    folder: Path, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root in a container may not look into another user's process."""
+
+    def denied(process: psutil.Process) -> str:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "cwd", denied)
+
+    server.start()
+    assert server.is_running
+    server.stop()
     assert not server.is_running
 
 

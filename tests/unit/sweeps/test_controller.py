@@ -3,8 +3,14 @@
 import pytest
 
 from sweeps.controller import SweepController
-from sweeps.errors import LauncherUnavailable, LeaseLost, StorageUnavailable, SweepNotFound
-from sweeps.ids import SweepId
+from sweeps.errors import (
+    DiskFull,
+    LauncherUnavailable,
+    LeaseLost,
+    StorageUnavailable,
+    SweepNotFound,
+)
+from sweeps.ids import AttemptId, SweepId
 from sweeps.spaces import Categorical, Configuration, Int
 from sweeps.specs import TrialSpec
 from sweeps.states import (
@@ -36,6 +42,15 @@ def ends_with(ended: Exit, *, reports: tuple[tuple[float, int, float], ...] = ()
 
     def script(configuration: Configuration, attempt: int) -> Behaviour:
         return Behaviour(exit=ended, reports=reports)
+
+    return script
+
+
+def runs_for(duration: float):
+    """A script that takes its time."""
+
+    def script(configuration: Configuration, attempt: int) -> Behaviour:
+        return Behaviour(duration=duration)
 
     return script
 
@@ -249,6 +264,62 @@ def test_what_was_stopped_says_why_and_not_what_it_printed() -> None:
     snapshot = simulation.run_to_end()
 
     assert {trial.reason for trial in snapshot.trials} == {"stopped: its sweep had come to its end"}
+
+
+def test_a_controller_that_was_overtaken_while_launching_leaves_no_process() -> None:
+    simulation = Simulation(a_spec(max_trials=4, max_parallel=2))
+    former = simulation.controller
+    overtaken: list[SweepState] = []
+
+    def overtake(call: str) -> None:
+        if call == "before launch" and not overtaken:
+            simulation.store.request(SWEEP, SweepRequest.CANCEL)
+            overtaken.append(simulation.new_controller().tick().state)
+
+    simulation.hook = overtake
+    former.tick()
+
+    assert overtaken == [SweepState.CANCELLED]
+    assert simulation.launcher.n_alive == 0
+    with pytest.raises(LeaseLost):
+        former.tick()
+
+
+def test_one_stop_that_fails_keeps_no_other_from_being_stopped() -> None:
+    simulation = Simulation(a_spec(max_trials=2, max_parallel=2), script=runs_for(1000))
+    simulation.run(for_seconds=2)
+    first, second = (attempt.attempt_id for attempt in simulation.snapshot.attempts)
+    stop, failed = simulation.launcher.stop, list[AttemptId]()
+
+    def failing(attempt_id: AttemptId, *, reason: ExitReason) -> None:
+        if attempt_id == first and not failed:
+            failed.append(attempt_id)
+            raise DiskFull("no space left")
+        stop(attempt_id, reason=reason)
+
+    simulation.launcher.stop = failing
+    simulation.store.request(SWEEP, SweepRequest.CANCEL)
+    with pytest.raises(DiskFull):
+        simulation.controller.tick()
+
+    assert [attempt_id for attempt_id, _ in simulation.launcher.stopped] == [second]
+    simulation.run_to_end()
+    assert simulation.launcher.n_alive == 0
+
+
+def test_when_one_finds_no_place_the_others_are_not_tried() -> None:
+    simulation = Simulation(a_spec(max_trials=9, max_parallel=9), script=runs_for(1000))
+    simulation.launcher.capacity = 2
+    tried: list[str] = []
+    simulation.hook = tried.append
+
+    simulation.run(for_seconds=2)
+
+    assert simulation.launcher.n_alive == 2
+    launches = tried.count("before launch")
+    ticks = tried.count("before poll")
+    assert launches <= 2 + ticks
+    assert states(simulation.snapshot).count(RunState.QUEUED) == 7
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
