@@ -192,6 +192,8 @@ def plain_dagster(installation: Installation) -> Generator[Ui, None, None]:
     process = subprocess.Popen(
         [sys.executable, "-m", "dagster", "dev", "--port", str(port)],
         cwd=ROOT, env=installation.environment, start_new_session=True,
+        # Dagster copies an ignored SIGINT, which a shell's `&` leaves behind, onto SIGTERM.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

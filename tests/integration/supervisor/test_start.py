@@ -285,5 +285,8 @@ def test_services_given_by_url_are_returned_and_nothing_is_started(folder: Path)
         assert services.database_url == "postgresql://db.example/sweepworks"
         assert services.gateway_url == "https://gateway.example"
 
-    assert not Home(folder / "home").folder.exists()
+        assert services.dagster_home == Home(folder / "home").dagster
+
+    assert not Home(folder / "home").supervisor_lock.exists()
+    assert (Home(folder / "home").dagster / "dagster.yaml").is_file()
     assert not status(settings).is_running
