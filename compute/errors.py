@@ -1,9 +1,9 @@
 """Failures of the file system, translated once into what they mean for whoever launches trials."""
 
 import contextlib
-import errno
 from collections.abc import Generator
 
+from compute.records import FULL
 from sweeps.errors import DiskFull, LauncherUnavailable
 
 
@@ -18,6 +18,6 @@ def filesystem_errors(doing: str) -> Generator[None, None, None]:
         yield
     except OSError as exc:
         where = exc.filename or "the disk of the runs"
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if exc.errno in FULL:
             raise DiskFull(f"{doing}: no space left at {where}; free some") from exc
         raise LauncherUnavailable(f"{doing}: {exc}") from exc

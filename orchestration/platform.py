@@ -70,21 +70,10 @@ class Platform:
         from storage.schema_state import prepare_schema
 
         url = self.services.database_url
-        try:
-            if not self.settings.is_supervised:  # else the supervisor has done it
-                prepare_schema(url)
-            return self._stack.enter_context(open_pool(url))
-        except StorageError:
-            # Not with its own words: they may quote a password.
-            raise InvalidSetting(
-                "SWEEPWORKS_DATABASE_URL",
-                "…",
-                hint="write postgresql://user:password@host:port/database",
-            ) from None
-        except StorageUnavailable as exc:
-            if self.settings.is_supervised:
-                raise
-            raise StorageUnavailable(f"{exc} (SWEEPWORKS_DATABASE_URL says where it is)") from exc
+        if not self.settings.is_supervised:  # else the supervisor has done it
+            _prove("SWEEPWORKS_DATABASE_URL", url)
+            prepare_schema(url)
+        return self._stack.enter_context(open_pool(url))
 
     @functools.cached_property
     def catalog(self) -> "SweepCatalog":
@@ -138,24 +127,9 @@ class Platform:
         Raises:
             StorageUnavailable: Its database does not answer.
         """
-        from storage.database import prove
-        from storage.errors import translate_errors
-
-        if self.settings.is_supervised or self.services.dagster_database_url is None:
-            return
-        try:
-            with translate_errors():
-                prove(self.services.dagster_database_url.replace("+psycopg2", "", 1))
-        except StorageError:
-            raise InvalidSetting(
-                "SWEEPWORKS_DAGSTER_DATABASE_URL",
-                "…",
-                hint="write postgresql://user:password@host:port/database",
-            ) from None
-        except StorageUnavailable as exc:
-            raise StorageUnavailable(
-                f"{exc} (Dagster's; SWEEPWORKS_DAGSTER_DATABASE_URL says where it is)"
-            ) from exc
+        url = self.services.dagster_database_url
+        if not self.settings.is_supervised and url is not None:
+            _prove("SWEEPWORKS_DAGSTER_DATABASE_URL", url.replace("+psycopg2", "", 1))
 
     @property
     def is_down(self) -> bool:
@@ -234,6 +208,28 @@ def platform() -> Platform:
     """The platform for the life of this process: for Dagster, which asks from many places."""
     found = services.connect(Settings.from_environment())
     return Platform(found, contextlib.ExitStack())
+
+
+def _prove(variable: str, url: str) -> None:
+    """Connect once to a database that a person has named; errors say by which variable.
+
+    Raises:
+        InvalidSetting: That is no URL of a database.
+        StorageUnavailable: It does not answer.
+    """
+    from storage.database import prove
+    from storage.errors import translate_errors
+
+    try:
+        with translate_errors():
+            prove(url)
+    except StorageError:
+        # Not with its own words: they may quote a password.
+        raise InvalidSetting(
+            variable, "…", hint="write postgresql://user:password@host:port/database"
+        ) from None
+    except StorageUnavailable as exc:
+        raise StorageUnavailable(f"{exc} ({variable} says where it is)") from exc
 
 
 def watch_services() -> None:
