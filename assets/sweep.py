@@ -19,7 +19,7 @@ from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.errors import StateConflict, TransientError
 from sweeps.ids import SweepId
-from sweeps.ports import Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
+from sweeps.ports import Courier, Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Trial
 
@@ -59,6 +59,7 @@ def run_trials(
     trial_store: dg.ResourceParam[TrialStore],
     launcher: dg.ResourceParam[TrialLauncher],
     credentials: dg.ResourceParam[Credentials],
+    courier: dg.ResourceParam[Courier],
     steering: dg.ResourceParam[SweepSteering],
 ) -> str:
     """Search until the sweep has ended.
@@ -71,6 +72,7 @@ def run_trials(
         store=trial_store,
         launcher=launcher,
         credentials=credentials,
+        courier=courier,
         clock=SystemClock(),
         name=f"dagster run {context.run_id}",
         make_suggester=make_suggester,

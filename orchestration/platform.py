@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from compute.local_launcher import LocalLauncher
+    from compute.spool_courier import SpoolCourier
     from storage.database import Pool
     from storage.sweep_catalog import SweepCatalog
     from storage.trial_store import PostgresTrialStore
@@ -111,6 +112,13 @@ class Platform:
     def credentials(self) -> "GatewayCredentials":
         """Run tokens for trials."""
         return GatewayCredentials(self.settings)
+
+    @functools.cached_property
+    def courier(self) -> "SpoolCourier":
+        """Sends what trials on this machine could not send before they ended."""
+        from compute.spool_courier import SpoolCourier
+
+        return SpoolCourier(self.settings.home.spool, credentials=self.credentials)
 
     @functools.cached_property
     def dagster_instance(self) -> "dg.DagsterInstance":

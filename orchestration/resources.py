@@ -12,7 +12,7 @@ import dagster as dg
 from orchestration.platform import platform, watch_services
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
-from sweeps.ports import Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
+from sweeps.ports import Courier, Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
 
 
 class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
@@ -76,6 +76,18 @@ class CredentialsResource(dg.ConfigurableResource[Credentials]):
         yield platform().credentials
 
 
+class CourierResource(dg.ConfigurableResource[Courier]):
+    """Who sends what scripts left behind."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[Courier, None, None]:
+        """The courier of the home's spools."""
+        yield platform().courier
+
+
 def resources() -> dict[str, object]:
     """Every resource, by the name that ops ask for."""
     return {
@@ -84,4 +96,5 @@ def resources() -> dict[str, object]:
         "steering": SweepSteeringResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
+        "courier": CourierResource(),
     }

@@ -10,7 +10,7 @@ moment is followed by one that loads the rows, adopts what is alive, and goes on
 What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sweeps.attention import Attention
@@ -18,7 +18,15 @@ from sweeps.board import Board
 from sweeps.clock import Clock
 from sweeps.errors import LaunchRejected, NoCapacity, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
-from sweeps.ports import AttemptPhase, AttemptStatus, Credentials, TrialLauncher, TrialStore
+from sweeps.last_words import LastWords
+from sweeps.ports import (
+    AttemptPhase,
+    AttemptStatus,
+    Courier,
+    Credentials,
+    TrialLauncher,
+    TrialStore,
+)
 from sweeps.rung_correlation import rung_correlations
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepState
@@ -50,6 +58,7 @@ class SweepController:
         credentials: Credentials,
         clock: Clock,
         name: str,
+        courier: Courier | None = None,
         make_strategy: Callable[[SweepSpec], Strategy] = make_strategy,
         make_suggester: Callable[[SweepSpec, Strategy], Suggester] = make_inline_suggester,
     ) -> None:
@@ -57,6 +66,7 @@ class SweepController:
         self._store = store
         self._launcher = launcher
         self._credentials = credentials
+        self._courier = courier
         self._clock = clock
         self._name = name
         self._make_strategy = make_strategy
@@ -68,6 +78,7 @@ class SweepController:
         self._rejected: dict[AttemptId, str] = {}
         self._waiting: set[AttemptId] = set()
         self._attention = Attention()
+        self._last_words = LastWords()
 
     def tick(self) -> Tick:
         """Look once at the world, and move the sweep on.
@@ -83,6 +94,7 @@ class SweepController:
         try:
             # First the launcher: whoever has exited had its last reports stored before that.
             statuses = self._statuses(board)
+            unsent = self._unsent(board, statuses)
             signals = self._store.poll(self._sweep_id)
             now = self._clock.now()
             heard_from = self._attention.look(
@@ -94,6 +106,7 @@ class SweepController:
                 statuses=statuses,
                 signals=signals,
                 waiting=self._waiting,
+                unsent=self._last_words.awaited(unsent, now=now),
                 heard_from=heard_from,
                 now=now,
             )
@@ -155,6 +168,14 @@ class SweepController:
                 exit=Exit(reason=ExitReason.LAUNCH_FAILED, message=message),
             )
         return statuses
+
+    def _unsent(
+        self, board: Board, statuses: Mapping[AttemptId, AttemptStatus]
+    ) -> Collection[AttemptId]:
+        if self._courier is None:
+            return ()
+        exited = [a for a, status in statuses.items() if status.phase is AttemptPhase.EXITED]
+        return self._courier.unsent(TenantId(board.spec.tenant), exited) if exited else ()
 
     def _write(self, board: Board, plan: TickPlan) -> None:
         assert self._lease is not None  # taken in `_ready`

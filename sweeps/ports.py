@@ -1,7 +1,7 @@
 """What the controller needs from the world. Adapters live in `storage` and `compute`."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -145,6 +145,20 @@ class Credentials(Protocol):
 
     def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
         """Address and a token that opens the attempt's run alone."""
+        ...
+
+
+class Courier(Protocol):
+    """Brings home what scripts could not send before they ended."""
+
+    def unsent(
+        self, tenant_id: TenantId, attempt_ids: Collection[AttemptId]
+    ) -> Collection[AttemptId]:
+        """Those of the attempts, all of which have ended, that left something which is not stored.
+
+        Returns at once; what it names is on its way, as far as the gateway takes it. Never raises
+        for an outage.
+        """
         ...
 
 

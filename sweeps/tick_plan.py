@@ -44,6 +44,7 @@ def plan_tick(
     statuses: Mapping[AttemptId, AttemptStatus],
     signals: Signals,
     waiting: Collection[AttemptId],
+    unsent: Collection[AttemptId] = (),
     heard_from: dt.datetime,
     now: dt.datetime,
 ) -> TickPlan:
@@ -52,12 +53,17 @@ def plan_tick(
     Args:
         statuses: What the launcher knows of the live attempts; looked up before `signals`.
         waiting: Attempts that found no free slot when they were launched last.
+        unsent: Attempts that have exited, and something that they reported is on its way.
         heard_from: Since when silence counts; see `sweeps.attention`.
     """
     planner = _Planner(board, suggester, now, heard_from=heard_from)
+    # Whoever cancels does not wait for results.
+    unsent = () if signals.requested is SweepRequest.CANCEL else unsent
     for report in signals.reports:
         planner.draft.decide(report)
     for attempt in board.live_attempts():
+        if attempt.attempt_id in unsent:
+            continue
         planner.look_at(attempt, statuses.get(attempt.attempt_id), signals, waiting)
     planner.move_sweep(signals.requested)
     return planner.plan()

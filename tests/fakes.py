@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweeps.errors import (
@@ -210,6 +210,18 @@ class FakeLauncher:
             last_output_at=now - (now - process.started_at) % seconds(every) if every else None,
             node="here",
         )
+
+
+class FakeCourier:
+    """A `Courier` of scripts whose `unheard` words a test holds back."""
+
+    def __init__(self) -> None:
+        self.unheard: set[AttemptId] = set()
+
+    def unsent(
+        self, tenant_id: TenantId, attempt_ids: Collection[AttemptId]
+    ) -> Collection[AttemptId]:
+        return self.unheard & set(attempt_ids)
 
 
 class FakeCredentials:

@@ -11,16 +11,27 @@ from sweeps.ids import AttemptId, RunId
 from sweeps.ports import TrialLauncher, TrialStore
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
-from sweeps.states import RunState, SweepState
+from sweeps.states import ExitReason, RunState, SweepState
 from sweeps.strategies import Strategy, make_strategy
-from sweeps.trials import Attempt, SweepSnapshot, Trial
+from sweeps.trials import Attempt, Exit, SweepSnapshot, Trial
 from tests.factories import SWEEP
-from tests.fakes import Behaviour, FakeClock, FakeCredentials, FakeLauncher, FakeTrialStore, Script
+from tests.fakes import (
+    Behaviour,
+    FakeClock,
+    FakeCourier,
+    FakeCredentials,
+    FakeLauncher,
+    FakeTrialStore,
+    Script,
+)
 
 
 class Killed(BaseException):
     """The controller's process is gone, in the middle of whatever it did."""
 
+
+SCRIPT_FAILED = Exit(reason=ExitReason.SCRIPT_FAILED, code=1, message="Traceback\nValueError: no")
+KILLED = Exit(reason=ExitReason.KILLED, signal=9)
 
 Hook = Callable[[str], None]  #: told ``before launch``, ``after apply`` and so on; may raise
 
@@ -84,6 +95,24 @@ def good_trial(configuration: Configuration, attempt: int) -> Behaviour:
     return Behaviour(duration=3.0, reports=((2.0, 1, float(configuration.get("x", 0.5))),))
 
 
+def ends_with(ended: Exit, *, reports: tuple[tuple[float, int, float], ...] = ()) -> Script:
+    """A script whose every attempt ends that way after three seconds."""
+
+    def script(configuration: Configuration, attempt: int) -> Behaviour:
+        return Behaviour(exit=ended, reports=reports)
+
+    return script
+
+
+def runs_for(duration: float) -> Script:
+    """A script that takes its time."""
+
+    def script(configuration: Configuration, attempt: int) -> Behaviour:
+        return Behaviour(duration=duration)
+
+    return script
+
+
 @dataclass
 class Simulation:
     """One sweep."""
@@ -102,6 +131,7 @@ class Simulation:
         self.launcher = FakeLauncher(
             self.clock, script=self.script, deliver=self._deliver, capacity=self.capacity
         )
+        self.courier = FakeCourier()
         self.store.submit(SWEEP, self.spec, source_dir="/there")
         self.controller = self.new_controller()
 
@@ -116,6 +146,7 @@ class Simulation:
             store=cast("TrialStore", Meddled(self.store, self._meddle)),
             launcher=cast("TrialLauncher", Meddled(self.launcher, self._meddle)),
             credentials=FakeCredentials(),
+            courier=self.courier,
             clock=self.clock,
             name=f"controller-{self.n_controllers}",
             make_strategy=self.strategy,

@@ -66,6 +66,43 @@ def test_services_killed_under_a_running_sweep_come_back(installation: Installat
     assert_exactly(installation, sweep, 4)
 
 
+IMPATIENT = """
+import os, pathlib, time
+os.environ["SWEEPWORKS_FINISH_TIMEOUT"] = "0.5"
+import sweepworks
+run = sweepworks.init()
+while not pathlib.Path(os.environ["SWEEPWORKS_SOURCE_DIR"], "go").exists():
+    time.sleep(0.05)
+run.report(1, val_loss=0.125)
+run.finish()
+"""
+
+
+def test_a_result_that_no_gateway_took_in_time_is_not_lost(installation: Installation) -> None:
+    file = installation.write_sweep("unheard", trials=1, train=IMPATIENT)
+    following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
+    wait_for(installation.trial_processes)
+    (gateway,) = [
+        process
+        for process in psutil.process_iter()
+        if "gateway.serve" in process.cmdline()
+        and process.environ().get("SWEEPWORKS_HOME") == str(installation.home)
+    ]
+
+    gateway.suspend()
+    (file.parent / "go").touch()
+    wait_for(lambda: not installation.trial_processes())
+    assert list((installation.home / "spool").glob("*.spool"))
+    time.sleep(6)  # longer than reports are waited for that may be on their way
+    gateway.resume()
+    output, _ = following.communicate(timeout=120)
+
+    assert following.returncode == 0, output
+    (trial,) = json.loads(output)["trials"]
+    assert (trial["state"], trial["objective"]) == ("completed", 0.125), trial
+    assert not list((installation.home / "spool").iterdir())
+
+
 def test_a_detached_sweep_goes_on_and_can_be_followed_again(installation: Installation) -> None:
     file = installation.write_sweep("detached", trials=4, epochs=3, seconds=0.3)
 

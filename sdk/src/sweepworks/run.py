@@ -249,8 +249,8 @@ class Run:
             self._connection.close()
             self._beats.close()
         assert self._spool is not None  # else silent
-        if self._is_all_sent():
-            self._spool.delete()
+        if self._sender is not None and self._is_all_sent():
+            self._sender.put_away()
         else:
             self._spool.close()
             self._say(

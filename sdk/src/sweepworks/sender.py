@@ -41,6 +41,7 @@ class Sender:
         self._spilled = False  # some batches are in the spool alone
         self._last_added = 0
         self.acknowledged = 0
+        self._has_rejected = False
         self._away = False
         self._failures = 0
         self._not_before = 0.0
@@ -55,6 +56,19 @@ class Sender:
                 return
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
+
+    def take_over(self) -> None:
+        """Queue what the spool's former writer could not send."""
+        with self._lock:
+            for sequence, _ in read_spool(self._spool.path):
+                self._last_added, self._spilled = sequence, True
+
+    def put_away(self) -> None:
+        """Nothing waits any more: the spool goes, unless some of it was rejected."""
+        if self._has_rejected:
+            self._spool.set_aside()
+        else:
+            self._spool.delete()
 
     def pump(self) -> None:
         """Send what waits until nothing does, or the gateway does not take it now."""
@@ -127,6 +141,7 @@ class Sender:
                 self._say("refused", f"not stored: {refused}")
         else:
             # Repeating it changes nothing. The spool keeps it, for a person to look at.
+            self._has_rejected = True
             reason = answer.get("error", f"status {status}")
             self._say(f"rejected-{status}", f"the gateway refuses a batch: {reason}")
         self._done(sequence, batch)

@@ -1,30 +1,65 @@
 """Batches on disk until they are acknowledged: an append-only file per writer.
 
-Each batch is a frame: length and CRC of its bytes, sequence, flags. A frame that a crash cut short
-is not one. The file goes away when everything in it is acknowledged.
+Each batch is a frame: length and CRC of its bytes, sequence. A frame that a crash cut short is not
+one. The file goes away when everything in it is acknowledged. Its writer locks it for as long as it
+lives: what is not locked was left behind, and whoever locks it then may send it.
 """
 
 import contextlib
+import fcntl
 import os
 import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
+SUFFIX = ".spool"
 _FRAME = struct.Struct("<IIQ")  # length, crc32, sequence
 
 
 class Spool:
     """One writer's file. Not thread-safe: its owner holds a lock."""
 
-    def __init__(self, folder: Path, writer: str) -> None:
-        self.path = folder / f"{writer}.spool"
-        self._ack_path = folder / f"{writer}.ack"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._ack_path = path.with_suffix(".ack")
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         self.size_bytes = self._file.seek(0, os.SEEK_END)
+
+    @classmethod
+    def create(cls, folder: Path, name: str) -> Self:
+        """A new file, locked before anybody can see it by its name."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"{name}{SUFFIX}"
+        unseen = folder / f".{name}.new"
+        descriptor = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unseen.replace(path)
+        return cls(path, descriptor)
+
+    @classmethod
+    def adopt(cls, path: Path) -> Self | None:
+        """The file of a writer that is gone; None when it lives, or somebody else was faster.
+
+        Raises:
+            OSError: The file cannot be opened.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if os.fstat(descriptor).st_nlink == 0:  # sent and deleted a moment ago
+            os.close(descriptor)
+            return None
+        return cls(path, descriptor)
 
     def append(self, sequence: int, batch: bytes, *, durable: bool) -> None:
         """Add a batch; with `durable`, return only when it is on disk.
@@ -53,9 +88,15 @@ class Spool:
 
     def delete(self) -> None:
         """Everything is stored: nothing is left to keep."""
-        self.close()
         for path in (self.path, self._ack_path):
             path.unlink(missing_ok=True)
+        self.close()
+
+    def set_aside(self) -> None:
+        """Everything was answered, but not all of it taken: a person may look at it."""
+        self.path.replace(self.path.with_suffix(".refused"))
+        self._ack_path.unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Leave the file for later."""
@@ -67,14 +108,20 @@ def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:
     acknowledged = 0
     with contextlib.suppress(OSError, ValueError):
         acknowledged = int(path.with_suffix(".ack").read_text(encoding="ascii"))
+    for sequence, batch in read_batches(path):
+        if sequence > acknowledged:
+            yield sequence, batch
+
+
+def read_batches(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Sequence and bytes of every whole batch in a file, in order."""
     with path.open("rb") as file:
         while len(head := file.read(_FRAME.size)) == _FRAME.size:
             length, crc, sequence = _FRAME.unpack(head)
             batch = file.read(length)
             if len(batch) < length or zlib.crc32(batch) != crc:
                 return  # a torn tail: the process died while it wrote
-            if sequence > acknowledged:
-                yield sequence, batch
+            yield sequence, batch
 
 
 def writable_folder(wanted: str | None) -> Path:

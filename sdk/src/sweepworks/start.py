@@ -139,7 +139,7 @@ def _run(
         params=params,
         seed=seed,
         connection=connection,
-        spool=Spool(folder, f"{run_id}-{writer}") if record else None,
+        spool=Spool.create(folder, f"{run_id}-{writer}") if record else None,
         writer=writer,
         rungs=rungs,
         max_resource=int(max_resource) if max_resource else None,

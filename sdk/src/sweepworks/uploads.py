@@ -1,10 +1,11 @@
 """A run's files on their way to the gateway."""
 
 import contextlib
+import json
 import shutil
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sweepworks import artifacts
@@ -15,6 +16,7 @@ from sweepworks.spool import Spool
 
 _CONFLICT = 409
 _RETRY_SECONDS = 10.0
+_NOTE = ".json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,8 @@ class Uploads:
                 self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
             self._waiting.popleft()
             with contextlib.suppress(OSError):
-                upload.path.unlink()
+                _note_of(upload.path).unlink(missing_ok=True)
+                upload.path.unlink(missing_ok=True)
 
     def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
         """False: not now. What is refused is said, and counts as done."""
@@ -120,13 +123,34 @@ class Uploads:
                     self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
         return True
 
+    def take_over(self) -> None:
+        """Queue the copies that the spool's former writer could not bring."""
+        spool = self._spool.path
+        for note in sorted(spool.parent.glob(f"{spool.stem}-*{_NOTE}")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                document = json.loads(note.read_text(encoding="utf-8"))
+                upload = _Upload(
+                    path=note.with_name(note.name.removesuffix(_NOTE)),
+                    described=Description(**document["described"]),
+                    first_stands=bool(document["first_stands"]),
+                )
+                self._waiting.append(upload)
+
     def _keep(self, upload: _Upload) -> None:
         """Copy a file that cannot be brought now, since the script may overwrite it."""
         spool = self._spool.path
-        kept = spool.with_name(f"{spool.stem}-{len(self._waiting)}-{now_us()}")
+        kept = spool.with_name(f"{spool.stem}-{now_us()}-{len(self._waiting)}")
+        note = {"described": asdict(upload.described), "first_stands": upload.first_stands}
         try:
             shutil.copyfile(upload.path, kept)
+            _note_of(kept).write_text(json.dumps(note), encoding="utf-8")
         except OSError:
-            kept.unlink(missing_ok=True)  # half a copy is of no use
+            for path in (kept, _note_of(kept)):
+                path.unlink(missing_ok=True)  # half a copy is of no use
             raise
         self._waiting.append(replace(upload, path=kept))
+
+
+def _note_of(kept: Path) -> Path:
+    """What says under which name a copy is to be stored, for whoever brings it."""
+    return kept.with_name(kept.name + _NOTE)

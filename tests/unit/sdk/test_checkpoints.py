@@ -8,7 +8,7 @@ import pytest
 import sweepworks
 from sweepworks import checkpoints, start
 
-from tests.unit.sdk.conftest import FakeGateway
+from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.usefixtures("trial")
 RUN = "demo-abcdefgh-00001"

@@ -14,7 +14,7 @@ import sweepworks
 from sweepworks.spool import read_spool
 from sweepworks.wire import decode_flush
 
-from tests.unit.sdk.conftest import FakeGateway
+from tests.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.usefixtures("trial")
 

@@ -28,7 +28,7 @@ class HalfFullDisk:
 
 
 def test_a_batch_that_is_written_in_pieces_is_whole(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "w")
+    spool = Spool.create(tmp_path, "w")
     vars(spool)["_file"] = HalfFullDisk(spool._file, 10_000)
 
     spool.append(1, b"first batch", durable=True)
@@ -39,7 +39,7 @@ def test_a_batch_that_is_written_in_pieces_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_does_not_fit_leaves_no_half_behind(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "w")
+    spool = Spool.create(tmp_path, "w")
     spool.append(1, b"first", durable=True)
     disk = HalfFullDisk(spool._file, 12)
     vars(spool)["_file"] = disk

@@ -1,0 +1,144 @@
+"""A gateway that can be told to misbehave."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from sweepworks.wire import Flush, decode_flush
+
+
+class FakeGateway:
+    """Keeps what it is sent; `answers` are given first, then everything is accepted."""
+
+    def __init__(self) -> None:
+        self.flushes: list[Flush] = []
+        self.watermarks: dict[str, int] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.artifacts: list[dict[str, Any]] = []
+        self.arrivals: list[str] = []  # what came, in its order: reports and artifacts
+        self.taken: set[str] = set()  # names of artifacts that have other bytes
+        self.checkpoint: dict[str, Any] | None = None
+        self.content = b""  # what every artifact is, for who reads one
+        self.elsewhere: str | None = None  # where artifacts are read instead
+        self.lost_bytes = 0  # of an artifact, when the connection breaks
+        self.gets: list[str] = []
+        self.got_tokens: list[str | None] = []
+        self.get_answers: list[int] = []
+        self.answers: list[int] = []
+        self.control = "continue"
+        self.decision: str | None = None
+        self.beats: list[str] = []  # runs that beat beside their flushes
+        self.hang = threading.Event()
+        self.hang.set()
+        self.puts = threading.Event()  # set when bytes of an artifact come
+        self.take = threading.Event()  # cleared: they are not read
+        self.take.set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.hang.wait()
+                self._answer(*outer.post(self.path, body))
+
+            def do_PUT(self) -> None:
+                outer.puts.set()
+                outer.take.wait()
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.blobs[self.path.split("/")[-1].split("?")[0]] = body
+                self._answer(201, {})
+
+            def do_GET(self) -> None:
+                outer.hang.wait()
+                outer.gets.append(self.path)
+                outer.got_tokens.append(self.headers["Authorization"])
+                status = outer.get_answers.pop(0) if outer.get_answers else 200
+                if status != 200:
+                    self._answer(status, {"error": "because"})
+                elif "/artifacts/" in self.path and outer.elsewhere:
+                    self._send(307, b"moved", Location=outer.elsewhere)
+                elif "/artifacts/" in self.path or "/blobs/" in self.path:
+                    self._send(200, outer.content)
+                else:
+                    self._answer(200, {"decision": outer.decision, "checkpoint": outer.checkpoint})
+
+            def _answer(self, status: int, document: object) -> None:
+                self._send(status, json.dumps(document).encode())
+
+            def _send(self, status: int, body: bytes, **headers: str) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if outer.lost_bytes and len(body) > outer.lost_bytes:
+                    body, self.close_connection = body[: -outer.lost_bytes], True
+                    outer.lost_bytes = 0
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def post(self, path: str, body: bytes) -> tuple[int, object]:
+        if path == "/api/v1/ingest":
+            return self.ingest(body)
+        document = json.loads(body)
+        if path == "/api/v1/runs":
+            return 201, {"run": "scratch-abc", "token": "t", "seed": 5, "asked": document}
+        if path.endswith("/beat"):
+            self.beats.append(path.split("/")[-2])
+            return 200, {"control": self.control}
+        if document["name"] in self.taken:
+            return 409, {"error": "taken"}
+        if path.endswith("/artifacts"):
+            known = document["sha256"] in self.blobs
+            url = f"/api/v1/blobs/{document['sha256']}?signature=x"
+            return 200, {"upload": None if known else {"method": "PUT", "url": url, "headers": {}}}
+        self.artifacts.append(document)
+        self.arrivals.append(document["name"])
+        return 201, {"artifact": document}
+
+    def ingest(self, body: bytes) -> tuple[int, object]:
+        flush = decode_flush(body)
+        status = self.answers.pop(0) if self.answers else 200
+        stored = status in {200, 599}  # 599: stored, and the answer is lost on the way
+        if stored and flush.sequence > self.watermarks.get(flush.writer, 0):
+            self.watermarks[flush.writer] = flush.sequence
+            self.flushes.append(flush)
+            self.arrivals.extend(f"report {report.level}" for report in flush.reports)
+        if status == 299:
+            return 200, {"nonsense": True}
+        return (503 if status == 599 else status), {
+            "acked": flush.sequence,
+            "control": self.control,
+            "error": "because",
+        }
+
+    def close(self) -> None:
+        self.hang.set()
+        self.take.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def points(self) -> dict[str, list[tuple[int, float]]]:
+        """(step, value) of every key, in the order of arrival."""
+        found: dict[str, list[tuple[int, float]]] = {}
+        for flush in self.flushes:
+            steps = memoryview(flush.steps).cast("q")
+            values = memoryview(flush.values).cast("d")
+            at = 0
+            for key, count in flush.series:
+                pairs = zip(steps[at : at + count], values[at : at + count], strict=True)
+                found.setdefault(key, []).extend(pairs)
+                at += count
+        return found
