@@ -23,6 +23,7 @@ from compute.errors import filesystem_errors
 from compute.gpu_slots import GpuSlots, Lease
 from compute.leftovers import MARK, kill_leftovers
 from compute.shim_start import start_shim
+from sweeps import ids
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AttemptPhase, AttemptStatus
@@ -91,6 +92,9 @@ class LocalLauncher:
             self._capacity.check(request.resources)
             self._slots.check(request.resources.gpu)
             folder.prepare()
+            # In this order: who reaps leaves the mark first, and then looks for folders.
+            if self._mark_of_reaped(request.sweep_id).exists():
+                return
             lock = folder.claim()
             if lock is None:
                 return
@@ -228,8 +232,12 @@ class LocalLauncher:
                 folder.ask_to_stop(reason)
 
     def reap(self, sweep_id: SweepId) -> int:
-        """End every attempt of the sweep that is still alive, and wait for it."""
+        """End every attempt of the sweep that is still alive, wait for it, and start no other."""
         with filesystem_errors(f"ending what is left of {sweep_id}"):
+            with contextlib.suppress(OSError):  # on a full disk those that are there still end
+                mark = self._mark_of_reaped(sweep_id)
+                mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                mark.touch(mode=0o600)
             unended = [
                 folder
                 for folder in AttemptFolder.of_sweep(self._root, sweep_id)
@@ -247,6 +255,11 @@ class LocalLauncher:
                     _kill_shim(folder)
             self._bury(unended)
         return len(live)
+
+    def _mark_of_reaped(self, sweep_id: SweepId) -> Path:
+        if not ids.is_name(sweep_id):
+            raise LaunchRejected(f"{sweep_id!r} is not the name of a sweep")
+        return self._root / ".reaped" / sweep_id
 
     def read(self, attempt_id: AttemptId, stream: str, *, offset: int = 0) -> bytes:
         """Captured output from `offset` on."""

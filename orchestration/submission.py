@@ -9,7 +9,8 @@ from pathlib import Path
 from governance.tenants import TenantDirectory
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
-from storage.tenant_file import TenantFile, read_text
+from storage.tenant_file import TenantFile
+from storage.text_files import read_text
 from sweeps import ids
 from sweeps.ids import SweepId
 from sweeps.specs import SweepSpec

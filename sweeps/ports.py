@@ -136,7 +136,10 @@ class TrialLauncher(Protocol):
         ...
 
     def reap(self, sweep_id: SweepId) -> int:
-        """End every attempt of the sweep that is still alive, wait, and return how many there were."""
+        """End every attempt of the sweep that is still alive, wait, and return how many there were.
+
+        The sweep is over: whatever is launched of it from then on is never started.
+        """
         ...
 
 

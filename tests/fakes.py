@@ -100,11 +100,14 @@ class FakeLauncher:
         self.most_alive = 0
         self._processes: dict[AttemptId, _Process] = {}
         self._forbidden: set[AttemptId] = set()  # stopped before they were launched
+        self._reaped: set[SweepId] = set()
 
     # The port
 
     def launch(self, request: LaunchRequest) -> None:
         if request.attempt_id in self._processes or request.attempt_id in self._forbidden:
+            return
+        if request.sweep_id in self._reaped:
             return
         number = int(request.attempt_id.rsplit("-a", 1)[1])
         behaviour = self._script(json.loads(request.environment["SWEEPWORKS_PARAMS"]), number)
@@ -147,6 +150,7 @@ class FakeLauncher:
         process.ends_at += seconds(process.behaviour.ignores_stop)
 
     def reap(self, sweep_id: SweepId) -> int:
+        self._reaped.add(sweep_id)
         alive = [p for p in self._alive() if p.sweep_id == sweep_id]
         for process in alive:
             self._end(process, Exit(reason=ExitReason.CANCELLED))

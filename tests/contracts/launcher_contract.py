@@ -168,6 +168,19 @@ class TrialLauncherContract:
         assert status is None or status.phase is AttemptPhase.EXITED
         assert launcher.reap(SWEEP) == 0
 
+    def test_nothing_of_a_reaped_sweep_starts_any_more(
+        self,
+        launcher: TrialLauncher,
+        long: Callable[[int], LaunchRequest],
+    ) -> None:
+        launcher.reap(SWEEP)
+
+        launcher.launch(long(1))
+
+        status = launcher.poll(SWEEP, [long(1).attempt_id]).get(long(1).attempt_id)
+        assert status is None or status.phase is AttemptPhase.EXITED
+        assert launcher.reap(SWEEP) == 0
+
     def test_reaping_leaves_other_sweeps_alone(
         self,
         launcher: TrialLauncher,
