@@ -82,6 +82,6 @@ def _make(
         case "optuna":
             from sweeps.searchers.optuna_search import OptunaSearch
 
-            return OptunaSearch(space, sampler=spec.sampler)
+            return OptunaSearch(space, sampler=spec.sampler, levels=levels)
         case other:  # a spec is checked when it is parsed
             raise ValueError(f"no searcher {other!r}")

@@ -6,12 +6,13 @@ than the sampling.
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sweeps.errors import PermanentError
-from sweeps.journal import History
+from sweeps.journal import History, Observation
 from sweeps.searchers.random_search import sample_unseen
 from sweeps.spaces import Categorical, Configuration, Float, Int, Ordinal, Parameter, SearchSpace
 
@@ -32,13 +33,18 @@ class SamplerMissing(PermanentError):
 class OptunaSearch:
     """A `Searcher` that asks one of Optuna's samplers."""
 
-    def __init__(self, space: SearchSpace, *, sampler: str) -> None:
-        """`sampler` is one of `SAMPLERS`.
+    def __init__(self, space: SearchSpace, *, sampler: str, levels: tuple[int, ...] = ()) -> None:
+        """A searcher on one of `SAMPLERS`.
+
+        Args:
+            levels: Rungs at which trials are compared. Who ended below the highest one was pruned
+                there, in Optuna's words.
 
         Raises:
             SamplerMissing: Optuna, or what the sampler needs, is not installed.
         """
         self._space = space
+        self._top = levels[-1] if levels else 0
         self._sampler = sampler
         self._optuna = _import_optuna(sampler)
         self._distributions = {
@@ -68,26 +74,31 @@ class OptunaSearch:
         optuna = self._optuna
         study = optuna.create_study(direction="minimize")
         states = optuna.trial.TrialState
-        ended = [
-            (o.configuration, o.loss)
-            for o in (*history.earlier, *history.observations)
-            if self._space.contains(o.configuration)
-        ]
-        for configuration, loss in ended:
-            is_good = loss is not None and np.isfinite(loss)
-            study.add_trial(
-                self._frozen(
-                    configuration,
-                    state=states.COMPLETE if is_good else states.FAIL,
-                    value=loss if is_good else None,
-                )
-            )
+        for observation in (*history.earlier, *history.observations):
+            if self._space.contains(observation.configuration):
+                study.add_trial(self._ended(observation))
         study.sampler = self._make_sampler(seed, number=number, told=study.get_trials())
         for configuration in history.pending.values():
-            study.add_trial(self._frozen(configuration, state=states.RUNNING, value=None))
+            study.add_trial(self._frozen(configuration, state=states.RUNNING))
         return study
 
-    def _frozen(self, configuration: Configuration, *, state: Any, value: float | None) -> Any:
+    def _ended(self, observation: Observation) -> Any:
+        states = self._optuna.trial.TrialState
+        configuration, loss, level = observation.configuration, observation.loss, observation.level
+        if loss is None or not np.isfinite(loss):
+            return self._frozen(configuration, state=states.FAIL)
+        if level is not None and level < self._top:
+            return self._frozen(configuration, state=states.PRUNED, reached={level: loss})
+        return self._frozen(configuration, state=states.COMPLETE, value=loss)
+
+    def _frozen(
+        self,
+        configuration: Configuration,
+        *,
+        state: Any,
+        value: float | None = None,
+        reached: Mapping[int, float] | None = None,
+    ) -> Any:
         known = {name: self._encoded(name, configuration) for name in self._distributions}
         params = {name: encoded for name, encoded in known.items() if encoded is not None}
         return self._optuna.trial.create_trial(
@@ -95,6 +106,7 @@ class OptunaSearch:
             distributions={name: self._distributions[name] for name in params},
             state=state,
             value=value,
+            intermediate_values=dict(reached or {}),
         )
 
     def _encoded(self, name: str, configuration: Configuration) -> Any:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from sweeps.journal import Journal
 from sweeps.searchers.optuna_search import OptunaSearch, SamplerMissing
 from sweeps.spaces import Categorical, Constant, Float, Int, LogNormal, Ordinal
 from sweeps.strategies import make_strategy, suggestion_rng
-from tests.factories import a_history, a_space, a_spec
+from sweeps.trials import ConcludedTrial
+from tests.factories import LOSS, a_history, a_space, a_spec, a_suggestion
 from tests.simulation import Simulation
 from tests.unit.sweeps.test_searchers_bayes import search
 
@@ -114,3 +116,23 @@ def test_a_sweep_may_name_it() -> None:
 
     assert make_strategy(spec).is_costly
     assert len(Simulation(spec).run_to_end().trials) == 5
+
+
+def test_a_trial_that_ended_at_a_low_rung_is_not_taken_for_a_complete_one() -> None:
+    space = a_space(x=Float(low=0.0, high=1.0))
+    journal = Journal(LOSS)
+    ended = [(0.1, 9, 0.5), (0.2, 1, 0.4), (0.3, 27, 0.3), (0.4, None, None)]
+    for number, (x, level, value) in enumerate(ended, start=1):
+        journal.ask(a_suggestion(number, configuration={"x": x}))
+        told = ConcludedTrial(number=number, sequence=10 + number, value=value, level=level)
+        journal.tell(told)
+    search = OptunaSearch(space, sampler="tpe", levels=(1, 3, 9))
+
+    study = search._study(journal.history(), number=5, seed=1)
+
+    assert [(t.state.name, t.value, t.intermediate_values) for t in study.trials] == [
+        ("COMPLETE", 0.5, {}),
+        ("PRUNED", None, {1: 0.4}),
+        ("COMPLETE", 0.3, {}),
+        ("FAIL", None, {}),
+    ]
