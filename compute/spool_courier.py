@@ -37,6 +37,7 @@ class SpoolCourier:
         self._asked: queue.SimpleQueue[tuple[Path, AttemptId, TenantId]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._not_before: dict[Path, float] = {}  # infinite while it is under way
+        self._told: set[Path] = set()
         self._thread: threading.Thread | None = None
 
     def unsent(
@@ -72,7 +73,9 @@ class SpoolCourier:
             try:
                 is_sent = self._send(path, attempt_id, tenant_id)
             except Exception:
-                logger.exception("cannot send what is left in %s", path)
+                if path not in self._told:  # it is tried again and again
+                    logger.exception("cannot send what is left in %s", path)
+                self._told.add(path)
             with self._lock:
                 if is_sent:
                     del self._not_before[path]
