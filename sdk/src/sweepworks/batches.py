@@ -4,10 +4,10 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sweepworks.wire import MAX_KEY_CHARACTERS, Flush, ReportRecord, encode_flush
+from sweepworks.wire import MAX_KEY_CHARACTERS, Flush, ReportRecord, decode_flush, encode_flush
 
 #: Entries kept before new ones are left out: three per call of `log` (time, step, values).
 MAX_ENTRIES = 3 * 1_000_000
@@ -25,6 +25,7 @@ class Pending:
     finish: str | None = None
     message: str = ""
     beat: bool = False
+    dropped: int = 0
 
     def is_empty(self) -> bool:
         """Whether there is nothing to say."""
@@ -77,6 +78,7 @@ class Batcher:
             params=pending.params,
             tags=pending.tags,
             beat=pending.beat or points > 0,
+            dropped=pending.dropped,
             finish=pending.finish,
             message=pending.message,
         )
@@ -109,6 +111,15 @@ class Batcher:
             points.values.append(number)
             count += 1
         return count
+
+
+def lighten(batch: bytes) -> tuple[bytes | None, int]:
+    """A flush without its metric points, None when it had nothing else; and how many they were."""
+    flush = decode_flush(batch)
+    if not (flush.reports or flush.params or flush.tags or flush.finish):
+        return None, flush.n_points
+    lighter = replace(flush, series=(), steps=b"", times=b"", values=b"")
+    return encode_flush(lighter), flush.n_points
 
 
 def _little_endian(column: "array[Any]") -> bytes:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sweepworks.artifacts import no_beat
 from sweepworks.connection import Connection
+from sweepworks.frames import read_batches
 from sweepworks.sender import Sender
-from sweepworks.spool import SUFFIX, Spool, read_batches
+from sweepworks.spool import SUFFIX, Spool
 from sweepworks.uploads import Uploads
 from sweepworks.wire import WireError, decode_flush
 

@@ -4,8 +4,6 @@ import atexit
 import contextlib
 import os
 import sys
-import threading
-import time
 import types
 from collections import deque
 from collections.abc import Mapping
@@ -13,16 +11,15 @@ from time import time as _time
 from typing import Any, Self
 
 from sweepworks import artifacts, ending
-from sweepworks.batches import MAX_ENTRIES, Batcher, Pending, now_us
-from sweepworks.beats import Beats
+from sweepworks.batches import MAX_ENTRIES, now_us
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.decisions import await_decision
-from sweepworks.sender import Sender
+from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
-from sweepworks.uploads import Uploads
 from sweepworks.wire import ReportRecord, Scalar
 
+_SPOOL_BYTES = 512_000_000
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
 
@@ -57,6 +54,7 @@ class Run:
         decision_timeout: float = 2.0,
         flush_seconds: float = 2.0,
         finish_seconds: float = 30.0,
+        spool_bytes: int = _SPOOL_BYTES,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -64,56 +62,42 @@ class Run:
         self.max_resource = max_resource
         self._rungs = rungs
         self._decision_timeout = decision_timeout
-        self._flush_seconds = flush_seconds
         self._finish_seconds = finish_seconds
-        self._entries: deque[Any] = deque()
         self._step = 0
-        self._pending = Pending()
-        self._lock = threading.RLock()  # batches are made and spooled one at a time
-        self._wake = threading.Event()
         self._said: set[str] = set()
         self._stop = False
         self._finished = False
-        self._silent = spool is None
         self._connection = connection
-        self._spool = spool
-        self._uploads: Uploads | None = None
+        self._recorder: Recorder | None = None
+        self._entries: deque[Any] = deque(maxlen=3)
         if spool is not None:
-            self._uploads = Uploads(
-                run_id,
+            self._recorder = Recorder(
+                run=run_id,
+                attempt=attempt_id,
+                writer=writer,
                 connection=connection,
                 spool=spool,
-                is_away=self._is_away,
+                flush_seconds=flush_seconds,
                 patience_seconds=decision_timeout or _PATIENCE_SECONDS,
-                beat=self.heartbeat,
+                spool_bytes=spool_bytes,
+                on_control=self._on_control,
                 say=self._say,
             )
+            self._entries = self._recorder.entries
+            atexit.register(self._at_exit)
+            ending.watch()
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._after_fork)
         self._checkpoints = Checkpoints(
             run_id,
             attempt=attempt_id,
             connection=connection,
-            uploads=self._uploads,
+            uploads=None if self._recorder is None else self._recorder.uploads,
             mode=checkpoints,
             rungs=tuple(rung for rung in rungs if max_resource is None or rung < max_resource),
             say=self._say,
             beat=self.heartbeat,
         )
-        self._batcher = Batcher(writer=writer, run=run_id, attempt=attempt_id, warn=self._say)
-        self._sender: Sender | None = None
-        self._beats: Beats | None = None
-        self._thread: threading.Thread | None = None
-        if spool is not None:
-            if connection is not None:
-                self._beats = Beats(
-                    connection, run_id, every_seconds=flush_seconds, on_control=self._on_control
-                )
-                self._sender = Sender(connection, spool, on_control=self._on_control, say=self._say)
-            self._thread = threading.Thread(target=self._work, name="sweepworks", daemon=True)
-            self._thread.start()
-            atexit.register(self._at_exit)
-            ending.watch()
-            if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=self._after_fork)
 
     # What a training loop calls
 
@@ -129,6 +113,8 @@ class Run:
         # Not a deque that drops its oldest: while they are drained, halves of entries would go.
         if len(self._entries) < MAX_ENTRIES:
             self._entries.extend((_time(), step, dict(values)))
+        elif self._recorder is not None:
+            self._recorder.drop(len(values))
 
     def report(
         self,
@@ -155,20 +141,15 @@ class Run:
         if level < 0 or not numbers:
             raise ValueError("report needs a level of 0 or more and at least one value")
         saved = None if checkpoint is None else artifacts.existing_file(checkpoint)
-        if self._silent or self._finished:
+        recorder = self._recorder
+        if recorder is None or self._finished:
             return
         is_answering = True
         if saved is not None:
             self.heartbeat()
             is_answering = self._checkpoints.store(level, saved)
-        with self._lock:
-            self._pending.reports.append(
-                ReportRecord(level=level, values=numbers, time_us=now_us())
-            )
-            self._pending.beat = True
-            self._make_batches(durable=True)
-        self._wake.set()
-        is_answering = is_answering and not self._is_away()
+        recorder.report(ReportRecord(level=level, values=numbers, time_us=now_us()))
+        is_answering = is_answering and not recorder.is_away
         if level in self._rungs and self._connection is not None and is_answering:
             decision = await_decision(
                 self._connection, self.id, level, seconds=self._decision_timeout
@@ -197,21 +178,23 @@ class Run:
 
     def heartbeat(self) -> None:
         """Say that the script is alive although it has nothing to log."""
-        with self._lock:
-            self._pending.beat = True
+        if self._recorder is not None:
+            self._recorder.beat()
 
     def tag(self, **tags: object) -> None:
         """Attach names and values that can be searched for."""
-        with self._lock:
-            self._pending.tags.update({name: str(value) for name, value in tags.items()})
+        if self._recorder is not None:
+            self._recorder.tag({name: str(value) for name, value in tags.items()})
 
     def add_params(self, params: Mapping[str, Scalar]) -> None:
         """Add parameters to the record; each is set once, another value later is refused."""
-        with self._lock:
-            for name, value in params.items():
-                # Types are promises here, and a broken one must not cost what else is sent.
-                is_scalar = isinstance(value, (str, int, float))  # pyright: ignore[reportUnnecessaryIsInstance]
-                self._pending.params[name] = value if is_scalar else str(value)
+        # Types are promises here, and a broken one must not cost what else is sent.
+        kept = {
+            name: value if isinstance(value, (str, int, float)) else str(value)  # pyright: ignore[reportUnnecessaryIsInstance]
+            for name, value in params.items()
+        }
+        if self._recorder is not None:
+            self._recorder.add_params(kept)
 
     def log_artifact(
         self,
@@ -226,36 +209,17 @@ class Run:
         source = artifacts.existing_file(path)
         name = source.name if name is None else name
         artifacts.check_name(name)
-        if self._silent or self._finished or self._uploads is None:
+        if self._recorder is None or self._finished:
             return
         self.heartbeat()
-        self._uploads.store(source, name, type)
+        self._recorder.uploads.store(source, name, type)
 
     def finish(self, state: str = "completed", message: str = "") -> None:
         """Send what is left and end the run; waits at most `SWEEPWORKS_FINISH_TIMEOUT` seconds (30). Twice is once."""
-        if self._finished or self._silent:
-            self._finished = True
-            return
-        with self._lock:
-            self._pending.finish, self._pending.message = state, message[:2000]
-            self._make_batches(durable=True)
-            self._finished = True
-        if self._sender is not None:
-            self._sender.hurry()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(self._finish_seconds)
-        if self._connection is not None and self._beats is not None:
-            self._connection.close()
-            self._beats.close()
-        assert self._spool is not None  # else silent
-        if self._sender is not None and self._is_all_sent():
-            self._sender.put_away()
-        else:
-            self._spool.close()
-            self._say(
-                "left", f"not everything is stored yet; the rest is kept in {self._spool.path}"
-            )
+        is_first, self._finished = not self._finished, True
+        if is_first and self._recorder is not None:
+            self._recorder.finish(state, message, seconds=self._finish_seconds)
+            self._entries = deque(maxlen=3)
 
     def __enter__(self) -> Self:
         return self
@@ -267,62 +231,6 @@ class Run:
             self.finish()
         else:
             self.finish("failed", f"{kind.__name__}: {error}")
-
-    # The background
-
-    def _work(self) -> None:
-        give_up_at: float | None = None
-        while True:
-            self._wake.wait(self._flush_seconds)
-            self._wake.clear()
-            finished = self._finished
-            with self._lock:
-                self._make_batches(durable=False)
-            if self._sender is not None and self._uploads is not None:
-                # Before the report that a kept checkpoint belongs to.
-                self._uploads.retry(beat=self._beat_beside)
-                self._sender.pump()
-            if finished:
-                if self._sender is None or self._is_all_sent():
-                    return
-                give_up_at = give_up_at or time.monotonic() + self._finish_seconds
-                if time.monotonic() > give_up_at:
-                    return
-                time.sleep(0.2)
-                self._wake.set()
-
-    def _make_batches(self, *, durable: bool) -> None:
-        """Move what was logged into the spool; the lock is held."""
-        if self._spool is None or self._finished:
-            return
-        if len(self._entries) >= MAX_ENTRIES:
-            self._say(
-                "full", "metrics come faster than they can be stored; the newest are left out"
-            )
-        pending, self._pending = self._pending, Pending()
-        while (batch := self._batcher.drain(self._entries, pending)) is not None:
-            try:
-                self._spool.append(*batch, durable=durable)
-            except OSError as exc:
-                self._say("spool", f"cannot write {self._spool.path}: {exc.strerror}")
-            if self._sender is not None:
-                self._sender.add(*batch)
-            pending = Pending()
-
-    def _beat_beside(self) -> None:
-        if self._beats is not None:
-            self._beats.beat()
-
-    def _is_away(self) -> bool:
-        return self._sender is not None and self._sender.is_away
-
-    def _is_all_sent(self) -> bool:
-        return (
-            self._sender is not None
-            and self._sender.is_idle
-            and self._uploads is not None
-            and self._uploads.is_idle
-        )
 
     def _on_control(self, control: str | None) -> None:
         if control in {"stop", "pause"}:
@@ -338,7 +246,7 @@ class Run:
             print(f"sweepworks: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the console
 
     def _at_exit(self) -> None:
-        if not self._finished and not self._silent:
+        if not self._finished and self._recorder is not None:
             failure = ending.failure()
             if failure is None:
                 self.finish()
@@ -346,6 +254,5 @@ class Run:
                 self.finish("failed", failure)
 
     def _after_fork(self) -> None:
-        self._silent = True
+        self._recorder = None
         self._entries = deque(maxlen=3)
-        self._lock = threading.RLock()

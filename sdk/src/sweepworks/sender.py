@@ -57,6 +57,12 @@ class Sender:
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
 
+    def reread(self) -> None:
+        """The spool has less in it now; what it has is what is sent."""
+        with self._lock:
+            self._waiting.clear()
+            self._waiting_bytes, self._spilled = 0, True
+
     def take_over(self) -> None:
         """Queue what the spool's former writer could not send."""
         with self._lock:
@@ -120,6 +126,8 @@ class Sender:
                 return
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
+        if not self._waiting:  # nothing is left of what was added
+            self.acknowledged = self._last_added
 
     def _send(self, sequence: int, batch: bytes) -> bool:
         try:

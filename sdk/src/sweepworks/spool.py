@@ -1,31 +1,33 @@
-"""Batches on disk until they are acknowledged: an append-only file per writer.
+"""Batches on disk until they are acknowledged: a file per writer.
 
-Each batch is a frame: length and CRC of its bytes, sequence. A frame that a crash cut short is not
-one. The file goes away when everything in it is acknowledged. Its writer locks it for as long as it
+The file goes away when everything in it is acknowledged. Its writer locks it for as long as it
 lives: what is not locked was left behind, and whoever locks it then may send it.
 """
 
 import contextlib
 import fcntl
 import os
-import struct
 import tempfile
-import zlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+from sweepworks.frames import frame, read_batches
+
 SUFFIX = ".spool"
-_FRAME = struct.Struct("<IIQ")  # length, crc32, sequence
+_SMALL_BYTES = 1024 * 1024  # a file that is not worth emptying
 
 
 class Spool:
-    """One writer's file. Not thread-safe: its owner holds a lock."""
+    """One writer's file. One thread appends, another one acknowledges and shrinks."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, *, last: int | None) -> None:
         self.path = path
         self._ack_path = path.with_suffix(".ack")
         self._file = os.fdopen(descriptor, "ab", buffering=0)
+        self._lock = threading.Lock()
+        self._last = last  # sequence of the newest batch; None: nobody has looked
         self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     @classmethod
@@ -33,12 +35,7 @@ class Spool:
         """A new file, locked before anybody can see it by its name."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"{name}{SUFFIX}"
-        unseen = folder / f".{name}.new"
-        descriptor = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with contextlib.suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unseen.replace(path)
-        return cls(path, descriptor)
+        return cls(path, _open_locked(path), last=0)
 
     @classmethod
     def adopt(cls, path: Path) -> Self | None:
@@ -59,7 +56,7 @@ class Spool:
         if os.fstat(descriptor).st_nlink == 0:  # sent and deleted a moment ago
             os.close(descriptor)
             return None
-        return cls(path, descriptor)
+        return cls(path, descriptor, last=None)
 
     def append(self, sequence: int, batch: bytes, *, durable: bool) -> None:
         """Add a batch; with `durable`, return only when it is on disk.
@@ -67,24 +64,84 @@ class Spool:
         Raises:
             OSError: It is not on disk, nor half of it, which would hide whatever follows.
         """
-        frame = memoryview(_FRAME.pack(len(batch), zlib.crc32(batch), sequence) + batch)
-        written = 0
+        with self._lock:
+            self._write(frame(sequence, batch))
+            self._last = sequence
+            if durable:
+                os.fsync(self._file.fileno())
+
+    def _write(self, content: bytes) -> None:
+        left = memoryview(content)
         try:
-            while written < len(frame):
-                written += self._file.write(frame[written:]) or 0
+            while left:
+                left = left[self._file.write(left) or 0 :]
         except OSError:
             with contextlib.suppress(OSError):
                 self._file.truncate(self.size_bytes)
             raise
-        self.size_bytes += len(frame)
-        if durable:
-            os.fsync(self._file.fileno())
+        self.size_bytes += len(content)
 
     def acknowledge(self, sequence: int) -> None:
         """Note that everything through `sequence` is stored, for whoever sends the rest later."""
         temporary = self._ack_path.with_suffix(".tmp")
         temporary.write_text(str(sequence), encoding="ascii")
         temporary.replace(self._ack_path)
+        with self._lock:
+            is_all = self._last is not None and sequence >= self._last
+            if is_all and self.size_bytes > _SMALL_BYTES:
+                self._file.truncate(0)
+                self.size_bytes = 0
+
+    def shrink(
+        self, to_bytes: int, *, acknowledged: int, lighten: Callable[[bytes], bytes | None]
+    ) -> None:
+        """Leave out what is acknowledged, then make the oldest batches lighter.
+
+        The very first is left alone: it may be at the gateway already, its answer under way. Batches may be appended meanwhile; they wait for the end of it alone.
+
+        Args:
+            to_bytes: How small the file should get; what `lighten` keeps may be more.
+            lighten: Makes less of a batch; None: nothing of it need be kept.
+
+        Raises:
+            OSError: The disk does not take it; the file is as it was.
+        """
+        end = self.size_bytes
+        kept = [
+            (sequence, len(batch))
+            for sequence, batch in read_batches(self.path, end=end)
+            if sequence > acknowledged
+        ]
+        too_much = sum(size for _, size in kept) - to_bytes
+        unseen = _unseen(self.path)
+        with contextlib.ExitStack() as cleaning:
+            descriptor = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            file = cleaning.enter_context(os.fdopen(descriptor, "ab"))
+            cleaning.callback(unseen.unlink, missing_ok=True)
+            for sequence, batch in read_batches(self.path, end=end):
+                if sequence <= acknowledged:
+                    continue
+                content: bytes | None = batch
+                if too_much > 0 and sequence != kept[0][0]:
+                    content = lighten(batch)
+                    too_much -= len(batch) - len(content or b"")
+                if content is not None:
+                    file.write(frame(sequence, content))
+            with self._lock:
+                with self.path.open("rb") as old:
+                    old.seek(end)
+                    file.write(old.read())
+                file.flush()
+                os.fsync(descriptor)
+                self._take(unseen, os.dup(descriptor))
+
+    def _take(self, unseen: Path, descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unseen.replace(self.path)
+        self._file.close()
+        self._file = os.fdopen(descriptor, "ab", buffering=0)
+        self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     def delete(self) -> None:
         """Everything is stored: nothing is left to keep."""
@@ -113,17 +170,6 @@ def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:
             yield sequence, batch
 
 
-def read_batches(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Sequence and bytes of every whole batch in a file, in order."""
-    with path.open("rb") as file:
-        while len(head := file.read(_FRAME.size)) == _FRAME.size:
-            length, crc, sequence = _FRAME.unpack(head)
-            batch = file.read(length)
-            if len(batch) < length or zlib.crc32(batch) != crc:
-                return  # a torn tail: the process died while it wrote
-            yield sequence, batch
-
-
 def writable_folder(wanted: str | None) -> Path:
     """The folder asked for, or one in the temporary folder when that cannot be written."""
     fallback = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
@@ -133,3 +179,16 @@ def writable_folder(wanted: str | None) -> Path:
             if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK | os.X_OK):
                 return folder
     return Path(tempfile.mkdtemp(prefix="sweepworks-spool-"))
+
+
+def _unseen(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.new")
+
+
+def _open_locked(path: Path) -> int:
+    unseen = _unseen(path)
+    descriptor = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with contextlib.suppress(OSError):  # some network file systems have no locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    unseen.replace(path)
+    return descriptor

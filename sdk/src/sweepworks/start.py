@@ -147,6 +147,7 @@ def _run(
         decision_timeout=float(os.environ.get(env.DECISION_TIMEOUT) or 2.0),
         flush_seconds=float(os.environ.get(env.FLUSH_SECONDS) or 2.0),
         finish_seconds=float(os.environ.get(env.FINISH_TIMEOUT) or 30.0),
+        spool_bytes=int(float(os.environ.get(env.SPOOL_MEGABYTES) or 512) * 1_000_000),
     )
     if added:
         run.add_params(added)

@@ -53,6 +53,7 @@ class Flush:
     params: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     beat: bool = False
+    dropped: int = 0  #: metric points that the writer had to leave out so far
     finish: str | None = None  #: ``completed`` or ``failed``
     message: str = ""
 
@@ -80,6 +81,8 @@ def encode_flush(flush: Flush) -> bytes:
         ],
         "beat": flush.beat,
     }
+    if flush.dropped:
+        header["dropped"] = flush.dropped
     if flush.params:
         header["params"] = dict(flush.params)
     if flush.tags:
@@ -181,6 +184,7 @@ def _flush(
         params={_key(k): _scalar(v) for k, v in _object(header, "params").items()},
         tags={_key(k): _clean(str(v)) for k, v in _object(header, "tags").items()},
         beat=header.get("beat") is True,
+        dropped=max(0, _int64(header.get("dropped", 0), "dropped")),
         finish=cast("str | None", finish),
         message=_clean(str(header.get("message", "")))[:2000],
     )

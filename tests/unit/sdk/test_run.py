@@ -433,13 +433,41 @@ def test_a_full_queue_leaves_new_entries_out_and_breaks_none(
     assert gateway.flushes[-1].finish == "completed"
 
 
+def test_a_spool_that_is_full_loses_the_oldest_points_and_says_how_many(
+    gateway: FakeGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_SPOOL_MEGABYTES", "0.1")
+    run = sweepworks.init()
+    gateway.hang.clear()
+    for level in range(10):
+        for step in range(1000):
+            run.log({"loss": 1.0}, step=1000 * level + step)
+        run.report(level, val=0.5)
+    wait_until(lambda: "left out" in capsys.readouterr().err)
+    assert sum(path.stat().st_size for path in (tmp_path / "spool").iterdir()) < 250_000
+
+    gateway.hang.set()
+    run.log({"loss": 2.0}, step=10_000)
+    run.finish()
+
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == list(range(10))
+    steps = [step for step, _ in gateway.points()["loss"]]
+    assert steps == sorted(steps)
+    assert steps[-1] == 10_000
+    dropped = gateway.flushes[-1].dropped
+    assert dropped > 0
+    assert len(steps) + dropped == 10_001
+    assert f"{dropped} metric points were left out" in capsys.readouterr().err
+
+
 def test_a_spool_folder_that_is_gone_does_not_end_the_sending(
     gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = sweepworks.init()
-    assert run._spool is not None
-    folder = run._spool.path.parent
-    shutil.rmtree(folder)
+    shutil.rmtree(tmp_path / "spool")
     run.log({"a": 1.0})
     run.report(1, loss=0.5)
     run.log({"a": 2.0})

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sweepworks.batches import lighten
+from sweepworks.frames import read_batches
 from sweepworks.spool import Spool, read_spool
+from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
 
 class HalfFullDisk:
@@ -51,4 +56,109 @@ def test_a_batch_that_does_not_fit_leaves_no_half_behind(tmp_path: Path) -> None
 
     assert list(read_spool(spool.path)) == [(1, b"first"), (3, b"third")]
     assert spool.size_bytes == spool.path.stat().st_size
+    spool.close()
+
+
+def a_flush(sequence: int, *, points: int, reports: int = 0) -> bytes:
+    return encode_flush(
+        Flush(
+            writer="w",
+            sequence=sequence,
+            run="r",
+            series=[("loss", points)] if points else [],
+            steps=bytes(8 * points),
+            times=bytes(8 * points),
+            values=bytes(8 * points),
+            reports=[ReportRecord(level=n, values={"v": 1.0}, time_us=1) for n in range(reports)],
+        )
+    )
+
+
+def test_a_file_whose_batches_are_all_stored_is_emptied(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w")
+    for sequence in range(1, 40):
+        spool.append(sequence, bytes(100_000), durable=False)
+        spool.acknowledge(sequence)
+
+    assert spool.path.stat().st_size < 1_500_000
+    spool.append(40, b"next", durable=True)
+    assert list(read_spool(spool.path))[-1] == (40, b"next")
+    spool.close()
+
+
+def test_an_adopted_file_is_not_emptied_before_its_end_is_stored(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w")
+    for sequence in (1, 2):
+        spool.append(sequence, bytes(2_000_000), durable=False)
+    spool.close()
+    adopted = Spool.adopt(spool.path)
+    assert adopted is not None
+
+    adopted.acknowledge(1)
+
+    assert [sequence for sequence, _ in read_spool(spool.path)] == [2]
+    adopted.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batches=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 2)), min_size=1, max_size=30),
+    acknowledged=st.integers(0, 30),
+    to_bytes=st.integers(0, 20_000),
+)
+def test_shrinking_takes_the_oldest_points_and_no_report(
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[tuple[int, int]],
+    acknowledged: int,
+    to_bytes: int,
+) -> None:
+    spool = Spool.create(tmp_path_factory.mktemp("spool"), "w")
+    for sequence, (points, reports) in enumerate(batches, start=1):
+        spool.append(sequence, a_flush(sequence, points=points, reports=reports), durable=False)
+    before = {s: decode_flush(b) for s, b in read_batches(spool.path) if s > acknowledged}
+    dropped = 0
+
+    def count(batch: bytes) -> bytes | None:
+        nonlocal dropped
+        lighter, n_points = lighten(batch)
+        dropped += n_points
+        return lighter
+
+    spool.shrink(to_bytes, acknowledged=acknowledged, lighten=count)
+    spool.append(99, b"later", durable=True)
+
+    *kept, later = read_batches(spool.path)
+    assert later == (99, b"later")
+    after = {sequence: decode_flush(batch) for sequence, batch in kept}
+    assert all(len(after[s].reports) == len(f.reports) for s, f in before.items() if f.reports)
+    assert set(after) <= set(before)
+    n_after = {s: after[s].n_points if s in after else 0 for s in before}
+    assert sum(f.n_points for f in before.values()) - sum(n_after.values()) == dropped
+    assert [n_after[s] for s in before][:1] == [f.n_points for f in before.values()][:1]
+    whole = [s for s, flush in list(before.items())[1:] if n_after[s] and flush.n_points]
+    emptied = [s for s, flush in before.items() if not n_after[s] and flush.n_points]
+    assert not whole or not emptied or max(emptied) < min(whole), "oldest first"
+    if sum(len(encode_flush(flush)) for flush in before.values()) <= to_bytes:
+        assert after == before
+    assert spool.size_bytes == spool.path.stat().st_size
+    assert Spool.adopt(spool.path) is None, "still locked"
+    spool.close()
+
+
+def test_shrinking_on_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool.create(tmp_path, "w")
+    spool.append(1, a_flush(1, points=100), durable=True)
+    before = list(read_batches(spool.path))
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        spool.shrink(0, acknowledged=0, lighten=lambda batch: lighten(batch)[0])
+
+    assert list(read_batches(spool.path)) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["w.spool"]
     spool.close()
