@@ -1,4 +1,8 @@
-"""What a run records, on its way to the disk and to the gateway, in a thread of its own."""
+"""What a run records, on its way to the disk and to the gateway.
+
+One thread writes to the disk every few seconds, another one sends: a gateway that hangs must not
+keep anything from the disk.
+"""
 
 import threading
 import time
@@ -46,8 +50,9 @@ class Recorder:
         self._pending = Pending()
         self._lock = threading.RLock()  # batches are made and spooled one at a time
         self._wake = threading.Event()
-        self._ended_at: float | None = None
-        self._give_up_seconds = 0.0
+        self._has_batches = threading.Event()
+        self._is_ending = False
+        self._give_up_at: float | None = None  # set once the last batch is made
         self._connection = connection
         self._spool = spool
         self._spool_bytes = spool_bytes
@@ -69,8 +74,8 @@ class Recorder:
             beat=self.beat,
             say=say,
         )
-        self._thread = threading.Thread(target=self._work, name="sweepworks", daemon=True)
-        self._thread.start()
+        self._writing = _start(self._keep_writing)
+        self._sending = None if self._sender is None else _start(self._keep_sending)
 
     @property
     def is_away(self) -> bool:
@@ -106,15 +111,18 @@ class Recorder:
 
     def finish(self, state: str, message: str, *, seconds: float) -> None:
         """Send what is left, for at most that long."""
+        began = time.monotonic()
+        self._is_ending = True
+        self._wake.set()
+        self._writing.join(seconds)  # so that the last batch says all that was left out
         with self._lock:
             self._pending.finish, self._pending.message = state, message[:2000]
             self._make_batches(durable=True)
-            self._give_up_seconds = seconds
-            self._ended_at = time.monotonic()
-        if self._sender is not None:
+            self._give_up_at = began + seconds
+        if self._sender is not None and self._sending is not None:
             self._sender.hurry()
-        self._wake.set()
-        self._thread.join(seconds)
+            self._has_batches.set()
+            self._sending.join(max(0.0, began + seconds - time.monotonic()))
         if self._connection is not None and self._beats is not None:
             self._connection.close()
             self._beats.close()
@@ -128,31 +136,35 @@ class Recorder:
                 "left", f"not everything is stored yet; the rest is kept in {self._spool.path}"
             )
 
-    # The thread
+    # The threads
 
-    def _work(self) -> None:
-        while True:
+    def _keep_writing(self) -> None:
+        while not self._is_ending:
             self._wake.wait(self._flush_seconds)
             self._wake.clear()
-            ended_at = self._ended_at
             with self._lock:
                 self._make_batches(durable=False)
             self._bound_the_spool()
-            if self._sender is not None:
-                # Before the report that a kept checkpoint belongs to.
-                self.uploads.retry(beat=self._beat_beside)
-                self._sender.pump()
-            if ended_at is not None:
-                if self._sender is None or self._is_all_sent():
-                    return
-                if time.monotonic() > ended_at + self._give_up_seconds:
+            self._has_batches.set()
+
+    def _keep_sending(self) -> None:
+        assert self._sender is not None  # else there is no such thread
+        while True:
+            self._has_batches.wait(self._flush_seconds)
+            self._has_batches.clear()
+            give_up_at = self._give_up_at
+            # Before the report that a kept checkpoint belongs to.
+            self.uploads.retry(beat=self._beat_beside)
+            self._sender.pump()
+            if give_up_at is not None:
+                if self._is_all_sent() or time.monotonic() > give_up_at:
                     return
                 time.sleep(0.2)
-                self._wake.set()
+                self._has_batches.set()
 
     def _make_batches(self, *, durable: bool) -> None:
         """Move what was logged into the spool; the lock is held."""
-        if self._ended_at is not None:
+        if self._give_up_at is not None:
             return
         if len(self.entries) >= MAX_ENTRIES:
             self._say(
@@ -173,22 +185,25 @@ class Recorder:
         if self._spool.size_bytes <= self._spool_bytes:
             return
         try:
-            self._spool.shrink(
-                int(self._spool_bytes * _SHRINK_TO),
-                acknowledged=0 if self._sender is None else self._sender.acknowledged,
-                lighten=self._lighten,
-            )
+            if self._sender is None:
+                self._shrink(acknowledged=0)
+            else:
+                with self._sender.holding() as acknowledged:
+                    self._shrink(acknowledged=acknowledged)
         except OSError as exc:
             self._say("shrink", f"cannot shrink {self._spool.path}: {exc.strerror}")
             return
-        if self._sender is not None:
-            self._sender.reread()
         if self._dropped:
             self._say(
                 "dropped",
                 f"{self._spool.path} is full ({self._spool_bytes} bytes): the oldest metric points "
                 "are left out; reports are kept",
             )
+
+    def _shrink(self, *, acknowledged: int) -> None:
+        self._spool.shrink(
+            int(self._spool_bytes * _SHRINK_TO), acknowledged=acknowledged, lighten=self._lighten
+        )
 
     def _lighten(self, batch: bytes) -> bytes | None:
         lighter, n_points = lighten(batch)
@@ -201,3 +216,9 @@ class Recorder:
 
     def _is_all_sent(self) -> bool:
         return self._sender is not None and self._sender.is_idle and self.uploads.is_idle
+
+
+def _start(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, name="sweepworks", daemon=True)
+    thread.start()
+    return thread

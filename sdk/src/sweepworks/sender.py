@@ -1,10 +1,11 @@
 """Sends batches in order, one at a time, until each is acknowledged; in a thread of its own."""
 
+import contextlib
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import Spool, read_spool
@@ -42,6 +43,7 @@ class Sender:
         self._last_added = 0
         self.acknowledged = 0
         self._has_rejected = False
+        self._is_held = False
         self._away = False
         self._failures = 0
         self._not_before = 0.0
@@ -57,11 +59,21 @@ class Sender:
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
 
-    def reread(self) -> None:
-        """The spool has less in it now; what it has is what is sent."""
+    @contextlib.contextmanager
+    def holding(self) -> Generator[int, None, None]:
+        """While the spool is rewritten: nothing more is sent than what is under way already.
+
+        Yields the sequence that was acknowledged last. Then what the spool has is what is sent.
+        """
         with self._lock:
-            self._waiting.clear()
-            self._waiting_bytes, self._spilled = 0, True
+            self._is_held = True
+            acknowledged = self.acknowledged
+        try:
+            yield acknowledged
+        finally:
+            with self._lock:
+                self._waiting.clear()
+                self._waiting_bytes, self._spilled, self._is_held = 0, True, False
 
     def take_over(self) -> None:
         """Queue what the spool's former writer could not send."""
@@ -112,6 +124,8 @@ class Sender:
 
     def _next(self) -> tuple[int, bytes] | None:
         with self._lock:
+            if self._is_held:
+                return None
             if not self._waiting and self._spilled:
                 self._refill()
             return self._waiting[0] if self._waiting else None
@@ -161,8 +175,9 @@ class Sender:
             self._say("back", "the gateway is back; sending what was kept")
         self._failures, self._not_before = 0, 0.0
         with self._lock:
-            self._waiting.popleft()
-            self._waiting_bytes -= len(batch)
+            if self._waiting and self._waiting[0][0] == sequence:
+                self._waiting.popleft()
+                self._waiting_bytes -= len(batch)
             self.acknowledged = sequence
             self._lock.notify_all()
         try:

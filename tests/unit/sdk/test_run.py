@@ -433,6 +433,24 @@ def test_a_full_queue_leaves_new_entries_out_and_breaks_none(
     assert gateway.flushes[-1].finish == "completed"
 
 
+def test_points_reach_the_disk_while_the_gateway_hangs(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    gateway.hang.clear()
+    run = sweepworks.init()
+    run.report(1, val=0.5)
+    time.sleep(0.2)  # its request hangs by now
+
+    run.log({"loss": 1.0}, step=7)
+
+    (file,) = (tmp_path / "spool").glob("*.spool")
+    wait_until(
+        lambda: sum(decode_flush(batch).n_points for _, batch in read_spool(file)) == 1, seconds=2
+    )
+    gateway.hang.set()
+    run.finish()
+
+
 def test_a_spool_that_is_full_loses_the_oldest_points_and_says_how_many(
     gateway: FakeGateway,
     tmp_path: Path,
