@@ -19,6 +19,7 @@ from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
 from storage.schema_state import prepare_schema
+from storage.series_registry import DEFAULT_MAX_SERIES
 from storage.sweep_catalog import SweepCatalog
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
@@ -42,6 +43,7 @@ class GatewayConfiguration:
     sealing: SealingRule = field(default_factory=SealingRule)
     upkeep_seconds: float = 3.0
     backlog_bytes: int = DEFAULT_LIMIT_BYTES
+    max_series: int = DEFAULT_MAX_SERIES  #: curves of a run; the surplus is refused
 
 
 @contextlib.contextmanager
@@ -68,6 +70,7 @@ def open_gateway(
                 configuration.token, tenant_id=_EMBEDDED_TENANT, name=configuration.token_name
             )
         meters, runs = Meters(), RunCatalog(pool)
+        ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         services = Services(
             pool=pool,
             runs=runs,
@@ -75,7 +78,7 @@ def open_gateway(
             artifact_store=store,
             tokens=tokens,
             sweeps=SweepCatalog(pool),
-            batcher=Batcher(IngestStore(ingest_pool, clock=clock), meters=meters),
+            batcher=Batcher(ingest, meters=meters),
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
             tenants=TenantFile(configuration.tenants_file),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.meters import Meters
-from storage.ingest_store import Delivery, Receipt
+from storage.deliveries import Delivery, Receipt
 from sweeps.errors import PermanentError, StorageError, SweepsError, TransientError
 
 _WINDOW_SECONDS = 0.02  # adds 10 ms to an acknowledgement, and makes 25 flushes one commit

@@ -4,7 +4,7 @@ import numpy as np
 from sweepworks.wire import Flush, decode_flush, decode_json_flush
 
 from governance.access import ForeignRun, RunGrant
-from storage.ingest_store import Delivery
+from storage.deliveries import Delivery
 from sweeps.errors import InvalidFlush
 from sweeps.ids import is_name
 

@@ -13,7 +13,7 @@ from gateway.decoding import decode_delivery
 from gateway.errors import InvalidRequest, TooLarge, answer_to
 from gateway.meters import Meters
 from governance.access import RunGrant, open_run_token
-from storage.ingest_store import Receipt
+from storage.deliveries import Receipt
 from sweeps.clock import Clock
 from sweeps.errors import AccessDenied, SweepsError
 

@@ -19,6 +19,7 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
+from storage.series_registry import DEFAULT_MAX_SERIES
 from sweeps.errors import PermanentError, SweepsError
 
 _LOOPBACK = "127.0.0.1"
@@ -58,6 +59,11 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         raise InvalidConfiguration(
             f"SWEEPWORKS_ARTIFACTS is {artifacts!r}; this version keeps artifacts in a folder"
         )
+    max_series = environment.get("SWEEPWORKS_MAX_SERIES") or str(DEFAULT_MAX_SERIES)
+    if not max_series.isdecimal() or int(max_series) < 1:
+        raise InvalidConfiguration(
+            f"SWEEPWORKS_MAX_SERIES is {max_series!r}; write how many metrics a run may have"
+        )
     tenants = environment.get("SWEEPWORKS_TENANTS")
     return GatewayConfiguration(
         database_url=environment["SWEEPWORKS_DATABASE_URL"],
@@ -65,6 +71,7 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         artifacts=Path(artifacts).expanduser().absolute(),
         tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
+        max_series=int(max_series),
     )
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from compute.local_launcher import LocalLauncher
     from compute.spool_courier import SpoolCourier
     from storage.database import Pool
+    from storage.run_catalog import RunCatalog
     from storage.sweep_catalog import SweepCatalog
     from storage.trial_store import PostgresTrialStore
 
@@ -82,6 +83,13 @@ class Platform:
         from storage.sweep_catalog import SweepCatalog
 
         return SweepCatalog(self.pool)
+
+    @functools.cached_property
+    def runs(self) -> "RunCatalog":
+        """Runs, in sweeps or not."""
+        from storage.run_catalog import RunCatalog
+
+        return RunCatalog(self.pool)
 
     @functools.cached_property
     def trial_store(self) -> "PostgresTrialStore":

@@ -1,79 +1,35 @@
 """Flushes of many runs into the database: one transaction, each flush stored once or not at all."""
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import psycopg
-from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
-from sweepworks.wire import Flush, ReportRecord
+from sweepworks.wire import Flush
 
-from storage import queries
 from storage.database import Pool
+from storage.deliveries import Delivery, Receipt
 from storage.errors import translate_errors
+from storage.ingest_batch import Batch
 from storage.metric_store import MetricStore
 from storage.points import RunPoints, fingerprint
-from storage.summaries import json_number
+from storage.series_registry import DEFAULT_MAX_SERIES, SeriesRegistry
 from sweeps.clock import Clock
-from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, SweepsError
-from sweeps.ids import TenantId
-from sweeps.states import Decision
+from sweeps.errors import InvalidFlush, SweepsError
 
-_QUERIES = queries.load("ingest")
 _CONNECT_SECONDS = 2.0  # clients wait for this, and come back by themselves
-Connection = psycopg.Connection[tuple[Any, ...]]
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A flush and whose it is, by its token."""
-
-    tenant_id: TenantId
-    flush: Flush
-
-    @property
-    def writer(self) -> tuple[str, str]:
-        """Who sends; a batch holds at most one flush of each."""
-        return self.flush.run, self.flush.writer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A part of a flush that was not stored, while the rest was."""
-
-    what: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What became of a flush."""
-
-    control: Decision  #: what the script is told
-    is_new: bool  #: False: stored before, and not a second time
-    refused: tuple[Refusal, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OpenRun:
-    run_id: str
-    tenant_id: str
-    sweep_id: str | None
-    is_sealed: bool
-    objective: str | None
-    control: str
 
 
 class IngestStore:
-    """Stores batches. One thread at a time."""
+    """Stores batches. One thread at a time.
 
-    def __init__(self, pool: Pool, *, clock: Clock) -> None:
+    Args:
+        max_series: How many curves a run may have; the surplus is refused.
+    """
+
+    def __init__(self, pool: Pool, *, clock: Clock, max_series: int = DEFAULT_MAX_SERIES) -> None:
         self._pool = pool
         self._metrics = MetricStore(pool, clock=clock)
+        self._series = SeriesRegistry(most_of_a_run=max_series)
 
     def write(self, deliveries: Sequence[Delivery]) -> list[Receipt | SweepsError]:
         """Store a batch in one transaction.
@@ -93,202 +49,14 @@ class IngestStore:
         self._metrics.ensure_partitions(part.times for part in points if len(part.times))
         with translate_errors(), self._pool.connection(timeout=_CONNECT_SECONDS) as connection:
             try:
-                batch = _Batch(connection, self._metrics, deliveries, points)
+                batch = Batch(connection, self._metrics, self._series, deliveries, points)
                 outcomes = batch.write()
             except (psycopg.DataError, psycopg.IntegrityError) as exc:
                 raise InvalidFlush(
                     f"the database cannot keep this: {exc.diag.message_primary or exc}"
                 ) from exc
-        self._metrics.remember(batch.stored)
+        self._series.remember(batch.stored)
         return outcomes
-
-
-class _Batch:
-    """One transaction. Tables are written in one order, rows in theirs: batches never deadlock."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        metrics: MetricStore,
-        deliveries: Sequence[Delivery],
-        points: Sequence[RunPoints],
-    ) -> None:
-        self._connection = connection
-        self._metrics = metrics
-        self._deliveries = deliveries
-        self._points = points
-        self._refused: dict[int, list[Refusal]] = {}
-        self.stored: list[RunPoints] = []
-
-    def write(self) -> list[Receipt | SweepsError]:
-        runs = self._hold_runs()
-        failures = {
-            place: failure
-            for place, delivery in enumerate(self._deliveries)
-            if (failure := _failure(delivery, runs.get(delivery.flush.run))) is not None
-        }
-        open_places = [p for p in range(len(self._deliveries)) if p not in failures]
-        new = self._move_watermarks(open_places)
-        if new:
-            self._write_points(new)
-            self._write_reports(new, runs)
-            self._write_params(new)
-            self._write_tags(new)
-            self._note_activity(new)
-            self._finish(new)
-        stored = set(new)
-        return [
-            failures[place]
-            if place in failures
-            else Receipt(
-                control=Decision(runs[delivery.flush.run].control),
-                is_new=place in stored,
-                refused=tuple(self._refused.get(place, ())),
-            )
-            for place, delivery in enumerate(self._deliveries)
-        ]
-
-    def _hold_runs(self) -> Mapping[str, _OpenRun]:
-        run_ids = sorted({delivery.flush.run for delivery in self._deliveries})
-        cursor = self._connection.cursor(row_factory=class_row(_OpenRun))
-        return {
-            row.run_id: row for row in cursor.execute(_QUERIES["hold_runs"], {"run_ids": run_ids})
-        }
-
-    def _move_watermarks(self, places: Sequence[int]) -> list[int]:
-        if not places:
-            return []
-        flushes = [self._deliveries[place].flush for place in places]
-        moved = self._connection.execute(
-            _QUERIES["move_watermarks"],
-            {
-                "run_ids": [flush.run for flush in flushes],
-                "writer_ids": [flush.writer for flush in flushes],
-                "attempt_ids": [flush.attempt for flush in flushes],
-                "sequences": [flush.sequence for flush in flushes],
-                "are_last": [flush.finish is not None for flush in flushes],
-            },
-        )
-        writers = {(run_id, writer_id) for run_id, writer_id in moved}
-        return [place for place in places if self._deliveries[place].writer in writers]
-
-    def _write_points(self, places: Sequence[int]) -> None:
-        batch = [self._points[place] for place in places]
-        taken = self._metrics.register(self._connection, batch)
-        if taken:
-            batch = [self._without(place, taken) for place in places]
-        self._metrics.append(self._connection, batch)
-        self.stored = batch
-
-    def _without(self, place: int, taken: set[bytes]) -> RunPoints:
-        """The points without the series whose identifiers belong to other curves."""
-        points = self._points[place]
-        keeps = np.array([mark not in taken for mark in points.fingerprints], dtype=np.bool_)
-        for key, is_kept in zip(points.keys, keeps.tolist(), strict=True):
-            if not is_kept:
-                self._refuse(
-                    place, f"metric {key!r}", "its identifier is taken; log it by another name"
-                )
-        mask = np.repeat(keeps, points.counts)
-        return RunPoints(
-            run_id=points.run_id,
-            keys=[key for key, kept in zip(points.keys, keeps.tolist(), strict=True) if kept],
-            fingerprints=[mark for mark in points.fingerprints if mark not in taken],
-            counts=points.counts[keeps],
-            steps=points.steps[mask],
-            times=points.times[mask],
-            values=points.values[mask],
-        )
-
-    def _write_reports(self, places: Sequence[int], runs: Mapping[str, _OpenRun]) -> None:
-        first: dict[tuple[str, int], ReportRecord] = {}
-        for place in places:
-            flush = self._deliveries[place].flush
-            for report in flush.reports:
-                at = (flush.run, report.level)
-                first[at] = _completed(first.get(at), report, runs[flush.run].objective)
-        if not first:
-            return
-        reports = [(runs[run_id], report) for (run_id, _), report in first.items()]
-        self._run(
-            "insert_reports",
-            run_ids=[run.run_id for run, _ in reports],
-            levels=[report.level for _, report in reports],
-            sweep_ids=[run.sweep_id for run, _ in reports],
-            values=[report.values.get(run.objective or "") for run, report in reports],
-            reported=[
-                Jsonb({key: json_number(value) for key, value in report.values.items()})
-                for _, report in reports
-            ],
-            reported_ats=[
-                _EPOCH + dt.timedelta(microseconds=report.time_us) for _, report in reports
-            ],
-        )
-
-    def _write_params(self, places: Sequence[int]) -> None:
-        params = [
-            (place, name, value)
-            for place in places
-            for name, value in self._deliveries[place].flush.params.items()
-        ]
-        if not params:
-            return
-        columns = {
-            "run_ids": [self._deliveries[place].flush.run for place, _, _ in params],
-            "names": [name for _, name, _ in params],
-            "values": [Jsonb(value) for _, _, value in params],
-        }
-        self._run("insert_params", **columns)
-        differing: list[tuple[int, str]] = self._connection.execute(
-            _QUERIES["differing_params"], columns
-        ).fetchall()
-        for ordinal, kept in differing:
-            place, name, _ = params[ordinal - 1]
-            self._refuse(place, f"param {name!r}", f"it is {kept[:200]} and is set only once")
-
-    def _write_tags(self, places: Sequence[int]) -> None:
-        tags = {
-            (self._deliveries[place].flush.run, name): value
-            for place in places
-            for name, value in self._deliveries[place].flush.tags.items()
-        }
-        if tags:
-            self._run(
-                "set_tags",
-                run_ids=[run_id for run_id, _ in tags],
-                names=[name for _, name in tags],
-                values=list(tags.values()),
-            )
-
-    def _note_activity(self, places: Sequence[int]) -> None:
-        seen = {
-            flush.run
-            for flush in (self._deliveries[place].flush for place in places)
-            # An empty flush proves that the process lives, not that the training moves.
-            if flush.beat or flush.n_points or flush.reports or flush.finish
-        }
-        if seen:
-            self._run("note_activity", run_ids=sorted(seen))
-
-    def _finish(self, places: Sequence[int]) -> None:
-        ended = {
-            flush.run: flush
-            for flush in (self._deliveries[place].flush for place in places)
-            if flush.finish is not None
-        }
-        if ended:
-            self._run(
-                "finish_scratch_runs",
-                run_ids=list(ended),
-                states=[flush.finish for flush in ended.values()],
-                reasons=[flush.message for flush in ended.values()],
-            )
-
-    def _refuse(self, place: int, what: str, why: str) -> None:
-        self._refused.setdefault(place, []).append(Refusal(what=what, why=why))
-
-    def _run(self, name: str, **parameters: object) -> None:
-        self._connection.execute(_QUERIES[name], parameters)
 
 
 def _points(flush: Flush) -> RunPoints:
@@ -302,21 +70,3 @@ def _points(flush: Flush) -> RunPoints:
         times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
         values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),
     )
-
-
-def _completed(first: ReportRecord | None, later: ReportRecord, metric: str | None) -> ReportRecord:
-    """The first report of a level, with what it lacks from a later one: as `insert_reports` has it."""
-    if first is None:
-        return later
-    if metric in first.values and metric in later.values:
-        return first
-    return replace(first, values={**later.values, **first.values})
-
-
-def _failure(delivery: Delivery, run: _OpenRun | None) -> SweepsError | None:
-    # A run of another tenant is as good as none.
-    if run is None or run.tenant_id != delivery.tenant_id:
-        return RunNotFound(delivery.flush.run)
-    if run.is_sealed:
-        return StateConflict(f"run {run.run_id!r}", current="sealed", asked="written to")
-    return None

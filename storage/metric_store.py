@@ -1,4 +1,4 @@
-"""Metric points on their way into the database: curves registered once, points by binary COPY."""
+"""Metric points on their way into the database, by binary COPY."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from storage import queries
 from storage.database import Pool, transaction
-from storage.points import Int64s, RunPoints, series_id
+from storage.points import Int64s, RunPoints
 from storage.summaries import Summaries
 from sweeps.clock import Clock
 
@@ -20,7 +20,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _DAY_US = 86_400_000_000
 _POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
 _PARTITION_DAYS = range(-400, 3)  # around today; other days share the default partition
-_KNOWN_SERIES = 500_000  # in each of two generations; about 50 MB each when full
 
 # One row as `COPY … FORMAT BINARY` wants it: number of fields, then length and bytes of each.
 _ROW = np.dtype(
@@ -43,14 +42,12 @@ _COPY_TRAILER = b"\xff\xff"
 class MetricStore:
     """Writes points inside the transactions of its caller.
 
-    It remembers which series and partitions are there, so that a usual flush costs one COPY.
+    It remembers which partitions are there, so that a usual flush costs one COPY.
     """
 
     def __init__(self, pool: Pool, *, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._known: set[bytes] = set()
-        self._known_before: set[bytes] = set()
         self._days: set[int] = set()
 
     def ensure_partitions(self, times: Iterable[Int64s]) -> None:
@@ -75,49 +72,6 @@ class MetricStore:
         """Make the partition of one day, for instance tomorrow's before it is needed."""
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["ensure_partitions"], {"days": [day]})
-
-    def register(self, connection: Connection, batch: Sequence[RunPoints]) -> set[bytes]:
-        """Make sure that every curve has its row.
-
-        Returns:
-            Fingerprints of those whose identifier belongs to another curve already: their points
-            cannot be kept.
-        """
-        asked = {
-            mark: (series_id(mark), points.run_id, key)
-            for points in batch
-            for key, mark in zip(points.keys, points.fingerprints, strict=True)
-            if mark not in self._known and mark not in self._known_before
-        }
-        if not asked:
-            return set()
-        parameters = {
-            "series_ids": [identifier for identifier, _, _ in asked.values()],
-            "run_ids": [run_id for _, run_id, _ in asked.values()],
-            "keys": [key for _, _, key in asked.values()],
-        }
-        created = connection.execute(_QUERIES["register_series"], parameters).fetchall()
-        if len(created) == len(asked):
-            return set()
-        owners: dict[int, tuple[str, str]] = {
-            identifier: (run_id, key)
-            for identifier, run_id, key in connection.execute(
-                _QUERIES["owners_of_series"], {"series_ids": parameters["series_ids"]}
-            )
-        }
-        return {
-            mark
-            for mark, (identifier, run_id, key) in asked.items()
-            if owners.get(identifier) != (run_id, key)
-        }
-
-    def remember(self, batch: Sequence[RunPoints]) -> None:
-        """Note, after the commit, that these curves have their rows."""
-        for points in batch:
-            self._known.update(points.fingerprints)
-        if len(self._known) > _KNOWN_SERIES:
-            # Two generations: what is in use moves to the new one, the rest goes with the old.
-            self._known_before, self._known = self._known, set()
 
     def append(self, connection: Connection, batch: Sequence[RunPoints]) -> int:
         """Append the points, and merge them into the summaries; returns how many."""

@@ -76,9 +76,15 @@ class RunCatalog:
                 params=dict(connection.execute(_RUNS["params_of_run"], of_run)),
                 tags=dict(connection.execute(_RUNS["tags_of_run"], of_run)),
                 summary=dict(summaries.execute(_METRICS["summaries_of_run"], of_run)),
+                notices=dict(connection.execute(_RUNS["notices_of_run"], of_run)),
                 attempts=tuple(attempts.execute(_RUNS["attempts_of_run"], of_run)),
                 artifacts=artifacts_of_run(connection, run_id, tenant_id=tenant_id),
             )
+
+    def notices(self, run_id: RunId) -> dict[str, str]:
+        """What of a run was not stored, and why."""
+        with transaction(self._pool) as connection:
+            return dict(connection.execute(_RUNS["notices_of_run"], {"run_id": run_id}))
 
     def series(self, run_id: RunId, *, tenant_id: TenantId) -> list[Series]:
         """Curves of a run, by key.

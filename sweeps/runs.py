@@ -64,6 +64,7 @@ class RunRecord:
     params: Mapping[str, Scalar]
     tags: Mapping[str, str]
     summary: Mapping[str, SeriesSummary]
+    notices: Mapping[str, str]  #: what of it was not stored, and why
     attempts: tuple[Attempt, ...]
     artifacts: tuple[Artifact, ...]
 

@@ -28,6 +28,7 @@ class FakeGateway:
         self.answers: list[int] = []
         self.control = "continue"
         self.decision: str | None = None
+        self.refused: list[dict[str, str]] = []
         self.beats: list[str] = []  # runs that beat beside their flushes
         self.hang = threading.Event()
         self.hang.set()
@@ -121,6 +122,7 @@ class FakeGateway:
             "acked": flush.sequence,
             "control": self.control,
             "error": "because",
+            "refused": self.refused,
         }
 
     def close(self) -> None:

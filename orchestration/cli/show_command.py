@@ -1,5 +1,7 @@
 """`sweepworks show`: a sweep, or one trial of it."""
 
+from collections.abc import Mapping
+
 import click
 
 from orchestration.cli.output import duration, json_option, print_json, print_table
@@ -26,17 +28,21 @@ def command(name: str, trial: int | None, as_json: bool) -> None:
     """NAME is a sweep, or a run such as digits-mlp-ab12cd34-00003."""
     with session(quiet=as_json) as platform:
         snapshot, chosen = find_target(platform, name, trial)
+        notices = platform.runs.notices(chosen.run_id) if chosen else {}
     if as_json:
-        print_json(_trial(snapshot, chosen) if chosen else sweep_report(snapshot))
+        print_json(_trial(snapshot, chosen, notices) if chosen else sweep_report(snapshot))
     elif chosen:
-        _print_trial(snapshot, chosen)
+        _print_trial(snapshot, chosen, notices)
     else:
         _print_sweep(snapshot)
 
 
-def _trial(snapshot: SweepSnapshot, trial: Trial) -> dict[str, object]:
-    attempts = [a for a in snapshot.attempts if a.run_id == trial.run_id]
-    return {**trial_document(trial, busy=snapshot.busy_seconds()), "attempts": attempts}
+def _trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) -> dict[str, object]:
+    return {
+        **trial_document(trial, busy=snapshot.busy_seconds()),
+        "attempts": [a for a in snapshot.attempts if a.run_id == trial.run_id],
+        "not_stored": notices,
+    }
 
 
 def _print_sweep(snapshot: SweepSnapshot) -> None:
@@ -66,7 +72,7 @@ def _print_sweep(snapshot: SweepSnapshot) -> None:
         click.echo(f"  … and {len(failed) - 5} more failed")
 
 
-def _print_trial(snapshot: SweepSnapshot, trial: Trial) -> None:
+def _print_trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) -> None:
     metric = snapshot.sweep.spec.objective.metric
     click.echo(f"{trial.run_id}  {trial.state}  {trial.reason}")
     took = seconds(snapshot.busy_seconds(), trial)
@@ -78,3 +84,5 @@ def _print_trial(snapshot: SweepSnapshot, trial: Trial) -> None:
         if attempt.run_id == trial.run_id:
             ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
             click.echo(f"  attempt {attempt.number}: {attempt.state} {attempt.node} {ended}")
+    for subject, sentence in notices.items():
+        click.echo(f"  not stored: {subject}: {sentence}")

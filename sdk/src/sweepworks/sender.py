@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
+from typing import Any, cast
 
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import Spool, read_spool
@@ -13,6 +14,7 @@ from sweepworks.wire import MEDIA_TYPE
 
 _MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are read back from it
 _MAX_BACKOFF_SECONDS = 30.0
+_MAX_TOLD = 20  # parts that were refused
 _GOOD, _LATER = 200, {408, 425, 429, 500, 502, 503, 504, 507}
 
 
@@ -43,6 +45,7 @@ class Sender:
         self._last_added = 0
         self.acknowledged = 0
         self._has_rejected = False
+        self._told: set[str] = set()
         self._is_held = False
         self._away = False
         self._failures = 0
@@ -159,8 +162,7 @@ class Sender:
             return False
         if status == _GOOD:
             self._on_control(str(answer.get("control", "continue")))
-            for refused in answer.get("refused", []):
-                self._say("refused", f"not stored: {refused}")
+            self._tell_refused(answer.get("refused"))
         else:
             # Repeating it changes nothing. The spool keeps it, for a person to look at.
             self._has_rejected = True
@@ -168,6 +170,17 @@ class Sender:
             self._say(f"rejected-{status}", f"the gateway refuses a batch: {reason}")
         self._done(sequence, batch)
         return True
+
+    def _tell_refused(self, refused: Any) -> None:
+        """Each part once, and the first few: a script may invent names without end."""
+        for part in cast("list[Any]", refused) if isinstance(refused, list) else ():
+            if len(self._told) >= _MAX_TOLD or not isinstance(part, dict):
+                return
+            named = cast("dict[str, Any]", part)
+            what = str(named.get("what"))
+            if what not in self._told:
+                self._told.add(what)
+                self._say(f"refused-{what}", f"not stored: {what}: {named.get('why')}")
 
     def _done(self, sequence: int, batch: bytes) -> None:
         if self._away:

@@ -96,3 +96,20 @@ FROM unnest(%(run_ids)s::text[], %(states)s::text[], %(reasons)s::text[])
 WHERE runs.run_id = new.run_id
   AND runs.sweep_id IS NULL
   AND runs.state = 'running';
+
+-- note --
+-- What was left out. A hundred subjects of a run are enough for anybody.
+INSERT INTO run_notices (run_id, subject, sentence)
+SELECT run_id, subject, sentence
+FROM unnest(%(run_ids)s::text[], %(subjects)s::text[], %(sentences)s::text[])
+    AS new (run_id, subject, sentence)
+WHERE (SELECT count(*) FROM run_notices WHERE run_notices.run_id = new.run_id) < 100
+   OR EXISTS (
+       SELECT FROM run_notices AS kept
+       WHERE kept.run_id = new.run_id
+         AND kept.subject = new.subject
+   )
+ORDER BY run_id, subject
+ON CONFLICT (run_id, subject) DO UPDATE
+SET sentence = EXCLUDED.sentence
+WHERE run_notices.sentence <> EXCLUDED.sentence;

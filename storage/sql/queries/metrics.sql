@@ -8,6 +8,13 @@ ORDER BY series_id
 ON CONFLICT DO NOTHING
 RETURNING series_id;
 
+-- count_series --
+-- How many curves each of the runs has.
+SELECT run_id, count(*)
+FROM series
+WHERE run_id = ANY(%(run_ids)s::text[])
+GROUP BY run_id;
+
 -- owners_of_series --
 -- Whose curves these are: an identifier is a hash, and hashes collide.
 SELECT series_id, run_id, key

@@ -42,6 +42,13 @@ FROM run_tags
 WHERE run_id = %(run_id)s
 ORDER BY name;
 
+-- notices_of_run --
+-- What of it was not stored, oldest first.
+SELECT subject, sentence
+FROM run_notices
+WHERE run_id = %(run_id)s
+ORDER BY noted_at, subject;
+
 -- attempts_of_run --
 -- Its executions, in order.
 SELECT attempt_id, run_id, number, state::text, created_at, started_at, ended_at,

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweepworks.wire import Flush, ReportRecord
 
-from storage import metric_store
+from storage import series_registry
 from storage.database import Pool, transaction
-from storage.ingest_store import Delivery, IngestStore, Receipt
+from storage.deliveries import Delivery, Receipt
+from storage.ingest_store import IngestStore
 from storage.points import fingerprint, series_id
 from storage.run_catalog import RunCatalog
 from storage.summaries import Summaries
@@ -153,6 +154,65 @@ def test_an_identifier_that_is_taken_costs_that_series_alone(
     assert [p.value for p in catalog.points(second, "z", tenant_id=TENANT)] == [4.0]
 
 
+def curves(first: int, n: int) -> dict[str, Any]:
+    return {f"m{number:04d}": [(1, NOW_US, 1.0)] for number in range(first, first + n)}
+
+
+def refusals(outcome: object) -> list[tuple[str, str]]:
+    assert isinstance(outcome, Receipt)
+    return [(refusal.what, refusal.why) for refusal in outcome.refused]
+
+
+def test_a_run_has_only_so_many_curves_and_the_surplus_says_so(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    other = a_scratch_run(pool, "scratch-bbbbbbbbbbbb")
+    store = IngestStore(pool, clock=SystemClock(), max_series=10)
+    why = "the run has 10 metrics, and more are not kept; log fewer names"
+
+    (first,) = store.write([a_delivery(run, 1, points=curves(0, 8))])
+    (second,) = store.write([a_delivery(run, 2, points=curves(4, 8))])
+    third, of_another = store.write(
+        [a_delivery(run, 3, points=curves(0, 12)), a_delivery(other, points=curves(0, 10))]
+    )
+    # A gateway that has just started does not know what is there.
+    anew = IngestStore(pool, clock=SystemClock(), max_series=10)
+    (fourth,) = anew.write([a_delivery(run, 4, points=curves(0, 12))])
+
+    assert refusals(first) == refusals(of_another) == []
+    assert refusals(second) == [("metric 'm0010'", why), ("metric 'm0011'", why)]
+    assert refusals(third) == refusals(fourth) == refusals(second)
+    assert count(pool) == 8 + 6 + 10 + 10 + 10
+    notices = RunCatalog(pool).notices(run)
+    assert notices == dict(refusals(second))
+
+
+def test_thousands_of_refusals_are_told_in_twenty_lines(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=SystemClock(), max_series=5)
+
+    (outcome,) = store.write([a_delivery(run, points=curves(0, 3000))])
+
+    told = refusals(outcome)
+    assert len(told) == 20
+    assert told[-1][0] == "2976 others"
+    assert count(pool) == 5
+    for sequence in range(2, 20):
+        store.write([a_delivery(run, sequence, points=curves(3000 * sequence, 3000))])
+    assert len(RunCatalog(pool).notices(run)) <= 120
+
+
+def test_what_a_script_left_out_is_noted_with_its_newest_number(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+
+    for sequence, dropped in enumerate((0, 100, 100, 250), start=1):
+        store.write([a_delivery(run, sequence, dropped=dropped, points=curves(0, 1))])
+
+    (sentence,) = RunCatalog(pool).notices(run).values()
+    assert sentence.startswith("250 left out")
+
+
 def test_identifiers_are_the_same_everywhere_and_fit_a_bigint() -> None:
     # Stored: another value would tear every curve in two.
     assert series_id(fingerprint("scratch-aaaaaaaaaaaa", "loss")) == 2866722572730588107
@@ -162,7 +222,7 @@ def test_identifiers_are_the_same_everywhere_and_fit_a_bigint() -> None:
 def test_what_is_known_is_bounded(
     pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metric_store, "_KNOWN_SERIES", 10)
+    monkeypatch.setattr(series_registry, "_KNOWN_SERIES", 10)
     run = a_scratch_run(pool)
 
     for sequence in range(1, 31):
@@ -170,7 +230,7 @@ def test_what_is_known_is_bounded(
         points = {key: [(1, NOW_US, 1.0)] for key in keys}
         store.write([a_delivery(run, sequence, points=points)])
 
-    assert len(store._metrics._known) + len(store._metrics._known_before) < 40
+    assert len(store._series._known) + len(store._series._known_before) < 40
     assert count(pool, "series") == count(pool) == 90
 
 

@@ -8,7 +8,7 @@ from sweepworks.wire import Flush
 
 from gateway.batcher import Batcher
 from gateway.meters import Meters
-from storage.ingest_store import Delivery, Receipt
+from storage.deliveries import Delivery, Receipt
 from sweeps.errors import InvalidFlush, RunNotFound, StorageError, StorageUnavailable, SweepsError
 from sweeps.ids import TenantId
 from sweeps.states import Decision

@@ -252,6 +252,24 @@ def test_artifacts_are_uploaded_once(gateway: FakeGateway, tmp_path: Path) -> No
     assert list(gateway.blobs.values()) == [b"x" * 3_000_000]
 
 
+def test_what_was_not_stored_is_said_once_and_not_without_end(
+    gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.refused = [{"what": f"metric 'm{n}'", "why": "too many"} for n in range(30)]
+    run = sweepworks.init()
+
+    for level in (1, 2, 3):
+        run.report(level, val=0.5)
+    run.finish()
+
+    said = [line for line in capsys.readouterr().err.splitlines() if "not stored" in line]
+    assert said[:2] == [
+        "sweepworks: not stored: metric 'm0': too many",
+        "sweepworks: not stored: metric 'm1': too many",
+    ]
+    assert len(said) == len(set(said)) == 20
+
+
 @pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../b", "", "ü", "a" * 257, "."])
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     run = sweepworks.init()
