@@ -11,27 +11,19 @@ tenth of the trials: what grows with their square shows.
 
 import argparse
 import contextlib
-import os
-import shutil
 import statistics
-import tempfile
 import time
-import uuid
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
-import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from benchmarks import machine
+from benchmarks.postgres import fresh_database, server
 from storage import queries
 from storage.database import Pool, open_pool, transaction
-from storage.migrations_runner import upgrade
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
 from sweeps.clock import SystemClock
@@ -44,7 +36,6 @@ from sweeps.specs import Limits, SchedulerSpec, StrategySpec, SweepSpec, TrialSp
 from sweeps.states import Decision, ExitReason
 from sweeps.trials import Changes, Exit, LaunchRequest, Signals, SweepSnapshot
 
-DSN = "SWEEPWORKS_TEST_DSN"
 _SWEEP = SweepId("benchmark-aaaaaaaa")
 _FLOOR_COMMITS = 500
 _MOST_REPEATED = 10_000  # trials whose writes are kept to be done again
@@ -81,44 +72,10 @@ def a_spec(*, trials: int, parallel: int, strategy: str) -> SweepSpec:
 
 
 @contextlib.contextmanager
-def server() -> Generator[str, None, None]:
-    """URL of a PostgreSQL: the one in the environment, or an embedded one with its usual settings."""
-    dsn = os.environ.get(DSN)
-    if dsn:
-        yield dsn
-        return
-    from storage.embedded.postgres_server import PostgresServer
-
-    folder = Path(tempfile.mkdtemp(prefix="sweepworks-bench-"))
-    folder.chmod(0o711)  # as root, the server runs as somebody else
-    postgres = PostgresServer(
-        folder / "postgres",
-        log_file=folder / "postgres.log",
-        root_folder=folder / "clusters",
-    )
-    try:
-        postgres.start()
-        yield postgres.url("postgres")
-    finally:
-        postgres.destroy()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
 def database(server_url: str) -> Generator[Pool, None, None]:
     """A pool on a fresh database with the current schema."""
-    name = f"benchmark_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
-    try:
-        upgrade(url)
-        with open_pool(url) as pool:
-            yield pool
-    finally:
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            connection.execute(drop.format(sql.Identifier(name)))
+    with fresh_database(server_url) as url, open_pool(url) as pool:
+        yield pool
 
 
 @dataclass(frozen=True)

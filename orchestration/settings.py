@@ -38,6 +38,7 @@ class Settings:
     signing_key_hex: str | None = field(default=None, repr=False)  #: None: the home's own
     tenants_file: Path  #: need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
+    max_series: int = 2_000  #: metrics that the gateway keeps of a run
     webserver_port: int = 3000  #: taken if free, else another; 0: any
     idle_seconds: float = 10.0  #: how long the supervisor stays without a client
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
@@ -79,6 +80,7 @@ class Settings:
             tenants_file=base
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
             gpus=env.get("SWEEPWORKS_GPUS"),
+            max_series=int(_number(env, "SWEEPWORKS_MAX_SERIES", 2_000, most=1e9)),
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
             idle_seconds=_number(env, "SWEEPWORKS_IDLE_SECONDS", 10.0, most=1e9),
             postgres_folder=base
@@ -113,6 +115,7 @@ class Settings:
             "SWEEPWORKS_HOME": str(self.home.folder),
             "SWEEPWORKS_ARTIFACTS": self.artifacts,
             "SWEEPWORKS_TENANTS": str(self.tenants_file),
+            "SWEEPWORKS_MAX_SERIES": str(self.max_series),
             "SWEEPWORKS_WEBSERVER_PORT": str(self.webserver_port),
             "SWEEPWORKS_IDLE_SECONDS": str(self.idle_seconds),
             "SWEEPWORKS_POSTGRES_FOLDER": str(self.postgres_folder),

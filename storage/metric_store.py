@@ -77,17 +77,22 @@ class MetricStore:
         """Append the points, and merge them into the summaries; returns how many."""
         total = sum(len(points.values) for points in batch)
         if total:
-            with (
-                connection.cursor() as cursor,
-                cursor.copy(_QUERIES["copy_points"].rstrip(";")) as copy,
-            ):
-                copy.write(_COPY_HEADER)
-                copy.write(_rows(batch).view(np.uint8).data)  # no second copy of them
-                copy.write(_COPY_TRAILER)
+            copy_points(connection, batch)
         added = Summaries.of(batch)
         if added is not None:
             connection.execute(_QUERIES["merge_summaries"], added.columns())
         return total
+
+
+def copy_points(connection: Connection, batch: Sequence[RunPoints]) -> None:
+    """Append the points, and nothing else."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(_QUERIES["copy_points"].rstrip(";")) as copy,
+    ):
+        copy.write(_COPY_HEADER)
+        copy.write(_rows(batch).view(np.uint8).data)  # no second copy of them
+        copy.write(_COPY_TRAILER)
 
 
 def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
