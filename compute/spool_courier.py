@@ -48,7 +48,7 @@ class SpoolCourier:
             spools = spools_in(self._folder)
         except OSError as exc:
             logger.warning("cannot look for unsent reports: %s", exc)
-            return ()
+            return set(attempt_ids)  # what cannot be seen may be there
         left: set[AttemptId] = set()
         for attempt_id in attempt_ids:
             for path in spools.get(ids.run_of(attempt_id), ()):

@@ -28,6 +28,7 @@ class Spool:
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         self._lock = threading.Lock()
         self._last = last  # sequence of the newest batch; None: nobody has looked
+        self._is_shrinking = False
         self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     @classmethod
@@ -88,7 +89,8 @@ class Spool:
         temporary.replace(self._ack_path)
         with self._lock:
             is_all = self._last is not None and sequence >= self._last
-            if is_all and self.size_bytes > _SMALL_BYTES:
+            # What is appended during a rewrite must stay behind what is being read.
+            if is_all and self.size_bytes > _SMALL_BYTES and not self._is_shrinking:
                 self._file.truncate(0)
                 self.size_bytes = 0
 
@@ -106,7 +108,22 @@ class Spool:
         Raises:
             OSError: The disk does not take it; the file is as it was.
         """
-        end = self.size_bytes
+        with self._lock:
+            self._is_shrinking = True
+            end = self.size_bytes
+        try:
+            self._rewrite(end, to_bytes, acknowledged=acknowledged, lighten=lighten)
+        finally:
+            self._is_shrinking = False
+
+    def _rewrite(
+        self,
+        end: int,
+        to_bytes: int,
+        *,
+        acknowledged: int,
+        lighten: Callable[[bytes], bytes | None],
+    ) -> None:
         kept = [
             (sequence, len(batch))
             for sequence, batch in read_batches(self.path, end=end)

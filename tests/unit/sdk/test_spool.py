@@ -162,3 +162,19 @@ def test_shrinking_on_a_full_disk_leaves_the_file_as_it_was(
     assert list(read_batches(spool.path)) == before
     assert [path.name for path in tmp_path.iterdir()] == ["w.spool"]
     spool.close()
+
+
+def test_a_report_that_comes_while_the_file_shrinks_is_kept(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w")
+    spool.append(1, a_flush(1, points=60_000), durable=False)
+    spool.append(2, a_flush(2, points=60_000), durable=False)
+
+    def meanwhile(batch: bytes) -> bytes | None:
+        spool.acknowledge(2)  # the request that was under way is answered
+        spool.append(3, a_flush(3, points=0, reports=1), durable=True)
+        return lighten(batch)[0]
+
+    spool.shrink(0, acknowledged=0, lighten=meanwhile)
+
+    assert [sequence for sequence, _ in read_spool(spool.path)] == [3]
+    spool.close()
