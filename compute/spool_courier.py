@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from sweepworks import environment as env
 from sweepworks.connection import Connection
 from sweepworks.resend import attempt_of, resend, spools_in
 
@@ -72,7 +73,7 @@ class SpoolCourier:
             is_sent = False
             try:
                 is_sent = self._send(path, attempt_id, tenant_id)
-            except Exception:
+            except Exception:  # one file that cannot be read must not hold up the others
                 if path not in self._told:  # it is tried again and again
                     logger.exception("cannot send what is left in %s", path)
                 self._told.add(path)
@@ -91,7 +92,7 @@ class SpoolCourier:
         if ids.run_of(writer) != ids.run_of(attempt_id):
             raise ValueError(f"{path} is that of {writer!r}")
         variables = self._credentials.for_attempt(tenant_id, writer)
-        url, token = (variables.get(f"SWEEPWORKS_{name}") for name in ("GATEWAY_URL", "RUN_TOKEN"))
+        url, token = variables.get(env.GATEWAY_URL), variables.get(env.RUN_TOKEN)
         if not url or not token:
             return False
         with contextlib.closing(Connection(url, token)) as connection:

@@ -38,7 +38,7 @@ class Settings:
     signing_key_hex: str | None = field(default=None, repr=False)  #: None: the home's own
     tenants_file: Path  #: need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
-    max_series: int = 2_000  #: metrics that the gateway keeps of a run
+    max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     webserver_port: int = 3000  #: taken if free, else another; 0: any
     idle_seconds: float = 10.0  #: how long the supervisor stays without a client
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
@@ -80,7 +80,7 @@ class Settings:
             tenants_file=base
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
             gpus=env.get("SWEEPWORKS_GPUS"),
-            max_series=int(_number(env, "SWEEPWORKS_MAX_SERIES", 2_000, most=1e9)),
+            max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
             idle_seconds=_number(env, "SWEEPWORKS_IDLE_SECONDS", 10.0, most=1e9),
             postgres_folder=base
@@ -109,13 +109,13 @@ class Settings:
             "SWEEPWORKS_TOKEN": self.token,
             "SWEEPWORKS_SIGNING_KEY": self.signing_key_hex,
             "SWEEPWORKS_GPUS": self.gpus,
+            "SWEEPWORKS_MAX_SERIES": self.max_series,
             "SWEEPWORKS_SUPERVISED": "1" if self.is_supervised else None,
         }
         return {
             "SWEEPWORKS_HOME": str(self.home.folder),
             "SWEEPWORKS_ARTIFACTS": self.artifacts,
             "SWEEPWORKS_TENANTS": str(self.tenants_file),
-            "SWEEPWORKS_MAX_SERIES": str(self.max_series),
             "SWEEPWORKS_WEBSERVER_PORT": str(self.webserver_port),
             "SWEEPWORKS_IDLE_SECONDS": str(self.idle_seconds),
             "SWEEPWORKS_POSTGRES_FOLDER": str(self.postgres_folder),

@@ -38,7 +38,7 @@ class Sender:
         self._spool = spool
         self._on_control = on_control
         self._say = say
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
         self._spilled = False  # some batches are in the spool alone
@@ -104,16 +104,6 @@ class Sender:
         """Try again soon, and often: the script is ending and waits."""
         self._max_backoff_seconds = 1.0
         self._not_before = 0.0
-
-    def wait_until_sent(self, deadline: float) -> bool:
-        """Whether everything queued was acknowledged before `deadline` (monotonic seconds)."""
-        with self._lock:
-            while self.acknowledged < self._last_added:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._lock.wait(min(left, 0.2))
-            return True
 
     @property
     def is_away(self) -> bool:
@@ -192,7 +182,6 @@ class Sender:
                 self._waiting.popleft()
                 self._waiting_bytes -= len(batch)
             self.acknowledged = sequence
-            self._lock.notify_all()
         try:
             self._spool.acknowledge(sequence)
         except OSError as exc:  # it is only for whoever would send the rest later

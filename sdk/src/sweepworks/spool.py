@@ -99,7 +99,8 @@ class Spool:
     ) -> None:
         """Leave out what is acknowledged, then make the oldest batches lighter.
 
-        The very first is left alone: it may be at the gateway already, its answer under way. Batches may be appended meanwhile; they wait for the end of it alone.
+        The very first is left alone: it may be at the gateway already, its answer under way.
+        Batches may be appended meanwhile; they wait for the end of it alone.
 
         Args:
             to_bytes: How small the file should get; what `lighten` keeps may be more.
