@@ -26,6 +26,9 @@ class FakeGateway:
         self.got_tokens: list[str | None] = []
         self.get_answers: list[int] = []
         self.answers: list[int] = []
+        self.foreign: list[tuple[int, bytes]] = []  # what something else answers in its place
+        self.scratch_runs: list[dict[str, Any]] = []
+        self.unavailable: set[str] = set()  # names of artifacts that there is no room for
         self.control = "continue"
         self.decision: str | None = None
         self.refused: list[dict[str, str]] = []
@@ -39,11 +42,12 @@ class FakeGateway:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else each answer takes 40 ms
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.hang.wait()
-                self._answer(*outer.post(self.path, body))
+                self._send(*outer.answer_to(self.path, body))
 
             def do_PUT(self) -> None:
                 outer.puts.set()
@@ -89,17 +93,26 @@ class FakeGateway:
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self._thread.start()
 
+    def answer_to(self, path: str, body: bytes) -> tuple[int, bytes]:
+        if self.foreign:
+            return self.foreign.pop(0)
+        status, document = self.post(path, body)
+        return status, json.dumps(document).encode()
+
     def post(self, path: str, body: bytes) -> tuple[int, object]:
         if path == "/api/v1/ingest":
             return self.ingest(body)
         document = json.loads(body)
         if path == "/api/v1/runs":
-            return 201, {"run": "scratch-abc", "token": "t", "seed": 5, "asked": document}
+            self.scratch_runs.append(document)
+            return 201, {"run": "scratch-abc", "token": "t", "seed": 5}
         if path.endswith("/beat"):
             self.beats.append(path.split("/")[-2])
             return 200, {"control": self.control}
         if document["name"] in self.taken:
             return 409, {"error": "taken"}
+        if document["name"] in self.unavailable:
+            return 507, {"error": "full"}
         if path.endswith("/artifacts"):
             known = document["sha256"] in self.blobs
             url = f"/api/v1/blobs/{document['sha256']}?signature=x"

@@ -64,6 +64,14 @@ def no_beat() -> None:
     """For files that are too small for anyone to wonder."""
 
 
+class Changed(Exception):
+    """A file that is written while it is stored."""
+
+
+class Unavailable(Unreachable):
+    """The gateway answers, and cannot do it now."""
+
+
 def describe(
     path: Path, name: str, kind: str, *, beat: Callable[[], None] = no_beat
 ) -> Description:
@@ -94,6 +102,7 @@ def upload(
     Raises:
         Unreachable: The gateway does not answer; try again later.
         Refused: It does not take the file, for the reason given.
+        Changed: The file is not what was described.
         OSError: The file cannot be read.
     """
     body = asdict(described)
@@ -150,11 +159,11 @@ def expect(status: int, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer, if it is a good one.
 
     Raises:
-        Unreachable: It is worth another try.
+        Unavailable: It is worth another try.
         Refused: It is not.
     """
-    if status >= 500 or status in {408, 429}:
-        raise Unreachable(str(answer.get("error", f"status {status}")))
+    if status >= 500 or status in {401, 408, 429}:
+        raise Unavailable(str(answer.get("error", f"status {status}")))
     if status >= 400:
         raise Refused(status, str(answer.get("error", f"status {status}")))
     return answer
@@ -181,15 +190,20 @@ class _Incoming:
 
 
 class _Outgoing:
-    """A file that says how far it was read."""
+    """As many bytes of a file as were announced; else the store waits for what never comes."""
 
-    def __init__(self, file: IO[bytes], beat: Callable[[], None]) -> None:
+    def __init__(self, file: IO[bytes], size: int, beat: Callable[[], None]) -> None:
         self._file = file
+        self._left = size
         self._beat = beat
 
     def read(self, size: int = -1) -> bytes:
         self._beat()
-        return self._file.read(size)
+        chunk = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(chunk)
+        if not chunk and self._left:
+            raise Changed(f"{self._file.name} has become shorter while it was stored")
+        return chunk
 
 
 def _put(
@@ -206,7 +220,7 @@ def _put(
     headers: dict[str, str] = {**(target.get("headers") or {}), "Content-Length": str(size)}
     with path.open("rb") as file, contextlib.closing(there):
         status, _, answer = there.request(
-            str(target["method"]), location, _Outgoing(file, beat), headers, authorised=False
+            str(target["method"]), location, _Outgoing(file, size, beat), headers, authorised=False
         )
     expect(status, answer)
 

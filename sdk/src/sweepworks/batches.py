@@ -1,35 +1,21 @@
 """From what a script logged to flushes: coalesced by series, converted, numbered."""
 
+import sys
 import time
 from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from sweepworks.wire import MAX_KEY_CHARACTERS, Flush, ReportRecord, decode_flush, encode_flush
+from sweepworks.pending import Pending
+from sweepworks.values import WireError, as_text, check_int64, check_key
+from sweepworks.wire import Flush, decode_flush, encode_flush
 
 #: Entries kept before new ones are left out: three per call of `log` (time, step, values).
 MAX_ENTRIES = 3 * 1_000_000
-_INT64 = 2**63
+_MAX_TOLD = 20  # names whose values are left out
 _POINTS_PER_FLUSH = 200_000  # 24 bytes each: well below the gateway's limit on a request
-
-
-@dataclass(slots=True)
-class Pending:
-    """What goes into the next flush besides points."""
-
-    reports: list[ReportRecord] = field(default_factory=list[ReportRecord])
-    params: dict[str, Any] = field(default_factory=dict[str, Any])
-    tags: dict[str, str] = field(default_factory=dict[str, str])
-    finish: str | None = None
-    message: str = ""
-    beat: bool = False
-    dropped: int = 0
-
-    def is_empty(self) -> bool:
-        """Whether there is nothing to say."""
-        return not (self.reports or self.params or self.tags or self.finish or self.beat)
 
 
 class _Series:
@@ -42,7 +28,7 @@ class _Series:
 
 
 class Batcher:
-    """Makes numbered flushes of one writer.
+    """Makes numbered flushes of one writer; each is one that the gateway can read.
 
     Args:
         warn: Called with a subject and a sentence when something cannot be stored.
@@ -54,15 +40,25 @@ class Batcher:
         self._writer, self._run, self._attempt = writer, run, attempt
         self._warn = warn
         self._sequence = 0
+        self._left_out: set[str] = set()
 
-    def drain(self, entries: deque[Any], pending: Pending) -> tuple[int, bytes] | None:
-        """The next flush, or None when there is nothing to send."""
-        series: dict[str, _Series] = {}
-        points = 0
-        while entries and points < _POINTS_PER_FLUSH:
-            moment, step, values = entries.popleft(), entries.popleft(), entries.popleft()
-            points += self._collect(series, moment, step, values)
-        if not points and pending.is_empty():
+    def drain(
+        self, entries: deque[Any], pending: Pending, *, dropped: int = 0
+    ) -> tuple[int, bytes, int] | None:
+        """The next flush, taken out of what there is; None when there is nothing to send.
+
+        Args:
+            dropped: Points that had to be left out so far.
+
+        Returns:
+            Its sequence, its bytes, and how many points it has.
+        """
+        part, room = pending.take()
+        series = self._collect(entries, room)
+        points = sum(len(of_key.values) for of_key in series.values())
+        if pending.finish is not None and not (entries or pending.has_records()):
+            part.finish, part.message, pending.finish = pending.finish, pending.message, None
+        if not points and part.is_empty():
             return None
         self._sequence += 1
         flush = Flush(
@@ -70,47 +66,69 @@ class Batcher:
             sequence=self._sequence,
             run=self._run,
             attempt=self._attempt,
-            series=[(key, len(points.values)) for key, points in series.items()],
-            steps=b"".join(_little_endian(points.steps) for points in series.values()),
-            times=b"".join(_little_endian(points.times) for points in series.values()),
-            values=b"".join(_little_endian(points.values) for points in series.values()),
-            reports=pending.reports,
-            params=pending.params,
-            tags=pending.tags,
-            beat=pending.beat or points > 0,
-            dropped=pending.dropped,
-            finish=pending.finish,
-            message=pending.message,
+            series=[(key, len(of_key.values)) for key, of_key in series.items()],
+            steps=b"".join(_little_endian(of_key.steps) for of_key in series.values()),
+            times=b"".join(_little_endian(of_key.times) for of_key in series.values()),
+            values=b"".join(_little_endian(of_key.values) for of_key in series.values()),
+            reports=part.reports,
+            params=part.params,
+            tags=part.tags,
+            beat=part.beat or points > 0,
+            dropped=dropped,
+            finish=part.finish,
+            message=part.message,
         )
-        return self._sequence, encode_flush(flush)
+        return self._sequence, encode_flush(flush), points
 
-    def _collect(
-        self, series: dict[str, _Series], moment: float, step: int, values: dict[str, Any]
-    ) -> int:
-        count = 0
-        time_us = int(moment * 1e6)
-        for key, value in values.items():
-            try:
-                number = float(value)  # also what numpy and torch call a scalar
-                whole = int(step)
-                if not -_INT64 <= whole < _INT64:
-                    raise OverflowError(whole)  # noqa: TRY301 - left out like any other
-            except Exception:  # noqa: BLE001 - values are the script's own; torch raises RuntimeError
-                self._warn(
-                    f"value-{key}", f"{key!r} is {type(value).__name__}, not a number: left out"
-                )
-                continue
-            if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_CHARACTERS:  # pyright: ignore[reportUnnecessaryIsInstance]
-                self._warn(f"key-{str(key)[:40]}", f"{str(key)[:40]!r} cannot be a name: left out")
-                continue
-            points = series.get(key)
-            if points is None:
-                points = series[key] = _Series()
-            points.steps.append(whole)
-            points.times.append(time_us)
-            points.values.append(number)
-            count += 1
-        return count
+    def _collect(self, entries: deque[Any], room: int) -> dict[str, _Series]:
+        """Points by key, while their keys have room in the header."""
+        series: dict[str, _Series] = {}
+        points = 0
+        while entries and points < _POINTS_PER_FLUSH:
+            moment, step, values = entries.popleft(), entries.popleft(), entries.popleft()
+            left = iter(values.items())
+            for key, value in left:
+                of_key = series.get(key)
+                if of_key is None:
+                    if room <= 0:
+                        entries.extendleft(({key: value, **dict(left)}, step, moment))
+                        return series
+                    if not self._is_key(key):
+                        continue
+                    of_key = _Series()
+                if not self._add(of_key, key, moment, step, value):
+                    continue
+                if key not in series:
+                    series[key] = of_key
+                    room -= 4 * len(key) + 24  # a character has four bytes at most, a count 20
+                points += 1
+        return series
+
+    def _add(self, series: _Series, key: str, moment: float, step: Any, value: Any) -> bool:
+        try:
+            number = float(value)  # also what numpy and torch call a scalar
+            whole = check_int64(int(step), "step")
+        except Exception:  # noqa: BLE001 - values are the script's own; torch raises RuntimeError
+            self._leave_out(key, f"{key!r} is {type(value).__name__}, not a number")
+            return False
+        series.steps.append(whole)
+        series.times.append(int(moment * 1e6))
+        series.values.append(number)
+        return True
+
+    def _is_key(self, key: Any) -> bool:
+        try:
+            check_key(key)
+        except WireError as exc:
+            self._leave_out(as_text(key), str(exc))
+            return False
+        return True
+
+    def _leave_out(self, what: str, why: str) -> None:
+        """Say it, of each name once and of the first few: a script may invent them without end."""
+        if what not in self._left_out and len(self._left_out) < _MAX_TOLD:
+            self._left_out.add(what)
+            self._warn(f"value-{what}", f"left out: {why}")
 
 
 def lighten(batch: bytes) -> tuple[bytes | None, int]:
@@ -123,8 +141,6 @@ def lighten(batch: bytes) -> tuple[bytes | None, int]:
 
 
 def _little_endian(column: "array[Any]") -> bytes:
-    import sys
-
     if sys.byteorder == "big":
         column = array(column.typecode, column)
         column.byteswap()

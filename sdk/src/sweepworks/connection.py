@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 _TIMEOUT_SECONDS = 10.0
 _CHUNK = 1024 * 1024
+_CLOSED = (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _BLOCK = 256 * 1024  # of a file on its way out; the default of 8 KiB halves the speed
 
 
@@ -50,6 +51,8 @@ class Connection:
         authorised: bool = True,
     ) -> tuple[int, Mapping[str, str], dict[str, Any]]:
         """Status, headers and JSON object of the answer.
+
+        All requests may be repeated; one is, when the server has closed the connection meanwhile.
 
         Raises:
             Unreachable: Nobody answers, or answers nonsense.
@@ -114,6 +117,13 @@ class Connection:
         sent = dict(headers or {})
         if authorised:
             sent["Authorization"] = f"Bearer {self._token}"
+        is_repeatable = body is None or isinstance(body, bytes)
+        if self._http is not None and self._http.sock is not None and is_repeatable:
+            try:
+                self._http.request(method, self._prefix + path, body, sent)
+                return self._http.getresponse()
+            except _CLOSED:  # as servers do with a connection on which nothing came for a while
+                self.close()
         if self._http is None:
             self._http = self._open()
         self._http.request(method, self._prefix + path, body, sent)

@@ -1,30 +1,41 @@
 """What a run records, on its way to the disk and to the gateway.
 
-One thread writes to the disk every few seconds, another one sends: a gateway that hangs must not
-keep anything from the disk.
+Two threads: one makes batches and writes them to the disk every few seconds, another one sends.
+A gateway that hangs must not keep anything from the disk. The script's own threads only queue and
+wait: a signal handler may interrupt them anywhere, and record in its turn.
 """
 
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweepworks.batches import MAX_ENTRIES, Batcher, Pending, lighten
+from sweepworks.batches import MAX_ENTRIES, Batcher, lighten
 from sweepworks.beats import Beats
 from sweepworks.connection import Connection
+from sweepworks.pending import Pending
 from sweepworks.sender import Sender
 from sweepworks.spool import Spool
 from sweepworks.uploads import Uploads
-from sweepworks.wire import ReportRecord, Scalar
+from sweepworks.values import Scalar, WireError
+from sweepworks.wire import ReportRecord
 
 _SHRINK_TO = 0.75  # of the limit: seldom and much is cheaper than often and little
+_LOOK_SECONDS = 0.5
+_ALIVE_SECONDS = 60.0
+
+#: Puts something into the next batch; the lock is released when that is on disk.
+_Asked = tuple[Callable[[Pending], None], threading.Lock]
 
 
 class Recorder:
     """Batches every few seconds, at once when something durable is recorded.
 
     Args:
+        attempt: None outside sweeps: then it says by itself, every minute, that the process lives,
+            since nothing else would notice its end.
         patience_seconds: How long an upload may take to begin before a copy waits instead.
         spool_bytes: Beyond that the oldest metric points are left out. Reports never are.
         on_control: Called with ``continue``, ``stop`` or ``pause`` from each acknowledgement.
@@ -47,30 +58,37 @@ class Recorder:
     ) -> None:
         #: Time, step and values of every call of `log`, one after the other.
         self.entries: deque[Any] = deque()
+        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()  # a signal handler may put
         self._pending = Pending()
-        self._lock = threading.RLock()  # batches are made and spooled one at a time
-        self._wake = threading.Event()
         self._has_batches = threading.Event()
-        self._is_ending = False
-        self._give_up_at: float | None = None  # set once the last batch is made
+        self._shrinking: threading.Thread | None = None
+        self._is_written = False  # the last batch is on disk
+        self._give_up_at: float | None = None
         self._connection = connection
         self._spool = spool
         self._spool_bytes = spool_bytes
         self._flush_seconds = flush_seconds
         self._say = say
-        self._dropped = 0
+        # Points left out, by why; each number has one thread that writes it.
+        self._dropped = {"no time": 0, "no room": 0, "not written": 0}
         self._batcher = Batcher(writer=writer, run=run, attempt=attempt, warn=say)
         self._sender: Sender | None = None
         self._beats: Beats | None = None
+        self._alive: Beats | None = None
         if connection is not None:
             self._sender = Sender(connection, spool, on_control=on_control, say=say)
             self._beats = Beats(connection, run, every_seconds=flush_seconds, on_control=on_control)
+            if attempt is None:
+                self._alive = Beats(
+                    connection, run, every_seconds=_ALIVE_SECONDS, on_control=on_control
+                )
         self.uploads = Uploads(
             run,
             connection=connection,
             spool=spool,
             is_away=lambda: self.is_away,
             patience_seconds=patience_seconds,
+            limit_bytes=spool_bytes,
             beat=self.beat,
             say=say,
         )
@@ -84,106 +102,135 @@ class Recorder:
 
     def report(self, report: ReportRecord) -> None:
         """On disk when it returns."""
-        with self._lock:
-            self._pending.reports.append(report)
-            self._pending.beat = True
-            self._make_batches(durable=True)
-        self._wake.set()
+
+        def put(pending: Pending) -> None:
+            pending.reports.append(report)
+            pending.beat = True
+
+        self._ask(put)
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Names and values to search for; on disk when it returns."""
+        self._ask(lambda pending: pending.tags.update(tags))
+
+    def add_params(self, params: Mapping[str, Scalar]) -> None:
+        """Parameters for the record; on disk when it returns."""
+        self._ask(lambda pending: pending.params.update(params))
 
     def drop(self, n_points: int) -> None:
         """Metric points came faster than they could be stored."""
-        self._dropped += n_points
+        self._dropped["no time"] += n_points
 
     def beat(self) -> None:
         """The script is alive."""
-        with self._lock:
-            self._pending.beat = True
-
-    def tag(self, tags: Mapping[str, str]) -> None:
-        """Names and values to search for."""
-        with self._lock:
-            self._pending.tags.update(tags)
-
-    def add_params(self, params: Mapping[str, Scalar]) -> None:
-        """Parameters for the record."""
-        with self._lock:
-            self._pending.params.update(params)
+        self._pending.beat = True
 
     def finish(self, state: str, message: str, *, seconds: float) -> None:
         """Send what is left, for at most that long."""
-        began = time.monotonic()
-        self._is_ending = True
-        self._wake.set()
-        self._writing.join(seconds)  # so that the last batch says all that was left out
-        with self._lock:
-            self._pending.finish, self._pending.message = state, message[:2000]
-            self._make_batches(durable=True)
-            self._give_up_at = began + seconds
+        give_up_at = time.monotonic() + seconds
+
+        def put(pending: Pending) -> None:
+            pending.finish, pending.message = state, message
+
+        self._ask(put, give_up_at=give_up_at)
         if self._sender is not None and self._sending is not None:
             self._sender.hurry()
+            self._give_up_at = give_up_at
             self._has_batches.set()
-            self._sending.join(max(0.0, began + seconds - time.monotonic()))
-        if self._connection is not None and self._beats is not None:
+            self._sending.join(max(0.0, give_up_at - time.monotonic()))
+        if self._connection is not None:
             self._connection.close()
-            self._beats.close()
-        if self._dropped:
-            self._say("dropped-in-all", f"{self._dropped} metric points were left out")
-        if self._sender is not None and self._is_all_sent():
-            self._sender.put_away()
+        for beats in (self._beats, self._alive):
+            if beats is not None:
+                beats.close()
+        if n_dropped := self._n_dropped():
+            self._say("dropped-in-all", f"{n_dropped} metric points were left out")
+        if self._is_all_sent():
+            self._spool.delete()
         else:
             self._spool.close()
             self._say(
                 "left", f"not everything is stored yet; the rest is kept in {self._spool.path}"
             )
 
-    # The threads
+    def wait_until_written(self, seconds: float) -> None:
+        """Until the last batch is on disk: for who interrupts `finish` and ends the process."""
+        self._writing.join(seconds)
+
+    def leave(self) -> None:
+        """In a forked child: let go of the file, which is its parent's."""
+        self._spool.close()
+
+    def _ask(self, put: Callable[[Pending], None], *, give_up_at: float | None = None) -> None:
+        # A bare lock: the thread that releases it never waits for the one that is interrupted.
+        done = threading.Lock()
+        done.acquire()
+        self._asked.put((put, done))
+        while not done.acquire(timeout=_LOOK_SECONDS):
+            if not self._writing.is_alive():
+                return
+            if give_up_at is not None and time.monotonic() > give_up_at:
+                return
+
+    # The thread that writes
 
     def _keep_writing(self) -> None:
-        while not self._is_ending:
-            self._wake.wait(self._flush_seconds)
-            self._wake.clear()
-            with self._lock:
-                self._make_batches(durable=False)
-            self._bound_the_spool()
+        while not self._is_written:
+            asked = self._next_asked()
+            try:
+                for put, _ in asked:
+                    put(self._pending)
+                self._write(durable=bool(asked))
+            except Exception as exc:  # noqa: BLE001 - this thread must outlive whatever comes
+                self._say(f"writing-{type(exc).__name__}", f"cannot record: {exc!r}")
+            for _, done in asked:
+                done.release()
             self._has_batches.set()
 
-    def _keep_sending(self) -> None:
-        assert self._sender is not None  # else there is no such thread
-        while True:
-            self._has_batches.wait(self._flush_seconds)
-            self._has_batches.clear()
-            give_up_at = self._give_up_at
-            # Before the report that a kept checkpoint belongs to.
-            self.uploads.retry(beat=self._beat_beside)
-            self._sender.pump()
-            if give_up_at is not None:
-                if self._is_all_sent() or time.monotonic() > give_up_at:
-                    return
-                time.sleep(0.2)
-                self._has_batches.set()
+    def _next_asked(self) -> list[_Asked]:
+        """What was asked for, once something was, or nothing when it is time for a batch."""
+        asked: list[_Asked] = []
+        try:
+            asked.append(self._asked.get(timeout=self._flush_seconds))
+            while True:
+                asked.append(self._asked.get_nowait())
+        except queue.Empty:
+            return asked
 
-    def _make_batches(self, *, durable: bool) -> None:
-        """Move what was logged into the spool; the lock is held."""
-        if self._give_up_at is not None:
-            return
+    def _write(self, *, durable: bool) -> None:
+        is_last = self._pending.finish is not None
+        if is_last and self._shrinking is not None:
+            self._shrinking.join()  # so that the last batch says all that was left out
         if len(self.entries) >= MAX_ENTRIES:
             self._say(
                 "full", "metrics come faster than they can be stored; the newest are left out"
             )
-        pending, self._pending = self._pending, Pending()
-        pending.dropped = self._dropped
-        while (batch := self._batcher.drain(self.entries, pending)) is not None:
-            try:
-                self._spool.append(*batch, durable=durable)
-            except OSError as exc:
-                self._say("spool", f"cannot write {self._spool.path}: {exc.strerror}")
-            if self._sender is not None:
-                self._sender.add(*batch)
-            pending = Pending(dropped=self._dropped)
+        while True:
+            made = self._batcher.drain(self.entries, self._pending, dropped=self._n_dropped())
+            if made is None:
+                break
+            self._keep(*made, durable=durable)
+        self._is_written = is_last
+        # A thread of its own: a rewrite takes seconds, and reports do not wait for it.
+        if self._spool.size_bytes > self._spool_bytes and not (
+            self._shrinking is not None and self._shrinking.is_alive()
+        ):
+            self._shrinking = _start(self._bound_the_spool)
+
+    def _keep(self, sequence: int, batch: bytes, n_points: int, *, durable: bool) -> None:
+        is_spooled = True
+        try:
+            self._spool.append(sequence, batch, durable=durable)
+        except (OSError, ValueError) as exc:  # closed: another thread was faster than `finish`
+            is_spooled = False
+            self._say("spool", f"cannot write {self._spool.path}: {exc}")
+        if self._sender is None or not self._sender.add(sequence, batch, is_spooled=is_spooled):
+            if is_spooled:
+                return
+            self._dropped["not written"] += n_points
+            self._say("lost", "and the gateway is away: what is recorded meanwhile is lost")
 
     def _bound_the_spool(self) -> None:
-        if self._spool.size_bytes <= self._spool_bytes:
-            return
         try:
             if self._sender is None:
                 self._shrink(acknowledged=0)
@@ -193,7 +240,7 @@ class Recorder:
         except OSError as exc:
             self._say("shrink", f"cannot shrink {self._spool.path}: {exc.strerror}")
             return
-        if self._dropped:
+        if self._dropped["no room"]:
             self._say(
                 "dropped",
                 f"{self._spool.path} is full ({self._spool_bytes} bytes): the oldest metric points "
@@ -206,16 +253,49 @@ class Recorder:
         )
 
     def _lighten(self, batch: bytes) -> bytes | None:
-        lighter, n_points = lighten(batch)
-        self._dropped += n_points
+        try:
+            lighter, n_points = lighten(batch)
+        except WireError:  # of a later version of this library, maybe; not ours to judge
+            return batch
+        self._dropped["no room"] += n_points
         return lighter
+
+    def _n_dropped(self) -> int:
+        return sum(self._dropped.values())
+
+    # The thread that sends
+
+    def _keep_sending(self) -> None:
+        assert self._sender is not None  # else there is no such thread
+        while True:
+            self._has_batches.wait(self._flush_seconds)
+            self._has_batches.clear()
+            give_up_at = self._give_up_at
+            try:
+                # Before the report that a kept checkpoint belongs to.
+                self.uploads.retry(beat=self._beat_beside)
+                self._sender.pump()
+                if self._alive is not None:
+                    self._alive.beat()
+            except Exception as exc:  # noqa: BLE001 - this thread must outlive whatever comes
+                self._say(f"sending-{type(exc).__name__}", f"cannot send: {exc!r}")
+            if give_up_at is not None:
+                if self._is_all_sent() or time.monotonic() > give_up_at:
+                    return
+                time.sleep(0.2)
+                self._has_batches.set()
 
     def _beat_beside(self) -> None:
         if self._beats is not None:
             self._beats.beat()
 
     def _is_all_sent(self) -> bool:
-        return self._sender is not None and self._sender.is_idle and self.uploads.is_idle
+        return (
+            self._is_written
+            and self._sender is not None
+            and self._sender.is_idle
+            and self.uploads.is_idle
+        )
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:

@@ -11,7 +11,8 @@ from sweepworks.frames import read_batches
 from sweepworks.sender import Sender
 from sweepworks.spool import SUFFIX, Spool
 from sweepworks.uploads import Uploads
-from sweepworks.wire import WireError, decode_flush
+from sweepworks.values import WireError
+from sweepworks.wire import decode_flush
 
 _PATIENCE_SECONDS = 10.0
 _NAME = re.compile(rf"(?P<run>.+)-[0-9a-f]{{16}}{re.escape(SUFFIX)}")
@@ -63,19 +64,20 @@ def resend(
             spool=spool,
             is_away=lambda: False,
             patience_seconds=_PATIENCE_SECONDS,
+            limit_bytes=0,  # nothing is added
             beat=no_beat,
             say=say,
         )
         uploads.take_over()
         uploads.retry(beat=no_beat)  # before the report that a kept checkpoint belongs to
-        if not uploads.is_idle:
+        if not uploads.is_answered:
             return False
         sender = Sender(connection, spool, on_control=lambda _: None, say=say)
         sender.take_over()
         sender.pump()
-        if not sender.is_idle:
+        if not (sender.is_idle and uploads.is_idle):
             return False
-        sender.put_away()
+        spool.delete()
     finally:
         spool.close()
     return True

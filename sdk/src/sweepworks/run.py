@@ -15,10 +15,13 @@ from sweepworks.batches import MAX_ENTRIES, now_us
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.decisions import await_decision
+from sweepworks.pending import MAX_REPORT_VALUES
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
-from sweepworks.wire import ReportRecord, Scalar
+from sweepworks.values import Scalar, as_scalar, as_text, check_int64, check_key, named, settled
+from sweepworks.wire import ReportRecord
 
+_PLAIN = frozenset({int, float})
 _SPOOL_BYTES = 512_000_000
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
@@ -99,6 +102,11 @@ class Run:
             beat=self.heartbeat,
         )
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is recorded any more."""
+        return self._finished
+
     # What a training loop calls
 
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
@@ -110,9 +118,12 @@ class Run:
         if step is None:
             step = self._step
             self._step = step + 1
+        kept = dict(values)
+        if not _PLAIN.issuperset(map(type, kept.values())):
+            kept = {k: v if type(v) in _PLAIN else settled(v) for k, v in kept.items()}
         # Not a deque that drops its oldest: while they are drained, halves of entries would go.
         if len(self._entries) < MAX_ENTRIES:
-            self._entries.extend((_time(), step, dict(values)))
+            self._entries.extend((_time(), step, kept))
         elif self._recorder is not None:
             self._recorder.drop(len(values))
 
@@ -123,7 +134,7 @@ class Run:
         /,
         *,
         checkpoint: str | os.PathLike[str] | None = None,
-        **named: float,
+        **more: float,
     ) -> None:
         """Report results at a resource level, such as an epoch: what the search learns from.
 
@@ -135,11 +146,17 @@ class Run:
             checkpoint: File from which training can go on after this level. Stored before the
                 report, where the search may pause the trial; `SWEEPWORKS_CHECKPOINTS` says
                 otherwise. The first checkpoint of a level stands.
+
+        Raises:
+            ValueError: What is reported cannot be a report.
+            OSError: There is no file to be the checkpoint.
         """
-        level = int(resource_level)
-        numbers = {str(k): float(v) for k, v in {**(values or {}), **named}.items()}
-        if level < 0 or not numbers:
-            raise ValueError("report needs a level of 0 or more and at least one value")
+        level = check_int64(int(resource_level), "the level")
+        numbers = {check_key(str(k)): float(v) for k, v in {**(values or {}), **more}.items()}
+        if level < 0 or not 1 <= len(numbers) <= MAX_REPORT_VALUES:
+            raise ValueError(
+                f"report needs a level of 0 or more and 1 to {MAX_REPORT_VALUES} values"
+            )
         saved = None if checkpoint is None else artifacts.existing_file(checkpoint)
         recorder = self._recorder
         if recorder is None or self._finished:
@@ -182,18 +199,19 @@ class Run:
             self._recorder.beat()
 
     def tag(self, **tags: object) -> None:
-        """Attach names and values that can be searched for."""
-        if self._recorder is not None:
-            self._recorder.tag({name: str(value) for name, value in tags.items()})
+        """Attach names and values that can be searched for; on disk when it returns."""
+        kept = named(tags, as_text, leave_out=self._leave_out)
+        if kept and self._recorder is not None and not self._finished:
+            self._recorder.tag(kept)
 
     def add_params(self, params: Mapping[str, Scalar]) -> None:
-        """Add parameters to the record; each is set once, another value later is refused."""
-        # Types are promises here, and a broken one must not cost what else is sent.
-        kept = {
-            name: value if isinstance(value, (str, int, float)) else str(value)  # pyright: ignore[reportUnnecessaryIsInstance]
-            for name, value in params.items()
-        }
-        if self._recorder is not None:
+        """Add parameters to the record, on disk when it returns.
+
+        Each is set once, another value later is refused. What is no text, finite number or truth
+        is kept as its text.
+        """
+        kept = named(params, as_scalar, leave_out=self._leave_out)
+        if kept and self._recorder is not None and not self._finished:
             self._recorder.add_params(kept)
 
     def log_artifact(
@@ -215,11 +233,26 @@ class Run:
         self._recorder.uploads.store(source, name, type)
 
     def finish(self, state: str = "completed", message: str = "") -> None:
-        """Send what is left and end the run; waits at most `SWEEPWORKS_FINISH_TIMEOUT` seconds (30). Twice is once."""
+        """Send what is left and end the run; twice is once.
+
+        Waits at most `SWEEPWORKS_FINISH_TIMEOUT` seconds (30). May be called in a signal handler.
+
+        Args:
+            state: ``completed`` or ``failed``.
+
+        Raises:
+            ValueError: It is another one.
+        """
+        if state not in {"completed", "failed"}:
+            raise ValueError(f"a run ends completed or failed, not {state!r}")
         is_first, self._finished = not self._finished, True
-        if is_first and self._recorder is not None:
-            self._recorder.finish(state, message, seconds=self._finish_seconds)
-            self._entries = deque(maxlen=3)
+        if self._recorder is None:
+            return
+        if is_first:
+            self._entries = deque(maxlen=3)  # of which nothing is read
+            self._recorder.finish(state, as_text(message)[:2000], seconds=self._finish_seconds)
+        else:
+            self._recorder.wait_until_written(self._finish_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -236,13 +269,17 @@ class Run:
         if control in {"stop", "pause"}:
             self._stop = True
 
+    def _leave_out(self, why: str) -> None:
+        self._say(f"name-{why}", f"left out: {why}")
+
     def _say(self, subject: str, sentence: str) -> None:
         if subject in self._said:
             return
         if subject in {"away", "back"}:  # the next outage is news again
             self._said -= {"away", "back"}
         self._said.add(subject)
-        with contextlib.suppress(OSError, ValueError):
+        # RuntimeError: a signal handler that interrupts another one's sentence.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             print(f"sweepworks: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the console
 
     def _at_exit(self) -> None:
@@ -254,5 +291,7 @@ class Run:
                 self.finish("failed", failure)
 
     def _after_fork(self) -> None:
-        self._recorder = None
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.leave()
         self._entries = deque(maxlen=3)

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, cast
 
 from sweepworks.connection import Connection, Unreachable
@@ -15,7 +15,9 @@ from sweepworks.wire import MEDIA_TYPE
 _MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are read back from it
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_TOLD = 20  # parts that were refused
-_GOOD, _LATER = 200, {408, 425, 429, 500, 502, 503, 504, 507}
+_GOOD = 200
+# Of the gateway's own answers: what may be otherwise the next time, a token that is new included.
+_LATER = {401, 407, 408, 425, 429}
 
 
 class Sender:
@@ -44,7 +46,6 @@ class Sender:
         self._spilled = False  # some batches are in the spool alone
         self._last_added = 0
         self.acknowledged = 0
-        self._has_rejected = False
         self._told: set[str] = set()
         self._is_held = False
         self._away = False
@@ -52,15 +53,22 @@ class Sender:
         self._not_before = 0.0
         self._max_backoff_seconds = _MAX_BACKOFF_SECONDS
 
-    def add(self, sequence: int, batch: bytes) -> None:
-        """Queue a batch that is in the spool already."""
+    def add(self, sequence: int, batch: bytes, *, is_spooled: bool = True) -> bool:
+        """Queue a batch, in memory or for what is in the spool already.
+
+        Returns:
+            False when it is in neither, and so not queued.
+        """
         with self._lock:
-            self._last_added = sequence
             if self._spilled or self._waiting_bytes + len(batch) > _MEMORY_BYTES:
+                if not is_spooled:
+                    return False
                 self._spilled = True
-                return
-            self._waiting.append((sequence, batch))
-            self._waiting_bytes += len(batch)
+            else:
+                self._waiting.append((sequence, batch))
+                self._waiting_bytes += len(batch)
+            self._last_added = sequence
+            return True
 
     @contextlib.contextmanager
     def holding(self) -> Generator[int, None, None]:
@@ -83,13 +91,6 @@ class Sender:
         with self._lock:
             for sequence, _ in read_spool(self._spool.path):
                 self._last_added, self._spilled = sequence, True
-
-    def put_away(self) -> None:
-        """Nothing waits any more: the spool goes, unless some of it was rejected."""
-        if self._has_rejected:
-            self._spool.set_aside()
-        else:
-            self._spool.delete()
 
     def pump(self) -> None:
         """Send what waits until nothing does, or the gateway does not take it now."""
@@ -144,22 +145,26 @@ class Sender:
         except Unreachable as exc:
             self._back_off(None, str(exc))
             return False
-        if status in _LATER:
-            self._back_off(headers.get("retry-after"), f"status {status}")
-            return False
-        if status == _GOOD and answer.get("acked") != sequence:
-            self._back_off(None, "an answer that is not ours")
-            return False
-        if status == _GOOD:
+        if status == _GOOD and answer.get("acked") == sequence:
             self._on_control(str(answer.get("control", "continue")))
             self._tell_refused(answer.get("refused"))
-        else:
-            # Repeating it changes nothing. The spool keeps it, for a person to look at.
-            self._has_rejected = True
-            reason = answer.get("error", f"status {status}")
-            self._say(f"rejected-{status}", f"the gateway refuses a batch: {reason}")
+        elif _is_rejected(status, answer):
+            self._reject(sequence, batch, status, str(answer["error"]))
+        else:  # also what a proxy says in the gateway's place
+            self._back_off(headers.get("retry-after"), f"status {status}")
+            return False
         self._done(sequence, batch)
         return True
+
+    def _reject(self, sequence: int, batch: bytes, status: int, reason: str) -> None:
+        """Repeating it changes nothing: it is kept for a person to look at."""
+        where = "it cannot be kept"
+        try:
+            if (kept := self._spool.refuse(sequence, batch)) is not None:
+                where = f"it is kept in {kept}"
+        except OSError as exc:
+            where = f"{where}: {exc}"
+        self._say(f"rejected-{status}", f"the gateway refuses a batch: {reason}; {where}")
 
     def _tell_refused(self, refused: Any) -> None:
         """Each part once, and the first few: a script may invent names without end."""
@@ -201,3 +206,8 @@ class Sender:
                 f"the gateway does not answer ({reason}); metrics are kept in {self._spool.path} "
                 "and sent when it is back",
             )
+
+
+def _is_rejected(status: int, answer: Mapping[str, Any]) -> bool:
+    """Whether the gateway itself has said that it will never take it."""
+    return 400 <= status < 500 and status not in _LATER and isinstance(answer.get("error"), str)

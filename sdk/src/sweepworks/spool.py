@@ -16,6 +16,7 @@ from typing import Self
 from sweepworks.frames import frame, read_batches
 
 SUFFIX = ".spool"
+_REFUSED_BYTES = 64 * 1024 * 1024  # as many are enough to see what is wrong
 _SMALL_BYTES = 1024 * 1024  # a file that is not worth emptying
 
 
@@ -167,11 +168,24 @@ class Spool:
             path.unlink(missing_ok=True)
         self.close()
 
-    def set_aside(self) -> None:
-        """Everything was answered, but not all of it taken: a person may look at it."""
-        self.path.replace(self.path.with_suffix(".refused"))
-        self._ack_path.unlink(missing_ok=True)
-        self.close()
+    def refuse(self, sequence: int, batch: bytes) -> Path | None:
+        """Keep a batch that will never be taken, in a file beside this one.
+
+        Returns:
+            The file; None when it is full.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        path = self.path.with_suffix(".refused")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            if file.tell() + len(batch) > _REFUSED_BYTES:
+                return None
+            file.write(frame(sequence, batch))
+            file.flush()
+            os.fsync(descriptor)
+        return path
 
     def close(self) -> None:
         """Leave the file for later."""
@@ -188,15 +202,20 @@ def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:
             yield sequence, batch
 
 
-def writable_folder(wanted: str | None) -> Path:
-    """The folder asked for, or one in the temporary folder when that cannot be written."""
-    fallback = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
-    for folder in (*([Path(wanted)] if wanted else []), fallback):
+def spool_folders(wanted: str | None) -> Iterator[Path]:
+    """Where a spool may be, best first: the folder asked for, then temporary ones."""
+    if wanted:
+        yield Path(wanted)
+    # Anybody may make a folder of that name; what lies there is its owner's to read.
+    shared = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        shared.mkdir(exist_ok=True, mode=0o700)
+        if shared.stat().st_uid == os.getuid() and not shared.is_symlink():
+            yield shared
+    memory = Path("/dev/shm")  # noqa: S108 - where disks are full, memory is not
+    for parent in (None, memory):
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK | os.X_OK):
-                return folder
-    return Path(tempfile.mkdtemp(prefix="sweepworks-spool-"))
+            yield Path(tempfile.mkdtemp(prefix="sweepworks-spool-", dir=parent))
 
 
 def _unseen(path: Path) -> Path:

@@ -13,8 +13,8 @@ from sweepworks import environment as env
 from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.run import Run
-from sweepworks.spool import Spool, writable_folder
-from sweepworks.wire import Scalar
+from sweepworks.spool import Spool, spool_folders
+from sweepworks.values import Scalar, as_scalar, as_text, named
 
 _current: Run | None = None
 
@@ -24,7 +24,7 @@ def init(
     params: Mapping[str, Scalar] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Run:
-    """The run of this process; a second call returns the same one.
+    """The run of this process; a second call returns the same one, until that is finished.
 
     In a trial everything comes from the environment. Elsewhere a scratch run is made, tracked like
     any other; without a reachable gateway it is kept on disk for later.
@@ -35,11 +35,17 @@ def init(
         tags: Names and values to search for.
     """
     global _current  # noqa: PLW0603 - one run a process
+    is_trial = bool(os.environ.get(env.RUN_ID))
+    if _current is not None and _current.is_finished:
+        if is_trial:
+            _say(f"the trial {_current.id} is finished: nothing more is recorded of it")
+        else:
+            _current = None
     if _current is None:
         mode = os.environ.get(env.MODE, "online")
         if mode not in {"online", "offline", "disabled"}:
             raise ValueError(f"{env.MODE} is {mode!r}; write online, offline or disabled")
-        if os.environ.get(env.RUN_ID):
+        if is_trial:
             _current = _trial(params or {}, online=mode == "online", record=mode != "disabled")
         else:
             _current = _scratch(
@@ -50,7 +56,7 @@ def init(
                 record=mode != "disabled",
             )
         if tags:
-            _current.tag(**tags)
+            _current.tag(**{str(name): value for name, value in tags.items()})
     return _current
 
 
@@ -79,8 +85,8 @@ def _scratch(
     url, token = _client()
     described = {
         "experiment": experiment,
-        "params": dict(params),
-        "tags": dict(tags),
+        "params": named(params, as_scalar, leave_out=_leave_out),
+        "tags": named(tags, as_text, leave_out=_leave_out),
         "script": sys.argv[0] if sys.argv else "",
     }
     if online and record and url and token:
@@ -130,7 +136,6 @@ def _run(
     if checkpoints not in CHECKPOINT_MODES:
         raise ValueError(f"{env.CHECKPOINTS} is {checkpoints!r}; write rungs, all or none")
     writer = f"{secrets.token_hex(8)}"
-    folder = writable_folder(os.environ.get(env.SPOOL_DIR) or _home_spool())
     rungs = tuple(int(rung) for rung in (os.environ.get(env.RUNGS) or "").split(",") if rung)
     max_resource = os.environ.get(env.MAX_RESOURCE)
     run = Run(
@@ -139,7 +144,7 @@ def _run(
         params=params,
         seed=seed,
         connection=connection,
-        spool=Spool.create(folder, f"{run_id}-{writer}") if record else None,
+        spool=_spool(f"{run_id}-{writer}") if record else None,
         writer=writer,
         rungs=rungs,
         max_resource=int(max_resource) if max_resource else None,
@@ -152,6 +157,18 @@ def _run(
     if added:
         run.add_params(added)
     return run
+
+
+def _spool(name: str) -> Spool | None:
+    """A file to record in; None, and said, where there is no place for one."""
+    reasons: list[str] = []
+    for folder in spool_folders(os.environ.get(env.SPOOL_DIR) or _home_spool()):
+        try:
+            return Spool.create(folder, name)
+        except OSError as exc:
+            reasons.append(f"{folder}: {exc.strerror}")
+    _say(f"nothing is recorded, since no folder can be written: {'; '.join(reasons)}")
+    return None
 
 
 def _client() -> tuple[str | None, str | None]:
@@ -184,6 +201,10 @@ def _home() -> Path | None:
 def _home_spool() -> str | None:
     home = _home()
     return None if home is None else str(home / "spool")
+
+
+def _leave_out(why: str) -> None:
+    _say(f"left out: {why}")
 
 
 def _say(sentence: str) -> None:

@@ -2,14 +2,15 @@
 
 import contextlib
 import json
+import os
 import shutil
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweepworks import artifacts
-from sweepworks.artifacts import Description, Refused
+from sweepworks.artifacts import Changed, Description, Refused, Unavailable
 from sweepworks.batches import now_us
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import Spool
@@ -33,6 +34,7 @@ class Uploads:
         connection: None: nothing can be sent from here, copies wait for good.
         is_away: Whether the gateway is known not to answer.
         patience_seconds: How long the script waits for the gateway to answer at all.
+        limit_bytes: Of the copies that wait; files beyond it are given up.
         beat: Says that the script is alive.
         say: Prints one line for a person, once per subject.
     """
@@ -45,6 +47,7 @@ class Uploads:
         spool: Spool,
         is_away: Callable[[], bool],
         patience_seconds: float,
+        limit_bytes: int,
         beat: Callable[[], None],
         say: Callable[[str, str], None],
     ) -> None:
@@ -53,9 +56,11 @@ class Uploads:
         self._spool = spool
         self._is_away = is_away
         self._patience_seconds = patience_seconds
+        self._limit_bytes = limit_bytes
         self._beat = beat
         self._say = say
         self._waiting: deque[_Upload] = deque()
+        self.is_answered = True  #: the last time that anything waited
 
     @property
     def is_idle(self) -> bool:
@@ -72,83 +77,107 @@ class Uploads:
             Whether the gateway has answered; else a copy waits.
         """
         try:
-            upload = _Upload(
-                path=path,
-                described=artifacts.describe(path, name, kind, beat=self._beat),
-                first_stands=first_stands,
-            )
             # While others wait, the gateway is away: asking again would only slow the script.
-            if not (self._waiting or self._is_away()) and self._bring(
-                upload, patience_seconds=self._patience_seconds, beat=self._beat
-            ):
-                return True
-            self._keep(upload)
+            if not (self._waiting or self._is_away()):
+                described = artifacts.describe(path, name, kind, beat=self._beat)
+                upload = _Upload(path=path, described=described, first_stands=first_stands)
+                with contextlib.suppress(Unreachable, Changed):
+                    self._bring(upload, patience_seconds=self._patience_seconds, beat=self._beat)
+                    return True
+            self._keep(path, name, kind, first_stands=first_stands)
         except OSError as exc:
-            self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
+            self._say_unstored(name, exc)
         return False
 
     def retry(self, *, beat: Callable[[], None]) -> None:
-        """Bring what waits, oldest first, until the gateway does not take it.
+        """Bring what waits, oldest first, until the gateway does not answer.
 
         Args:
             beat: Called while bytes go out; the batches wait for them.
         """
-        while self._waiting:
-            upload = self._waiting[0]
+        self.is_answered = True
+        for upload in list(self._waiting):
             try:
-                if not self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat):
-                    return
-            except OSError as exc:
-                name = upload.described.name
-                self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
-            self._waiting.popleft()
+                self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
+            except Unavailable:
+                continue  # what is wrong with it must not hold up the others
+            except Unreachable:
+                self.is_answered = False
+                return
+            except (OSError, Changed) as exc:
+                self._say_unstored(upload.described.name, exc)
+            self._waiting.remove(upload)
             with contextlib.suppress(OSError):
                 _note_of(upload.path).unlink(missing_ok=True)
                 upload.path.unlink(missing_ok=True)
 
-    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
-        """False: not now. What is refused is said, and counts as done."""
+    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> None:
+        """What is refused is said, and counts as done."""
         if self._connection is None:
-            return False
+            raise Unreachable("there is no gateway")
         # The background thread uses the other one.
         twin = self._connection.twin(timeout_seconds=patience_seconds)
         with contextlib.closing(twin):
             try:
                 artifacts.upload(twin, self._run, upload.path, upload.described, beat=beat)
-            except Unreachable:
-                return False
             except Refused as exc:
                 if not (upload.first_stands and exc.status == _CONFLICT):
-                    name = upload.described.name
-                    self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {exc}")
-        return True
+                    self._say_unstored(upload.described.name, exc)
+
+    def _say_unstored(self, name: str, why: Exception) -> None:
+        self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {why}")
 
     def take_over(self) -> None:
         """Queue the copies that the spool's former writer could not bring."""
         spool = self._spool.path
-        for note in sorted(spool.parent.glob(f"{spool.stem}-*{_NOTE}")):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                document = json.loads(note.read_text(encoding="utf-8"))
+        for path in sorted(spool.parent.glob(f"{spool.stem}-*")):
+            if path.name.endswith(_NOTE):
+                continue
+            try:
+                document = json.loads(_note_of(path).read_text(encoding="utf-8"))
                 upload = _Upload(
-                    path=note.with_name(note.name.removesuffix(_NOTE)),
+                    path=path,
                     described=Description(**document["described"]),
                     first_stands=bool(document["first_stands"]),
                 )
+            except FileNotFoundError:
+                path.unlink(missing_ok=True)  # its writer ended in the midst of it
+            except (ValueError, KeyError, TypeError) as exc:
+                self._say_unstored(path.name, exc)
+            else:
                 self._waiting.append(upload)
 
-    def _keep(self, upload: _Upload) -> None:
+    def _keep(self, path: Path, name: str, kind: str, *, first_stands: bool) -> None:
         """Copy a file that cannot be brought now, since the script may overwrite it."""
+        waiting_bytes = sum(upload.described.size for upload in self._waiting)
+        if waiting_bytes + path.stat().st_size > self._limit_bytes:
+            raise OSError(
+                f"the gateway is away, and {waiting_bytes} bytes of files wait for it already"
+            )
         spool = self._spool.path
         kept = spool.with_name(f"{spool.stem}-{now_us()}-{len(self._waiting)}")
-        note = {"described": asdict(upload.described), "first_stands": upload.first_stands}
         try:
-            shutil.copyfile(upload.path, kept)
-            _note_of(kept).write_text(json.dumps(note), encoding="utf-8")
+            shutil.copyfile(path, kept)
+            # Of the copy: the script may write the file at this moment.
+            described = artifacts.describe(kept, name, kind, beat=self._beat)
+            note = {"described": asdict(described), "first_stands": first_stands}
+            _sync(kept)
+            unseen = _note_of(kept).with_suffix(".tmp")
+            unseen.write_text(json.dumps(note), encoding="utf-8")
+            _sync(unseen)
+            unseen.replace(_note_of(kept))
         except OSError:
-            for path in (kept, _note_of(kept)):
-                path.unlink(missing_ok=True)  # half a copy is of no use
+            kept.unlink(missing_ok=True)  # half a copy is of no use
             raise
-        self._waiting.append(replace(upload, path=kept))
+        self._waiting.append(_Upload(path=kept, described=described, first_stands=first_stands))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _note_of(kept: Path) -> Path:

@@ -1,27 +1,28 @@
 """The wire format of a flush, both directions; the description is docs/wire.md."""
 
 import json
-import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from sweepworks.values import (
+    Scalar,
+    WireError,
+    check_int64,
+    check_key,
+    check_scalar,
+    clean,
+    number_text,
+    to_number,
+)
+
 MEDIA_TYPE = "application/x-sweepworks-flush"
 MAX_BYTES = 16 * 1024 * 1024
-MAX_KEY_CHARACTERS = 256
 _MAGIC = b"SWF1"
 _MAX_HEADER_BYTES = 4 * 1024 * 1024
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_INT64 = 2**63
-
-Scalar = str | int | float | bool
-
-
-class WireError(ValueError):
-    """Bytes that are no flush; the text says why, for whoever sent them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def encode_flush(flush: Flush) -> bytes:
         "reports": [
             {
                 "level": report.level,
-                "values": {key: _number_text(value) for key, value in report.values.items()},
+                "values": {key: number_text(value) for key, value in report.values.items()},
                 "time": report.time_us,
             }
             for report in flush.reports
@@ -138,9 +139,9 @@ def decode_json_flush(body: bytes) -> Flush:
             if not isinstance(row, list) or len(cast("list[object]", row)) != 3:
                 raise WireError(f"a point of {key[:40]!r} is not [step, microseconds, value]")
             step, time_us, value = cast("list[object]", row)
-            steps.append(_int64(step, "step"))
-            times.append(_int64(time_us, "time"))
-            values.append(_number(value, "value"))
+            steps.append(check_int64(step, "step"))
+            times.append(check_int64(time_us, "time"))
+            values.append(to_number(value, "value"))
     n = len(values)
     return _flush(
         header,
@@ -159,7 +160,7 @@ def _flush(
     values: bytes | memoryview,
 ) -> Flush:
     writer, run, attempt = header.get("writer"), header.get("run"), header.get("attempt")
-    sequence = _int64(header.get("sequence"), "sequence")
+    sequence = check_int64(header.get("sequence"), "sequence")
     if not isinstance(writer, str) or not _WRITER.fullmatch(writer):
         raise WireError("writer is not 1 to 64 of A-Z a-z 0-9 _ -")
     if sequence < 1:
@@ -181,12 +182,12 @@ def _flush(
         times=times,
         values=values,
         reports=[_report(item) for item in _sequence(header.get("reports", []), "reports")],
-        params={_key(k): _scalar(v) for k, v in _object(header, "params").items()},
-        tags={_key(k): _clean(str(v)) for k, v in _object(header, "tags").items()},
+        params={check_key(k): check_scalar(v) for k, v in _object(header, "params").items()},
+        tags={check_key(k): clean(str(v)) for k, v in _object(header, "tags").items()},
         beat=header.get("beat") is True,
-        dropped=max(0, _int64(header.get("dropped", 0), "dropped")),
+        dropped=max(0, check_int64(header.get("dropped", 0), "dropped")),
         finish=cast("str | None", finish),
-        message=_clean(str(header.get("message", "")))[:2000],
+        message=clean(str(header.get("message", "")))[:2000],
     )
 
 
@@ -217,69 +218,21 @@ def _series(item: object) -> tuple[str, int]:
     pair = _sequence(item, "an entry of series")
     if len(pair) != 2:
         raise WireError("an entry of series is not [key, count]")
-    count = _int64(pair[1], "count")
+    count = check_int64(pair[1], "count")
     if count < 0:
         raise WireError("a count is negative")
-    return _key(pair[0]), count
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_KEY_CHARACTERS:
-        raise WireError(f"a key is not 1 to {MAX_KEY_CHARACTERS} characters of text")
-    if _CONTROL.search(value):
-        raise WireError(f"the key {value[:40]!r} has control characters")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as exc:
-        raise WireError(f"the key {value[:40]!r} is not valid Unicode") from exc
-    return value
+    return check_key(pair[0]), count
 
 
 def _report(item: object) -> ReportRecord:
     if not isinstance(item, dict):
         raise WireError("a report is no object")
     record = cast("Mapping[str, object]", item)
-    level = _int64(record.get("level"), "level")
+    level = check_int64(record.get("level"), "level")
     if level < 0:
         raise WireError("a report's level is negative")
     return ReportRecord(
         level=level,
-        values={_key(k): _number(v, "value") for k, v in _object(record, "values").items()},
-        time_us=_int64(record.get("time"), "time"),
+        values={check_key(k): to_number(v, "value") for k, v in _object(record, "values").items()},
+        time_us=check_int64(record.get("time"), "time"),
     )
-
-
-def _int64(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
-        raise WireError(f"{name} is no 64-bit integer")
-    return value
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, str) and value in {"nan", "inf", "-inf"}:
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise WireError(f"{name} is no number")
-    try:
-        return float(value)
-    except OverflowError as exc:
-        raise WireError(f"{name} is too large") from exc
-
-
-def _number_text(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def _scalar(value: object) -> Scalar:
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    raise WireError("a parameter is no text, number, true or false")
-
-
-def _clean(text: str) -> str:
-    """Text that PostgreSQL can keep: no NUL, no lone surrogate."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,9 @@ from sweepworks.spool import read_spool
 from sweepworks.wire import decode_flush
 
 from tests.fake_gateway import FakeGateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("trial")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_a_trial_knows_its_parameters_and_seed() -> None:

@@ -4,10 +4,10 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sweepworks.values import WireError
 from sweepworks.wire import (
     Flush,
     ReportRecord,
-    WireError,
     decode_flush,
     decode_json_flush,
     encode_flush,

@@ -1,0 +1,55 @@
+"""What goes into flushes besides points, a header's worth at a time."""
+
+import json
+from dataclasses import dataclass, field
+
+from sweepworks.values import Scalar, number_text
+from sweepworks.wire import ReportRecord
+
+#: What the names and values of one flush may take; the wire's limit on a header is 4 MiB, and
+#: the largest single thing, a report of `MAX_REPORT_VALUES`, takes 1.1 MB.
+HEADER_BYTES = 3_000_000
+MAX_REPORT_VALUES = 1_000
+
+
+@dataclass(slots=True)
+class Pending:
+    """What was recorded since the last flush."""
+
+    reports: list[ReportRecord] = field(default_factory=list[ReportRecord])
+    params: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    finish: str | None = None
+    message: str = ""
+    beat: bool = False
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not (self.has_records() or self.finish or self.beat)
+
+    def has_records(self) -> bool:
+        """Whether it has any of what belongs to the run's record."""
+        return bool(self.reports or self.params or self.tags)
+
+    def take(self, room: int = HEADER_BYTES) -> tuple["Pending", int]:
+        """Move as much of it as a header has room for into another one.
+
+        Returns:
+            What was moved, and the bytes that are left of the room. How the run ended is not
+            among it: that goes last.
+        """
+        part, self.beat = Pending(beat=self.beat), False
+        while self.reports and room > 0:
+            report = self.reports.pop(0)
+            part.reports.append(report)
+            room -= _json_bytes({key: number_text(v) for key, v in report.values.items()}) + 64
+        for source, target in ((self.params, part.params), (self.tags, part.tags)):
+            while source and room > 0:
+                name = next(iter(source))
+                target[name] = source.pop(name)  # pyright: ignore[reportArgumentType] - of one kind
+                room -= _json_bytes([name, target[name]])
+        return part, room
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

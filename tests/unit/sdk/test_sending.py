@@ -1,0 +1,173 @@
+"""Batches on their way: what is an answer of the gateway's, and what is not."""
+
+import os
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+import sweepworks
+from sweepworks.connection import Connection
+from sweepworks.frames import read_batches
+from sweepworks.spool import Spool
+from sweepworks.wire import decode_flush
+
+from tests.fake_gateway import FakeGateway
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("trial")
+
+
+@pytest.mark.parametrize("status", [404, 301, 400, 403, 501, 502, 200, 204])
+def test_what_a_proxy_says_is_no_answer(gateway: FakeGateway, status: int) -> None:
+    gateway.foreign = [(status, b"<html>default backend</html>")] * 2
+    run = sweepworks.init()
+
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert gateway.foreign == []
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    assert gateway.flushes[-1].finish == "completed"
+
+
+def test_a_token_that_is_not_known_yet_costs_nothing(gateway: FakeGateway) -> None:
+    gateway.answers = [401, 401]
+    run = sweepworks.init()
+
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+
+
+def test_what_is_refused_is_kept_although_the_spool_is_emptied(
+    gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.answers = [422]
+    run = sweepworks.init()
+    for step in range(100_000):  # beyond the megabyte at which a spool is emptied
+        run.log({"loss": 1.0}, step=step)
+    run.report(1, val=0.5)
+    run.report(2, val=0.5)
+    run.finish()
+
+    (kept,) = (tmp_path / "spool").iterdir()
+    assert kept.suffix == ".refused"
+    (first,) = [decode_flush(batch) for _, batch in read_batches(kept)]
+    stored = sum(flush.n_points for flush in gateway.flushes)
+    assert first.n_points + stored == 100_000
+    assert str(kept) in capsys.readouterr().err
+
+
+class OneRequest(BaseHTTPRequestHandler):
+    """A server that closes each connection without a word once it has answered."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+        self.close_connection = True
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OneRequest)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    connection = Connection(f"http://127.0.0.1:{server.server_port}", "token")
+    try:
+        for _ in range(3):
+            assert connection.request("POST", "/", b"body")[0] == 200
+            time.sleep(0.05)  # its end arrives
+    finally:
+        connection.close()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_disk_that_cannot_be_written_does_not_end_the_sending(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Spool, "append", full)
+    run = sweepworks.init()
+
+    run.log({"loss": 1.0})
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert gateway.points() == {"loss": [(0, 1.0)]}
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_a_spool_folder_that_cannot_be_made_does_not_stop_the_script(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SWEEPWORKS_SPOOL_DIR", str(tmp_path / "file" / "spool"))
+    run = sweepworks.init()
+
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_forked_child_lets_go_of_the_spool(tmp_path: Path) -> None:
+    run = sweepworks.init()
+    (file,) = (tmp_path / "spool").glob("*.spool")
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(reader, 1)  # lives on
+        os._exit(0)
+
+    try:
+        wait_until(lambda: file not in open_files(pid), seconds=5)
+        assert file in open_files(os.getpid())
+    finally:
+        os.write(writer, b"x")
+        os.waitpid(pid, 0)
+        os.close(reader)
+        os.close(writer)
+        run.finish()
+
+
+def open_files(pid: int) -> set[Path]:
+    return {Path(file.path) for file in psutil.Process(pid).open_files()}
+
+
+def test_after_its_end_a_scratch_run_is_followed_by_another(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
+    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")
+    first = sweepworks.init(params={"lr": 1.0})
+    first.finish()
+
+    second = sweepworks.init(params={"lr": 2.0})
+    second.finish()
+
+    assert second is not first
+    assert [asked["params"] for asked in gateway.scratch_runs] == [{"lr": 1.0}, {"lr": 2.0}]
+
+
+def test_after_its_end_a_trial_says_that_nothing_more_is_recorded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = sweepworks.init()
+    first.finish()
+
+    assert sweepworks.init() is first
+    assert "is finished" in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""Files that wait, change, or cannot be taken."""
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sweepworks
+from sweepworks import resend
+from sweepworks.connection import Connection
+
+from tests.fake_gateway import FakeGateway
+
+pytestmark = pytest.mark.usefixtures("trial")
+AWAY = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def away(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEPWORKS_GATEWAY_URL", AWAY)
+    monkeypatch.setenv("SWEEPWORKS_FINISH_TIMEOUT", "0.1")
+
+
+def left_in(folder: Path) -> Path:
+    (file,) = folder.glob("*.spool")
+    return file
+
+
+def send(path: Path, run: str, gateway: FakeGateway, said: list[str]) -> bool:
+    with contextlib.closing(Connection(gateway.url, "t")) as connection:
+        return resend.resend(path, run, connection, say=lambda _, why: said.append(why))
+
+
+@pytest.mark.usefixtures("away")
+def test_a_file_that_changes_while_it_is_copied_is_stored_as_the_copy_is(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = sweepworks.init()
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"first")
+    copyfile = shutil.copyfile
+
+    def meanwhile(source: Path, target: Path) -> Any:
+        source.write_bytes(b"another, longer one")
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", meanwhile)
+    run.log_artifact(file)
+    run.finish()
+
+    said: list[str] = []
+    sent = send(left_in(tmp_path / "spool"), run.id, gateway, said)
+
+    assert sent
+    assert said == []
+    assert list(gateway.blobs.values()) == [b"another, longer one"]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+@pytest.mark.usefixtures("away")
+def test_a_copy_that_was_cut_short_is_said_and_holds_nothing_up(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    run = sweepworks.init()
+    for name in ("cut", "good"):
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+        run.log_artifact(tmp_path / name)
+    run.report(1, val=0.5)
+    run.finish()
+    spool = tmp_path / "spool"
+    cut = min(p for p in spool.iterdir() if p.suffix == "")
+    cut.write_bytes(b"cut")
+
+    said: list[str] = []
+    sent = send(left_in(spool), run.id, gateway, said)
+
+    assert sent
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["good"]
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    (why,) = said
+    assert "'cut'" in why
+    assert "shorter" in why
+
+
+@pytest.mark.usefixtures("away")
+def test_a_file_that_the_gateway_cannot_take_now_keeps_no_report_back(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    run = sweepworks.init()
+    for name in ("full", "good"):
+        (tmp_path / name).write_bytes(name.encode())
+        run.log_artifact(tmp_path / name)
+    run.report(1, val=0.5)
+    run.finish()
+    gateway.unavailable = {"full"}
+    path = left_in(tmp_path / "spool")
+
+    sent = send(path, run.id, gateway, [])
+
+    assert not sent
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["good"]
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    gateway.unavailable = set()
+    assert send(path, run.id, gateway, [])
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["good", "full"]
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.usefixtures("away")
+def test_copies_count_in_the_limit_of_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_SPOOL_MEGABYTES", "0.01")
+    run = sweepworks.init()
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x" * 6000)
+        run.log_artifact(tmp_path / name)
+    run.finish()
+
+    assert [p.stat().st_size for p in (tmp_path / "spool").iterdir() if p.suffix == ""] == [6000]
+    assert "'b' is not stored: the gateway is away, and 6000 bytes" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("away")
+def test_half_a_copy_goes_with_its_writer(gateway: FakeGateway, tmp_path: Path) -> None:
+    run = sweepworks.init()
+    run.report(1, val=0.5)
+    run.finish()
+    path = left_in(tmp_path / "spool")
+    path.with_name(f"{path.stem}-123-0").write_bytes(b"hal")
+
+    assert send(path, run.id, gateway, [])
+    assert list(path.parent.iterdir()) == []
+    assert gateway.artifacts == []
