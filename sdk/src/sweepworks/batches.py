@@ -86,35 +86,43 @@ class Batcher:
         points = 0
         while entries and points < _POINTS_PER_FLUSH:
             moment, step, values = entries.popleft(), entries.popleft(), entries.popleft()
+            time_us, whole = int(moment * 1e6), self._whole(step)
+            if whole is None:
+                continue
             left = iter(values.items())
             for key, value in left:
                 of_key = series.get(key)
-                if of_key is None:
-                    if room <= 0:
-                        entries.extendleft(({key: value, **dict(left)}, step, moment))
-                        return series
-                    if not self._is_key(key):
-                        continue
-                    of_key = _Series()
-                if not self._add(of_key, key, moment, step, value):
+                if of_key is None and room <= 0:
+                    entries.extendleft(({key: value, **dict(left)}, step, moment))
+                    return series
+                if of_key is None and not self._is_key(key):
                     continue
-                if key not in series:
-                    series[key] = of_key
+                number = self._number(key, value)
+                if number is None:
+                    continue
+                if of_key is None:
+                    of_key = series[key] = _Series()
                     room -= 4 * len(key) + 24  # a character has four bytes at most, a count 20
+                of_key.steps.append(whole)
+                of_key.times.append(time_us)
+                of_key.values.append(number)
                 points += 1
         return series
 
-    def _add(self, series: _Series, key: str, moment: float, step: Any, value: Any) -> bool:
+    def _whole(self, step: Any) -> int | None:
         try:
-            number = float(value)  # also what numpy and torch call a scalar
-            whole = check_int64(int(step), "step")
+            return check_int64(int(step), "a step")
+        except Exception:  # noqa: BLE001 - whatever the script calls a step
+            text = as_text(step)[:40]
+            self._leave_out(text, f"the step {text} is no 64-bit integer")
+            return None
+
+    def _number(self, key: str, value: Any) -> float | None:
+        try:
+            return float(value)  # also what numpy and torch call a scalar
         except Exception:  # noqa: BLE001 - values are the script's own; torch raises RuntimeError
             self._leave_out(key, f"{key!r} is {type(value).__name__}, not a number")
-            return False
-        series.steps.append(whole)
-        series.times.append(int(moment * 1e6))
-        series.values.append(number)
-        return True
+            return None
 
     def _is_key(self, key: Any) -> bool:
         try:

@@ -224,9 +224,10 @@ class Recorder:
         except (OSError, ValueError) as exc:  # closed: another thread was faster than `finish`
             is_spooled = False
             self._say("spool", f"cannot write {self._spool.path}: {exc}")
-        if self._sender is None or not self._sender.add(sequence, batch, is_spooled=is_spooled):
-            if is_spooled:
-                return
+        is_queued = self._sender is not None and self._sender.add(
+            sequence, batch, is_spooled=is_spooled
+        )
+        if not (is_spooled or is_queued):
             self._dropped["not written"] += n_points
             self._say("lost", "and the gateway is away: what is recorded meanwhile is lost")
 

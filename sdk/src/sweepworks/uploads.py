@@ -78,7 +78,7 @@ class Uploads:
         """
         try:
             # While others wait, the gateway is away: asking again would only slow the script.
-            if not (self._waiting or self._is_away()):
+            if self._connection is not None and not (self._waiting or self._is_away()):
                 described = artifacts.describe(path, name, kind, beat=self._beat)
                 upload = _Upload(path=path, described=described, first_stands=first_stands)
                 with contextlib.suppress(Unreachable, Changed):
@@ -113,8 +113,7 @@ class Uploads:
 
     def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> None:
         """What is refused is said, and counts as done."""
-        if self._connection is None:
-            raise Unreachable("there is no gateway")
+        assert self._connection is not None  # else everything waits
         # The background thread uses the other one.
         twin = self._connection.twin(timeout_seconds=patience_seconds)
         with contextlib.closing(twin):

@@ -128,7 +128,7 @@ def named(
     kept: dict[str, _T] = {}
     for name, value in given.items():
         try:
-            kept[check_key(as_text(name) if not isinstance(name, str) else name)] = convert(value)
+            kept[check_key(name if isinstance(name, str) else as_text(name))] = convert(value)
         except WireError as exc:
             leave_out(str(exc))
     return kept

@@ -35,3 +35,10 @@ def trial(
     monkeypatch.setattr(start, "_current", None)
     yield
     monkeypatch.setattr(start, "_current", None)
+
+
+@pytest.fixture
+def scratch(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process outside sweeps that may make runs at the fake gateway."""
+    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
+    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")

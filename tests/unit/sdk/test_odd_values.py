@@ -167,12 +167,8 @@ def test_what_a_script_changes_after_log_is_stored_as_it_was(gateway: FakeGatewa
     assert gateway.points() == {"x": [(0, 1.0), (1, 2.0), (2, 3.0)]}
 
 
-def test_a_scratch_run_takes_whatever_its_parameters_are(
-    gateway: FakeGateway, trial: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
-    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")
-
+@pytest.mark.usefixtures("scratch")
+def test_a_scratch_run_takes_whatever_its_parameters_are(gateway: FakeGateway) -> None:
     given: Any = {"lr": np.float32(0.5), "resume": None, "betas": [0.9, 0.99], "clip": float("inf")}
     run = sweepworks.init(params=given, tags={"fold": 3})  # type: ignore[dict-item]
     run.finish()

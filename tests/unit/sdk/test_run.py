@@ -354,12 +354,8 @@ def test_a_killed_script_loses_no_report(gateway: FakeGateway, tmp_path: Path) -
     assert [r.level for flush in flushes for r in flush.reports] == [1]
 
 
-def test_a_scratch_run_is_made_outside_a_trial(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
-    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")
-
+@pytest.mark.usefixtures("scratch")
+def test_a_scratch_run_is_made_outside_a_trial(gateway: FakeGateway) -> None:
     run = sweepworks.init(params={"lr": 1.0})
     run.log({"a": 1})
     run.finish()

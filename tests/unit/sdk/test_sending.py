@@ -148,11 +148,8 @@ def open_files(pid: int) -> set[Path]:
     return {Path(file.path) for file in psutil.Process(pid).open_files()}
 
 
-def test_after_its_end_a_scratch_run_is_followed_by_another(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SWEEPWORKS_RUN_ID")
-    monkeypatch.setenv("SWEEPWORKS_TOKEN", "api")
+@pytest.mark.usefixtures("scratch")
+def test_after_its_end_a_scratch_run_is_followed_by_another(gateway: FakeGateway) -> None:
     first = sweepworks.init(params={"lr": 1.0})
     first.finish()
 
