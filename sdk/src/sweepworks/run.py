@@ -21,7 +21,6 @@ from sweepworks.spool import Spool
 from sweepworks.values import Scalar, as_scalar, as_text, check_int64, check_key, named, settled
 from sweepworks.wire import ReportRecord
 
-_PLAIN = frozenset({int, float})
 _SPOOL_BYTES = 512_000_000
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
@@ -119,8 +118,10 @@ class Run:
             step = self._step
             self._step = step + 1
         kept = dict(values)
-        if not _PLAIN.issuperset(map(type, kept.values())):
-            kept = {k: v if type(v) in _PLAIN else settled(v) for k, v in kept.items()}
+        for value in kept.values():
+            if type(value) is not float and type(value) is not int:
+                kept = {name: settled(value) for name, value in kept.items()}
+                break
         # Not a deque that drops its oldest: while they are drained, halves of entries would go.
         if len(self._entries) < MAX_ENTRIES:
             self._entries.extend((_time(), step, kept))
