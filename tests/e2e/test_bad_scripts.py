@@ -35,6 +35,7 @@ def test_a_script_that_goes_wrong_says_how(installation: Installation) -> None:
     for name, (_, words) in SCRIPTS.items():
         output, _ = following[name].communicate(timeout=200)
         assert following[name].returncode == 1, output
+        assert "{" in output, f"{name}: {output}"
         report = json.loads(output[output.index("{") :])
         assert report["state"] == "failed", name
         assert words in report["reason"]
