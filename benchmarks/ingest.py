@@ -37,7 +37,7 @@ from benchmarks.postgres import fresh_database, server
 from governance.access import RunGrant, sign_run_token
 from storage.database import Pool, open_pool, transaction
 from storage.metric_store import MetricStore, copy_points
-from storage.points import RunPoints, fingerprint
+from storage.points import Curves, RunPoints
 from storage.run_catalog import RunCatalog
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
@@ -253,9 +253,7 @@ def _points(run: str, keys: list[str], each: int, sequence: int, now_us: int) ->
     n = each * len(keys)
     first = sequence * each
     return RunPoints(
-        run_id=run,
-        keys=keys,
-        fingerprints=[fingerprint(run, key) for key in keys],
+        curves=Curves.of(run, keys),
         counts=np.full(len(keys), each, dtype=np.int64),
         steps=np.tile(np.arange(first, first + each, dtype=np.int64), len(keys)),
         times=np.arange(now_us, now_us + n, dtype=np.int64),

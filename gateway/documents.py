@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from fastapi.responses import JSONResponse
 
-from storage.summaries import json_number
+from storage.json_numbers import json_number
 
 
 def document(value: object) -> Any:

@@ -13,10 +13,10 @@ from sweepworks.wire import ReportRecord
 
 from storage import queries
 from storage.deliveries import Delivery, Receipt, Refusal
-from storage.metric_store import MetricStore
-from storage.points import RunPoints
+from storage.json_numbers import json_number
+from storage.metric_store import copy_points
+from storage.points import Curves, RunPoints
 from storage.series_registry import SeriesRegistry
-from storage.summaries import json_number
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
 from sweeps.states import Decision
 
@@ -42,13 +42,11 @@ class Batch:
     def __init__(
         self,
         connection: Connection,
-        metrics: MetricStore,
         series: SeriesRegistry,
         deliveries: Sequence[Delivery],
         points: Sequence[RunPoints],
     ) -> None:
         self._connection = connection
-        self._metrics = metrics
         self._series = series
         self._deliveries = deliveries
         self._points = points
@@ -110,25 +108,29 @@ class Batch:
         return [place for place in places if self._deliveries[place].writer in writers]
 
     def _write_points(self, places: Sequence[int]) -> None:
-        batch = [self._points[place] for place in places]
-        unkept = self._series.register(self._connection, batch)
+        batch = [self._points[place] for place in places if len(self._points[place].counts)]
+        if not batch:
+            return
+        unkept = self._series.register(self._connection, (points.curves for points in batch))
         if unkept:
             batch = [self._without(place, unkept) for place in places]
-        self._metrics.append(self._connection, batch)
+        copy_points(self._connection, batch)
         self.stored = batch
 
     def _without(self, place: int, unkept: Mapping[bytes, str]) -> RunPoints:
         """The points without those of some curves."""
         points = self._points[place]
-        keeps = np.array([mark not in unkept for mark in points.fingerprints], dtype=np.bool_)
-        for key, mark in zip(points.keys, points.fingerprints, strict=True):
+        curves = points.curves
+        keeps = np.array([mark not in unkept for mark in curves.fingerprints], dtype=np.bool_)
+        if not curves.fingerprints or keeps.all():
+            return points
+        for key, mark in zip(curves.keys, curves.fingerprints, strict=True):
             if mark in unkept:
                 self._refuse(place, f"metric {key!r}", unkept[mark])
         mask = np.repeat(keeps, points.counts)
+        kept = [key for key, kept in zip(curves.keys, keeps.tolist(), strict=True) if kept]
         return RunPoints(
-            run_id=points.run_id,
-            keys=[key for key, kept in zip(points.keys, keeps.tolist(), strict=True) if kept],
-            fingerprints=[mark for mark in points.fingerprints if mark not in unkept],
+            curves=Curves.of(curves.run_id, kept),
             counts=points.counts[keeps],
             steps=points.steps[mask],
             times=points.times[mask],

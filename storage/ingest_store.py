@@ -11,7 +11,7 @@ from storage.deliveries import Delivery, Receipt
 from storage.errors import translate_errors
 from storage.ingest_batch import Batch
 from storage.metric_store import MetricStore
-from storage.points import RunPoints, fingerprint
+from storage.points import RunPoints
 from storage.series_registry import DEFAULT_MAX_SERIES, SeriesRegistry
 from sweeps.clock import Clock
 from sweeps.errors import InvalidFlush, SweepsError
@@ -45,28 +45,25 @@ class IngestStore:
             StorageUnavailable: Nothing was stored.
             InvalidFlush: Nothing was stored, because the database cannot take some value.
         """
-        points = [_points(delivery.flush) for delivery in deliveries]
+        points = [self._points(delivery.flush) for delivery in deliveries]
         self._metrics.ensure_partitions(part.times for part in points if len(part.times))
         with translate_errors(), self._pool.connection(timeout=_CONNECT_SECONDS) as connection:
             try:
-                batch = Batch(connection, self._metrics, self._series, deliveries, points)
+                batch = Batch(connection, self._series, deliveries, points)
                 outcomes = batch.write()
             except (psycopg.DataError, psycopg.IntegrityError) as exc:
                 raise InvalidFlush(
                     f"the database cannot keep this: {exc.diag.message_primary or exc}"
                 ) from exc
-        self._series.remember(batch.stored)
+        self._series.known.remember(points.curves for points in batch.stored)
         return outcomes
 
-
-def _points(flush: Flush) -> RunPoints:
-    keys = [key for key, _ in flush.series]
-    return RunPoints(
-        run_id=flush.run,
-        keys=keys,
-        fingerprints=[fingerprint(flush.run, key) for key in keys],
-        counts=np.array([count for _, count in flush.series], dtype=np.int64),
-        steps=np.frombuffer(flush.steps, dtype="<i8").astype(np.int64, copy=False),
-        times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
-        values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),
-    )
+    def _points(self, flush: Flush) -> RunPoints:
+        keys, counts = zip(*flush.series, strict=True) if flush.series else ((), ())
+        return RunPoints(
+            curves=self._series.known.recall(flush.run, keys),
+            counts=np.array(counts, dtype=np.int64),
+            steps=np.frombuffer(flush.steps, dtype="<i8").astype(np.int64, copy=False),
+            times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
+            values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),
+        )

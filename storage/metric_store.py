@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from storage import queries
 from storage.database import Pool, transaction
 from storage.points import Int64s, RunPoints
-from storage.summaries import Summaries
 from sweeps.clock import Clock
 
 _QUERIES = queries.load("metrics")
@@ -73,19 +72,9 @@ class MetricStore:
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["ensure_partitions"], {"days": [day]})
 
-    def append(self, connection: Connection, batch: Sequence[RunPoints]) -> int:
-        """Append the points, and merge them into the summaries; returns how many."""
-        total = sum(len(points.values) for points in batch)
-        if total:
-            copy_points(connection, batch)
-        added = Summaries.of(batch)
-        if added is not None:
-            connection.execute(_QUERIES["merge_summaries"], added.columns())
-        return total
-
 
 def copy_points(connection: Connection, batch: Sequence[RunPoints]) -> None:
-    """Append the points, and nothing else."""
+    """Append the points of at least one flush."""
     with (
         connection.cursor() as cursor,
         cursor.copy(_QUERIES["copy_points"].rstrip(";")) as copy,
@@ -101,12 +90,11 @@ def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
     rows["n_fields"] = 4
     for field in ("series_length", "step_length", "time_length", "value_length"):
         rows[field] = 8
-    end = 0
-    for points in batch:
-        begin, end = end, end + len(points.values)
-        part = rows[begin:end]
-        part["series"] = np.repeat(points.series_ids, points.counts)
-        part["step"] = points.steps
-        part["time"] = points.times - _POSTGRES_EPOCH_US
-        part["value"] = points.values
+    rows["series"] = np.repeat(
+        np.concatenate([points.curves.series_ids for points in batch]),
+        np.concatenate([points.counts for points in batch]),
+    )
+    rows["step"] = np.concatenate([points.steps for points in batch])
+    rows["time"] = np.concatenate([points.times for points in batch]) - _POSTGRES_EPOCH_US
+    rows["value"] = np.concatenate([points.values for points in batch])
     return rows

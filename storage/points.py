@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,28 +22,48 @@ def series_id(fingerprint: bytes) -> int:
     return int.from_bytes(fingerprint[:8], "big") & 0x7FFF_FFFF_FFFF_FFFF
 
 
+def digest(run_id: str, keys: Sequence[str]) -> bytes:
+    """What stands for these curves together, in this order. Keys have no NUL."""
+    return hashlib.blake2b("\0".join((run_id, *keys)).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The curves of one flush: a script mostly brings the same ones again and again."""
+
+    run_id: str
+    keys: Sequence[str]
+    digest: bytes
+    series_ids: Int64s  #: shape `(n,)`
+    #: What stands for each; empty when all of them are known to have their rows.
+    fingerprints: Sequence[bytes] = ()
+
+    @classmethod
+    def of(cls, run_id: str, keys: Sequence[str]) -> Self:
+        """Curves of which nothing is known yet."""
+        marks = [fingerprint(run_id, key) for key in keys]
+        return cls(
+            run_id=run_id,
+            keys=keys,
+            digest=digest(run_id, keys),
+            series_ids=np.array([series_id(mark) for mark in marks], dtype=np.int64),
+            fingerprints=marks,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPoints:
     """Points of one run, series after series.
 
     Attributes:
-        keys: Names of the series.
-        fingerprints: What stands for each.
-        counts: How many points each has; they add up to n.
+        counts: How many points each curve has; they add up to n.
         steps: shape `(n,)`.
         times: shape `(n,)`, microseconds since 1970 UTC.
         values: shape `(n,)`.
     """
 
-    run_id: str
-    keys: Sequence[str]
-    fingerprints: Sequence[bytes]
+    curves: Curves
     counts: Int64s
     steps: Int64s
     times: Int64s
     values: Float64s
-
-    @property
-    def series_ids(self) -> Int64s:
-        """Identifiers of the series."""
-        return np.array([series_id(mark) for mark in self.fingerprints], dtype=np.int64)

@@ -1,18 +1,18 @@
 """Which curves there are: each is written down once, and a run has only so many."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from storage import queries
-from storage.points import RunPoints, series_id
+from storage.known_curves import KnownCurves
+from storage.points import Curves, series_id
 
 DEFAULT_MAX_SERIES = 2_000
 _QUERIES = queries.load("metrics")
-_KNOWN_SERIES = 500_000  # in each of two generations; about 50 MB each when full
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -32,7 +32,7 @@ class _Asked:
 class SeriesRegistry:
     """Registers curves inside the transactions of its caller.
 
-    It remembers those that are there, so that a usual flush asks for none.
+    What its caller has told `known` after a commit, it does not ask for again.
 
     Args:
         most_of_a_run: How many curves a run may have. Several gateways that register at once may
@@ -41,20 +41,19 @@ class SeriesRegistry:
 
     def __init__(self, *, most_of_a_run: int = DEFAULT_MAX_SERIES) -> None:
         self._most = most_of_a_run
-        self._known: set[bytes] = set()
-        self._known_before: set[bytes] = set()
+        self.known = KnownCurves()
 
-    def register(self, connection: Connection, batch: Sequence[RunPoints]) -> Mapping[bytes, str]:
+    def register(self, connection: Connection, batch: Iterable[Curves]) -> Mapping[bytes, str]:
         """Make sure that every curve has its row.
 
         Returns:
             Fingerprints of those whose points cannot be kept, and why.
         """
         asked = {
-            mark: _Asked(mark, points.run_id, key)
-            for points in batch
-            for key, mark in zip(points.keys, points.fingerprints, strict=True)
-            if mark not in self._known and mark not in self._known_before
+            mark: _Asked(mark, curves.run_id, key)
+            for curves in batch
+            for key, mark in zip(curves.keys, curves.fingerprints, strict=False)
+            if mark not in self.known
         }
         if not asked:
             return {}
@@ -94,14 +93,6 @@ class SeriesRegistry:
             why = f"the run has {self._most} metrics, and more are not kept; log fewer names"
             refused |= {curve.mark: why for curve in new[room:]}
         return refused
-
-    def remember(self, batch: Iterable[RunPoints]) -> None:
-        """Note, after the commit, that these curves have their rows."""
-        for points in batch:
-            self._known.update(points.fingerprints)
-        if len(self._known) > _KNOWN_SERIES:
-            # Two generations: what is in use moves to the new one, the rest goes with the old.
-            self._known_before, self._known = self._known, set()
 
 
 def _owners(connection: Connection, curves: Iterable[_Asked]) -> dict[int, tuple[str, str]]:

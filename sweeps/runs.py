@@ -49,8 +49,8 @@ class TrialRow:
 class SeriesSummary:
     """What became of one curve. Least and greatest leave NaN out; None when there was only NaN."""
 
-    last: float  #: value at the highest step
-    step: int  #: that step
+    last: float  #: value of the newest point; of points of one moment, of the highest step
+    step: int  #: its step
     min: float | None
     max: float | None
     count: int

@@ -1,5 +1,6 @@
 """The wire format of a flush, both directions; the description is docs/wire.md."""
 
+import contextlib
 import json
 import re
 import struct
@@ -12,6 +13,7 @@ from sweepworks.values import (
     WireError,
     check_int64,
     check_key,
+    check_keys,
     check_scalar,
     clean,
     number_text,
@@ -22,6 +24,7 @@ MEDIA_TYPE = "application/x-sweepworks-flush"
 MAX_BYTES = 16 * 1024 * 1024
 _MAGIC = b"SWF1"
 _MAX_HEADER_BYTES = 4 * 1024 * 1024
+_MAX_COUNT = 2**63
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -109,7 +112,7 @@ def decode_flush(body: bytes) -> Flush:
     if length > _MAX_HEADER_BYTES or 8 + length > len(body):
         raise WireError(f"the header's length {length} does not fit the body's {len(body)}")
     header = _json_object(body[8 : 8 + length])
-    series = [_series(item) for item in _sequence(header.get("series", []), "series")]
+    series = _series_list(header.get("series", []))
     points = sum(count for _, count in series)
     columns = memoryview(body)[8 + length :]
     if len(columns) != 24 * points:
@@ -212,6 +215,18 @@ def _sequence(value: object, name: str) -> list[object]:
     if not isinstance(value, list):
         raise WireError(f"{name} is no list")
     return cast("list[object]", value)
+
+
+def _series_list(given: object) -> list[tuple[str, int]]:
+    """Keys and counts, checked all at once; one by one only to say which of them is wrong."""
+    items = cast("list[list[Any]]", _sequence(given, "series"))
+    if items and set(map(type, items)) == {list} and set(map(len, items)) == {2}:
+        keys, counts = zip(*items, strict=True)
+        if set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) < _MAX_COUNT:
+            with contextlib.suppress(WireError):
+                check_keys(keys)
+                return list(zip(keys, counts, strict=True))
+    return [_series(item) for item in items]
 
 
 def _series(item: object) -> tuple[str, int]:

@@ -31,31 +31,23 @@ ORDER BY day;
 -- Points, as binary columns.
 COPY metric_points (series_id, step, ts, value) FROM STDIN (FORMAT BINARY);
 
--- merge_summaries --
--- Last (by step), least, greatest and count per curve, merged into what is kept.
-INSERT INTO series_summaries AS kept
-    (series_id, point_count, last_step, last_value, least, greatest)
-SELECT series_id, point_count, last_step, last_value, nullif(least, 'NaN'), nullif(greatest, 'NaN')
-FROM unnest(%(series_ids)s::bigint[], %(counts)s::bigint[], %(last_steps)s::bigint[],
-            %(last_values)s::float8[], %(least)s::float8[], %(greatest)s::float8[])
-    AS new (series_id, point_count, last_step, last_value, least, greatest)
-ORDER BY series_id
-ON CONFLICT (series_id) DO UPDATE
-SET point_count = kept.point_count + EXCLUDED.point_count,
-    last_step = greatest(kept.last_step, EXCLUDED.last_step),
-    last_value = CASE WHEN EXCLUDED.last_step >= kept.last_step THEN EXCLUDED.last_value
-                      ELSE kept.last_value
-                 END,
-    least = least(kept.least, EXCLUDED.least),
-    greatest = greatest(kept.greatest, EXCLUDED.greatest);
-
 -- summaries_of_run --
--- The summaries of a run's curves, by key.
-SELECT series.key, series_summaries.last_value AS last, series_summaries.last_step AS step,
-       series_summaries.least AS min, series_summaries.greatest AS max,
-       series_summaries.point_count AS count
+-- What became of a run's curves, by key, from their points. NaN is left out of least and greatest.
+SELECT series.key, latest.value AS last, latest.step, points.least AS min, points.greatest AS max,
+       points.count
 FROM series
-JOIN series_summaries USING (series_id)
+CROSS JOIN LATERAL (
+    SELECT count(*), min(nullif(value, 'NaN')) AS least, max(nullif(value, 'NaN')) AS greatest
+    FROM metric_points
+    WHERE metric_points.series_id = series.series_id
+) AS points
+CROSS JOIN LATERAL (
+    SELECT metric_points.step, metric_points.value
+    FROM metric_points
+    WHERE metric_points.series_id = series.series_id
+    ORDER BY metric_points.ts DESC, metric_points.step DESC, metric_points.value DESC
+    LIMIT 1
+) AS latest
 WHERE series.run_id = %(run_id)s
 ORDER BY series.key;
 

@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweepworks.wire import Flush, ReportRecord
 
-from storage import series_registry
+from storage import known_curves
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
 from storage.points import fingerprint, series_id
 from storage.run_catalog import RunCatalog
-from storage.summaries import Summaries
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
@@ -142,7 +141,7 @@ def test_an_identifier_that_is_taken_costs_that_series_alone(
         mark = fingerprint(run_id, key)
         return taken + mark[8:] if (run_id, key) == (second, "y") else mark
 
-    monkeypatch.setattr("storage.ingest_store.fingerprint", colliding)
+    monkeypatch.setattr("storage.points.fingerprint", colliding)
     points = {"a": [(1, NOW_US, 2.0)], "y": [(1, NOW_US, 3.0)], "z": [(1, NOW_US, 4.0)]}
     (outcome,) = store.write([a_delivery(second, points=points)])
 
@@ -222,7 +221,7 @@ def test_identifiers_are_the_same_everywhere_and_fit_a_bigint() -> None:
 def test_what_is_known_is_bounded(
     pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series_registry, "_KNOWN_SERIES", 10)
+    monkeypatch.setattr(known_curves, "_MOST", 10)
     run = a_scratch_run(pool)
 
     for sequence in range(1, 31):
@@ -230,7 +229,7 @@ def test_what_is_known_is_bounded(
         points = {key: [(1, NOW_US, 1.0)] for key in keys}
         store.write([a_delivery(run, sequence, points=points)])
 
-    assert len(store._series._known) + len(store._series._known_before) < 40
+    assert len(store._series.known) < 40
     assert count(pool, "series") == count(pool) == 90
 
 
@@ -323,8 +322,10 @@ def test_summaries_equal_what_the_points_say(pool: Pool, batches: list[list[Any]
     assert set(summary) == set(expected)
     for key, rows in expected.items():
         numbers = [value for _, value in rows if not math.isnan(value)]
+        # All at one moment: of the points at the highest step the greatest, NaN above all.
         last_step = max(step for step, _ in rows)
-        last = [value for step, value in rows if step == last_step][-1]
+        at_last = [value for step, value in rows if step == last_step]
+        last = math.nan if any(map(math.isnan, at_last)) else max(at_last)
         assert summary[key].count == len(rows)
         assert summary[key].step == last_step
         assert summary[key].last == pytest.approx(last, nan_ok=True, rel=0, abs=0)
@@ -337,7 +338,3 @@ _names = iter(range(10**6))
 
 def _fresh_run(pool: Pool) -> RunId:
     return a_scratch_run(pool, f"scratch-{next(_names):06d}")
-
-
-def test_nothing_adds_nothing() -> None:
-    assert Summaries.of([]) is None
