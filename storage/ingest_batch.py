@@ -1,7 +1,7 @@
 """One transaction of the ingest: many flushes, each stored once or left out."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,22 +55,31 @@ class Batch:
 
     def write(self) -> list[Receipt | SweepsError]:
         """For each delivery its receipt, or why it alone was left out."""
-        runs = self._hold_runs()
+        # One way to the server and back: a batch holds its locks for no longer than it must.
+        with self._connection.pipeline():
+            held = self._hold_runs()
+            moved = self._move_watermarks()
+        runs = {row.run_id: row for row in held}
+        writers = {(run_id, writer_id) for run_id, writer_id in moved}
         failures = {
             place: failure
             for place, delivery in enumerate(self._deliveries)
             if (failure := _failure(delivery, runs.get(delivery.flush.run))) is not None
         }
-        open_places = [p for p in range(len(self._deliveries)) if p not in failures]
-        new = self._move_watermarks(open_places)
+        new = [
+            place
+            for place, delivery in enumerate(self._deliveries)
+            if place not in failures and delivery.writer in writers
+        ]
         if new:
-            self._write_points(new)
-            self._write_reports(new, runs)
-            self._write_params(new)
-            self._write_tags(new)
-            self._note_activity(new)
-            self._finish(new)
-            self._note(new)
+            self._write_points(new)  # COPY knows no pipeline
+            with self._connection.pipeline():
+                self._write_reports(new, runs)
+                self._write_params(new)
+                self._write_tags(new)
+                self._note_activity(new)
+                self._finish(new)
+                self._note(new)
         stored = set(new)
         return [
             failures[place]
@@ -83,29 +92,24 @@ class Batch:
             for place, delivery in enumerate(self._deliveries)
         ]
 
-    def _hold_runs(self) -> Mapping[str, _OpenRun]:
+    def _hold_runs(self) -> Iterable[_OpenRun]:
         run_ids = sorted({delivery.flush.run for delivery in self._deliveries})
         cursor = self._connection.cursor(row_factory=class_row(_OpenRun))
-        return {
-            row.run_id: row for row in cursor.execute(_QUERIES["hold_runs"], {"run_ids": run_ids})
-        }
+        return cursor.execute(_QUERIES["hold_runs"], {"run_ids": run_ids})
 
-    def _move_watermarks(self, places: Sequence[int]) -> list[int]:
-        if not places:
-            return []
-        flushes = [self._deliveries[place].flush for place in places]
-        moved = self._connection.execute(
+    def _move_watermarks(self) -> Iterable[tuple[str, str]]:
+        flushes = [delivery.flush for delivery in self._deliveries]
+        return self._connection.execute(
             _QUERIES["move_watermarks"],
             {
                 "run_ids": [flush.run for flush in flushes],
+                "tenant_ids": [delivery.tenant_id for delivery in self._deliveries],
                 "writer_ids": [flush.writer for flush in flushes],
                 "attempt_ids": [flush.attempt for flush in flushes],
                 "sequences": [flush.sequence for flush in flushes],
                 "are_last": [flush.finish is not None for flush in flushes],
             },
         )
-        writers = {(run_id, writer_id) for run_id, writer_id in moved}
-        return [place for place in places if self._deliveries[place].writer in writers]
 
     def _write_points(self, places: Sequence[int]) -> None:
         batch = [self._points[place] for place in places if len(self._points[place].counts)]

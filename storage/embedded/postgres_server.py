@@ -28,6 +28,7 @@ from storage.embedded.postmaster import (
     remove_stale_lock,
 )
 from storage.embedded.programs import ENVIRONMENT, find_programs
+from storage.embedded.sizes import machine_settings
 from sweeps.errors import StorageUnavailable
 
 ROOT_FOLDER = Path("/var/lib/sweepworks")
@@ -40,14 +41,12 @@ _STOP_SECONDS = 30.0
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "shared_buffers": "128MB",
     "max_connections": "100",
     "jit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
-    "min_wal_size": "32MB",
-    "max_wal_size": "512MB",
+    "checkpoint_timeout": "15min",
     # Files instead of /dev/shm: a container's is 64 MB, and logind clears it when a user logs out.
     "dynamic_shared_memory_type": "mmap",
     "log_checkpoints": "off",
@@ -85,7 +84,7 @@ class PostgresServer:
         self._folder = folder.absolute()
         self._log_file = log_file
         self._root_folder = root_folder
-        self._settings = {**_SETTINGS, **(settings or {})}
+        self._settings = {**_SETTINGS, **machine_settings(folder.absolute()), **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None  # None when adopted, too
 
     @property

@@ -15,13 +15,17 @@ ORDER BY runs.run_id
 FOR KEY SHARE OF runs;
 
 -- move_watermarks --
--- Only what is new comes back: a repeated or late flush finds a watermark at or above its sequence.
+-- Of runs that are there for the tenant, and open. Only what is new comes back: a repeated or late
+-- flush finds a watermark at or above its sequence.
 INSERT INTO writers (run_id, writer_id, attempt_id, watermark, finished_at, updated_at)
-SELECT run_id, writer_id, attempt_id, sequence, CASE WHEN is_last THEN now() END, now()
-FROM unnest(%(run_ids)s::text[], %(writer_ids)s::text[], %(attempt_ids)s::text[],
-            %(sequences)s::bigint[], %(are_last)s::boolean[])
-    AS new (run_id, writer_id, attempt_id, sequence, is_last)
-ORDER BY run_id, writer_id
+SELECT new.run_id, new.writer_id, new.attempt_id, new.sequence,
+       CASE WHEN new.is_last THEN now() END, now()
+FROM unnest(%(run_ids)s::text[], %(tenant_ids)s::text[], %(writer_ids)s::text[],
+            %(attempt_ids)s::text[], %(sequences)s::bigint[], %(are_last)s::boolean[])
+    AS new (run_id, tenant_id, writer_id, attempt_id, sequence, is_last)
+JOIN runs USING (run_id, tenant_id)
+WHERE runs.sealed_at IS NULL
+ORDER BY new.run_id, new.writer_id
 ON CONFLICT (run_id, writer_id) DO UPDATE
 SET watermark = EXCLUDED.watermark,
     attempt_id = coalesce(EXCLUDED.attempt_id, writers.attempt_id),
