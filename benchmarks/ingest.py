@@ -73,7 +73,7 @@ class Client:
                 writer="w",
                 sequence=self.sequence,
                 run=self.run_id,
-                series=[(key, points_per_key) for key in self.keys],
+                series=dict.fromkeys(self.keys, points_per_key),
                 steps=steps.tobytes(),
                 times=np.arange(now, now + n, dtype="<i8").tobytes(),
                 values=np.random.default_rng(self.sequence).random(n).astype("<f8").tobytes(),

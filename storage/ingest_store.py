@@ -59,10 +59,9 @@ class IngestStore:
         return outcomes
 
     def _points(self, flush: Flush) -> RunPoints:
-        keys, counts = zip(*flush.series, strict=True) if flush.series else ((), ())
         return RunPoints(
-            curves=self._series.known.recall(flush.run, keys),
-            counts=np.array(counts, dtype=np.int64),
+            curves=self._series.known.recall(flush.run, tuple(flush.series)),
+            counts=np.fromiter(flush.series.values(), np.int64, len(flush.series)),
             steps=np.frombuffer(flush.steps, dtype="<i8").astype(np.int64, copy=False),
             times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
             values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),

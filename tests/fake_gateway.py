@@ -152,7 +152,7 @@ class FakeGateway:
             steps = memoryview(flush.steps).cast("q")
             values = memoryview(flush.values).cast("d")
             at = 0
-            for key, count in flush.series:
+            for key, count in flush.series.items():
                 pairs = zip(steps[at : at + count], values[at : at + count], strict=True)
                 found.setdefault(key, []).extend(pairs)
                 at += count

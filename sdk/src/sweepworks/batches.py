@@ -66,7 +66,7 @@ class Batcher:
             sequence=self._sequence,
             run=self._run,
             attempt=self._attempt,
-            series=[(key, len(of_key.values)) for key, of_key in series.items()],
+            series={key: len(of_key.values) for key, of_key in series.items()},
             steps=b"".join(_little_endian(of_key.steps) for of_key in series.values()),
             times=b"".join(_little_endian(of_key.times) for of_key in series.values()),
             values=b"".join(_little_endian(of_key.values) for of_key in series.values()),
@@ -144,7 +144,7 @@ def lighten(batch: bytes) -> tuple[bytes | None, int]:
     flush = decode_flush(batch)
     if not (flush.reports or flush.params or flush.tags or flush.finish):
         return None, flush.n_points
-    lighter = replace(flush, series=(), steps=b"", times=b"", values=b"")
+    lighter = replace(flush, series={}, steps=b"", times=b"", values=b"")
     return encode_flush(lighter), flush.n_points
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 MAX_KEY_CHARACTERS = 256
@@ -36,23 +36,16 @@ def check_key(value: object) -> str:
     return value
 
 
-def check_keys(values: Sequence[Any]) -> None:
-    """The same for many at once, in a tenth of the time.
-
-    Raises:
-        WireError: One of them cannot be a key; `check_key` says which, and why.
-    """
-    if set(map(type, values)) <= {str} and all(values):
-        text = "".join(values)
-        # ASCII has no surrogates, and needs no look at each character for them.
-        is_unicode = text.isascii() or text == text.encode("utf-8", "replace").decode()
-        if (
-            is_unicode
-            and max(map(len, values), default=0) <= MAX_KEY_CHARACTERS
-            and not _CONTROL.search(text)
-        ):
-            return
-    raise WireError("not all of them are keys")
+def are_keys(values: Collection[str]) -> bool:
+    """Whether all of them can be keys, as `check_key` has it; in a tenth of the time."""
+    text = "".join(values)
+    return (
+        all(values)
+        and max(map(len, values), default=0) <= MAX_KEY_CHARACTERS
+        # ASCII has no surrogates: only other text needs a look at each character.
+        and (text.isascii() or text == text.encode("utf-8", "replace").decode())
+        and not _CONTROL.search(text)
+    )
 
 
 def check_int64(value: object, name: str) -> int:

@@ -1,6 +1,5 @@
 """The wire format of a flush, both directions; the description is docs/wire.md."""
 
-import contextlib
 import json
 import re
 import struct
@@ -11,9 +10,9 @@ from typing import Any, cast
 from sweepworks.values import (
     Scalar,
     WireError,
+    are_keys,
     check_int64,
     check_key,
-    check_keys,
     check_scalar,
     clean,
     number_text,
@@ -24,7 +23,6 @@ MEDIA_TYPE = "application/x-sweepworks-flush"
 MAX_BYTES = 16 * 1024 * 1024
 _MAGIC = b"SWF1"
 _MAX_HEADER_BYTES = 4 * 1024 * 1024
-_MAX_COUNT = 2**63
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -49,7 +47,7 @@ class Flush:
     sequence: int
     run: str
     attempt: str | None = None
-    series: Sequence[tuple[str, int]] = ()
+    series: Mapping[str, int] = field(default_factory=dict[str, int])  #: points of each key
     steps: bytes | memoryview = b""
     times: bytes | memoryview = b""
     values: bytes | memoryview = b""
@@ -74,7 +72,7 @@ def encode_flush(flush: Flush) -> bytes:
         "sequence": flush.sequence,
         "run": flush.run,
         "attempt": flush.attempt,
-        "series": flush.series,
+        "series": dict(flush.series),
         "reports": [
             {
                 "level": report.level,
@@ -112,8 +110,8 @@ def decode_flush(body: bytes) -> Flush:
     if length > _MAX_HEADER_BYTES or 8 + length > len(body):
         raise WireError(f"the header's length {length} does not fit the body's {len(body)}")
     header = _json_object(body[8 : 8 + length])
-    series = _series_list(header.get("series", []))
-    points = sum(count for _, count in series)
+    series = _counts(_object(header, "series"))
+    points = sum(series.values())
     columns = memoryview(body)[8 + length :]
     if len(columns) != 24 * points:
         raise WireError(f"{points} points need {24 * points} bytes, {len(columns)} came")
@@ -128,16 +126,13 @@ def decode_json_flush(body: bytes) -> Flush:
         WireError: It is malformed.
     """
     header = _json_object(body)
-    given = header.get("series", {})
-    if not isinstance(given, dict):
-        raise WireError("series is not an object")
-    series: list[tuple[str, int]] = []
+    series: dict[str, int] = {}
     steps: list[int] = []
     times: list[int] = []
     values: list[float] = []
-    for key, points in cast("dict[str, object]", given).items():
+    for key, points in _object(header, "series").items():
         rows = _sequence(points, f"series {key[:40]!r}")
-        series.append(_series([key, len(rows)]))
+        series[check_key(key)] = len(rows)
         for row in rows:
             if not isinstance(row, list) or len(cast("list[object]", row)) != 3:
                 raise WireError(f"a point of {key[:40]!r} is not [step, microseconds, value]")
@@ -157,7 +152,7 @@ def decode_json_flush(body: bytes) -> Flush:
 
 def _flush(
     header: Mapping[str, object],
-    series: Sequence[tuple[str, int]],
+    series: Mapping[str, int],
     steps: bytes | memoryview,
     times: bytes | memoryview,
     values: bytes | memoryview,
@@ -170,8 +165,6 @@ def _flush(
         raise WireError("sequence is below 1")
     if not isinstance(run, str) or not (attempt is None or isinstance(attempt, str)):
         raise WireError("run or attempt is no text")
-    if len({key for key, _ in series}) != len(series):
-        raise WireError("a series appears twice")
     finish = header.get("finish")
     if finish is not None and finish not in ("completed", "failed"):
         raise WireError("finish is neither completed nor failed")
@@ -217,26 +210,16 @@ def _sequence(value: object, name: str) -> list[object]:
     return cast("list[object]", value)
 
 
-def _series_list(given: object) -> list[tuple[str, int]]:
-    """Keys and counts, checked all at once; one by one only to say which of them is wrong."""
-    items = cast("list[list[Any]]", _sequence(given, "series"))
-    if items and set(map(type, items)) == {list} and set(map(len, items)) == {2}:
-        keys, counts = zip(*items, strict=True)
-        if set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) < _MAX_COUNT:
-            with contextlib.suppress(WireError):
-                check_keys(keys)
-                return list(zip(keys, counts, strict=True))
-    return [_series(item) for item in items]
-
-
-def _series(item: object) -> tuple[str, int]:
-    pair = _sequence(item, "an entry of series")
-    if len(pair) != 2:
-        raise WireError("an entry of series is not [key, count]")
-    count = check_int64(pair[1], "count")
-    if count < 0:
-        raise WireError("a count is negative")
-    return check_key(pair[0]), count
+def _counts(series: Mapping[str, object]) -> Mapping[str, int]:
+    """Points of each key, checked all at once; one by one only to say which of them is wrong."""
+    if series and set(map(type, series.values())) == {int} and are_keys(series):
+        counts = cast("Mapping[str, int]", series)
+        if min(counts.values()) >= 0 and max(counts.values()) < 2**63:
+            return counts
+    for key, count in series.items():
+        if check_int64(count, f"the count of {check_key(key)[:40]!r}") < 0:
+            raise WireError(f"the count of {key[:40]!r} is negative")
+    return cast("Mapping[str, int]", series)
 
 
 def _report(item: object) -> ReportRecord:

@@ -329,7 +329,7 @@ def test_the_json_form_says_the_same(platform: Platform) -> None:
 
 
 def _header(run: str, **changes: object) -> bytes:
-    header = {"writer": "w", "sequence": 1, "run": run, "series": [], "beat": True, **changes}
+    header = {"writer": "w", "sequence": 1, "run": run, "series": {}, "beat": True, **changes}
     return json.dumps(header).encode()
 
 
@@ -346,16 +346,16 @@ MALFORMED = {
     "a list": lambda run: _body(b"[]"),
     "nested JSON": lambda run: _body(b"[" * 100_000),
     "a number of 10000 digits": lambda run: _body(b'{"sequence": ' + b"9" * 10_000 + b"}"),
-    "too few points": lambda run: _body(_header(run, series=[["x", 2]]), bytes(24)),
-    "too many points": lambda run: _body(_header(run, series=[["x", 1]]), bytes(48)),
-    "half a point": lambda run: _body(_header(run, series=[["x", 1]]), bytes(23)),
-    "a negative count": lambda run: _body(_header(run, series=[["x", -1], ["y", 1]])),
-    "an enormous count": lambda run: _body(_header(run, series=[["x", 2**62]])),
-    "a count that is a list": lambda run: _body(_header(run, series=[["x", []]])),
-    "a key of 1 MB": lambda run: _body(_header(run, series=[["x" * 1_000_000, 0]])),
-    "a key with NUL": lambda run: _body(_header(run, series=[["x\x00", 0]])),
-    "a lone surrogate": lambda run: _body(_header(run, series=[["\ud800", 0]])),
-    "a series twice": lambda run: _body(_header(run, series=[["x", 0], ["x", 0]])),
+    "too few points": lambda run: _body(_header(run, series={"x": 2}), bytes(24)),
+    "too many points": lambda run: _body(_header(run, series={"x": 1}), bytes(48)),
+    "half a point": lambda run: _body(_header(run, series={"x": 1}), bytes(23)),
+    "a negative count": lambda run: _body(_header(run, series={"x": -1, "y": 1})),
+    "an enormous count": lambda run: _body(_header(run, series={"x": 2**62})),
+    "a count that is a list": lambda run: _body(_header(run, series={"x": []})),
+    "a key of 1 MB": lambda run: _body(_header(run, series={"x" * 1_000_000: 0})),
+    "a key with NUL": lambda run: _body(_header(run, series={"x\x00": 0})),
+    "a lone surrogate": lambda run: _body(_header(run, series={"\ud800": 0})),
+    "a list of series": lambda run: _body(_header(run, series=[["x", 0]])),
     "sequence 0": lambda run: _body(_header(run, sequence=0)),
     "sequence 2**63": lambda run: _body(_header(run, sequence=2**63)),
     "a writer with a slash": lambda run: _body(_header(run, writer="a/b")),
@@ -370,7 +370,7 @@ MALFORMED = {
     ),
     "a param that is NaN": lambda run: _body(_header(run, params={"x": math.nan})),
     "a time beyond all calendars": lambda run: _body(
-        _header(run, series=[["x", 1]]), struct.pack("<qqd", 0, 2**63 - 1, 1.0)
+        _header(run, series={"x": 1}), struct.pack("<qqd", 0, 2**63 - 1, 1.0)
     ),
 }
 

@@ -44,7 +44,7 @@ def a_delivery(run: str, sequence: int = 1, *, writer: str = "w", **changes: Any
         writer=writer,
         sequence=sequence,
         run=run,
-        series=[(key, len(series)) for key, series in points.items()],
+        series={key: len(series) for key, series in points.items()},
         steps=np.array([row[0] for row in rows], dtype="<i8").tobytes(),
         times=np.array([row[1] for row in rows], dtype="<i8").tobytes(),
         values=np.array([row[2] for row in rows], dtype="<f8").tobytes(),

@@ -101,7 +101,7 @@ def test_names_without_end_are_sent_in_as_many_batches_as_they_need() -> None:
     batches = drained(batcher, deque([1.0, 3, dict.fromkeys(names, 2.0)]), pending)
 
     flushes = [decode_flush(batch) for batch in batches]
-    assert [key for flush in flushes for key, _ in flush.series] == names
+    assert [key for flush in flushes for key in flush.series] == names
     assert sum(flush.n_points for flush in flushes) == len(names)
     assert [r.level for flush in flushes for r in flush.reports] == [0, 1, 2, 3, 4]
     assert sum(len(flush.params) for flush in flushes) == 100

@@ -27,7 +27,7 @@ def make(series: dict[str, list[tuple[int, int, float]]]) -> Flush:
         sequence=3,
         run="demo-00001",
         attempt=None,
-        series=[(key, len(rows)) for key, rows in series.items()],
+        series={key: len(rows) for key, rows in series.items()},
         steps=struct.pack(f"<{n}q", *(p[0] for p in points)),
         times=struct.pack(f"<{n}q", *(p[1] for p in points)),
         values=struct.pack(f"<{n}d", *(p[2] for p in points)),
@@ -83,11 +83,11 @@ def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
         '{"writer": "w", "sequence": true, "run": "r"}',
         '{"writer": "w", "sequence": 9223372036854775808, "run": "r"}',
         '{"writer": "w", "sequence": 1, "run": 3}',
-        '{"writer": "w", "sequence": 1, "run": "r", "series": [["a", -1]]}',
-        '{"writer": "w", "sequence": 1, "run": "r", "series": [["a", 0], ["a", 0]]}',
-        '{"writer": "w", "sequence": 1, "run": "r", "series": [["", 0]]}',
-        '{"writer": "w", "sequence": 1, "run": "r", "series": [["\\n", 0]]}',
-        '{"writer": "w", "sequence": 1, "run": "r", "series": [["\\ud800", 0]]}',
+        '{"writer": "w", "sequence": 1, "run": "r", "series": {"a": -1}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "series": [["a", 0]]}',
+        '{"writer": "w", "sequence": 1, "run": "r", "series": {"": 0}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "series": {"\\n": 0}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "series": {"\\ud800": 0}}',
         '{"writer": "w", "sequence": 1, "run": "r", "reports": [{"level": -1, "time": 1}]}',
         '{"writer": "w", "sequence": 1, "run": "r", "finish": "maybe"}',
         '{"writer": "w", "sequence": 1, "run": "r", "params": {"a": [1]}}',
@@ -113,7 +113,7 @@ def test_the_json_form_says_the_same() -> None:
         b'{"writer": "w", "sequence": 1, "run": "r", "series": {"a": [[1, 2, 0.5], [2, 3, "nan"]]}}'
     )
 
-    assert flush.series == [("a", 2)]
+    assert flush.series == {"a": 2}
     assert bytes(flush.steps) == struct.pack("<2q", 1, 2)
     assert math.isnan(struct.unpack("<2d", flush.values)[1])
 
