@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from storage.points import Curves, Int64s, digest
 
-_MOST = 500_000  # curves in each of two generations; some 60 MB each when all come one by one
+_MOST = 500_000  # single curves in each of two generations; some 60 MB each
+_MOST_TOGETHER = 8_000_000  # identifiers of curves that came together, as well; 64 MB each
+_ENTRY = 32  # of them an entry of its own takes
 
 
 class KnownCurves:
@@ -45,7 +47,7 @@ class KnownCurves:
 
     def _keep_together(self, mark: bytes, series_ids: Int64s) -> None:
         self._together[mark] = series_ids
-        self._n_together += len(series_ids)
-        if self._n_together > 2 * _MOST:
+        self._n_together += _ENTRY + len(series_ids)
+        if self._n_together > _MOST_TOGETHER:
             self._together_before, self._together = self._together, {}
             self._n_together = 0
