@@ -13,7 +13,6 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
-from storage.points import fingerprint, series_id
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.runs import MetricPoint, Run, RunRecord, ScratchRun, Series, SeriesSummary, TrialRow
@@ -106,7 +105,7 @@ class RunCatalog:
         Raises:
             RunNotFound: There is none of that name for the tenant.
         """
-        parameters = {"series_id": series_id(fingerprint(run_id, key)), "limit": limit}
+        parameters = {"run_id": run_id, "key": key, "limit": limit}
         with transaction(self._pool) as connection:
             _get(connection, run_id, tenant_id)
             cursor = connection.cursor(row_factory=class_row(MetricPoint))

@@ -64,6 +64,8 @@ ORDER BY series.key;
 -- The end of one curve, newest first.
 SELECT metric_points.step, metric_points.ts AS time, metric_points.value
 FROM metric_points
-WHERE metric_points.series_id = %(series_id)s
+WHERE metric_points.series_id = (
+    SELECT series.series_id FROM series WHERE series.run_id = %(run_id)s AND series.key = %(key)s
+)
 ORDER BY metric_points.ts DESC, metric_points.step DESC
 LIMIT %(limit)s;
