@@ -26,7 +26,7 @@ from orchestration.settings import (
 )
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from sweeps import ids
-from sweeps.errors import StorageError, StorageUnavailable
+from sweeps.errors import StorageUnavailable
 from sweeps.ids import AttemptId, SweepId, TenantId
 
 if TYPE_CHECKING:
@@ -234,16 +234,12 @@ def _prove(variable: str, url: str) -> None:
         StorageUnavailable: It does not answer.
     """
     from storage.database import prove
-    from storage.errors import translate_errors
+    from storage.database_url import FORM, InvalidDatabaseUrl
 
     try:
-        with translate_errors():
-            prove(url)
-    except StorageError:
-        # Not with its own words: they may quote a password.
-        raise InvalidSetting(
-            variable, "…", hint="write postgresql://user:password@host:port/database"
-        ) from None
+        prove(url)
+    except InvalidDatabaseUrl:
+        raise InvalidSetting(variable, "…", hint=FORM) from None
     except StorageUnavailable as exc:
         raise StorageUnavailable(f"{exc} ({variable} says where it is)") from exc
 

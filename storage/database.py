@@ -7,7 +7,9 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from storage.database_url import check_database_url
 from storage.errors import translate_errors
+from sweeps.errors import StorageUnavailable
 
 Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
 
@@ -24,12 +26,13 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
     """A pool that has proved it can connect.
 
     Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
         StorageUnavailable: No connection: at once when the database says why, such as a wrong
             password, and within 10 seconds when it says nothing or is still starting.
     """
     with contextlib.ExitStack() as stack:
+        prove(database_url)
         with translate_errors():
-            prove(database_url)
             pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]](
                 database_url,
                 min_size=1,
@@ -45,12 +48,36 @@ def open_pool(database_url: str, *, max_size: int = 4) -> Generator[Pool, None, 
         yield pool
 
 
+@contextlib.contextmanager
+def connect(
+    database_url: str, *, autocommit: bool = False
+) -> Generator[psycopg.Connection[tuple[Any, ...]], None, None]:
+    """One connection outside any pool, errors translated; it commits at the end.
+
+    Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
+        StorageUnavailable: The database does not answer within 10 seconds, or refuses.
+    """
+    check_database_url(database_url)
+    with (
+        translate_errors(),
+        psycopg.connect(database_url, connect_timeout=10, autocommit=autocommit) as connection,
+    ):
+        yield connection
+
+
 def prove(database_url: str) -> None:
-    """Connect once, plainly: a pool would try again and again, and log every time."""
+    """Connect once, plainly: a pool would try again and again, and log every time.
+
+    Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
+        StorageUnavailable: There is no connection, and the database is not just starting.
+    """
     try:
-        psycopg.connect(database_url, connect_timeout=10).close()
-    except psycopg.OperationalError as exc:
-        if "starting up" not in str(exc):  # a failed connection has no SQLSTATE here
+        with connect(database_url):
+            pass
+    except StorageUnavailable as exc:
+        if "starting up" not in str(exc.__cause__):  # a failed connection has no SQLSTATE here
             raise
 
 

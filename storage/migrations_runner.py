@@ -6,6 +6,7 @@ to do.
 
 from pathlib import Path
 
+from storage.database_url import check_database_url
 from storage.errors import translate_errors
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -16,6 +17,7 @@ def upgrade(database_url: str) -> None:
     """Apply every revision the database lacks.
 
     Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
         StorageUnavailable: The database does not answer.
         StorageError: A revision failed; it left nothing behind.
     """
@@ -25,6 +27,7 @@ def upgrade(database_url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
+    check_database_url(database_url)
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     with translate_errors():

@@ -4,10 +4,9 @@ import contextlib
 from enum import StrEnum
 from pathlib import Path
 
-import psycopg
 from psycopg import errors as pg
 
-from storage.errors import translate_errors
+from storage.database import connect
 from sweeps.errors import PermanentError
 
 _REVISIONS = Path(__file__).parent / "migrations" / "versions"
@@ -30,9 +29,10 @@ def schema_state(database_url: str) -> SchemaState:
     """Compare.
 
     Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
         StorageUnavailable: The database does not answer.
     """
-    with translate_errors(), psycopg.connect(database_url, connect_timeout=10) as connection:
+    with connect(database_url) as connection:
         found = None
         with contextlib.suppress(pg.UndefinedTable):
             row = connection.execute("SELECT version_num FROM schema_revisions").fetchone()
@@ -49,6 +49,7 @@ def prepare_schema(database_url: str) -> None:
     """Create the schema in an empty database; never change one that somebody uses.
 
     Raises:
+        InvalidDatabaseUrl: That is no URL of a database.
         StorageUnavailable: The database does not answer.
         SchemaMismatch: Its schema is of another version.
     """

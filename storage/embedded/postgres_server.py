@@ -174,16 +174,12 @@ class PostgresServer:
         Raises:
             StorageUnavailable: The server does not answer.
         """
-        import psycopg
         from psycopg import sql
         from psycopg.errors import DuplicateDatabase
 
-        from storage.errors import translate_errors
+        from storage.database import connect
 
-        with (
-            translate_errors(),
-            psycopg.connect(self.url("postgres"), autocommit=True) as connection,
-        ):
+        with connect(self.url("postgres"), autocommit=True) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if found.fetchone() is None:
                 with contextlib.suppress(DuplicateDatabase):

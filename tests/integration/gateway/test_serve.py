@@ -70,6 +70,11 @@ def test_it_ends_in_order(server: Server, how: str) -> None:
     ("changes", "words"),
     [
         ({"SWEEPWORKS_DATABASE_URL": ""}, "set SWEEPWORKS_DATABASE_URL"),
+        (
+            {"SWEEPWORKS_DATABASE_URL": "postgresql//me:h1dden@127.0.0.1/db"},
+            "the URL of the database cannot be read",
+        ),
+        ({"SWEEPWORKS_DATABASE_URL": "postgresql://me:x@h1dden@127.0.0.1/db"}, "%40 for @"),
         ({"SWEEPWORKS_SIGNING_KEY": "abc"}, "64 hexadecimal digits"),
         ({"SWEEPWORKS_ARTIFACTS": "s3://bucket"}, "in a folder"),
         ({"SWEEPWORKS_ARTIFACTS": "/proc/nowhere"}, "/proc/nowhere"),
@@ -91,3 +96,4 @@ def test_what_it_cannot_start_with_is_one_sentence(
     assert process.returncode == 1
     assert words in lines[-1]
     assert "Traceback" not in output.decode()
+    assert "h1dden" not in output.decode()
