@@ -18,7 +18,16 @@ from sweepworks.decisions import await_decision
 from sweepworks.pending import MAX_REPORT_VALUES
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
-from sweepworks.values import Scalar, as_scalar, as_text, check_int64, check_key, named, settled
+from sweepworks.values import (
+    Scalar,
+    are_plain,
+    as_scalar,
+    as_text,
+    check_int64,
+    check_key,
+    named,
+    settled,
+)
 from sweepworks.wire import ReportRecord
 
 _SPOOL_BYTES = 512_000_000
@@ -117,14 +126,13 @@ class Run:
         if step is None:
             step = self._step
             self._step = step + 1
-        kept = dict(values)
-        for value in kept.values():
-            if type(value) is not float and type(value) is not int:
-                kept = {name: settled(value) for name, value in kept.items()}
-                break
+        kept = {**values}
+        if not are_plain(kept):
+            kept = {name: settled(value) for name, value in kept.items()}
+        entries = self._entries
         # Not a deque that drops its oldest: while they are drained, halves of entries would go.
-        if len(self._entries) < MAX_ENTRIES:
-            self._entries.extend((_time(), step, kept))
+        if len(entries) < MAX_ENTRIES:
+            entries.extend((_time(), step, kept))
         elif self._recorder is not None:
             self._recorder.drop(len(values))
 

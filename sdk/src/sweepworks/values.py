@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 MAX_KEY_CHARACTERS = 256
 MAX_TEXT_CHARACTERS = 16_384  #: of a parameter or a tag; a script's own are cut there
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAN = math.nan
 _INT64 = 2**63
 _SCALARS = (str, bool, int, float)
 
@@ -144,6 +145,18 @@ def named(
         except WireError as exc:
             leave_out(str(exc))
     return kept
+
+
+def are_plain(values: Mapping[Any, Any]) -> bool:
+    """Whether all are numbers of Python's own, which nobody can change.
+
+    One sum is cheaper than a look at every type, and tells as much: whatever else is in it makes it
+    something else, or fails. From NaN, since then no scalar of numpy warns of its infinities.
+    """
+    try:
+        return type(sum(values.values(), _NAN)) is float
+    except Exception:  # noqa: BLE001 - values are the script's own; torch raises RuntimeError
+        return False
 
 
 def settled(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Whatever a script records, the gateway can read the batch; only what cannot be stored is lost."""
 
+import warnings
 from collections import deque
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweepworks.batches import Batcher, lighten
 from sweepworks.pending import Pending
-from sweepworks.values import as_scalar, as_text, named
+from sweepworks.values import are_plain, as_scalar, as_text, named
 from sweepworks.wire import ReportRecord, decode_flush
 
 from tests.fake_gateway import FakeGateway
@@ -165,6 +166,42 @@ def test_what_a_script_changes_after_log_is_stored_as_it_was(gateway: FakeGatewa
     run.finish()
 
     assert gateway.points() == {"x": [(0, 1.0), (1, 2.0), (2, 3.0)]}
+
+
+class Counter:
+    """A number that changes."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __float__(self) -> float:
+        return float(self.n)
+
+
+PLAIN: Any = st.one_of(st.booleans(), st.integers(-(10**400), 10**400), st.floats())
+CHANGING: Any = st.one_of(
+    st.floats(width=32).map(np.array),
+    st.integers(0, 9).map(np.array),
+    st.integers(0, 9).map(Counter),
+)
+
+
+@given(plain=st.lists(PLAIN, max_size=4), after=st.lists(PLAIN, max_size=4), odd=CHANGING)
+def test_a_number_that_may_change_is_found_among_any_others(
+    plain: list[Any], after: list[Any], odd: Any
+) -> None:
+    values = dict(enumerate([*plain, odd, *after]))
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert not are_plain(values)
+
+    assert warned == []
+
+
+@given(plain=st.lists(st.one_of(st.booleans(), st.integers(-(2**70), 2**70), st.floats())))
+def test_plain_numbers_are_known_as_such(plain: list[Any]) -> None:
+    assert are_plain(dict(enumerate(plain)))
 
 
 @pytest.mark.usefixtures("scratch")
