@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from gateway import ingest
 from gateway.body_limit import BodyLimit
 from gateway.errors import answer_to
-from gateway.ingest import IngestRoute, Receive, Scope, Send
+from gateway.ingest import IngestRoute, Scope, Send
+from gateway.paced_body import Receive
 from gateway.routes import artifacts, blobs, health, runs, sweeps
 from gateway.services import Services
 from gateway.upkeep import Upkeep
@@ -37,6 +38,7 @@ class Gateway:
             meters=services.meters,
             key=services.key,
             clock=services.clock,
+            body_seconds=services.body_seconds,
         )
         self._api = _api(services, upkeep)
 
@@ -67,7 +69,7 @@ def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
         lifespan=lifespan,
     )
     api.state.services = services
-    api.add_middleware(BodyLimit)
+    api.add_middleware(BodyLimit, body_seconds=services.body_seconds)
     api.add_exception_handler(SweepsError, _refuse)
     api.add_exception_handler(RequestValidationError, _refuse_input)
     api.add_exception_handler(HTTPException, _refuse_route)
@@ -97,6 +99,8 @@ async def _refuse_input(_: Request, exc: Exception) -> Response:
 
 
 async def _refuse_route(_: Request, exc: Exception) -> Response:
+    if isinstance(exc.__cause__, SweepsError):  # of a body: FastAPI knows no reason but bad JSON
+        return await _refuse(_, exc.__cause__)
     refused = cast("HTTPException", exc)
     return JSONResponse(
         {"error": str(refused.detail)}, status_code=refused.status_code, headers=refused.headers

@@ -9,6 +9,7 @@ from gateway.app import Gateway
 from gateway.backlog import DEFAULT_LIMIT_BYTES, Backlog
 from gateway.batcher import Batcher
 from gateway.meters import Meters
+from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
 from gateway.upkeep import Upkeep
 from retention.sealing import SealingRule
@@ -43,6 +44,7 @@ class GatewayConfiguration:
     sealing: SealingRule = field(default_factory=SealingRule)
     upkeep_seconds: float = 3.0
     backlog_bytes: int = DEFAULT_LIMIT_BYTES
+    body_seconds: float = DEFAULT_SECONDS  #: that a body may take; see `PacedBody`
     max_series: int = DEFAULT_MAX_SERIES  #: curves of a run; the surplus is refused
 
 
@@ -84,6 +86,7 @@ def open_gateway(
             tenants=TenantFile(configuration.tenants_file),
             clock=clock,
             key=configuration.signing_key,
+            body_seconds=configuration.body_seconds,
         )
         upkeep = Upkeep(
             runs,

@@ -28,6 +28,10 @@ class Overloaded(TransientError):
     """More is on its way than is kept in memory."""
 
 
+class TooSlow(TransientError):
+    """A body that does not come."""
+
+
 class TooLarge(PermanentError):
     """A body of more bytes than are read."""
 
@@ -53,6 +57,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidRequest, 422),
     (InvalidSweepFile, 422),
     (UnknownTenant, 422),
+    (TooSlow, 408),
     (Overloaded, 429),
     (DiskFull, 507),
     (TransientError, 503),
@@ -78,6 +83,8 @@ def answer_to(exc: SweepsError) -> ErrorAnswer:
     headers: dict[str, str] = {}
     if isinstance(exc, TransientError):
         headers["Retry-After"] = str(max(1, round(exc.retry_after_seconds)))
+    if status == 408:
+        headers["Connection"] = "close"  # else its rest would be read as the next request
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return ErrorAnswer(status=status, sentence=str(exc), headers=headers)

@@ -12,14 +12,13 @@ from gateway.batcher import Batcher
 from gateway.decoding import decode_delivery
 from gateway.errors import InvalidRequest, TooLarge, answer_to
 from gateway.meters import Meters
+from gateway.paced_body import Message, PacedBody, Receive
 from governance.access import RunGrant, open_run_token
 from storage.deliveries import Receipt
 from sweeps.clock import Clock
 from sweeps.errors import AccessDenied, SweepsError
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 PATH = "/api/v1/ingest"
@@ -35,16 +34,25 @@ class IngestRoute:
 
     Args:
         key: Signs run tokens, so that checking one needs no database.
+        body_seconds: How long a body may take; see `PacedBody`.
     """
 
     def __init__(
-        self, batcher: Batcher, *, backlog: Backlog, meters: Meters, key: bytes, clock: Clock
+        self,
+        batcher: Batcher,
+        *,
+        backlog: Backlog,
+        meters: Meters,
+        key: bytes,
+        clock: Clock,
+        body_seconds: float,
     ) -> None:
         self._batcher = batcher
         self._backlog = backlog
         self._meters = meters
         self._key = key
         self._clock = clock
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,24 +81,20 @@ class IngestRoute:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         grant = self._grant(headers.get(b"authorization", b""))
         is_json = headers.get(b"content-type", b"").lower().startswith(b"application/json")
-        announced = _announced_bytes(headers)
-        held = 0
+        _check_announced(headers)
+        receive = PacedBody(receive, seconds=self._body_seconds)
+        held = 0  # what has come, not what was announced: else who stalls holds what others need
         try:
-            self._backlog.hold(announced)
-            held = announced
             parts: list[bytes] = []
-            size = 0
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 part: bytes = message.get("body", b"")
-                size += len(part)
-                if size > MAX_BYTES:
+                if held + len(part) > MAX_BYTES:
                     raise TooLarge(f"a flush has at most {MAX_BYTES} bytes")
-                if size > held:  # sent in chunks, without a length
-                    self._backlog.hold(size - held)
-                    held = size
+                self._backlog.hold(len(part))
+                held += len(part)
                 parts.append(part)
                 if not message.get("more_body", False):
                     break
@@ -112,12 +116,11 @@ class IngestRoute:
         return open_run_token(token.strip(), key=self._key, now=self._clock.now())
 
 
-def _announced_bytes(headers: dict[bytes, bytes]) -> int:
+def _check_announced(headers: dict[bytes, bytes]) -> None:
     text = headers.get(b"content-length", b"0")
     announced = int(text) if text.isdigit() else 0  # the server has refused what is no number
     if announced > MAX_BYTES:
         raise TooLarge(f"a flush has at most {MAX_BYTES} bytes, {announced} were announced")
-    return announced
 
 
 def _acknowledgement(sequence: int, receipt: Receipt) -> bytes:

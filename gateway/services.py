@@ -69,6 +69,7 @@ class Services:
     tenants: TenantFile
     clock: Clock
     key: bytes
+    body_seconds: float  #: that a body may take; see `PacedBody`
 
 
 async def _services(request: Request) -> Services:

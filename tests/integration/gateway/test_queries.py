@@ -138,6 +138,7 @@ WRONG: list[tuple[str, str, Any, int]] = [
     ("POST", "/api/v1/runs", b'{"experiment": "\\ud800"}', 422),
     ("POST", "/api/v1/runs", b'{"experiment": ""}', 422),
     ("POST", "/api/v1/runs", bytes(5 * 2**20), 413),
+    ("POST", "/api/v1/runs", (bytes(2**20) for _ in range(5)), 413),
     ("POST", "/api/v1/sweeps", b'{"spec": {}, "source_dir": "/x"}', 422),
     ("POST", "/api/v1/sweeps/x/requests", b'{"request": "explode"}', 422),
     ("POST", "/api/v1/sweeps/x/requests", b'{"request": "pause"}', 404),

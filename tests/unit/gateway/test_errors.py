@@ -7,7 +7,7 @@ import pytest
 
 from gateway.backlog import Backlog
 from gateway.documents import document
-from gateway.errors import Overloaded, answer_to
+from gateway.errors import Overloaded, TooSlow, answer_to
 from governance.access import ForeignRun
 from sweeps import errors
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
@@ -51,6 +51,13 @@ def test_what_may_succeed_later_says_when() -> None:
     assert answer_to(Overloaded("x", retry_after_seconds=4)).headers == {"Retry-After": "4"}
 
 
+def test_who_is_too_slow_may_come_again_on_another_connection() -> None:
+    answer = answer_to(TooSlow("x"))
+
+    assert answer.status == 408
+    assert answer.headers == {"Retry-After": "1", "Connection": "close"}
+
+
 def test_only_bugs_are_500() -> None:
     def all_kinds(kind: type[SweepsError]) -> Iterator[type[SweepsError]]:
         yield kind
@@ -59,7 +66,7 @@ def test_only_bugs_are_500() -> None:
 
     transient = {kind for kind in all_kinds(errors.TransientError) if "test" not in kind.__module__}
 
-    assert {answer_to(kind("x")).status for kind in transient} <= {429, 503, 507}
+    assert {answer_to(kind("x")).status for kind in transient} <= {408, 429, 503, 507}
 
 
 def test_the_backlog_is_bounded() -> None:

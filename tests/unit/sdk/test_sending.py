@@ -33,8 +33,11 @@ def test_what_a_proxy_says_is_no_answer(gateway: FakeGateway, status: int) -> No
     assert gateway.flushes[-1].finish == "completed"
 
 
-def test_a_token_that_is_not_known_yet_costs_nothing(gateway: FakeGateway) -> None:
-    gateway.answers = [401, 401]
+@pytest.mark.parametrize("status", [401, 408, 429])
+def test_what_may_be_otherwise_the_next_time_costs_nothing(
+    gateway: FakeGateway, status: int
+) -> None:
+    gateway.answers = [status, status]
     run = sweepworks.init()
 
     run.report(1, val=0.5)
