@@ -59,4 +59,5 @@ def run_sql(name: str) -> None:
     driver = op.get_bind().connection.driver_connection
     if driver is None:  # only in Alembic's offline mode, which prints SQL instead of running it
         raise RuntimeError("revisions run against a database, not offline")
+    driver.execute("SET LOCAL search_path = sweepworks, public")  # whoever migrates
     driver.execute(text)
