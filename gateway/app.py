@@ -39,6 +39,7 @@ class Gateway:
             key=services.key,
             clock=services.clock,
             body_seconds=services.body_seconds,
+            runs=services.runs,
         )
         self._api = _api(services, upkeep)
 

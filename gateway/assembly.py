@@ -13,6 +13,7 @@ from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
 from gateway.upkeep import Upkeep
 from retention.sealing import SealingRule
+from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
 from storage.database import open_pool
@@ -42,6 +43,7 @@ class GatewayConfiguration:
     token: str | None = field(default=None, repr=False)
     token_name: str = "home"  # noqa: S105 - what it is called, not what it is
     sealing: SealingRule = field(default_factory=SealingRule)
+    silence: SilenceRule = field(default_factory=SilenceRule)
     upkeep_seconds: float = 3.0
     backlog_bytes: int = DEFAULT_LIMIT_BYTES
     body_seconds: float = DEFAULT_SECONDS  #: that a body may take; see `PacedBody`
@@ -93,7 +95,8 @@ def open_gateway(
             MetricStore(pool, clock=clock),
             meters=meters,
             clock=clock,
-            rule=configuration.sealing,
+            sealing=configuration.sealing,
+            silence=configuration.silence,
             period_seconds=configuration.upkeep_seconds,
         )
         yield Gateway(services, upkeep=upkeep)

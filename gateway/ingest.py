@@ -15,8 +15,10 @@ from gateway.meters import Meters
 from gateway.paced_body import Message, PacedBody, Receive
 from governance.access import RunGrant, open_run_token
 from storage.deliveries import Receipt
+from storage.run_catalog import RunCatalog
 from sweeps.clock import Clock
-from sweeps.errors import AccessDenied, SweepsError
+from sweeps.errors import AccessDenied, StateConflict, SweepsError
+from sweeps.states import Decision
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -35,6 +37,7 @@ class IngestRoute:
     Args:
         key: Signs run tokens, so that checking one needs no database.
         body_seconds: How long a body may take; see `PacedBody`.
+        runs: Says why a run is sealed.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class IngestRoute:
         key: bytes,
         clock: Clock,
         body_seconds: float,
+        runs: RunCatalog,
     ) -> None:
         self._batcher = batcher
         self._backlog = backlog
@@ -53,6 +57,7 @@ class IngestRoute:
         self._key = key
         self._clock = clock
         self._body_seconds = body_seconds
+        self._runs = runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -107,7 +112,15 @@ class IngestRoute:
             delivery = await asyncio.to_thread(decode_delivery, body, is_json=is_json, grant=grant)
         else:
             delivery = decode_delivery(body, is_json=is_json, grant=grant)
-        return delivery.flush.sequence, await self._batcher.submit(delivery)
+        flush = delivery.flush
+        try:
+            return flush.sequence, await self._batcher.submit(delivery)
+        except StateConflict as exc:
+            end = await asyncio.to_thread(self._runs.end_of, grant.run_id, writer=flush.writer)
+            if flush.sequence <= end.watermark:  # stored, and its answer was lost
+                return flush.sequence, Receipt(control=Decision.CONTINUE, is_new=False)
+            # A script that has lived on unheard is to know why nothing of it is stored any more.
+            raise StateConflict(exc.what, current=f"sealed ({end})", asked=exc.asked) from exc
 
     def _grant(self, authorization: bytes) -> RunGrant:
         scheme, _, token = authorization.decode("latin-1").partition(" ")

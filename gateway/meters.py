@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Meters:
-    """What the ingest route has done so far. Written by the event loop alone."""
+    """What the ingest route and the upkeep have done so far; each counter has one writer."""
 
     requests_by_status: dict[int, int] = field(default_factory=dict[int, int])
     points: int = 0  #: stored
@@ -13,6 +13,7 @@ class Meters:
     batches: int = 0  #: transactions
     refused: int = 0  #: parts of flushes that were left out
     sealed: int = 0  #: runs
+    silent: int = 0  #: runs that were failed for their silence
 
     def count_request(self, status: int) -> None:
         """One more answer."""
@@ -31,6 +32,7 @@ class Meters:
             "ingest_batches_total": self.batches,
             "ingest_refused_total": self.refused,
             "sealed_runs_total": self.sealed,
+            "silent_runs_total": self.silent,
         }
         gauges = {"ingest_backlog_bytes": backlog_bytes, "ingest_waiting_flushes": waiting}
         for kind, values in (("counter", counters), ("gauge", gauges)):

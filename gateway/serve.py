@@ -5,6 +5,7 @@ may die without a word, and the pipe ends all the same.
 """
 
 import argparse
+import datetime as dt
 import gc
 import logging
 import os
@@ -20,6 +21,7 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
+from retention.silence import SilenceRule
 from storage.series_registry import DEFAULT_MAX_SERIES
 from sweeps.errors import PermanentError, SweepsError
 
@@ -28,6 +30,7 @@ _GRACE_SECONDS = 10  # for requests that are being answered
 _MINIMUM_KEY_BYTES = 32
 _SWITCH_SECONDS = 0.0005
 _GARBAGE_OBJECTS = 20_000
+_LEAST_SILENCE = dt.timedelta(minutes=2)
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         raise InvalidConfiguration(
             f"SWEEPWORKS_MAX_SERIES is {max_series!r}; write how many metrics a run may have"
         )
+    silent_minutes = environment.get("SWEEPWORKS_SILENT_MINUTES")
     tenants = environment.get("SWEEPWORKS_TENANTS")
     return GatewayConfiguration(
         database_url=environment["SWEEPWORKS_DATABASE_URL"],
@@ -75,7 +79,22 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
         max_series=int(max_series),
+        silence=SilenceRule(after=_minutes(silent_minutes)) if silent_minutes else SilenceRule(),
     )
+
+
+def _minutes(text: str) -> dt.timedelta:
+    try:
+        minutes = dt.timedelta(minutes=float(text))
+    except (ValueError, OverflowError):
+        minutes = dt.timedelta()
+    if minutes < _LEAST_SILENCE:
+        raise InvalidConfiguration(
+            f"SWEEPWORKS_SILENT_MINUTES is {text!r}; write after how many minutes without a sign "
+            "of life a run outside sweeps has failed, 2 or more: scripts say every minute that "
+            "they live"
+        )
+    return minutes
 
 
 def server_for(gateway: Gateway, *, host: str, port: int) -> uvicorn.Server:

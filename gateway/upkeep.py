@@ -1,4 +1,4 @@
-"""What has to be done now and then: say that a gateway is there, seal runs, make room ahead."""
+"""What has to be done now and then: say that a gateway is there, end and seal runs, make room."""
 
 import asyncio
 import datetime as dt
@@ -6,6 +6,7 @@ import logging
 
 from gateway.meters import Meters
 from retention.sealing import SealingRule
+from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
 from sweeps.clock import Clock
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Seals runs that are due, and makes tomorrow's partition before midnight's first flush."""
+    """Ends scratch runs that are silent, seals what is due, makes tomorrow's partition ahead."""
 
     def __init__(
         self,
@@ -26,14 +27,16 @@ class Upkeep:
         *,
         meters: Meters,
         clock: Clock,
-        rule: SealingRule | None = None,
+        sealing: SealingRule,
+        silence: SilenceRule,
         period_seconds: float = _PERIOD_SECONDS,
     ) -> None:
         self._runs = runs
         self._metrics = metrics
         self._meters = meters
         self._clock = clock
-        self._rule = rule or SealingRule()
+        self._sealing = sealing
+        self._silence = silence
         self._period_seconds = period_seconds
         self._prepared: dt.date | None = None
 
@@ -42,7 +45,7 @@ class Upkeep:
         was_away = False
         while True:
             try:
-                self._meters.sealed += await asyncio.to_thread(self._once)
+                await asyncio.to_thread(self._once)
                 was_away = False
             except SweepsError as exc:
                 if not was_away:  # once for each outage
@@ -50,10 +53,14 @@ class Upkeep:
                 was_away = True
             await asyncio.sleep(self._period_seconds)
 
-    def _once(self) -> int:
+    def _once(self) -> None:
         self._runs.note_gateway()
         tomorrow = self._clock.now().date() + dt.timedelta(days=1)
         if self._prepared != tomorrow:
             self._metrics.ensure_partition_of(tomorrow)
             self._prepared = tomorrow
-        return len(self._runs.seal(grace=self._rule.grace))
+        silent = self._runs.fail_silent(after=self._silence.after)
+        if silent:
+            logger.warning("failed, since they were silent: %s", ", ".join(silent))
+        self._meters.silent += len(silent)
+        self._meters.sealed += len(self._runs.seal(grace=self._sealing.grace))

@@ -39,6 +39,7 @@ class Settings:
     tenants_file: Path  #: need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
+    silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
     webserver_port: int = 3000  #: taken if free, else another; 0: any
     idle_seconds: float = 10.0  #: how long the supervisor stays without a client
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
@@ -81,6 +82,7 @@ class Settings:
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
             gpus=env.get("SWEEPWORKS_GPUS"),
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
+            silent_minutes=env.get("SWEEPWORKS_SILENT_MINUTES") or None,
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
             idle_seconds=_number(env, "SWEEPWORKS_IDLE_SECONDS", 10.0, most=1e9),
             postgres_folder=base
@@ -110,6 +112,7 @@ class Settings:
             "SWEEPWORKS_SIGNING_KEY": self.signing_key_hex,
             "SWEEPWORKS_GPUS": self.gpus,
             "SWEEPWORKS_MAX_SERIES": self.max_series,
+            "SWEEPWORKS_SILENT_MINUTES": self.silent_minutes,
             "SWEEPWORKS_SUPERVISED": "1" if self.is_supervised else None,
         }
         return {

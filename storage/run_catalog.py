@@ -10,18 +10,28 @@ import psycopg
 from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
+from retention import silence
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.runs import MetricPoint, Run, RunRecord, ScratchRun, Series, SeriesSummary, TrialRow
+from sweeps.runs import (
+    MetricPoint,
+    Run,
+    RunEnd,
+    RunRecord,
+    ScratchRun,
+    Series,
+    SeriesSummary,
+    TrialRow,
+)
 from sweeps.states import AttemptState, Decision, ExitReason, RunState
 from sweeps.trials import Attempt, Exit
 
 _RUNS = queries.load("runs")
 _METRICS = queries.load("metrics")
-_SEAL_AT_ONCE = 500  # the rest comes the next time; keeps the transaction short
+_AT_ONCE = 500  # the rest comes the next time; keeps the transaction short
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -161,14 +171,36 @@ class RunCatalog:
             raise RunNotFound(run_id)
         return str(row[0])
 
+    def end_of(self, run_id: RunId, *, writer: str) -> RunEnd:
+        """How a run has ended, and how much of a writer is stored; of whatever tenant.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
+        parameters = {"run_id": run_id, "writer_id": writer}
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(RunEnd))
+            end = cursor.execute(_RUNS["end_of_run"], parameters).fetchone()
+        if end is None:
+            raise RunNotFound(run_id)
+        return end
+
     def note_gateway(self) -> None:
         """Say that a gateway is there, so that the silence of scripts means something."""
         with transaction(self._pool) as connection:
-            connection.execute(_RUNS["note_gateway"])
+            connection.execute(_RUNS["note_gateway"], {"gap": silence.GAP})
+
+    def fail_silent(self, *, after: dt.timedelta) -> tuple[RunId, ...]:
+        """End scratch runs as `retention.silence.SilenceRule` says; returns which."""
+        parameters = {"after": after, "recovery": silence.RECOVERY, "limit": _AT_ONCE}
+        with transaction(self._pool) as connection:
+            return tuple(
+                RunId(row[0]) for row in connection.execute(_RUNS["fail_silent_runs"], parameters)
+            )
 
     def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
         """Seal runs of all tenants as `retention.sealing.SealingRule` says; returns which."""
-        parameters = {"grace": grace, "limit": _SEAL_AT_ONCE}
+        parameters = {"grace": grace, "limit": _AT_ONCE}
         with transaction(self._pool) as connection:
             return tuple(
                 RunId(row[0]) for row in connection.execute(_RUNS["seal_runs"], parameters)

@@ -70,6 +70,18 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run has ended, for a script that still writes to it."""
+
+    state: str
+    reason: str
+    watermark: int  #: sequence of that writer's last flush that is stored; 0: none
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """One curve of a run."""
 

@@ -149,9 +149,7 @@ class Recorder:
             self._spool.delete()
         else:
             self._spool.close()
-            self._say(
-                "left", f"not everything is stored yet; the rest is kept in {self._spool.path}"
-            )
+            self._say("left", f"not everything is stored; the rest is kept in {self._spool.path}")
 
     def wait_until_written(self, seconds: float) -> None:
         """Until the last batch is on disk: for who interrupts `finish` and ends the process."""
@@ -281,7 +279,8 @@ class Recorder:
             except Exception as exc:  # noqa: BLE001 - this thread must outlive whatever comes
                 self._say(f"sending-{type(exc).__name__}", f"cannot send: {exc!r}")
             if give_up_at is not None:
-                if self._is_all_sent() or time.monotonic() > give_up_at:
+                is_over = self._is_all_sent() or self._sender.is_over
+                if is_over or time.monotonic() > give_up_at:
                     return
                 time.sleep(0.2)
                 self._has_batches.set()

@@ -75,6 +75,9 @@ def resend(
         sender = Sender(connection, spool, on_control=lambda _: None, say=say)
         sender.take_over()
         sender.pump()
+        if sender.is_over:
+            say("aside", f"the rest is kept in {spool.set_aside()}")
+            return True
         if not (sender.is_idle and uploads.is_idle):
             return False
         spool.delete()

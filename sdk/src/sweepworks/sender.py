@@ -16,6 +16,7 @@ _MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are 
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_TOLD = 20  # parts that were refused
 _GOOD = 200
+_SEALED = 409
 # Of the gateway's own answers: what may be otherwise the next time, a token that is new included.
 _LATER = {401, 407, 408, 425, 429}
 
@@ -46,6 +47,7 @@ class Sender:
         self._spilled = False  # some batches are in the spool alone
         self._last_added = 0
         self.acknowledged = 0
+        self.is_over = False  #: the run is sealed: nothing more of it is ever taken
         self._told: set[str] = set()
         self._is_held = False
         self._away = False
@@ -57,9 +59,11 @@ class Sender:
         """Queue a batch, in memory or for what is in the spool already.
 
         Returns:
-            False when it is in neither, and so not queued.
+            False when it is in neither, or will never be taken, and so not queued.
         """
         with self._lock:
+            if self.is_over:
+                return False
             if self._spilled or self._waiting_bytes + len(batch) > _MEMORY_BYTES:
                 if not is_spooled:
                     return False
@@ -94,7 +98,7 @@ class Sender:
 
     def pump(self) -> None:
         """Send what waits until nothing does, or the gateway does not take it now."""
-        while time.monotonic() >= self._not_before:
+        while not self.is_over and time.monotonic() >= self._not_before:
             batch = self._next()
             if batch is None:
                 return
@@ -148,6 +152,9 @@ class Sender:
         if status == _GOOD and answer.get("acked") == sequence:
             self._on_control(str(answer.get("control", "continue")))
             self._tell_refused(answer.get("refused"))
+        elif status == _SEALED and isinstance(answer.get("error"), str):
+            self._give_up(str(answer["error"]))
+            return False
         elif _is_rejected(status, answer):
             self._reject(sequence, batch, status, str(answer["error"]))
         else:  # also what a proxy says in the gateway's place
@@ -155,6 +162,13 @@ class Sender:
             return False
         self._done(sequence, batch)
         return True
+
+    def _give_up(self, reason: str) -> None:
+        with self._lock:
+            self.is_over = True
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        self._say("sealed", f"nothing more of this run is stored: {reason}")
 
     def _reject(self, sequence: int, batch: bytes, status: int, reason: str) -> None:
         """Repeating it changes nothing: it is kept for a person to look at."""

@@ -9,13 +9,14 @@ import fcntl
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
 from sweepworks.frames import frame, read_batches
 
 SUFFIX = ".spool"
+REFUSED = ".refused"  #: of what no gateway will ever take
 _REFUSED_BYTES = 64 * 1024 * 1024  # as many are enough to see what is wrong
 _SMALL_BYTES = 1024 * 1024  # a file that is not worth emptying
 
@@ -177,19 +178,38 @@ class Spool:
         Raises:
             OSError: It cannot be written.
         """
-        path = self.path.with_suffix(".refused")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            if file.tell() + len(batch) > _REFUSED_BYTES:
-                return None
-            file.write(frame(sequence, batch))
-            file.flush()
-            os.fsync(descriptor)
+        path = self._refused_path
+        if path.exists() and path.stat().st_size + len(batch) > _REFUSED_BYTES:
+            return None
+        _append(path, [(sequence, batch)])
         return path
+
+    def set_aside(self) -> Path:
+        """Keep all that is left there, and delete the file: its run is sealed.
+
+        Raises:
+            OSError: It cannot be written, and the file is still there.
+        """
+        _append(self._refused_path, read_spool(self.path))
+        self.delete()
+        return self._refused_path
+
+    @property
+    def _refused_path(self) -> Path:
+        return self.path.with_suffix(REFUSED)
 
     def close(self) -> None:
         """Leave the file for later."""
         self._file.close()
+
+
+def _append(path: Path, batches: Iterable[tuple[int, bytes]]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        for sequence, batch in batches:
+            file.write(frame(sequence, batch))
+        file.flush()
+        os.fsync(descriptor)
 
 
 def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -13,7 +13,7 @@ from sweepworks import artifacts
 from sweepworks.artifacts import Changed, Description, Refused, Unavailable
 from sweepworks.batches import now_us
 from sweepworks.connection import Connection, Unreachable
-from sweepworks.spool import Spool
+from sweepworks.spool import REFUSED, Spool
 
 _CONFLICT = 409
 _RETRY_SECONDS = 10.0
@@ -97,8 +97,9 @@ class Uploads:
         """
         self.is_answered = True
         for upload in list(self._waiting):
+            is_taken = True
             try:
-                self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
+                is_taken = self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
             except Unavailable:
                 continue  # what is wrong with it must not hold up the others
             except Unreachable:
@@ -109,10 +110,13 @@ class Uploads:
             self._waiting.remove(upload)
             with contextlib.suppress(OSError):
                 _note_of(upload.path).unlink(missing_ok=True)
-                upload.path.unlink(missing_ok=True)
+                if is_taken:
+                    upload.path.unlink(missing_ok=True)
+                else:  # the script may have written over its own since
+                    upload.path.rename(upload.path.with_name(upload.path.name + REFUSED))
 
-    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> None:
-        """What is refused is said, and counts as done."""
+    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
+        """Whether it is stored, or need not be; what is refused is said, and counts as done."""
         assert self._connection is not None  # else everything waits
         # The background thread uses the other one.
         twin = self._connection.twin(timeout_seconds=patience_seconds)
@@ -122,6 +126,8 @@ class Uploads:
             except Refused as exc:
                 if not (upload.first_stands and exc.status == _CONFLICT):
                     self._say_unstored(upload.described.name, exc)
+                    return False
+        return True
 
     def _say_unstored(self, name: str, why: Exception) -> None:
         self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {why}")
@@ -130,7 +136,7 @@ class Uploads:
         """Queue the copies that the spool's former writer could not bring."""
         spool = self._spool.path
         for path in sorted(spool.parent.glob(f"{spool.stem}-*")):
-            if path.name.endswith(_NOTE):
+            if path.name.endswith((_NOTE, REFUSED)):
                 continue
             try:
                 document = json.loads(_note_of(path).read_text(encoding="utf-8"))

@@ -131,11 +131,61 @@ RETURNING CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
                ELSE coalesce(run_activity.control::text, 'continue')
           END AS control;
 
+-- end_of_run --
+-- How a run has ended and why, and how much of one writer is stored.
+SELECT runs.state::text, runs.reason, coalesce(writers.watermark, 0) AS watermark
+FROM runs
+LEFT JOIN writers ON writers.run_id = runs.run_id AND writers.writer_id = %(writer_id)s
+WHERE runs.run_id = %(run_id)s;
+
 -- note_gateway --
--- A gateway is there.
+-- A gateway is there; how long none was is kept, if that was longer than a moment.
+WITH last AS (
+    SELECT last_seen_at
+    FROM gateway_activity
+    FOR UPDATE
+), gap AS (
+    INSERT INTO gateway_gaps (since, until)
+    SELECT last_seen_at, now()
+    FROM last
+    WHERE last_seen_at < now() - %(gap)s::interval
+    ON CONFLICT DO NOTHING
+    RETURNING since
+)
 INSERT INTO gateway_activity (last_seen_at)
-VALUES (now())
-ON CONFLICT (only_row) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at;
+SELECT now()
+FROM (SELECT count(*) FROM gap) AS kept  -- first; afterwards the row tells no gap
+ON CONFLICT (only_row) DO UPDATE
+SET last_seen_at = greatest(gateway_activity.last_seen_at, EXCLUDED.last_seen_at);
+
+-- fail_silent_runs --
+-- What `retention.silence` says, for all scratch runs at once. One that is being written to is
+-- locked by its batch and left alone.
+UPDATE runs
+SET state = 'failed',
+    ended_at = now(),
+    reason = 'silent since '
+        || to_char(silent.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+        || ' UTC: its script has ended without a word, or cannot reach the gateway'
+FROM (
+    SELECT live.run_id, activity.last_seen_at
+    FROM runs AS live
+    JOIN run_activity AS activity USING (run_id)
+    WHERE live.sweep_id IS NULL
+      AND live.state = 'running'
+      AND now() - activity.last_seen_at - (
+              SELECT coalesce(sum(greatest(
+                         least(gaps.until + %(recovery)s::interval, now())
+                             - greatest(gaps.since, activity.last_seen_at),
+                         interval '0')), interval '0')
+              FROM gateway_gaps AS gaps
+              WHERE gaps.until > activity.last_seen_at - %(recovery)s::interval
+          ) >= %(after)s::interval
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+) AS silent
+WHERE runs.run_id = silent.run_id
+RETURNING runs.run_id;
 
 -- seal_runs --
 -- What `retention.sealing` says, for all ended runs at once. A run that is being written to is

@@ -1,15 +1,21 @@
 """Flushes over HTTP: stored once, acknowledged after the commit, refused with a reason."""
 
 import concurrent.futures
+import datetime as dt
 import json
 import math
 import struct
 import threading
+import time
+from pathlib import Path
 
 import httpx
 import pytest
 from sweepworks.wire import ReportRecord, encode_flush
 
+from retention.sealing import SealingRule
+from retention.silence import SilenceRule
+from storage.database import open_pool, transaction
 from storage.sweep_catalog import SweepCatalog
 from sweeps.states import SweepRequest
 from tests.factories import SWEEP
@@ -23,6 +29,7 @@ from tests.integration.gateway.conftest import (
     some_points,
     wait_for,
 )
+from tests.plugins.postgres import Database
 
 
 def test_points_come_back_as_they_were_sent(platform: Platform) -> None:
@@ -279,6 +286,56 @@ def test_a_script_ends_its_scratch_run_and_the_run_is_sealed(platform: Platform)
     assert late.status_code == 409
     assert "sealed" in late.json()["error"]
     assert len(platform.points(run)) == 1
+
+
+def test_a_silent_scratch_run_fails_and_its_script_is_told_why_nothing_more_is_stored(
+    database: Database, tmp_path: Path
+) -> None:
+    rules = {
+        "silence": SilenceRule(after=dt.timedelta(minutes=5)),
+        "sealing": SealingRule(grace=dt.timedelta(0)),
+    }
+    with listening(database, tmp_path, **rules) as platform:
+        silent, lives = platform.scratch()[0], platform.scratch()[0]
+        (trial,) = platform.trials()
+        assert platform.flush(a_flush(silent, 1, some_points(3))).status_code == 200
+        platform.rows(
+            "UPDATE run_activity SET last_seen_at = now() - interval '6 minutes'"
+            " WHERE run_id = ANY(%s)",
+            [silent, trial],
+        )
+
+        record = wait_for(lambda: (r := platform.run(silent)["run"])["sealed_at"] and r)
+        late = platform.flush(a_flush(silent, 2, some_points(3, first=3)))
+        again = platform.flush(a_flush(silent, 1, some_points(3)))
+
+        assert record["state"] == "failed"
+        assert record["reason"].startswith("silent since 20")
+        assert late.status_code == 409
+        assert late.json()["error"] == (
+            f"run '{silent}' is sealed (failed: {record['reason']}), cannot be written to"
+        )
+        assert again.json()["acked"] == 1, "it is stored; its answer may have been lost"
+        assert len(platform.points(silent)) == 3
+        assert [platform.run(run)["run"]["state"] for run in (lives, trial)] == ["running"] * 2
+        assert "sweepworks_silent_runs_total 1" in platform.client.get("/metrics").text
+
+
+def test_silence_while_no_gateway_was_there_means_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    rules = {"silence": SilenceRule(after=dt.timedelta(minutes=5))}
+    with listening(database, tmp_path, **rules) as platform:
+        run, _token = platform.scratch()
+    with open_pool(database.url) as pool, transaction(pool) as connection:
+        for table in ("run_activity", "gateway_activity"):
+            connection.execute(f"UPDATE {table} SET last_seen_at = now() - interval '1 hour'")  # pyright: ignore[reportArgumentType]  names above
+
+    with listening(database, tmp_path, **rules) as platform:
+        wait_for(lambda: platform.rows("SELECT since FROM gateway_gaps"))
+        time.sleep(0.5)  # several looks
+
+        assert platform.run(run)["run"]["state"] == "running"
 
 
 def test_a_trials_state_is_not_the_scripts_business(platform: Platform) -> None:

@@ -1,16 +1,19 @@
 """Sealing on a real database held to its rule, and API tokens."""
 
+import concurrent.futures
 import datetime as dt
 import itertools
 
 import pytest
 
 from retention.sealing import SealingRule
+from retention.silence import Deafness, SilenceRule
 from storage.database import Pool, transaction
 from storage.run_catalog import RunCatalog
 from storage.token_store import TokenStore
 from sweeps.errors import AccessDenied, RunNotFound
 from sweeps.ids import RunId, TenantId
+from sweeps.states import RunState
 from tests.integration.storage.test_ingest_store import TENANT, a_scratch_run
 
 NOW = dt.datetime.now(dt.UTC)
@@ -50,6 +53,84 @@ def test_the_statement_seals_what_the_rule_says(pool: Pool) -> None:
     assert set(sealed) == due
     assert 0 < len(due) < len(cases)
     assert RunCatalog(pool).seal(grace=rule.grace) == ()
+
+
+def test_the_statement_fails_the_silent_runs_that_the_rule_says(pool: Pool) -> None:
+    now = dt.datetime.now(dt.UTC)
+    rule = SilenceRule(after=dt.timedelta(hours=1))  # so long that the test's own time is nothing
+
+    def ago(minutes: float) -> dt.datetime:
+        return now - dt.timedelta(minutes=minutes)
+
+    deaf = [
+        Deafness(since=ago(since), until=ago(until))
+        for since, until in [(5000, 3000), (200, 170), (169, 160), (100, 50), (20, 1)]
+    ]
+    with transaction(pool) as connection:
+        for gap in deaf:
+            connection.execute(
+                "INSERT INTO gateway_gaps (since, until) VALUES (%s, %s)", [gap.since, gap.until]
+            )
+    silences = [0, 10, 60, 80, 110, 130, 145, 150, 155, 180, 250, 4000, 9000]
+    lost: set[RunId] = set()
+    for number, minutes in enumerate(silences):
+        run = a_scratch_run(pool, f"scratch-{number:012d}")
+        if rule.is_lost(last_seen_at=ago(minutes), deaf=deaf, now=now):
+            lost.add(run)
+        with transaction(pool) as connection:
+            connection.execute(
+                "UPDATE run_activity SET last_seen_at = %s WHERE run_id = %s", [ago(minutes), run]
+            )
+
+    failed = RunCatalog(pool).fail_silent(after=rule.after)
+
+    assert set(failed) == lost
+    assert 0 < len(lost) < len(silences)
+    assert RunCatalog(pool).fail_silent(after=rule.after) == ()
+    record = RunCatalog(pool).get(failed[0], tenant_id=TENANT).run
+    assert (record.state, record.ended_at is not None) == (RunState.FAILED, True)
+    assert record.reason.startswith("silent since ")
+
+
+def test_a_run_that_is_written_to_is_not_silent(pool: Pool) -> None:
+    run, catalog = a_scratch_run(pool), RunCatalog(pool)
+    with transaction(pool) as connection:
+        connection.execute("UPDATE run_activity SET last_seen_at = now() - interval '1 day'")
+
+    with transaction(pool) as connection:  # a batch that has not committed yet
+        connection.execute("SELECT FROM runs WHERE run_id = %s FOR KEY SHARE", [run])
+        assert catalog.fail_silent(after=dt.timedelta(0)) == ()
+    assert catalog.fail_silent(after=dt.timedelta(0)) == (run,)
+
+
+def test_trials_and_what_has_ended_are_never_silent(pool: Pool) -> None:
+    ended = a_scratch_run(pool)
+    with transaction(pool) as connection:
+        connection.execute("UPDATE run_activity SET last_seen_at = now() - interval '1 day'")
+        connection.execute("UPDATE runs SET state = 'completed', ended_at = now()")
+
+    assert RunCatalog(pool).fail_silent(after=dt.timedelta(0)) == ()
+    assert RunCatalog(pool).get(ended, tenant_id=TENANT).run.state == RunState.COMPLETED
+
+
+def test_a_time_without_a_gateway_is_noted_once_and_a_moment_is_none(pool: Pool) -> None:
+    def note(*, last: str | None = None) -> list[float]:
+        with transaction(pool) as connection:
+            if last is not None:
+                connection.execute(f"UPDATE gateway_activity SET last_seen_at = now() - {last}")  # pyright: ignore[reportArgumentType, reportCallIssue]  literals below
+        RunCatalog(pool).note_gateway()
+        with transaction(pool) as connection:
+            rows = connection.execute("SELECT until - since FROM gateway_gaps ORDER BY until")
+            return [row[0].total_seconds() for row in rows]
+
+    assert note() == []
+    assert note(last="interval '3 seconds'") == []
+    assert note(last="interval '1 hour'") == [pytest.approx(3600, abs=5)]
+    assert len(note()) == 1
+    with concurrent.futures.ThreadPoolExecutor(4) as gateways:
+        note(last="interval '2 hours'")
+        list(gateways.map(lambda _: RunCatalog(pool).note_gateway(), range(8)))
+    assert len(note()) == 2
 
 
 def test_a_token_speaks_for_its_tenant_until_it_is_revoked(pool: Pool) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import sweepworks
 from sweepworks.connection import Connection
+from sweepworks.frames import read_batches
 from sweepworks.resend import attempt_of, resend, spools_in
 from sweepworks.spool import Spool
+from sweepworks.wire import decode_flush
 
 from tests.fake_gateway import FakeGateway
 
@@ -128,6 +130,38 @@ def test_what_the_gateway_rejects_is_said_and_set_aside(gateway: FakeGateway, fo
         for sentence in said
     )
     assert [kept.suffix for kept in folder.iterdir()] == [".refused"]
+    assert spools_in(folder) == {}
+
+
+@pytest.mark.usefixtures("away")
+def test_what_is_left_of_a_sealed_run_is_set_aside_whole(
+    gateway: FakeGateway, folder: Path, tmp_path: Path
+) -> None:
+    run = sweepworks.init()
+    (tmp_path / "model").write_bytes(b"weights")
+    run.log_artifact(tmp_path / "model")
+    for level in (1, 2, 3):
+        run.report(level, val=0.5)
+    run.finish()
+    (path,) = spools_in(folder)[RUN]
+    gateway.answers = [200, 409]
+    gateway.taken = {"model"}  # 409
+
+    is_sent, said = send(path, gateway)
+
+    assert is_sent
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    refused = path.with_suffix(".refused")
+    assert said == [
+        "the artifact 'model' is not stored: taken",
+        "nothing more of this run is stored: because",
+        f"the rest is kept in {refused}",
+    ]
+    kept = [decode_flush(batch) for _, batch in read_batches(refused)]
+    assert [r.level for flush in kept for r in flush.reports] == [2, 3]
+    (copy,) = [other for other in folder.iterdir() if other != refused]
+    assert copy.suffix == ".refused"
+    assert copy.read_bytes() == b"weights"
     assert spools_in(folder) == {}
 
 

@@ -11,7 +11,7 @@ import pytest
 import sweepworks
 from sweepworks.connection import Connection
 from sweepworks.frames import read_batches
-from sweepworks.spool import Spool
+from sweepworks.spool import Spool, read_spool
 from sweepworks.wire import decode_flush
 
 from tests.fake_gateway import FakeGateway
@@ -44,6 +44,35 @@ def test_what_may_be_otherwise_the_next_time_costs_nothing(
     run.finish()
 
     assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+
+
+def test_of_a_sealed_run_nothing_more_is_sent_and_everything_is_kept(
+    gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = sweepworks.init()
+    run.report(1, val=0.5)
+    wait_until(lambda: len(gateway.flushes) == 1)
+    gateway.answers = [409]
+    run.report(2, val=0.5)
+    wait_until(lambda: not gateway.answers)
+
+    for level in (3, 4):
+        run.log({"loss": 1.0}, step=level)
+        run.report(level, val=0.5)
+    began = time.monotonic()
+    run.finish()
+
+    assert time.monotonic() - began < 5, "there is nothing to wait for"
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    (kept,) = (tmp_path / "spool").glob("*.spool")
+    flushes = [decode_flush(batch) for _, batch in read_spool(kept)]
+    assert [r.level for flush in flushes for r in flush.reports] == [2, 3, 4]
+    assert flushes[-1].finish == "completed"
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "sweepworks: nothing more of this run is stored: because",
+        f"sweepworks: not everything is stored; the rest is kept in {kept}",
+    ]
 
 
 def test_what_is_refused_is_kept_although_the_spool_is_emptied(

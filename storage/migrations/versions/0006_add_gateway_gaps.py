@@ -1,0 +1,11 @@
+"""When no gateway was there, and which scratch runs are live."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0006_pre_add_gateway_gaps.sql")
