@@ -1,10 +1,12 @@
 """The schema: every statement of ours plans, enums agree, and what is immutable stays so."""
 
+import datetime as dt
 import enum
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
 
 from storage import queries
 from storage.database import Pool, transaction
@@ -41,6 +43,26 @@ def test_every_statement_plans(pool: Pool) -> None:
                 failures.append(f"{noun}.{name}: {exc}")
 
     assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("noun", "query", "index"),
+    [
+        ("trials", "decided_reports", "reports_decided_idx"),
+        ("trials", "undecided_reports", "reports_undecided_idx"),
+        ("runs", "fail_silent_runs", "runs_scratch_running_idx"),
+        ("runs", "seal_runs", "runs_unsealed_idx"),
+    ],
+)
+def test_what_is_asked_often_has_an_index(pool: Pool, noun: str, query: str, index: str) -> None:
+    minute = dt.timedelta(minutes=1)
+    parameters = {"sweep_id": "x", "after": minute, "recovery": minute, "grace": minute, "limit": 9}
+    with transaction(pool) as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        explained = f"EXPLAIN {queries.load(noun)[query]}"
+        plan = connection.execute(explained, parameters).fetchall()  # pyright: ignore[reportArgumentType]  our own files
+
+    assert index in "\n".join(line for (line,) in plan)
 
 
 def test_enums_agree(pool: Pool) -> None:
