@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from orchestration.dagster_tables import create_tables
 from orchestration.platform import platform
 from orchestration.settings import dagster_url
 
@@ -28,4 +29,6 @@ class InstanceStorage(DagsterPostgresStorage):
         config_value: Mapping[str, object],  # noqa: ARG003 - Dagster's signature
     ) -> "InstanceStorage":
         """Connect, starting the embedded services where they are needed."""
-        return cls(postgres_url=dagster_url(platform().dagster_database_url), inst_data=inst_data)
+        url = dagster_url(platform().dagster_database_url)
+        create_tables(url)
+        return cls(postgres_url=url, inst_data=inst_data)
