@@ -122,7 +122,11 @@ class AttemptFolder:
             os.close(descriptor)
 
     def shim(self) -> dict[str, Any] | None:
-        """The shim's own record: `pid`, `started_at` and, once there is one, `process_group`."""
+        """The shim's own record.
+
+        `pid` and `start` are those of a `ProcessMark`, `started_at` seconds since 1970, and
+        `process_group` is there once there is one.
+        """
         path = self.path / "shim.json"
         record = read_json(path)
         if record is None and path.exists():  # a power cut may leave a file without its content

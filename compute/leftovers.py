@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 
 from compute.attempt_folder import AttemptFolder
+from compute.process_mark import ProcessMark
 
 #: In the environment of all that an attempt starts: its folder, which no two attempts share.
 MARK = "SWEEPWORKS_ATTEMPT_DIR"
-_CLOCK_SECONDS = 2.0  # start times come in coarse ticks, and clocks are corrected
 _ROUNDS = 50  # one that forks while it is killed is found in the next round
 
 
@@ -29,18 +29,24 @@ def kill_leftovers(folders: Collection[AttemptFolder]) -> None:
 
 def _leftovers(folders: Collection[AttemptFolder]) -> Iterator[psutil.Process]:
     marks = {str(folder.path) for folder in folders}
-    records = [record for folder in folders if (record := folder.shim()) is not None]
+    shims = [record for folder in folders if (record := folder.shim()) is not None]
+    groups = [(_mark(shim), shim.get("process_group")) for shim in shims]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if process.environ().get(MARK) in marks or any(
-                _is_of(process, record) for record in records
+                _is_of(process, shim, group) for shim, group in groups
             ):
                 yield process
 
 
-def _is_of(process: psutil.Process, shim: dict[str, Any]) -> bool:
+def _mark(shim: dict[str, Any]) -> ProcessMark:
+    """The shim's own record as a mark; shims of an earlier version wrote the time alone."""
+    return ProcessMark(pid=shim["pid"], start=str(shim.get("start", shim["started_at"])))
+
+
+def _is_of(process: psutil.Process, shim: ProcessMark, group: int | None) -> bool:
     """Whether it is in the shim's session and in the group of its command.
 
     Both numbers stay taken while the group has a member. Once it is empty they may be given to
@@ -48,17 +54,8 @@ def _is_of(process: psutil.Process, shim: dict[str, Any]) -> bool:
     belongs to another process by now.
     """
     return (
-        os.getsid(process.pid) == shim["pid"]
-        and os.getpgid(process.pid) == shim.get("process_group")
-        and process.create_time() >= shim["started_at"] - _CLOCK_SECONDS
-        and not _is_recycled(shim)
+        os.getsid(process.pid) == shim.pid
+        and os.getpgid(process.pid) == group
+        and shim.began_before(process)
+        and not shim.is_reused()
     )
-
-
-def _is_recycled(shim: dict[str, Any]) -> bool:
-    """Whether the shim's number is another process' now; of itself there may be a zombie."""
-    try:
-        started_at = psutil.Process(shim["pid"]).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return abs(started_at - shim["started_at"]) > _CLOCK_SECONDS

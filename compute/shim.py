@@ -17,6 +17,8 @@ import marshal
 import os
 import time
 
+from compute.process_start import start_since_boot
+
 TYPE_CHECKING = False  # importing it takes longer than all else here
 if TYPE_CHECKING:
     from compute.attempt_process import ShimRequest
@@ -82,7 +84,8 @@ def _claim(folder: str, started_at: float) -> None:
     try:
         _write(reserved, bytes(_RESERVED_BYTES), is_durable=False)
         _write(stop, bytes(_STOP_BYTES), is_durable=False)
-        text = '{"pid": %d, "started_at": %r}' % (os.getpid(), started_at)  # noqa: UP031 - JSON's braces
+        start = start_since_boot(os.getpid()) or repr(started_at)
+        text = '{"pid": %d, "start": "%s", "started_at": %r}' % (os.getpid(), start, started_at)  # noqa: UP031 - JSON's braces
         _write(record, text.encode(), is_durable=True)
         os.rename(record, f"{folder}/shim.json")  # noqa: PTH104 - pathlib takes long to import
     except OSError:

@@ -7,6 +7,7 @@ terminates it by SIGTERM, and after a crash the same run is resumed. `deploy/dag
 Kubernetes Jobs with the same properties in its place.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from dagster._core.launcher import (
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from compute.process_mark import ProcessMark
 from orchestration.platform import run_worker_environment, run_worker_log
 
 PID_TAG = "sweepworks/pid"
@@ -130,9 +132,9 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def _start(self, run: dg.DagsterRun, arguments: Sequence[str]) -> None:
         log = run_worker_log(run.run_id)
         pid = _spawn_detached(_with_interpreter(arguments), log)
-        self._instance.add_run_tags(
-            run.run_id, {PID_TAG: str(pid), STARTED_TAG: str(_started(pid) or "")}
-        )
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already: still untagged
+            mark = ProcessMark.of(pid)
+            self._instance.add_run_tags(run.run_id, {PID_TAG: str(pid), STARTED_TAG: mark.start})
         self._instance.report_engine_event(
             f"Started process {pid}; its output is in {log}", run, cls=type(self)
         )
@@ -147,21 +149,8 @@ def _with_interpreter(arguments: Sequence[str]) -> list[str]:
 
 def worker_process(run: dg.DagsterRun) -> psutil.Process | None:
     """The living process of a run, or None; never another process that got its number."""
-    pid = run.tags.get(PID_TAG)
-    if not pid:
-        return None
-    started = _started(int(pid))
-    if started is None or str(started) != run.tags.get(STARTED_TAG):
-        return None
-    return psutil.Process(int(pid))
-
-
-def _started(pid: int) -> float | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None
+    pid, start = run.tags.get(PID_TAG), run.tags.get(STARTED_TAG)
+    return ProcessMark(pid=int(pid), start=start).process() if pid and start else None
 
 
 def _spawn_detached(command: list[str], log: Path) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from orchestration.supervisor.status import ChildStatus, ProcessMark
+from compute.process_mark import ProcessMark
+from orchestration.supervisor.status import ChildStatus
 from storage.embedded.failures import filesystem_errors
 from sweeps.errors import SweepsError
 

@@ -4,17 +4,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-import psutil
-
+from compute.process_mark import ProcessMark
 from orchestration.home import write_private
 
 #: Answers of a supervisor to whoever started it; the last two are followed by a sentence.
 STARTED, BUSY, DISK_FULL, REFUSED = "started", "busy", "disk full", "refused"
-
-# Two readings of a process' start differ by the clock's tick, and by more when the clock was set.
-_START_TOLERANCE_SECONDS = 2.0
 
 
 class SupervisorState(StrEnum):
@@ -24,30 +20,6 @@ class SupervisorState(StrEnum):
     READY = "ready"  #: PostgreSQL and the gateway answer
     STOPPING = "stopping"  #: somebody said `down`, or nobody needs it; wait and start another
     FAILED = "failed"  #: it gave up, for the reason given
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessMark:
-    """A process that can be recognised later, even when its number was given to another one."""
-
-    pid: int
-    started_at: float  #: seconds since 1970
-
-    @classmethod
-    def of(cls, pid: int) -> Self:
-        """The process that has this number now."""
-        return cls(pid=pid, started_at=psutil.Process(pid).create_time())
-
-    def process(self) -> psutil.Process | None:
-        """The process itself; None when it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            age_difference = abs(process.create_time() - self.started_at)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
-        except psutil.Error:
-            return None
-        return process if age_difference < _START_TOLERANCE_SECONDS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +57,7 @@ class SupervisorStatus:
             raw = json.loads(path.read_text(encoding="utf-8"))
             children = {
                 name: ChildStatus(
-                    mark=None if child["mark"] is None else ProcessMark(**child["mark"]),
+                    mark=None if child["mark"] is None else _mark(child["mark"]),
                     is_ready=child["is_ready"],
                     failures=child["failures"],
                     log=child["log"],
@@ -93,7 +65,7 @@ class SupervisorStatus:
                 for name, child in raw["children"].items()
             }
             return cls(
-                mark=ProcessMark(**raw["mark"]),
+                mark=_mark(raw["mark"]),
                 state=SupervisorState(raw["state"]),
                 changed_at=raw["changed_at"],
                 phase=raw["phase"],
@@ -105,3 +77,8 @@ class SupervisorStatus:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def _mark(raw: dict[str, Any]) -> ProcessMark:
+    """A mark; those of a supervisor of an earlier version have the time alone."""
+    return ProcessMark(pid=raw["pid"], start=str(raw.get("start", raw.get("started_at"))))

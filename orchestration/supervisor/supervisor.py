@@ -12,6 +12,7 @@ import signal
 import time
 from types import FrameType
 
+from compute.process_mark import ProcessMark
 from orchestration.home import write_private
 from orchestration.settings import Settings, child_environment, dagster_url
 from orchestration.supervisor.child_process import ChildProcess, Launch
@@ -21,7 +22,7 @@ from orchestration.supervisor.file_lock import has_holders, try_exclusive
 from orchestration.supervisor.leftovers import stop_leftovers
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from orchestration.supervisor.probes import answers_ok
-from orchestration.supervisor.status import ProcessMark, SupervisorState, SupervisorStatus
+from orchestration.supervisor.status import SupervisorState, SupervisorStatus
 from storage.embedded.failures import filesystem_errors
 from storage.embedded.postgres_server import PostgresServer
 from sweeps.errors import DiskFull, StorageUnavailable, SweepsError

@@ -12,10 +12,11 @@ import psutil
 import psycopg
 import pytest
 
+from compute.process_mark import ProcessMark
 from orchestration.home import Home
 from orchestration.services import connect, status
 from orchestration.settings import Settings
-from orchestration.supervisor.status import ProcessMark, SupervisorState, SupervisorStatus
+from orchestration.supervisor.status import SupervisorState, SupervisorStatus
 from sweeps.errors import DiskFull, StorageUnavailable
 from tests.integration.supervisor.conftest import (
     SUPERVISOR,
@@ -97,7 +98,7 @@ def test_a_status_that_lies_about_a_dead_supervisor_is_not_believed(bench: Bench
     home = bench.settings.home
     home.prepare()
     SupervisorStatus(
-        mark=ProcessMark(pid=os.getpid(), started_at=1.0),
+        mark=ProcessMark(pid=os.getpid(), start="1.0"),
         state=SupervisorState.READY,
         changed_at=1.0,
         phase="ready",

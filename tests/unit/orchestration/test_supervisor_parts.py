@@ -1,12 +1,14 @@
+import json
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
+from compute.process_mark import ProcessMark
 from orchestration.supervisor.file_lock import has_holders, hold_shared, is_owned, try_exclusive
 from orchestration.supervisor.status import (
     ChildStatus,
-    ProcessMark,
     SupervisorState,
     SupervisorStatus,
 )
@@ -61,8 +63,20 @@ def test_a_status_that_makes_no_sense_is_none(tmp_path: Path, text: str) -> None
     assert SupervisorStatus.read(tmp_path / "status") is None
 
 
-def test_a_process_is_recognised_by_when_it_started() -> None:
-    mark = ProcessMark.of(os.getpid())
+def test_a_status_of_an_earlier_version_is_understood(tmp_path: Path) -> None:
+    began = psutil.Process().create_time()
+    mark = {"pid": os.getpid(), "started_at": began}
+    child = {"mark": mark, "is_ready": True, "failures": 0, "log": "/x"}
+    SupervisorStatus(
+        mark=ProcessMark.of(os.getpid()), state=SupervisorState.READY, changed_at=1.5, phase="ready"
+    ).write(tmp_path / "status")
+    written = json.loads((tmp_path / "status").read_text())
+    (tmp_path / "status").write_text(
+        json.dumps({**written, "mark": mark, "children": {"gateway": child}})
+    )
 
-    assert mark.process() is not None
-    assert ProcessMark(pid=mark.pid, started_at=mark.started_at - 60).process() is None
+    status = SupervisorStatus.read(tmp_path / "status")
+
+    assert status is not None
+    assert status.mark.process() is not None
+    assert status.children["gateway"].mark == status.mark
