@@ -19,7 +19,15 @@ from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.errors import StateConflict, TransientError
 from sweeps.ids import SweepId
-from sweeps.ports import Courier, Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
+from sweeps.ports import (
+    Courier,
+    Credentials,
+    SweepClaims,
+    SweepLog,
+    SweepSteering,
+    TrialLauncher,
+    TrialStore,
+)
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Trial
 
@@ -39,11 +47,15 @@ _CANCEL = dt.timedelta(seconds=60)  # for trials to end after a termination
 
 
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))
-def plan_sweep(context: dg.OpExecutionContext, sweep_log: dg.ResourceParam[SweepLog]) -> str:
-    """Find the sweep and note that this Dagster run controls it."""
+def plan_sweep(
+    context: dg.OpExecutionContext,
+    sweep_log: dg.ResourceParam[SweepLog],
+    sweep_claims: dg.ResourceParam[SweepClaims],
+) -> str:
+    """Find the sweep and note that this Dagster run controls it, here."""
     with dagster_errors():
         sweep_id = SweepId(context.partition_key)
-        sweep_log.attach(sweep_id, dagster_run_id=context.run_id)
+        sweep_claims.attach(sweep_id, dagster_run_id=context.run_id)
         spec = sweep_log.get(sweep_id).spec
     context.log.info(
         f"{spec.experiment}: {spec.strategy.name} over {len(spec.space.parameters)} parameters, "

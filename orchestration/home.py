@@ -5,11 +5,13 @@ Everything in it is private to its owner. Files appear whole: a reader never see
 
 import contextlib
 import os
+import platform
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.embedded.failures import filesystem_errors
+from sweeps.places import Place
 
 FOLDER_NAME = ".sweepworks"
 
@@ -51,9 +53,28 @@ class Home:
         return self.folder / "down"
 
     @property
+    def is_down(self) -> bool:
+        """Whether a person has said `down`, and no person has started anything since."""
+        return self.down_file.exists()
+
+    def forget_down(self) -> None:
+        """For a person who starts something.
+
+        Raises:
+            StorageUnavailable: The place cannot be written.
+        """
+        with filesystem_errors(self.down_file):
+            self.down_file.unlink(missing_ok=True)
+
+    @property
     def ports_file(self) -> Path:
         """The ports chosen once."""
         return self.folder / "ports.json"
+
+    @property
+    def identity_file(self) -> Path:
+        """What tells this home from the same folder on another machine."""
+        return self.folder / "id"
 
     @property
     def client_file(self) -> Path:
@@ -143,6 +164,16 @@ class Home:
             write_once(self.folder / ".gitignore", "*\n")
             write_once(self.signing_key_file, secrets.token_hex(32) + "\n")
             write_once(self.token_file, f"swt_{secrets.token_urlsafe(32)}\n")
+
+    def identity(self) -> str:
+        """The home's own name, the same wherever its folder is moved."""
+        with filesystem_errors(self.identity_file):
+            write_once(self.identity_file, secrets.token_hex(16) + "\n")
+            return self.identity_file.read_text(encoding="ascii").strip()
+
+    def place(self) -> Place:
+        """Where the processes of this home are."""
+        return Place(key=self.identity(), name=f"home {self.folder} on host {platform.node()}")
 
     def signing_key(self) -> bytes:
         """The key that signs, 32 bytes."""

@@ -4,13 +4,9 @@ Everything is made when it is first used: a command that only reads never import
 """
 
 import contextlib
-import dataclasses
 import datetime as dt
 import functools
-import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +14,7 @@ from typing import TYPE_CHECKING
 from governance.access import RunGrant, sign_run_token
 from orchestration import services
 from orchestration.settings import (
+    CONTROLLER,
     InvalidSetting,
     Settings,
     child_environment,
@@ -37,12 +34,12 @@ if TYPE_CHECKING:
     from storage.database import Pool
     from storage.run_catalog import RunCatalog
     from storage.sweep_catalog import SweepCatalog
+    from storage.sweep_claims import SweepClaims
     from storage.trial_store import PostgresTrialStore
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _TOKEN_LIFETIME = dt.timedelta(days=60)  #: longer than a trial may take
-_STOPPED = 75  # exit code of a controller whose services were taken away: EX_TEMPFAIL
-_WATCH_SECONDS = 2.0  # between looks of a controller whether its services are still there
+STOPPED = 75  #: exit code of a controller whose services were taken away: EX_TEMPFAIL
 
 
 class Platform:
@@ -83,6 +80,13 @@ class Platform:
         from storage.sweep_catalog import SweepCatalog
 
         return SweepCatalog(self.pool)
+
+    @functools.cached_property
+    def claims(self) -> "SweepClaims":
+        """Who starts a sweep's controller; for this home."""
+        from storage.sweep_claims import SweepClaims
+
+        return SweepClaims(self.pool, place=self.settings.home.place())
 
     @functools.cached_property
     def runs(self) -> "RunCatalog":
@@ -206,23 +210,36 @@ class GatewayCredentials:
 
 @contextlib.contextmanager
 def open_platform(
-    *, progress: Callable[[str], None] | None = None, up: bool = False
+    *, progress: Callable[[str], None] | None = None, up: bool = False, by_person: bool = True
 ) -> Generator[Platform, None, None]:
     """The platform for the length of a command.
+
+    Args:
+        by_person: See `services.connect`.
 
     Raises:
         SweepsError: The services do not start; one sentence says why and what to do.
     """
     with contextlib.ExitStack() as stack:
-        found = services.connect(Settings.from_environment(), progress, up=up)
+        found = services.connect(Settings.from_environment(), progress, up=up, by_person=by_person)
         stack.callback(found.close)
         yield Platform(found, stack)
 
 
 @functools.cache
 def platform() -> Platform:
-    """The platform for the life of this process: for Dagster, which asks from many places."""
-    found = services.connect(Settings.from_environment())
+    """The platform for the life of this process: for Dagster, which asks from many places.
+
+    A controller that finds its services stopped by a person ends here.
+    """
+    settings = Settings.from_environment()
+    try:
+        found = services.connect(settings, by_person=not settings.is_controller)
+    except services.ServicesDown as exc:
+        if not settings.is_controller:
+            raise
+        sys.stderr.write(f"{exc}; trials go on\n")
+        raise SystemExit(STOPPED) from exc
     return Platform(found, contextlib.ExitStack())
 
 
@@ -244,55 +261,12 @@ def _prove(variable: str, url: str) -> None:
         raise StorageUnavailable(f"{exc} ({variable} says where it is)") from exc
 
 
-def watch_services() -> None:
-    """Start the embedded services again whenever they are gone, as long as this process lives.
-
-    For controllers: their trials need a gateway, and nobody else may be there to start one. When a
-    person has said `down`, the process ends instead: its trials and its Dagster run are taken up
-    again by the next command, as after any other loss of a controller.
-    """
-    settings = _without_services(Settings.from_environment())
-    if not settings.is_embedded:
-        return
-
-    def watch() -> None:
-        while True:
-            time.sleep(_WATCH_SECONDS)
-            with contextlib.suppress(Exception):  # the next look tries again
-                status = services.status(settings)
-                if status.is_running:
-                    continue
-                if status.is_down:
-                    sys.stderr.write("stopped by `sweepworks down`; trials go on\n")
-                    sys.stderr.flush()
-                    os._exit(_STOPPED)
-                services.connect(settings).close()
-
-    threading.Thread(target=watch, name="watch-services", daemon=True).start()
-
-
 def run_worker_environment() -> dict[str, str]:
     """Environment of a controller's process: it finds, or starts, the services itself."""
-    settings = _without_services(Settings.from_environment())
-    return child_environment(settings.exported())
+    settings = Settings.from_environment().without_services()
+    return child_environment({**settings.exported(), CONTROLLER: "1"})
 
 
 def run_worker_log(dagster_run_id: str) -> Path:
     """Where a controller's process prints."""
     return Settings.from_environment().home.logs / "controllers" / f"{dagster_run_id}.log"
-
-
-def _without_services(settings: Settings) -> Settings:
-    """Settings as a person would give them: without the addresses that a supervisor filled in."""
-    if not settings.is_supervised:
-        return settings
-    return dataclasses.replace(
-        settings,
-        database_url=None,
-        dagster_database_url=None,
-        dagster_home=None,
-        gateway_url=None,
-        token=None,
-        signing_key_hex=None,
-        is_supervised=False,
-    )

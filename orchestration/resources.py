@@ -5,14 +5,26 @@ importing the code location needs no environment and nothing secret shows in the
 """
 
 import contextlib
+import os
 from collections.abc import Generator
 
 import dagster as dg
 
-from orchestration.platform import platform, watch_services
+from orchestration.platform import platform
+from orchestration.settings import Settings
+from orchestration.watching import watched_services
+from orchestration.workers import home_tags, process_tags
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
-from sweeps.ports import Courier, Credentials, SweepLog, SweepSteering, TrialLauncher, TrialStore
+from sweeps.ports import (
+    Courier,
+    Credentials,
+    SweepClaims,
+    SweepLog,
+    SweepSteering,
+    TrialLauncher,
+    TrialStore,
+)
 
 
 class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
@@ -28,7 +40,7 @@ class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
 
 
 class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
-    """Sweeps as people submit and steer them."""
+    """Sweeps as people submit them."""
 
     @contextlib.contextmanager
     def yield_for_execution(
@@ -37,6 +49,18 @@ class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
     ) -> Generator[SweepLog, None, None]:
         """A catalogue on the process's pool."""
         yield SweepCatalog(platform().pool)
+
+
+class SweepClaimsResource(dg.ConfigurableResource[SweepClaims]):
+    """Who controls a sweep, as far as this home is concerned."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[SweepClaims, None, None]:
+        """Claims on the process's pool."""
+        yield platform().claims
 
 
 class SweepSteeringResource(dg.ConfigurableResource[SweepSteering]):
@@ -56,12 +80,19 @@ class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
 
     @contextlib.contextmanager
     def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+        self, context: dg.InitResourceContext
     ) -> Generator[TrialLauncher, None, None]:
-        """The local launcher of the home, and whoever keeps up what its trials report to."""
-        watch_services()
-        yield platform().launcher
+        """The local launcher of the home; for a controller, what its trials need is kept up."""
+        launcher = platform().launcher
+        settings = Settings.from_environment()
+        if not settings.is_controller or context.run_id is None or context.instance is None:
+            yield launcher
+            return
+        # The run's launcher has done so; see there why once more.
+        tags = {**home_tags(settings.home), **process_tags(os.getpid())}
+        context.instance.add_run_tags(context.run_id, tags)
+        with watched_services():
+            yield launcher
 
 
 class CredentialsResource(dg.ConfigurableResource[Credentials]):
@@ -93,6 +124,7 @@ def resources() -> dict[str, object]:
     return {
         "trial_store": TrialStoreResource(),
         "sweep_log": SweepCatalogResource(),
+        "sweep_claims": SweepClaimsResource(),
         "steering": SweepSteeringResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),

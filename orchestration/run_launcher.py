@@ -7,7 +7,7 @@ terminates it by SIGTERM, and after a crash the same run is resumed. `deploy/dag
 Kubernetes Jobs with the same properties in its place.
 """
 
-import contextlib
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -27,11 +27,20 @@ from dagster._core.launcher import (
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from compute.process_mark import ProcessMark
 from orchestration.platform import run_worker_environment, run_worker_log
+from orchestration.settings import Settings
+from orchestration.workers import (
+    COMING_TAGS,
+    PID_TAG,
+    WorkerState,
+    home_tags,
+    is_elsewhere,
+    place_of,
+    process_tags,
+    worker_process,
+    worker_state,
+)
 
-PID_TAG = "sweepworks/pid"
-STARTED_TAG = "sweepworks/pid_started"
 _TERMINATION_SECONDS = 2.0  # to see whether a terminated process had anything to end
 
 
@@ -79,8 +88,11 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def resume_run(self, context: ResumeRunContext) -> None:
-        """Start the run's process again."""
-        run = context.dagster_run
+        """Start the run's process again, unless it is there."""
+        run = self._instance.get_run_by_id(context.dagster_run.run_id) or context.dagster_run
+        self._refuse_elsewhere(run, "resumed")
+        if worker_process(run) is not None:
+            return  # somebody else was faster: the daemon's monitoring, or a command that follows
         if run.job_code_origin is None:
             raise dg.DagsterInvariantViolationError(f"Dagster run {run.run_id} names no code")
         arguments = ResumeRunArgs(
@@ -95,6 +107,7 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        self._refuse_elsewhere(run, "terminated")
         self._instance.report_run_canceling(run)
         process = worker_process(run)
         if process is None:
@@ -121,20 +134,32 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process is alive."""
+        """Whether the run's process is alive; one that cannot be seen from here counts as that."""
         pid = run.tags.get(PID_TAG)
-        if worker_process(run) is None:
+        record = self._instance.get_run_record_by_id(run.run_id)
+        home = Settings.from_environment().home
+        if record is None or (
+            worker_state(record, home, now=dt.datetime.now(dt.UTC)) is WorkerState.GONE
+        ):
             return CheckRunHealthResult(
                 WorkerStatus.NOT_FOUND, msg=f"process {pid} is gone", run_worker_id=pid
             )
         return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=pid)
 
+    def _refuse_elsewhere(self, run: dg.DagsterRun, what: str) -> None:
+        if is_elsewhere(run, Settings.from_environment().home):
+            raise dg.DagsterInvariantViolationError(
+                f"Dagster run {run.run_id} has its process in {place_of(run)} and can be {what} "
+                "there only; `sweepworks cancel` ends its sweep from anywhere"
+            )
+
     def _start(self, run: dg.DagsterRun, arguments: Sequence[str]) -> None:
         log = run_worker_log(run.run_id)
+        # First: whoever finds a run without a process knows where one may be.
+        home = Settings.from_environment().home
+        self._instance.add_run_tags(run.run_id, {**home_tags(home), **COMING_TAGS})
         pid = _spawn_detached(_with_interpreter(arguments), log)
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already: still untagged
-            mark = ProcessMark.of(pid)
-            self._instance.add_run_tags(run.run_id, {PID_TAG: str(pid), STARTED_TAG: mark.start})
+        self._instance.add_run_tags(run.run_id, process_tags(pid))
         self._instance.report_engine_event(
             f"Started process {pid}; its output is in {log}", run, cls=type(self)
         )
@@ -145,12 +170,6 @@ def _with_interpreter(arguments: Sequence[str]) -> list[str]:
     if arguments[0] == "dagster":
         return [sys.executable, "-m", *arguments]
     return list(arguments)
-
-
-def worker_process(run: dg.DagsterRun) -> psutil.Process | None:
-    """The living process of a run, or None; never another process that got its number."""
-    pid, start = run.tags.get(PID_TAG), run.tags.get(STARTED_TAG)
-    return ProcessMark(pid=int(pid), start=start).process() if pid and start else None
 
 
 def _spawn_detached(command: list[str], log: Path) -> int:

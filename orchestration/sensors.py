@@ -1,12 +1,14 @@
-"""Sensors: start what was submitted, clean up after what was cancelled."""
+"""Sensors: start what was submitted, replace what has failed, clean up after what was cancelled."""
 
 import dagster as dg
 
 from assets.partitions import SWEEPS
+from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import PARTITION_TAG, coming_run
 from orchestration.jobs import run_sweep
+from sweeps.errors import RunsElsewhere, SweepNotFound
 from sweeps.ids import SweepId
-from sweeps.ports import SweepLog, TrialLauncher
+from sweeps.ports import SweepClaims, SweepLog, TrialLauncher
 
 
 @dg.sensor(
@@ -16,7 +18,7 @@ from sweeps.ports import SweepLog, TrialLauncher
     description="Starts every submitted sweep, once.",
 )
 def submitted_sweeps(
-    context: dg.SensorEvaluationContext, sweep_log: dg.ResourceParam[SweepLog]
+    context: dg.SensorEvaluationContext, sweep_claims: dg.ResourceParam[SweepClaims]
 ) -> dg.SensorResult | dg.SkipReason:
     """Claim what nobody has started, and ask for a Dagster run each.
 
@@ -25,10 +27,10 @@ def submitted_sweeps(
     """
     claims = {
         sweep_id: claim
-        for sweep_id in sweep_log.unclaimed(limit=20)
+        for sweep_id in sweep_claims.unclaimed(limit=20)
         # One that waits in Dagster's queue, for however long, has its Dagster run already.
         if coming_run(context.instance, sweep_id) is None
-        and (claim := sweep_log.claim(sweep_id)) is not None
+        and (claim := sweep_claims.claim(sweep_id)) is not None
     }
     if not claims:
         return dg.SkipReason("no submitted sweep waits to be started")
@@ -44,6 +46,43 @@ def submitted_sweeps(
 
 
 @dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.FAILURE,
+    monitored_jobs=[run_sweep],
+    request_job=run_sweep,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Goes on with a sweep whose controller has failed, three times.",
+)
+def failed_sweeps(
+    context: dg.RunStatusSensorContext,
+    sweep_log: dg.ResourceParam[SweepLog],
+    sweep_claims: dg.ResourceParam[SweepClaims],
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for another Dagster run of a sweep that has not ended.
+
+    A command that follows the sweep does the same: the claim in the database is given to one.
+    """
+    partition, failed = context.dagster_run.tags.get(PARTITION_TAG), context.dagster_run.run_id
+    if partition is None:
+        return dg.SkipReason(f"Dagster run {failed} has no partition")
+    sweep_id = SweepId(partition)
+    try:
+        if sweep_log.get(sweep_id).state.is_terminal:
+            return dg.SkipReason(f"{sweep_id} has ended")
+        sweep_claims.check_place(sweep_id)
+    except (SweepNotFound, RunsElsewhere) as exc:
+        return dg.SkipReason(str(exc))
+    claim = sweep_claims.reclaim(sweep_id, dagster_run_id=failed)
+    if claim is None:
+        return dg.SkipReason(
+            f"{sweep_id} goes on with another Dagster run than {failed}, or has failed too often: "
+            f"`sweepworks attach {sweep_id}` tells"
+        )
+    context.log.info(f"{sweep_id}: Dagster run {failed} has failed; starting another one")
+    return dg.RunRequest(run_key=claim, partition_key=sweep_id)
+
+
+@dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.CANCELED,
     monitored_jobs=[run_sweep],
     minimum_interval_seconds=10,
@@ -53,24 +92,21 @@ def submitted_sweeps(
 def cancelled_sweeps(
     context: dg.RunStatusSensorContext,
     sweep_log: dg.ResourceParam[SweepLog],
+    sweep_claims: dg.ResourceParam[SweepClaims],
     launcher: dg.ResourceParam[TrialLauncher],
-) -> None:
+) -> dg.SkipReason | None:
     """End what is left of a sweep whose Dagster run was cancelled."""
     partition = context.dagster_run.tags.get(PARTITION_TAG)
     if partition is None:
-        return
-    sweep_id = SweepId(partition)
-    # First the row: a controller that is not quite dead finds its lease gone and starts nothing.
-    closed = sweep_log.cancel_abandoned(
-        sweep_id,
-        dagster_run_id=context.dagster_run.run_id,
-        reason="its Dagster run was cancelled",
-    )
-    if not closed and not sweep_log.get(sweep_id).state.is_terminal:
-        return  # another Dagster run controls it, and goes on
-    reaped = launcher.reap(sweep_id)
-    if closed or reaped:
-        context.log.info(f"{sweep_id}: closed {closed}, ended {reaped} attempts left behind")
+        return None
+    sweep_id, run_id = SweepId(partition), context.dagster_run.run_id
+    try:
+        closed = close_abandoned(sweep_log, sweep_claims, launcher, sweep_id, dagster_run_id=run_id)
+    except (SweepNotFound, RunsElsewhere) as exc:
+        return dg.SkipReason(str(exc))
+    if closed:
+        context.log.info(f"{sweep_id}: closed, and what was left of its trials ended")
+    return None
 
 
-SENSORS = [submitted_sweeps, cancelled_sweeps]
+SENSORS = [submitted_sweeps, failed_sweeps, cancelled_sweeps]

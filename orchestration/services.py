@@ -23,6 +23,7 @@ from orchestration.supervisor.file_lock import has_holders, hold_shared, is_owne
 from orchestration.supervisor.status import (
     BUSY,
     DISK_FULL,
+    DOWN,
     STARTED,
     SupervisorState,
     SupervisorStatus,
@@ -36,6 +37,13 @@ _POLL_SECONDS = 0.03
 _LOG_LIMIT_BYTES = 8_000_000
 _UI_ATTEMPTS = 3  # ends of a UI service before it was ready, until a command stops waiting
 _SUPERVISOR = (sys.executable, "-m", "orchestration.supervisor")
+
+
+class ServicesDown(StorageUnavailable):
+    """A person has said `down`; only a command of a person starts the services again."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped by `sweepworks down`")
 
 
 class Services:
@@ -114,6 +122,7 @@ def connect(
     progress: Progress | None = None,
     *,
     up: bool = False,
+    by_person: bool = True,
     timeout_seconds: float = 120.0,
     supervisor_command: Sequence[str] = _SUPERVISOR,
 ) -> Services:
@@ -122,9 +131,11 @@ def connect(
     Args:
         progress: Called with a few words whenever the start enters another phase.
         up: Dagster's UI and daemon as well. They stay as long as one such handle does.
+        by_person: Start them also when a person has said `down`: another one has typed a command.
         supervisor_command: Instead of the real one, in tests.
 
     Raises:
+        ServicesDown: They were stopped by a person, and are not to be started, or were so again.
         SweepsError: They do not start; one sentence says why, what to do and where the log is.
     """
     home = settings.home
@@ -135,10 +146,13 @@ def connect(
         with filesystem_errors(home.folder):
             return Services(settings, locks=(hold_shared(home.clients_lock),))
     home.prepare()
+    if by_person:
+        home.forget_down()
+    elif home.is_down:
+        raise ServicesDown
     locks: list[int] = []
     try:
         with filesystem_errors(home.folder):
-            home.down_file.unlink(missing_ok=True)
             locks.append(hold_shared(home.clients_lock))
             if up:
                 locks.append(hold_shared(home.up_lock))
@@ -186,7 +200,7 @@ def status(settings: Settings) -> HomeStatus:
     with filesystem_errors(home.folder):
         return HomeStatus(
             is_running=is_owned(home.supervisor_lock),
-            is_down=home.down_file.exists(),
+            is_down=home.is_down,
             has_clients=home.clients_lock.exists() and has_holders(home.clients_lock),
             supervisor=SupervisorStatus.read(home.status_file),
             log=home.supervisor_log,
@@ -322,6 +336,8 @@ def _start_supervisor(home: Home, settings: Settings, command: Sequence[str]) ->
     finally:
         os.close(lock)
     answer, _, reason = finished.stdout.strip().partition("\n")
+    if answer == DOWN:
+        raise ServicesDown
     if answer not in (STARTED, BUSY):
         reason = reason or f"the supervisor ended at once with code {finished.returncode}"
         raise _failure(home, reason, is_disk_full=answer == DISK_FULL)

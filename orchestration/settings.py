@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +11,7 @@ from sweeps.errors import PermanentError
 
 _MINIMUM_KEY_BYTES = 32
 _OURS = "SWEEPWORKS_"
+CONTROLLER = "SWEEPWORKS_CONTROLLER"  #: set to 1 for processes that run a sweep's controller
 
 
 class InvalidSetting(PermanentError):
@@ -45,6 +46,7 @@ class Settings:
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
     #: Set by the supervisor for what it runs: URLs are given, and the home is in use all the same.
     is_supervised: bool = False
+    is_controller: bool = False  #: a sweep's controller; not for what it starts, so not exported
 
     @classmethod
     def from_environment(
@@ -88,12 +90,28 @@ class Settings:
             postgres_folder=base
             / Path(env.get("SWEEPWORKS_POSTGRES_FOLDER") or "/var/lib/sweepworks").expanduser(),
             is_supervised=env.get("SWEEPWORKS_SUPERVISED") == "1",
+            is_controller=env.get(CONTROLLER) == "1",
         )
 
     @property
     def is_embedded(self) -> bool:
         """Whether PostgreSQL and the gateway are ours to start."""
         return self.database_url is None
+
+    def without_services(self) -> Self:
+        """As a person would give them: without the addresses that a supervisor filled in."""
+        if not self.is_supervised:
+            return self
+        return replace(
+            self,
+            database_url=None,
+            dagster_database_url=None,
+            dagster_home=None,
+            gateway_url=None,
+            token=None,
+            signing_key_hex=None,
+            is_supervised=False,
+        )
 
     def signing_key(self) -> bytes:
         """The key that signs run tokens; in a home that was never prepared there is none yet."""
@@ -102,7 +120,7 @@ class Settings:
         return self.home.signing_key()
 
     def exported(self) -> dict[str, str]:
-        """Variables from which `from_environment` makes equal settings in another process."""
+        """Variables from which `from_environment` makes the same of another process."""
         optional = {
             "SWEEPWORKS_DATABASE_URL": self.database_url,
             "SWEEPWORKS_DAGSTER_DATABASE_URL": self.dagster_database_url,

@@ -1,9 +1,8 @@
 """Submitting, finding and steering sweeps: the side of the record that people use."""
 
 import builtins
-import contextlib
 import datetime as dt
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,35 +123,6 @@ class SweepCatalog:
             cursor = connection.cursor(row_factory=class_row(SweepRow))
             return cursor.execute(_QUERIES["list_sweeps"], {**absent, **parameters}).fetchall()
 
-    def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
-        """Sweeps that nobody has started, oldest first."""
-        with transaction(self._pool) as connection:
-            rows = connection.execute(_QUERIES["unclaimed_sweeps"], {"limit": limit})
-            return tuple(SweepId(row[0]) for row in rows)
-
-    def claim(self, sweep_id: SweepId) -> str | None:
-        """Take a sweep in order to start it; None when somebody was faster."""
-        with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES["claim_sweep"], {"sweep_id": sweep_id}).fetchone()
-        return None if row is None else f"{sweep_id}@{row[0]}"
-
-    @contextlib.contextmanager
-    def try_starting(self, sweep_id: SweepId) -> Generator[bool, None, None]:
-        """Whether this process alone may start a controller of the sweep, for as long as it holds."""
-        with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES["try_starting"], {"sweep_id": sweep_id}).fetchone()
-            assert row is not None  # a SELECT without FROM gives one row
-            yield bool(row[0])
-
-    def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
-        """Note which Dagster run controls the sweep now.
-
-        Raises:
-            SweepNotFound: There is no such sweep.
-        """
-        if not self._update("attach_dagster_run", sweep_id, dagster_run_id=dagster_run_id):
-            raise SweepNotFound(sweep_id)
-
     def request(
         self, sweep_id: SweepId, requested: SweepRequest, *, tenant_id: str | None = None
     ) -> None:
@@ -169,23 +139,6 @@ class SweepCatalog:
         sweep = self.get(sweep_id, tenant_id=tenant_id)
         current = str(sweep.state) if sweep.state.is_terminal else "being cancelled"
         raise StateConflict(f"sweep {sweep_id!r}", current=current, asked=_ASKED[requested])
-
-    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
-        """Close a sweep whose controller was cancelled and will not come back.
-
-        False when it has ended, or when another Dagster run controls it.
-        """
-        parameters = {
-            "sweep_id": sweep_id,
-            "dagster_run_id": dagster_run_id,
-            "reason": reason,
-        }
-        with transaction(self._pool) as connection:
-            if connection.execute(_QUERIES["cancel_abandoned"], parameters).fetchone() is None:
-                return False
-            connection.execute(_QUERIES["cancel_live_attempts"], parameters)
-            connection.execute(_QUERIES["cancel_live_runs"], parameters)
-        return True
 
     def _update(self, query: str, sweep_id: SweepId, **parameters: object) -> bool:
         with transaction(self._pool) as connection:

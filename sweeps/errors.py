@@ -8,6 +8,7 @@
     │   ├── SweepNotFound · RunNotFound · ArtifactNotFound · UnknownTenant
     │   ├── StateConflict                  what is finished cannot change
     │   ├── LeaseLost                      another controller has taken the sweep over
+    │   ├── RunsElsewhere                  its live attempts cannot be seen from here
     │   ├── AccessDenied                   token missing, expired, or for something else
     │   │   ├── ForeignRun                 (governance.access) a good token, for another run
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
@@ -119,6 +120,18 @@ class LeaseLost(PermanentError):
     def __init__(self, sweep_id: str) -> None:
         self.sweep_id = sweep_id
         super().__init__(f"sweep {sweep_id!r} is controlled by somebody else now")
+
+
+class RunsElsewhere(PermanentError):
+    """A sweep of another host or home: from here its live trials would look lost, and run twice."""
+
+    def __init__(self, sweep_id: str, *, place: str) -> None:
+        self.sweep_id = sweep_id
+        self.place = place
+        super().__init__(
+            f"sweep {sweep_id!r} runs in {place}: look after it there, or, if that is gone for "
+            f"good, `sweepworks attach {sweep_id} --take-over`"
+        )
 
 
 class AccessDenied(PermanentError):

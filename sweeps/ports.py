@@ -41,7 +41,7 @@ class TrialStore(Protocol):
 
 
 class SweepLog(Protocol):
-    """Sweeps as they are submitted, started and closed.
+    """Sweeps as they are submitted.
 
     Every method raises `StorageUnavailable` when the database does not answer.
     """
@@ -56,19 +56,41 @@ class SweepLog(Protocol):
         """One sweep. `SweepNotFound`."""
         ...
 
+
+class SweepClaims(Protocol):
+    """Who starts a sweep's controller, and who closes what nobody controls any more.
+
+    **Place.** An adapter works for one place, where a launcher sees the attempts. A sweep that has
+    live attempts in another one is left alone: from here they would look lost.
+
+    Every method raises `StorageUnavailable` when the database does not answer.
+    """
+
     def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
-        """Sweeps that nobody has started, oldest first."""
+        """Sweeps that nobody has started, oldest first; none of another place."""
         ...
 
     def claim(self, sweep_id: SweepId) -> str | None:
         """Take a sweep in order to start it: a claim's name, None when somebody was faster.
 
-        A claim that no controller follows within a minute is void.
+        A claim that no Dagster run follows within a minute is void.
         """
         ...
 
+    def reclaim(self, sweep_id: SweepId, *, dagster_run_id: str) -> str | None:
+        """Take a sweep in order to replace its Dagster run, which has failed: a claim's name.
+
+        None when somebody was faster, when it has ended or another Dagster run, or when that has
+        happened three times.
+        """
+        ...
+
+    def check_place(self, sweep_id: SweepId) -> None:
+        """Refuse a sweep with live attempts in another place. `RunsElsewhere`."""
+        ...
+
     def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
-        """Note which Dagster run controls the sweep now. `SweepNotFound`."""
+        """Note which Dagster run controls the sweep now. `SweepNotFound`, `RunsElsewhere`."""
         ...
 
     def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:

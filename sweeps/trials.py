@@ -103,9 +103,12 @@ class Sweep:
     source_dir: str = ""  #: folder of the sweep file; relative paths of the command live there
     created_by: str = ""
     created_at: dt.datetime
-    started_at: dt.datetime | None = None
+    started_at: dt.datetime | None = (
+        None  #: when its first controller came; a deadline runs from it
+    )
     ended_at: dt.datetime | None = None
     dagster_run_id: str | None = None
+    place: str = ""  #: where its attempts are, for people; empty before the first controller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

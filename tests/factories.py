@@ -8,6 +8,7 @@ from sweeps import ids
 from sweeps.ids import RunId, SweepId
 from sweeps.journal import History, Journal
 from sweeps.objectives import Direction, Objective
+from sweeps.places import Place
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.spaces import Configuration, Float, Parameter, SearchSpace
 from sweeps.specs import (
@@ -23,6 +24,8 @@ from sweeps.trials import Attempt, ConcludedTrial, Exit, Report, Suggestion, Tri
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 SWEEP = SweepId("digits-aaaaaaaa")
+HERE = Place(key="here", name="home /here on host here")
+THERE = Place(key="there", name="home /there on host there")
 LOSS = Objective(metric="loss", direction=Direction.MINIMIZE)
 SCORE = Objective(metric="score", direction=Direction.MAXIMIZE)
 

@@ -10,13 +10,21 @@ from sweeps.ids import SweepId
 
 @click.command("attach")
 @click.argument("sweep")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Go on here with a sweep whose host or home is gone for good; trials that run there are "
+    "taken for lost and repeated.",
+)
 @json_option
-def command(sweep: str, as_json: bool) -> None:
+def command(sweep: str, take_over: bool, as_json: bool) -> None:
     """Follow SWEEP; a controller that was lost is started again and adopts live trials."""
     with session(quiet=as_json) as platform:
-        from orchestration.starting import start_controller
+        from orchestration.starting import Controllers
 
-        platform.catalog.get(SweepId(sweep))
-        if platform.catalog.claim(SweepId(sweep)) is not None:
-            start_controller(platform, SweepId(sweep))
+        controllers = Controllers(platform, SweepId(sweep))
+        if take_over:
+            controllers.take_over()
+        if said := controllers.begin():
+            click.echo(said, err=True)
         follow(platform, SweepId(sweep), as_json=as_json)

@@ -13,7 +13,7 @@ from orchestration.cli.output import duration, print_json, print_table
 from orchestration.cli.report import leaderboard, search_lines, sweep_report
 from orchestration.platform import Platform
 from storage.sweep_catalog import SweepRow
-from sweeps.errors import StorageUnavailable
+from sweeps.errors import RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.search_report import search_report
 from sweeps.states import SweepRequest, SweepState
@@ -69,7 +69,11 @@ def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState 
                 click.echo("cancelling: trials are asked to end", err=True)
             if time.monotonic() - looked_after > _CONTROLLER_SECONDS:
                 looked_after = time.monotonic()
-                if said := controllers.look_after():
+                try:
+                    said = controllers.look_after()
+                except RunsElsewhere as exc:  # a daemon of another home was first
+                    said, looked_after = f"note: {exc}", float("inf")
+                if said:
                     click.echo(said, err=True)
             time.sleep(_LOOK_SECONDS)
 

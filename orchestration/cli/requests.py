@@ -4,6 +4,7 @@ import click
 
 from orchestration.cli.output import print_json
 from orchestration.cli.session import session
+from sweeps.errors import RunsElsewhere
 from sweeps.ids import SweepId
 from sweeps.states import SweepRequest
 
@@ -15,7 +16,10 @@ def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> Non
         if requested is not SweepRequest.PAUSE:  # a sweep without a controller rests already
             from orchestration.starting import Controllers
 
-            Controllers(platform, SweepId(sweep)).look_after()
+            try:
+                Controllers(platform, SweepId(sweep)).begin()
+            except RunsElsewhere as exc:  # it reads the request there
+                click.echo(f"note: {exc}", err=True)
     if as_json:
         print_json({"sweep": sweep, "requested": str(requested)})
     else:

@@ -22,13 +22,11 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
     submitted = submission(file=file)  # a broken file fails before anything starts
     import_dagster_meanwhile()
     with session(quiet=as_json) as platform:
-        from orchestration.starting import start_controller
+        from orchestration.starting import Controllers
 
         platform.prove_dagster_database()  # before anything is written
         submit(platform, submitted)
-        # Claimed by whoever is first: with a daemon up, its sensor may be.
-        if platform.catalog.claim(submitted.sweep_id) is not None:
-            start_controller(platform, submitted.sweep_id)
+        Controllers(platform, submitted.sweep_id).look_after()
         if detach:
             if as_json:
                 print_json({"sweep": submitted.sweep_id})

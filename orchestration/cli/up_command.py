@@ -33,15 +33,15 @@ def command() -> None:
         _print_addresses(it)
         click.echo("Ctrl-C stops the UI; `sweepworks down` stops everything.")
         while not ended.wait(_LOOK_SECONDS):
-            status = services.status(it.settings)
-            if status.is_running:
+            if services.status(it.settings).is_running:
                 continue
-            if status.is_down:
-                click.echo("stopped by `sweepworks down`; live trials go on", err=True)
+            try:
+                with open_platform(progress=_say, up=True, by_person=False) as again:
+                    click.echo("the services were gone; started them again", err=True)
+                    _print_addresses(again)
+            except services.ServicesDown as exc:
+                click.echo(f"{exc}; live trials go on", err=True)
                 return
-            click.echo("the services are gone; starting them again", err=True)
-            with open_platform(progress=_say, up=True) as again:
-                _print_addresses(again)
     click.echo("the UI is stopping; live trials go on", err=True)
 
 

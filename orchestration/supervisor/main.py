@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestration.settings import Settings
 from orchestration.supervisor.children import PACKAGES, ServicePlan
 from orchestration.supervisor.file_lock import try_exclusive
-from orchestration.supervisor.status import BUSY, DISK_FULL, REFUSED, STARTED
+from orchestration.supervisor.status import BUSY, DISK_FULL, DOWN, REFUSED, STARTED
 from orchestration.supervisor.supervisor import Supervisor
 from storage.embedded.failures import filesystem_errors
 from sweeps.errors import DiskFull, SweepsError
@@ -42,6 +42,13 @@ def main(argv: Sequence[str], *, plan: ServicePlan | None = None) -> int:
             lock = _take_lock(settings.home.supervisor_lock)
         if lock is None:
             _tell(answer, BUSY)
+            return 0
+        if not arguments.detach:  # a person has typed this
+            settings.home.forget_down()
+        # Under the lock: from now on, whoever says `down` finds us.
+        if settings.home.is_down:
+            os.close(lock)
+            _tell(answer, DOWN)
             return 0
         _log_to_stderr()
         supervisor = Supervisor(settings, plan or ServicePlan(), lock=lock, stays_up=arguments.up)

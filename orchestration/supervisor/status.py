@@ -10,7 +10,8 @@ from compute.process_mark import ProcessMark
 from orchestration.home import write_private
 
 #: Answers of a supervisor to whoever started it; the last two are followed by a sentence.
-STARTED, BUSY, DISK_FULL, REFUSED = "started", "busy", "disk full", "refused"
+STARTED, BUSY, DOWN = "started", "busy", "down"
+DISK_FULL, REFUSED = "disk full", "refused"
 
 
 class SupervisorState(StrEnum):

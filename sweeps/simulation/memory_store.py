@@ -101,6 +101,8 @@ class MemoryTrialStore:
         """Become the sweep's one controller."""
         record = self._record(sweep_id)
         record.lease += 1
+        if record.sweep.started_at is None:
+            record.sweep = replace(record.sweep, started_at=self._clock.now())
         return record.lease
 
     def load(self, sweep_id: SweepId) -> SweepSnapshot:

@@ -99,6 +99,17 @@ class TrialStoreContract:
 
         assert leases == sorted(set(leases))
 
+    def test_a_sweep_starts_when_its_first_controller_comes(self, store: TrialStore) -> None:
+        submitted = store.load(SWEEP).sweep
+        store.take_over(SWEEP, controller="first")
+        first = store.load(SWEEP).sweep.started_at
+        store.take_over(SWEEP, controller="second")
+
+        assert submitted.started_at is None
+        assert first is not None
+        assert first >= submitted.created_at
+        assert store.load(SWEEP).sweep.started_at == first
+
     def test_a_lease_that_was_taken_over_writes_nothing(self, store: TrialStore) -> None:
         former = store.take_over(SWEEP, controller="first")
         store.take_over(SWEEP, controller="second")

@@ -22,7 +22,7 @@ ON CONFLICT (sweep_id) DO NOTHING;
 -- get_sweep --
 -- One sweep.
 SELECT sweep_id, tenant_id, spec, state::text, requested::text, reason, source_dir, created_by,
-       created_at, started_at, ended_at, dagster_run_id
+       created_at, started_at, ended_at, dagster_run_id, place
 FROM sweeps
 WHERE sweep_id = %(sweep_id)s
   AND (tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL);
@@ -65,39 +65,6 @@ WHERE (sweeps.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
 ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;
 
--- unclaimed_sweeps --
--- Submitted and not started by anybody, oldest first. Whoever claimed a sweep and died before a
--- controller came has lost it after a minute.
-SELECT sweep_id
-FROM sweeps
-WHERE state = 'submitted'
-   OR (state = 'running' AND lease = 0 AND started_at < now() - INTERVAL '1 minute')
-ORDER BY log_position
-LIMIT %(limit)s;
-
--- claim_sweep --
--- Start a sweep, once, whoever asks: no row comes back to the second one.
-UPDATE sweeps
-SET state = 'running',
-    started_at = now()
-WHERE sweep_id = %(sweep_id)s
-  AND (state = 'submitted'
-       OR (state = 'running' AND lease = 0 AND started_at < now() - INTERVAL '1 minute'))
-RETURNING to_char(started_at, 'YYYYMMDD"T"HH24MISS.US');
-
--- try_starting --
--- One starter at a time, until its transaction ends.
-SELECT pg_try_advisory_xact_lock(hashtextextended('controller of ' || %(sweep_id)s, 0));
-
--- attach_dagster_run --
--- Which Dagster run controls the sweep now: the first one, or a later one after a crash.
-UPDATE sweeps
-SET dagster_run_id = %(dagster_run_id)s,
-    state = CASE WHEN state = 'submitted' THEN 'running'::sweep_state ELSE state END,
-    started_at = coalesce(started_at, now())
-WHERE sweep_id = %(sweep_id)s
-RETURNING sweep_id;
-
 -- request --
 -- Pause, resume or cancel; the controller brings the state there. A cancel is not taken back: its
 -- trials are already being ended.
@@ -118,37 +85,3 @@ SET state = 'cancelled',
 WHERE sweep_id = %(sweep_id)s
   AND state = 'submitted'
 RETURNING sweep_id;
-
--- cancel_abandoned --
--- What is left of a sweep whose controller is gone for good. The lease moves on, so that a
--- controller that is not dead after all finds out.
-UPDATE sweeps
-SET state = 'cancelled',
-    requested = 'cancel',
-    reason = %(reason)s,
-    ended_at = now(),
-    lease = lease + 1
-WHERE sweep_id = %(sweep_id)s
-  AND (dagster_run_id = %(dagster_run_id)s OR dagster_run_id IS NULL)
-  AND state IN ('submitted', 'running', 'paused')
-RETURNING sweep_id;
-
--- cancel_live_runs --
--- Trials of a cancelled sweep that had not ended.
-UPDATE runs
-SET state = 'cancelled',
-    reason = %(reason)s,
-    ended_at = now()
-WHERE sweep_id = %(sweep_id)s
-  AND state IN ('pending', 'queued', 'running', 'paused');
-
--- cancel_live_attempts --
--- Their executions.
-UPDATE attempts
-SET state = 'ended',
-    exit_reason = 'cancelled',
-    ended_at = now()
-FROM runs
-WHERE runs.run_id = attempts.run_id
-  AND runs.sweep_id = %(sweep_id)s
-  AND attempts.state <> 'ended';

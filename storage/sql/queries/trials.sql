@@ -1,8 +1,10 @@
 -- take_over --
 -- Become the one controller of a sweep; the former one's lease number is worth nothing from now on.
+-- With the first one the sweep has started.
 UPDATE sweeps
 SET lease = lease + 1,
-    controller = %(controller)s
+    controller = %(controller)s,
+    started_at = coalesce(started_at, now())
 WHERE sweep_id = %(sweep_id)s
 RETURNING lease;
 

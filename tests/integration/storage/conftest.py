@@ -7,10 +7,12 @@ import pytest
 
 from storage.database import Pool, open_pool, transaction
 from storage.sweep_catalog import SweepCatalog
+from storage.sweep_claims import SweepClaims
 from storage.trial_store import PostgresTrialStore
 from sweeps.ids import RunId, SweepId
 from sweeps.specs import SweepSpec
 from sweeps.states import Decision, SweepRequest
+from tests.factories import HERE
 from tests.plugins.postgres import Database
 
 
@@ -21,6 +23,7 @@ class PostgresWorld:
         self.pool = pool
         self.store = PostgresTrialStore(pool)
         self.catalog = SweepCatalog(pool)
+        self.claims = SweepClaims(pool, place=HERE)
 
     def submit(self, sweep_id: SweepId, spec: SweepSpec) -> None:
         self.catalog.submit(sweep_id, spec, source_dir="/there", created_by="me")

@@ -1,18 +1,14 @@
 """Submitting, finding and steering sweeps."""
 
-import threading
-
 import pytest
 
 from storage.database import transaction
-from sweeps import ids
-from sweeps.errors import LeaseLost, StateConflict, SweepNotFound
+from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
 from sweeps.spaces import Categorical, Constant, Float, Int
 from sweeps.specs import SweepSpec
-from sweeps.states import AttemptState, RunState, SweepRequest, SweepState
-from sweeps.trials import Changes, ConcludedTrial, SweepChange
-from tests.contracts.trial_store_contract import two_trials
+from sweeps.states import RunState, SweepRequest, SweepState
+from sweeps.trials import Changes, SweepChange
 from tests.factories import (
     LOSS,
     SCORE,
@@ -31,15 +27,6 @@ _OTHER = SweepId("other-bbbbbbbb")
 
 def given_sweep(world: PostgresWorld, sweep_id: SweepId, **spec: object) -> None:
     world.submit(sweep_id, a_spec(**spec))  # pyright: ignore[reportArgumentType]  defaults of the factory
-
-
-def age(world: PostgresWorld, sweep_id: SweepId, interval: str) -> None:
-    """Let the claim of a sweep lie that far back."""
-    with transaction(world.pool) as connection:
-        connection.execute(
-            "UPDATE sweeps SET started_at = started_at - %s::interval WHERE sweep_id = %s",
-            (interval, sweep_id),
-        )
 
 
 def give_results(
@@ -113,19 +100,16 @@ def test_sweeps_of_one_experiment_share_it(world: PostgresWorld) -> None:
 def test_an_unknown_sweep_is_not_found(world: PostgresWorld) -> None:
     for call in (
         lambda: world.catalog.get(SWEEP),
-        lambda: world.catalog.attach(SWEEP, dagster_run_id="x"),
         lambda: world.catalog.request(SWEEP, SweepRequest.CANCEL),
     ):
         with pytest.raises(SweepNotFound):
             call()
-    assert world.catalog.claim(SWEEP) is None
-    assert not world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
 
 
 @pytest.mark.parametrize("later", [SweepRequest.RUN, SweepRequest.PAUSE])
 def test_a_cancel_is_not_taken_back(world: PostgresWorld, later: SweepRequest) -> None:
     given_sweep(world, SWEEP)
-    world.catalog.claim(SWEEP)
+    world.claims.claim(SWEEP)
     world.catalog.request(SWEEP, SweepRequest.CANCEL)
 
     with pytest.raises(StateConflict, match="is being cancelled"):
@@ -166,7 +150,7 @@ def test_the_list_comes_newest_first_page_by_page(world: PostgresWorld) -> None:
 def test_the_list_can_be_narrowed_to_a_state(world: PostgresWorld) -> None:
     given_sweep(world, SWEEP)
     given_sweep(world, _OTHER)
-    world.catalog.claim(_OTHER)
+    world.claims.claim(_OTHER)
 
     assert [r.sweep_id for r in world.catalog.list(state=SweepState.RUNNING)] == [_OTHER]
     assert [r.sweep_id for r in world.catalog.list(state=SweepState.SUBMITTED)] == [SWEEP]
@@ -212,78 +196,6 @@ def test_what_is_no_number_is_never_the_best(world: PostgresWorld, objective: ob
     assert world.catalog.list()[0].best == 0.5
 
 
-# Starting
-
-
-def test_unclaimed_sweeps_come_oldest_first(world: PostgresWorld) -> None:
-    names = [SweepId(f"s{n}-aaaaaaaa") for n in range(3)]
-    for name in names:
-        given_sweep(world, name)
-    world.catalog.claim(names[0])
-
-    assert world.catalog.unclaimed() == tuple(names[1:])
-    assert world.catalog.unclaimed(limit=1) == (names[1],)
-
-
-def test_of_eight_who_claim_a_sweep_at_once_one_has_it(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    barrier = threading.Barrier(8)
-    claims: list[str | None] = []
-
-    def claim() -> None:
-        barrier.wait()
-        claims.append(world.catalog.claim(SWEEP))
-
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-
-    assert len(claims) == 8
-    assert len([name for name in claims if name is not None]) == 1
-    assert world.catalog.get(SWEEP).state is SweepState.RUNNING
-
-
-def test_a_claim_that_no_controller_followed_is_void_after_a_minute(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    first = world.catalog.claim(SWEEP)
-    age(world, SWEEP, "50 seconds")
-    too_early = world.catalog.claim(SWEEP)
-    age(world, SWEEP, "20 seconds")
-
-    listed = world.catalog.unclaimed()
-    second = world.catalog.claim(SWEEP)
-
-    assert too_early is None
-    assert listed == (SWEEP,)
-    assert second is not None
-    assert second != first
-
-
-def test_a_claim_that_a_controller_followed_stands(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    world.catalog.claim(SWEEP)
-    world.store.take_over(SWEEP, controller="c")
-    age(world, SWEEP, "1 hour")
-
-    assert world.catalog.unclaimed() == ()
-    assert world.catalog.claim(SWEEP) is None
-
-
-def test_the_dagster_run_of_a_sweep_can_be_a_later_one(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-
-    world.catalog.attach(SWEEP, dagster_run_id="first")
-    started_at = world.catalog.get(SWEEP).started_at
-    world.catalog.attach(SWEEP, dagster_run_id="second")
-
-    sweep = world.catalog.get(SWEEP)
-    assert sweep.dagster_run_id == "second"
-    assert sweep.state is SweepState.RUNNING
-    assert sweep.started_at == started_at is not None
-
-
 # Steering
 
 
@@ -307,8 +219,8 @@ def test_a_sweep_that_nobody_started_is_cancelled_at_once(world: PostgresWorld) 
     sweep = world.catalog.get(SWEEP)
     assert (sweep.state, sweep.reason) == (SweepState.CANCELLED, "cancelled before it started")
     assert sweep.ended_at is not None
-    assert world.catalog.unclaimed() == ()
-    assert world.catalog.claim(SWEEP) is None
+    assert world.claims.unclaimed() == ()
+    assert world.claims.claim(SWEEP) is None
 
 
 @pytest.mark.parametrize("requested", list(SweepRequest))
@@ -325,60 +237,3 @@ def test_an_ended_sweep_cannot_be_steered(
 
     assert caught.value.current == state
     assert "cannot be" in str(caught.value)
-
-
-def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    lease = world.store.take_over(SWEEP, controller="c")
-    world.store.apply(SWEEP, lease, two_trials())
-    done = a_trial(1, state=RunState.COMPLETED, objective=0.5, resource_level=1)
-    world.store.apply(
-        SWEEP,
-        lease,
-        Changes(
-            at=at(9),
-            trials=(done,),
-            concluded=(ConcludedTrial(number=1, sequence=3, value=0.5),),
-        ),
-    )
-
-    was_closed = world.catalog.cancel_abandoned(
-        SWEEP, dagster_run_id="run-1", reason="terminated in the Dagster UI"
-    )
-    again = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="twice")
-
-    snapshot = world.store.load(SWEEP)
-    assert (was_closed, again) == (True, False)
-    assert (snapshot.sweep.state, snapshot.sweep.reason) == (
-        SweepState.CANCELLED,
-        "terminated in the Dagster UI",
-    )
-    assert snapshot.trials[0] == done
-    assert snapshot.trials[1].state is RunState.CANCELLED
-    assert snapshot.trials[1].ended_at is not None
-    assert {attempt.state for attempt in snapshot.attempts} == {AttemptState.ENDED}
-    with pytest.raises(LeaseLost):
-        world.store.apply(SWEEP, lease, Changes(at=at(10)))
-
-
-def test_a_dagster_run_that_is_not_the_sweep_s_own_closes_nothing(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    world.catalog.claim(SWEEP)
-    world.catalog.attach(SWEEP, dagster_run_id="the one")
-
-    by_another = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="another", reason="gone")
-    state = world.catalog.get(SWEEP).state
-    by_its_own = world.catalog.cancel_abandoned(SWEEP, dagster_run_id="the one", reason="gone")
-
-    assert (by_another, state, by_its_own) == (False, SweepState.RUNNING, True)
-
-
-def test_a_closed_sweep_leaves_others_alone(world: PostgresWorld) -> None:
-    given_sweep(world, SWEEP)
-    given_sweep(world, _OTHER)
-    give_results(world, _OTHER, [(RunState.RUNNING, 0.5)])
-
-    world.catalog.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
-
-    assert world.store.load(_OTHER).trials[0].state is RunState.RUNNING
-    assert world.store.load(_OTHER).trials[0].run_id == ids.run_id(_OTHER, 1)

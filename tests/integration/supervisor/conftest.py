@@ -78,9 +78,14 @@ class Bench:
             root_folder=self.settings.postgres_folder,
         )
 
-    def connect(self, *, up: bool = False, **variables: str) -> Services:
-        settings = Settings.from_environment({**self.variables, **variables})
-        services = connect(settings, up=up, timeout_seconds=40, supervisor_command=SUPERVISOR)
+    def connect(self, *, up: bool = False, by_person: bool = True, **variables: str) -> Services:
+        services = connect(
+            Settings.from_environment({**self.variables, **variables}),
+            up=up,
+            by_person=by_person,
+            timeout_seconds=40,
+            supervisor_command=SUPERVISOR,
+        )
         self._open.append(services)
         return services
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
-from orchestration.services import connect, down
+from orchestration.services import ServicesDown, connect, down
 from orchestration.settings import Settings
 from orchestration.supervisor.status import SupervisorState
 from tests.integration.supervisor.conftest import (
+    SUPERVISOR,
     Bench,
     answer_of,
     answers,
@@ -156,6 +158,33 @@ def test_down_ends_what_a_killed_supervisor_left(bench: Bench) -> None:
 
     assert not bench.postgres.is_running
     assert not any(is_alive(pid) for pid in pids)
+
+
+def test_what_a_person_has_stopped_only_a_person_starts_again(bench: Bench) -> None:
+    note(bench.connect(), "kept")
+    down(bench.settings)
+
+    with pytest.raises(ServicesDown, match="stopped by `sweepworks down`"):
+        bench.connect(by_person=False)
+
+    assert not bench.is_running
+    assert notes(bench.connect()) == ["kept"]
+    assert bench.connect(by_person=False).gateway_url
+
+
+def test_down_holds_against_whoever_is_about_to_start_it(bench: Bench) -> None:
+    """Said after the look whether it was said, and before there is a supervisor to be stopped."""
+    home = bench.settings.home
+    home.prepare()
+    late = "import os, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); "
+    go_on = "os.execv(sys.argv[2], sys.argv[2:])"
+    command = [sys.executable, "-c", late + go_on, str(home.down_file), *SUPERVISOR]
+
+    with pytest.raises(ServicesDown):
+        connect(bench.settings, by_person=False, supervisor_command=command)
+
+    assert not bench.is_running
+    assert not bench.postgres.is_running
 
 
 def test_a_command_that_comes_while_it_ends_gets_a_new_one(bench: Bench) -> None:

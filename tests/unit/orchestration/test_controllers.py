@@ -2,6 +2,9 @@
 
 import contextlib
 import dataclasses
+import datetime as dt
+import os
+import platform
 from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,19 +12,36 @@ from typing import Any, cast
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
-from orchestration import starting
+from orchestration import starting, workers
+from orchestration.home import Home
 from orchestration.platform import Platform
-from orchestration.run_launcher import PID_TAG
-from sweeps.errors import LauncherUnavailable
+from orchestration.workers import COMING_TAGS, PID_TAG, STARTED_TAG, home_tags, process_tags
+from sweeps.errors import LauncherUnavailable, RunsElsewhere
 from sweeps.ids import SweepId
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
 from tests.factories import SWEEP, a_spec, at
 
+#: Dagster refuses to queue a run that does not say where its code is.
+ORIGIN = RemoteJobOrigin(
+    repository_origin=RemoteRepositoryOrigin(
+        code_location_origin=GrpcServerCodeLocationOrigin(
+            host="127.0.0.1", port=1, location_name="here"
+        ),
+        repository_name="repository",
+    ),
+    job_name="a_job",
+)
+
 
 class Catalog:
-    """One sweep, and what is done with it."""
+    """One sweep, and what is done with it: `catalog` and `claims` of a platform in one."""
 
     def __init__(self) -> None:
         self.sweep = Sweep(
@@ -35,16 +55,46 @@ class Catalog:
         )
         self.cancelled: list[str] = []
         self.is_ours = True
+        self.place: str | None = None  #: another one, where its live trials are
+        self.is_void = True  #: nothing has followed the last claim for a minute
+        self.left = 3
 
     def get(self, sweep_id: SweepId) -> Any:
         assert sweep_id == SWEEP
         return self.sweep
 
+    def check_place(self, sweep_id: SweepId) -> None:
+        if self.place is not None:
+            raise RunsElsewhere(sweep_id, place=self.place)
+
+    def leave_place(self, _sweep_id: SweepId) -> None:
+        self.place = None
+
     def claim(self, sweep_id: SweepId) -> str | None:
+        if self.sweep.dagster_run_id is not None or not self.is_void or not self.left:
+            return None
+        self.left -= self.sweep.state is not SweepState.SUBMITTED
+        self.sweep = dataclasses.replace(self.sweep, state=SweepState.RUNNING)
         return f"{sweep_id}@1"
+
+    def reclaim(self, sweep_id: SweepId, *, dagster_run_id: str) -> str | None:
+        if self.sweep.dagster_run_id != dagster_run_id or not self.left:
+            return None
+        self.left -= 1
+        self.sweep = dataclasses.replace(self.sweep, dagster_run_id=None)
+        return f"{sweep_id}@1"
+
+    def is_given_up(self, _sweep_id: SweepId, *, dagster_run_id: str | None) -> bool:
+        is_left = self.sweep.dagster_run_id == dagster_run_id
+        return is_left and not self.left and (dagster_run_id is not None or self.is_void)
+
+    def forgive(self, _sweep_id: SweepId) -> None:
+        self.left = 3
 
     def cancel_abandoned(self, _sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
         assert reason
+        if self.sweep.dagster_run_id != dagster_run_id:
+            return False
         self.cancelled.append(dagster_run_id)
         return True
 
@@ -56,132 +106,344 @@ class Catalog:
 class World:
     """A platform with one sweep, a Dagster instance in memory, and controllers that only count."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, home: Home) -> None:
         self.instance = instance
         self.catalog = Catalog()
+        self.home = home
         self.started: list[str] = []
         self.reaped: list[str] = []
         self.launched: list[str] = []
+        self.resumed: list[Any] = []
         self.platform = cast(
             "Platform",
             SimpleNamespace(
                 catalog=self.catalog,
+                claims=self.catalog,
                 dagster_instance=instance,
-                launcher=SimpleNamespace(reap=self.reaped.append),
+                launcher=SimpleNamespace(reap=self._reap),
                 has_daemon=True,
+                settings=SimpleNamespace(home=home),
             ),
         )
+
+    def _reap(self, sweep_id: str) -> int:
+        self.reaped.append(sweep_id)
+        return 1
+
+    def look_after(self) -> str | None:
+        return starting.Controllers(self.platform, SWEEP).look_after()
 
     def has_run(self, status: dg.DagsterRunStatus, **tags: str) -> str:
         @dg.job
         def a_job() -> None:
             pass
 
-        run = self.instance.create_run_for_job(a_job, status=status, tags=tags)
+        run = self.instance.create_run_for_job(
+            a_job, status=status, tags=tags, remote_job_origin=ORIGIN
+        )
         self.catalog.sweep = dataclasses.replace(self.catalog.sweep, dagster_run_id=run.run_id)
         return run.run_id
 
-    def queued(self) -> None:
-        run_id = self.has_run(dg.DagsterRunStatus.NOT_STARTED)
-        run = SimpleNamespace(run_id=run_id, status=dg.DagsterRunStatus.QUEUED, tags={})
-        self.platform.dagster_instance = cast(  # pyright: ignore[reportAttributeAccessIssue]
-            "dg.DagsterInstance",
-            SimpleNamespace(
-                get_run_by_id=lambda _: run,
-                launch_run=lambda run_id, workspace: self.launched.append(run_id),
-            ),
-        )
+    def status_of(self, run_id: str) -> dg.DagsterRunStatus:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status
 
     def start(self, _platform: Platform, _sweep_id: SweepId) -> str:
         self.started.append(self.has_run(dg.DagsterRunStatus.FAILURE))
         return self.started[-1]
+
+    def launch(self, run_id: str, workspace: object) -> None:
+        assert workspace is None
+        self.launched.append(run_id)
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[World, None, None]:
     monkeypatch.setenv("SWEEPWORKS_HOME", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
-        made = World(instance)
+        made = World(instance, Home(tmp_path))
         monkeypatch.setattr(starting, "start_controller", made.start)
+        monkeypatch.setattr(instance, "launch_run", made.launch)
+        launcher = SimpleNamespace(resume_run=made.resumed.append)
+        monkeypatch.setattr(dg.DagsterInstance, "run_launcher", launcher)
         yield made
+
+
+@pytest.fixture
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens is older than what is waited for."""
+    monkeypatch.setattr(workers, "_COMING", dt.timedelta(0))
+
+
+# One that has failed
 
 
 def test_a_controller_that_fails_is_replaced_three_times_and_then_given_up(world: World) -> None:
     last = world.has_run(dg.DagsterRunStatus.FAILURE)
-    controllers = starting.Controllers(world.platform, SWEEP)
 
     for _ in range(3):
-        assert "failed" in (controllers.look_after() or "")
+        assert "failed" in (world.look_after() or "")
     with pytest.raises(LauncherUnavailable, match="attach") as caught:
-        controllers.look_after()
+        world.look_after()
 
     assert len(world.started) == 3
     assert world.started[-1] in str(caught.value)
     assert last not in str(caught.value)
 
 
+def test_a_person_who_asks_again_gives_it_another_three(world: World) -> None:
+    world.has_run(dg.DagsterRunStatus.FAILURE)
+    world.catalog.left = 0
+
+    said = starting.Controllers(world.platform, SWEEP).begin()
+
+    assert "failed" in (said or "")
+    assert len(world.started) == 1
+
+
+def test_a_controller_that_somebody_else_has_replaced_is_left_to_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon's sensor has been faster, between our look and our claim."""
+    world.has_run(dg.DagsterRunStatus.FAILURE)
+    reclaim = world.catalog.reclaim
+
+    def too_late(sweep_id: SweepId, *, dagster_run_id: str) -> str | None:
+        world.has_run(dg.DagsterRunStatus.STARTED)
+        return reclaim(sweep_id, dagster_run_id=dagster_run_id)
+
+    monkeypatch.setattr(world.catalog, "reclaim", too_late)
+
+    assert world.look_after() is None
+    assert world.started == []
+
+
+def test_a_dagster_run_that_was_deleted_is_replaced(world: World) -> None:
+    run = world.has_run(dg.DagsterRunStatus.STARTED)
+    world.instance.delete_run(run)
+
+    assert "gone" in (world.look_after() or "")
+    assert len(world.started) == 1
+
+
+# One that was cancelled
+
+
 def test_a_cancelled_dagster_run_cancels_its_sweep_and_is_not_replaced(world: World) -> None:
     run = world.has_run(dg.DagsterRunStatus.CANCELED)
 
-    said = starting.Controllers(world.platform, SWEEP).look_after()
+    said = world.look_after()
 
     assert "cancelled" in (said or "")
     assert (world.catalog.cancelled, world.reaped, world.started) == ([run], [SWEEP], [])
+
+
+def test_trials_of_a_sweep_that_goes_on_under_another_dagster_run_are_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look and our write it has got another one."""
+    world.has_run(dg.DagsterRunStatus.CANCELED)
+    monkeypatch.setattr(world.catalog, "cancel_abandoned", lambda *_, **__: False)
+
+    assert world.look_after() is None
+    assert world.reaped == []
+
+
+@pytest.mark.usefixtures("a_minute_later")
+@pytest.mark.parametrize("tags", [{}, {PID_TAG: "999999999", STARTED_TAG: "1.0"}])
+def test_a_process_that_died_while_it_was_cancelled_has_cancelled_its_sweep(
+    world: World, tags: dict[str, str]
+) -> None:
+    run = world.has_run(dg.DagsterRunStatus.CANCELING, **tags)
+
+    said = world.look_after()
+
+    assert "cancelled" in (said or "")
+    assert world.status_of(run) is dg.DagsterRunStatus.CANCELED
+    assert (world.catalog.cancelled, world.reaped, world.resumed) == ([run], [SWEEP], [])
+
+
+# One that nobody has started
 
 
 def test_of_two_followers_one_starts(world: World) -> None:
     world.has_run(dg.DagsterRunStatus.FAILURE)
     world.catalog.is_ours = False
 
-    assert starting.Controllers(world.platform, SWEEP).look_after() is None
+    assert world.look_after() is None
     assert world.started == []
 
 
-def test_a_claimed_sweep_that_nobody_started_is_started(world: World) -> None:
-    said = starting.Controllers(world.platform, SWEEP).look_after()
+@pytest.mark.parametrize("state", [SweepState.SUBMITTED, SweepState.RUNNING])
+def test_a_sweep_that_nobody_started_is_started(world: World, state: SweepState) -> None:
+    world.catalog.sweep = dataclasses.replace(world.catalog.sweep, state=state)
 
-    assert "started" in (said or "")
+    said = world.look_after()
+
+    assert (said is None) is (state is SweepState.SUBMITTED)
     assert len(world.started) == 1
 
 
-def test_a_controller_whose_process_is_on_its_way_is_waited_for(world: World) -> None:
-    world.has_run(dg.DagsterRunStatus.STARTING)
+def test_who_has_just_claimed_a_sweep_is_waited_for(world: World) -> None:
+    world.catalog.is_void = False
 
-    assert starting.Controllers(world.platform, SWEEP).look_after() is None
+    assert world.look_after() is None
     assert world.started == []
 
 
-def test_a_queued_dagster_run_is_left_to_the_daemon_if_there_is_one(world: World) -> None:
-    world.queued()
+def test_claims_that_come_to_nothing_are_given_up(world: World) -> None:
+    world.catalog.left = 0
+
+    with pytest.raises(LauncherUnavailable, match="attach"):
+        world.look_after()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ],
+)
+def test_a_controller_whose_process_is_on_its_way_is_waited_for(
+    world: World, status: dg.DagsterRunStatus
+) -> None:
+    world.has_run(status)
+
+    assert world.look_after() is None
+    assert (world.started, world.launched, world.resumed) == ([], [], [])
+
+
+@pytest.mark.usefixtures("a_minute_later")
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING])
+@pytest.mark.parametrize("tags", [{}, COMING_TAGS])
+def test_a_process_that_never_came_is_started_under_the_same_dagster_run(
+    world: World, status: dg.DagsterRunStatus, tags: dict[str, str]
+) -> None:
+    """Who made the run was killed before it had started a process, or before it could say so."""
+    run = world.has_run(status, **tags)
+
+    assert "started" in (world.look_after() or "")
+    assert (world.launched, world.started, world.resumed) == ([run], [], [])
+
+
+@pytest.mark.usefixtures("a_minute_later")
+def test_a_run_that_has_begun_and_names_no_process_is_resumed(world: World) -> None:
+    run = world.has_run(dg.DagsterRunStatus.STARTED)
+
+    assert "lost" in (world.look_after() or "")
+    assert [context.dagster_run.run_id for context in world.resumed] == [run]
+    assert world.launched == []
+
+
+@pytest.mark.parametrize("has_daemon", [True, False])
+def test_a_queued_dagster_run_is_left_to_the_daemon_if_there_is_one(
+    world: World, has_daemon: bool
+) -> None:
+    run = world.has_run(dg.DagsterRunStatus.QUEUED)
+    world.platform.has_daemon = has_daemon  # pyright: ignore[reportAttributeAccessIssue]
     controllers = starting.Controllers(world.platform, SWEEP)
 
-    assert "queue" in (controllers.look_after() or "")
-    assert controllers.look_after() is None
-    assert world.launched == []
-    world.platform.has_daemon = False  # pyright: ignore[reportAttributeAccessIssue]
-    assert "no daemon" in (controllers.look_after() or "")
-    assert world.launched == [world.catalog.sweep.dagster_run_id]
+    said = controllers.look_after() or ""
+    again = controllers.look_after() if has_daemon else None
+
+    assert ("queue" in said, "no daemon" in said) == (True, not has_daemon)
+    assert again is None
+    assert world.launched == ([] if has_daemon else [run])
 
 
 def test_a_sweep_that_has_ended_needs_nobody(world: World) -> None:
     world.has_run(dg.DagsterRunStatus.FAILURE)
     world.catalog.sweep = dataclasses.replace(world.catalog.sweep, state=SweepState.COMPLETED)
 
-    assert starting.Controllers(world.platform, SWEEP).look_after() is None
+    assert world.look_after() is None
 
 
-def test_a_lost_controller_is_resumed_under_the_same_dagster_run(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = world.has_run(dg.DagsterRunStatus.STARTED, **{PID_TAG: "999999999"})
-    resumed: list[Any] = []
-    launcher = SimpleNamespace(resume_run=resumed.append)
-    monkeypatch.setattr(dg.DagsterInstance, "run_launcher", launcher)
+# One that is lost
 
-    said = starting.Controllers(world.platform, SWEEP).look_after()
+
+def test_a_lost_controller_is_resumed_under_the_same_dagster_run(world: World) -> None:
+    run = world.has_run(dg.DagsterRunStatus.STARTED, **{PID_TAG: "999999999", STARTED_TAG: "1.0"})
+
+    said = world.look_after()
 
     assert "lost" in (said or "")
-    assert [context.dagster_run.run_id for context in resumed] == [run]
+    assert [context.dagster_run.run_id for context in world.resumed] == [run]
     found = world.instance.get_run_by_id(run)
     assert found is not None
     assert found.tags[starting.RESUMES_TAG] == "1"
+
+
+def test_a_controller_that_lives_needs_nobody(world: World) -> None:
+    world.has_run(dg.DagsterRunStatus.STARTED, **process_tags(os.getpid()))
+
+    assert world.look_after() is None
+    assert world.resumed == []
+
+
+# One of another home
+
+
+@pytest.fixture
+def other_home(tmp_path: Path) -> Home:
+    (tmp_path / "other").mkdir()
+    return Home(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
+)
+def test_a_process_of_another_home_is_not_taken_for_lost(
+    world: World, other_home: Home, status: dg.DagsterRunStatus
+) -> None:
+    """Its number says nothing here, though another process may have it."""
+    world.has_run(status, **{**home_tags(other_home), **process_tags(os.getpid())})
+
+    with pytest.raises(RunsElsewhere) as caught:
+        world.look_after()
+
+    assert str(other_home.folder) in str(caught.value)
+    assert platform.node() in str(caught.value)
+    assert "--take-over" in str(caught.value)
+    assert (world.resumed, world.started, world.launched) == ([], [], [])
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_live_trials_of_another_home_are_not_taken_for_lost(
+    world: World, status: dg.DagsterRunStatus
+) -> None:
+    world.has_run(status)
+    world.catalog.place = "home /there on host there"
+
+    with pytest.raises(RunsElsewhere, match="home /there on host there"):
+        world.look_after()
+
+    assert (world.started, world.catalog.cancelled, world.reaped) == ([], [], [])
+
+
+def test_what_another_home_has_left_for_good_can_be_taken_over(
+    world: World, other_home: Home
+) -> None:
+    run = world.has_run(
+        dg.DagsterRunStatus.STARTED, **{**home_tags(other_home), **process_tags(os.getpid())}
+    )
+    world.catalog.place = "home /there on host there"
+    controllers = starting.Controllers(world.platform, SWEEP)
+
+    controllers.take_over()
+
+    assert world.status_of(run) is dg.DagsterRunStatus.FAILURE
+    assert "failed" in (controllers.begin() or "")
+    assert len(world.started) == 1
+
+
+def test_taking_over_what_is_here_already_changes_nothing(world: World) -> None:
+    run = world.has_run(dg.DagsterRunStatus.STARTED, **process_tags(os.getpid()))
+
+    starting.Controllers(world.platform, SWEEP).take_over()
+
+    assert world.status_of(run) is dg.DagsterRunStatus.STARTED

@@ -80,6 +80,16 @@ def test_a_heartbeat_of_the_sdk_is_a_sign_of_life() -> None:
     assert simulation.attempts(1)[0].ended_at == at(110)
 
 
+def test_a_deadline_begins_with_the_first_controller_and_not_in_the_queue() -> None:
+    simulation = Simulation(a_spec(max_trials=2, deadline=seconds(20)), script=good_trial)
+    simulation.clock.advance(3600)
+
+    snapshot = simulation.run_to_end()
+
+    assert snapshot.sweep.reason == "all 2 trials have run"
+    assert snapshot.sweep.started_at == at(3600)
+
+
 def test_a_deadline_stops_what_runs_and_keeps_what_was_found() -> None:
     simulation = Simulation(
         a_spec(max_trials=1000, max_parallel=2, deadline=seconds(20)), script=good_trial

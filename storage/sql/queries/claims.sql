@@ -1,0 +1,138 @@
+-- unclaimed_sweeps --
+-- Submitted and not started by anybody, oldest first. Whoever claimed a sweep and died before a
+-- controller came has lost it after a minute.
+SELECT sweep_id
+FROM sweeps
+WHERE (state = 'submitted'
+       OR (state IN ('running', 'paused')
+           AND dagster_run_id IS NULL
+           AND coalesce(claimed_at, started_at) < now() - INTERVAL '1 minute'
+           AND replacements < %(most)s))
+  AND NOT (place_key NOT IN ('', %(place_key)s)
+           AND EXISTS (SELECT FROM attempts JOIN runs USING (run_id)
+                       WHERE runs.sweep_id = sweeps.sweep_id
+                         AND attempts.state <> 'ended'))
+ORDER BY log_position
+LIMIT %(limit)s;
+
+-- claim_sweep --
+-- Start a sweep, once, whoever asks: no row comes back to the second one.
+UPDATE sweeps
+SET state = CASE WHEN state = 'submitted' THEN 'running'::sweep_state ELSE state END,
+    replacements = CASE WHEN state = 'submitted' THEN replacements ELSE replacements + 1 END,
+    claimed_at = now()
+WHERE sweep_id = %(sweep_id)s
+  AND (state = 'submitted'
+       OR (state IN ('running', 'paused')
+           AND dagster_run_id IS NULL
+           AND coalesce(claimed_at, started_at) < now() - INTERVAL '1 minute'
+           AND replacements < %(most)s))
+RETURNING to_char(claimed_at, 'YYYYMMDD"T"HH24MISS.US');
+
+-- reclaim_sweep --
+-- Take a sweep whose Dagster run has failed, or is gone, in order to start another one in its place.
+UPDATE sweeps
+SET dagster_run_id = NULL,
+    replacements = replacements + 1,
+    claimed_at = now()
+WHERE sweep_id = %(sweep_id)s
+  AND dagster_run_id = %(dagster_run_id)s
+  AND state IN ('running', 'paused')
+  AND replacements < %(most)s
+RETURNING to_char(claimed_at, 'YYYYMMDD"T"HH24MISS.US');
+
+-- given_up --
+-- Whether nobody starts another controller in place of that Dagster run, or of a claim that nothing
+-- has followed.
+SELECT replacements >= %(most)s
+       AND state IN ('running', 'paused')
+       AND CASE WHEN dagster_run_id IS NULL
+                THEN coalesce(claimed_at, started_at) < now() - INTERVAL '1 minute'
+                ELSE dagster_run_id = %(dagster_run_id)s
+           END
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s;
+
+-- forgive --
+-- A person asks for it: controllers may fail again before it is given up.
+UPDATE sweeps
+SET replacements = 0
+WHERE sweep_id = %(sweep_id)s
+RETURNING sweep_id;
+
+-- try_starting --
+-- One starter at a time, until its transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtextextended('controller of ' || %(sweep_id)s, 0));
+
+-- lock_sweep --
+-- The row under lock: what the next statement sees stays so until the transaction ends.
+SELECT sweep_id
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+FOR UPDATE;
+
+-- elsewhere --
+-- Where the sweep's live attempts are, if that is another place.
+SELECT place
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+  AND place_key NOT IN ('', %(place_key)s)
+  AND EXISTS (SELECT FROM attempts JOIN runs USING (run_id)
+              WHERE runs.sweep_id = sweeps.sweep_id
+                AND attempts.state <> 'ended');
+
+-- attach_dagster_run --
+-- Which Dagster run controls the sweep now, and where: the first one, or a later one after a crash.
+-- In another place than before, a controller that is not dead after all finds its lease gone.
+UPDATE sweeps
+SET dagster_run_id = %(dagster_run_id)s,
+    state = CASE WHEN state = 'submitted' THEN 'running'::sweep_state ELSE state END,
+    claimed_at = coalesce(claimed_at, now()),
+    lease = lease + CASE WHEN place_key IN ('', %(place_key)s) THEN 0 ELSE 1 END,
+    place_key = %(place_key)s,
+    place = %(place)s
+WHERE sweep_id = %(sweep_id)s
+RETURNING sweep_id;
+
+-- leave_place --
+-- The place where the attempts were is gone for good: they are lost, and may be taken for that.
+UPDATE sweeps
+SET place_key = '',
+    lease = lease + 1
+WHERE sweep_id = %(sweep_id)s
+  AND place_key NOT IN ('', %(place_key)s)
+RETURNING sweep_id;
+
+-- cancel_abandoned --
+-- What is left of a sweep whose controller is gone for good. The lease moves on, so that a
+-- controller that is not dead after all finds out.
+UPDATE sweeps
+SET state = 'cancelled',
+    requested = 'cancel',
+    reason = %(reason)s,
+    ended_at = now(),
+    lease = lease + 1
+WHERE sweep_id = %(sweep_id)s
+  AND (dagster_run_id = %(dagster_run_id)s OR dagster_run_id IS NULL)
+  AND state IN ('submitted', 'running', 'paused')
+RETURNING sweep_id;
+
+-- cancel_live_runs --
+-- Trials of a cancelled sweep that had not ended.
+UPDATE runs
+SET state = 'cancelled',
+    reason = %(reason)s,
+    ended_at = now()
+WHERE sweep_id = %(sweep_id)s
+  AND state IN ('pending', 'queued', 'running', 'paused');
+
+-- cancel_live_attempts --
+-- Their executions.
+UPDATE attempts
+SET state = 'ended',
+    exit_reason = 'cancelled',
+    ended_at = now()
+FROM runs
+WHERE runs.run_id = attempts.run_id
+  AND runs.sweep_id = %(sweep_id)s
+  AND attempts.state <> 'ended';

@@ -1,0 +1,132 @@
+"""Who starts a sweep's controller, where, and what becomes of a sweep that has none any more."""
+
+import contextlib
+from collections.abc import Generator
+
+from storage import queries
+from storage.database import Pool, transaction
+from sweeps.errors import RunsElsewhere, SweepNotFound
+from sweeps.ids import SweepId
+from sweeps.places import Place
+
+_QUERIES = queries.load("claims")
+_MOST_REPLACEMENTS = 3  # a controller that fails more often than that has a reason to
+
+
+class SweepClaims:
+    """A `sweeps.ports.SweepClaims` of one place."""
+
+    def __init__(self, pool: Pool, *, place: Place) -> None:
+        self._pool = pool
+        self._place = place
+
+    def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
+        """Sweeps that nobody has started, oldest first; none whose live attempts are elsewhere."""
+        parameters = {
+            "limit": limit,
+            "place_key": self._place.key,
+            "most": _MOST_REPLACEMENTS,
+        }
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["unclaimed_sweeps"], parameters)
+            return tuple(SweepId(row[0]) for row in rows)
+
+    def claim(self, sweep_id: SweepId) -> str | None:
+        """Take a sweep in order to start it; None when somebody was faster."""
+        return self._take("claim_sweep", sweep_id)
+
+    def reclaim(self, sweep_id: SweepId, *, dagster_run_id: str) -> str | None:
+        """Take a sweep in order to replace its Dagster run, which has failed or is gone.
+
+        None when somebody was faster, when it has ended or another Dagster run, or when it was
+        replaced three times since a person asked.
+        """
+        return self._take("reclaim_sweep", sweep_id, dagster_run_id=dagster_run_id)
+
+    def _take(self, query: str, sweep_id: SweepId, **parameters: object) -> str | None:
+        values = {"sweep_id": sweep_id, "most": _MOST_REPLACEMENTS, **parameters}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES[query], values).fetchone()
+        return None if row is None else f"{sweep_id}@{row[0]}"
+
+    def is_given_up(self, sweep_id: SweepId, *, dagster_run_id: str | None) -> bool:
+        """Whether that Dagster run, or none at all, is what the sweep is left with."""
+        parameters = {
+            "sweep_id": sweep_id,
+            "dagster_run_id": dagster_run_id,
+            "most": _MOST_REPLACEMENTS,
+        }
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["given_up"], parameters).fetchone()
+        return row is not None and bool(row[0])
+
+    def forgive(self, sweep_id: SweepId) -> None:
+        """Begin to count replacements anew: a person has asked."""
+        self._update("forgive", sweep_id)
+
+    @contextlib.contextmanager
+    def try_starting(self, sweep_id: SweepId) -> Generator[bool, None, None]:
+        """Whether this process alone may start a controller of the sweep, for as long as it holds."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["try_starting"], {"sweep_id": sweep_id}).fetchone()
+            assert row is not None  # a SELECT without FROM gives one row
+            yield bool(row[0])
+
+    def check_place(self, sweep_id: SweepId) -> None:
+        """Refuse a sweep whose live attempts cannot be seen from here.
+
+        Raises:
+            RunsElsewhere: They are in another place.
+        """
+        parameters = {"sweep_id": sweep_id, "place_key": self._place.key}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["elsewhere"], parameters).fetchone()
+        if row is not None:
+            raise RunsElsewhere(sweep_id, place=row[0])
+
+    def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
+        """Note which Dagster run controls the sweep now, and that it does so here.
+
+        Raises:
+            SweepNotFound: There is no such sweep.
+            RunsElsewhere: Its live attempts are in another place.
+        """
+        parameters = {
+            "sweep_id": sweep_id,
+            "dagster_run_id": dagster_run_id,
+            "place_key": self._place.key,
+            "place": self._place.name,
+        }
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["lock_sweep"], parameters).fetchone() is None:
+                raise SweepNotFound(sweep_id)
+            row = connection.execute(_QUERIES["elsewhere"], parameters).fetchone()
+            if row is not None:
+                raise RunsElsewhere(sweep_id, place=row[0])
+            connection.execute(_QUERIES["attach_dagster_run"], parameters)
+
+    def leave_place(self, sweep_id: SweepId) -> None:
+        """Let live attempts that are elsewhere count as lost: that place is gone for good."""
+        self._update("leave_place", sweep_id)
+
+    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+        """Close a sweep whose controller was cancelled and will not come back.
+
+        False when it has ended, or when another Dagster run controls it.
+        """
+        parameters = {
+            "sweep_id": sweep_id,
+            "dagster_run_id": dagster_run_id,
+            "reason": reason,
+        }
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["cancel_abandoned"], parameters).fetchone() is None:
+                return False
+            connection.execute(_QUERIES["cancel_live_attempts"], parameters)
+            connection.execute(_QUERIES["cancel_live_runs"], parameters)
+        return True
+
+    def _update(self, query: str, sweep_id: SweepId) -> None:
+        with transaction(self._pool) as connection:
+            parameters = {"sweep_id": sweep_id, "place_key": self._place.key}
+            connection.execute(_QUERIES[query], parameters)
