@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0006_pre_add_sweep_place.sql")
+    run_sql("0008_pre_add_sweep_place.sql")
