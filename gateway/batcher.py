@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.fair_queue import FairQueue
 from gateway.meters import Meters
+from gateway.waiting import Waiting
 from storage.deliveries import Delivery, Receipt
 from sweeps.errors import PermanentError, StorageError, SweepsError, TransientError
 
@@ -27,12 +27,6 @@ class FlushStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    delivery: Delivery
-    outcome: asyncio.Future[Receipt]
-
-
 class Batcher:
     """Takes deliveries one by one and stores them in batches, one batch at a time.
 
@@ -45,7 +39,7 @@ class Batcher:
         self._store = store
         self._meters = meters
         self._window_seconds = window_seconds
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting = FairQueue()
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest")
@@ -62,7 +56,7 @@ class Batcher:
             SweepsError: It was not stored, for that reason.
         """
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(delivery, outcome))
+        self._waiting.put(Waiting(delivery, outcome))
         self._arrived.set()
         return await outcome
 
@@ -78,7 +72,9 @@ class Batcher:
                     # Only the first of a burst waits: while a batch is stored, the next gathers.
                     await asyncio.sleep(self._window_seconds)
                 continue
-            await self._store_batch(self._take())
+            await self._store_batch(
+                self._waiting.take(most_points=_MAX_POINTS, most_flushes=_MAX_FLUSHES)
+            )
         self._thread.shutdown()
 
     def close(self) -> None:
@@ -86,24 +82,7 @@ class Batcher:
         self._is_closing = True
         self._arrived.set()
 
-    def _take(self) -> list[_Waiting]:
-        taken: list[_Waiting] = []
-        later: list[_Waiting] = []
-        writers: set[tuple[str, str]] = set()
-        n_points = 0
-        while self._waiting and n_points < _MAX_POINTS and len(taken) < _MAX_FLUSHES:
-            waiting = self._waiting.popleft()
-            if waiting.delivery.writer in writers:
-                # The same flush twice, because a client lost patience: its first copy goes first.
-                later.append(waiting)
-                continue
-            writers.add(waiting.delivery.writer)
-            n_points += waiting.delivery.flush.n_points
-            taken.append(waiting)
-        self._waiting.extendleft(reversed(later))
-        return taken
-
-    async def _store_batch(self, batch: Sequence[_Waiting]) -> None:
+    async def _store_batch(self, batch: Sequence[Waiting]) -> None:
         deliveries = [waiting.delivery for waiting in batch]
         loop = asyncio.get_running_loop()
         outcomes = await loop.run_in_executor(self._thread, self._try, deliveries)

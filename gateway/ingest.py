@@ -98,14 +98,14 @@ class IngestRoute:
                 part: bytes = message.get("body", b"")
                 if held + len(part) > MAX_BYTES:
                     raise TooLarge(f"a flush has at most {MAX_BYTES} bytes")
-                self._backlog.hold(len(part))
+                self._backlog.hold(len(part), grant)
                 held += len(part)
                 parts.append(part)
                 if not message.get("more_body", False):
                     break
             return await self._store(b"".join(parts), is_json=is_json, grant=grant)
         finally:
-            self._backlog.release(held)
+            self._backlog.release(held, grant)
 
     async def _store(self, body: bytes, *, is_json: bool, grant: RunGrant) -> tuple[int, Receipt]:
         if len(body) > _IN_THREAD_BYTES:

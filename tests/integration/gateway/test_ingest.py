@@ -539,7 +539,7 @@ def test_an_outage_of_the_database_is_answered_with_503_and_mends_itself(
 
 
 def test_more_than_fits_is_answered_with_429(database, tmp_path) -> None:
-    with listening(database, tmp_path, backlog_bytes=1_000) as platform:
+    with listening(database, tmp_path, backlog_bytes=16_000) as platform:
         run, _token = platform.scratch()
 
         small = platform.flush(a_flush(run, 1, some_points(5)))

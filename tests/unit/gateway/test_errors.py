@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.backlog import Backlog
 from gateway.documents import document
 from gateway.errors import Overloaded, TooSlow, answer_to
 from governance.access import ForeignRun
@@ -72,18 +71,6 @@ def test_only_bugs_are_500() -> None:
     }
 
     assert {answer_to(kind("x")).status for kind in transient} <= {408, 429, 503, 507}
-
-
-def test_the_backlog_is_bounded() -> None:
-    backlog = Backlog(limit_bytes=10)
-    backlog.hold(6)
-
-    with pytest.raises(Overloaded):
-        backlog.hold(5)
-    backlog.hold(4)
-    backlog.release(10)
-
-    assert backlog.held_bytes == 0
 
 
 def test_a_record_that_has_no_form_in_json_is_a_bug() -> None:

@@ -1,0 +1,103 @@
+"""Flushes that wait for a batch, each tenant and each run in its turn."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from gateway.waiting import Waiting
+
+_QUANTUM = 20_000  # points, or what else a flush costs, that a tenant may bring in one turn
+_FLUSH_COST = 100  # of a flush beside its points: its row, its answer
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits of one tenant: one flush of each run in turn."""
+
+    turns: deque[str] = field(default_factory=deque[str])
+    by_run: dict[str, deque[Waiting]] = field(default_factory=dict[str, deque[Waiting]])
+    credit: int = 0  # of this turn; may be overdrawn by one flush, which later turns pay off
+
+    def put(self, waiting: Waiting) -> None:
+        self._flushes(waiting).append(waiting)
+
+    def put_back(self, waiting: Waiting) -> None:
+        # Before the later ones of its writer: a sequence below the watermark counts as stored.
+        self._flushes(waiting).appendleft(waiting)
+
+    def _flushes(self, waiting: Waiting) -> deque[Waiting]:
+        run = waiting.delivery.flush.run
+        if run not in self.by_run:
+            self.by_run[run] = deque()
+            self.turns.append(run)
+        return self.by_run[run]
+
+    def next(self) -> Waiting:
+        run = self.turns.popleft()
+        flushes = self.by_run[run]
+        waiting = flushes.popleft()
+        if flushes:
+            self.turns.append(run)
+        else:
+            del self.by_run[run]
+        return waiting
+
+
+class FairQueue:
+    """Deficit round robin over tenants (Shreedhar and Varghese, SIGCOMM 1995), in each over runs.
+
+    However much one tenant sends, another one's flush waits for one turn of each tenant; however
+    much one run sends, another run of its tenant waits for one flush of each run.
+    """
+
+    def __init__(self) -> None:
+        self._turns: deque[str] = deque()
+        self._lines: dict[str, _Line] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def put(self, waiting: Waiting) -> None:
+        """Append a flush to its run's."""
+        self._line(waiting).put(waiting)
+        self._length += 1
+
+    def take(self, *, most_points: int, most_flushes: int) -> list[Waiting]:
+        """What makes the next batch: at most one flush of each writer, whatever waits besides.
+
+        One flush may be larger than a batch, and is then a batch of its own.
+        """
+        taken: list[Waiting] = []
+        later: list[Waiting] = []
+        writers: set[tuple[str, str]] = set()
+        n_points = 0
+        while self._turns and n_points < most_points and len(taken) < most_flushes:
+            line = self._lines[self._turns[0]]
+            if line.credit <= 0:
+                line.credit += _QUANTUM
+                self._turns.rotate(-1)
+                continue
+            waiting = line.next()
+            self._length -= 1
+            if not line.turns:
+                del self._lines[self._turns.popleft()]
+            if waiting.delivery.writer in writers:
+                # The same flush twice, because a client lost patience: its first copy goes first.
+                later.append(waiting)
+                continue
+            writers.add(waiting.delivery.writer)
+            points = waiting.delivery.flush.n_points
+            line.credit -= points + _FLUSH_COST
+            n_points += points
+            taken.append(waiting)
+        for waiting in reversed(later):
+            self._line(waiting).put_back(waiting)
+            self._length += 1
+        return taken
+
+    def _line(self, waiting: Waiting) -> _Line:
+        tenant = waiting.delivery.tenant_id
+        if tenant not in self._lines:
+            self._lines[tenant] = _Line(credit=_QUANTUM)
+            self._turns.append(tenant)
+        return self._lines[tenant]
