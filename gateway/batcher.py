@@ -85,8 +85,8 @@ class Batcher:
     async def _store_batch(self, batch: Sequence[Waiting]) -> None:
         deliveries = [waiting.delivery for waiting in batch]
         loop = asyncio.get_running_loop()
-        outcomes = await loop.run_in_executor(self._thread, self._try, deliveries)
-        self._meters.batches += 1
+        with self._meters.batch_seconds.time():
+            outcomes = await loop.run_in_executor(self._thread, self._try, deliveries)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             self._count(waiting.delivery, outcome)
             if waiting.outcome.done():  # its client is gone, and the request with it
@@ -115,8 +115,8 @@ class Batcher:
 
     def _count(self, delivery: Delivery, outcome: Receipt | SweepsError) -> None:
         if isinstance(outcome, Receipt):
-            self._meters.refused += len(outcome.refused)
+            self._meters.refused.inc(len(outcome.refused))
             if outcome.is_new:
-                self._meters.points += delivery.flush.n_points
+                self._meters.points.inc(delivery.flush.n_points)
             else:
-                self._meters.repeated += 1
+                self._meters.repeated.inc()

@@ -71,7 +71,7 @@ class IngestRoute:
             status, body, headers = answer.status, answer.body(), dict(answer.headers)
         if scope["method"] != "POST":
             status, headers = 405, {"Allow": "POST"}
-        self._meters.count_request(status)
+        self._meters.requests.labels(status).inc()
         raw_headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

@@ -1,41 +1,64 @@
-"""Counters of this process, and their text for Prometheus."""
+"""What this gateway has done, for Prometheus; of all its workers when it has several."""
 
-from dataclasses import dataclass, field
+import os
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # pyright: ignore[reportUnknownVariableType] - not typed
+
+#: Read by prometheus_client when it is imported: the folder in which workers count together.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
-@dataclass(slots=True)
 class Meters:
-    """What the ingest route and the upkeep have done so far; each counter has one writer."""
+    """Counters of the ingest route and of the upkeep."""
 
-    requests_by_status: dict[int, int] = field(default_factory=dict[int, int])
-    points: int = 0  #: stored
-    repeated: int = 0  #: flushes that had been stored before
-    batches: int = 0  #: transactions
-    refused: int = 0  #: parts of flushes that were left out
-    sealed: int = 0  #: runs
-    silent: int = 0  #: runs that were failed for their silence
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "sweepworks_ingest_requests", "Flushes answered", ["status"], registry=registry
+        )
+        self.points = Counter("sweepworks_ingest_points", "Points stored", registry=registry)
+        self.repeated = Counter(
+            "sweepworks_ingest_repeated_flushes", "Flushes stored before", registry=registry
+        )
+        self.refused = Counter(
+            "sweepworks_ingest_refused", "Parts of flushes left out", registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "sweepworks_ingest_batch_seconds",
+            "Time that a batch takes to be stored",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.sealed = Counter("sweepworks_sealed_runs", "Runs sealed", registry=registry)
+        self.silent = Counter(
+            "sweepworks_silent_runs", "Runs failed for their silence", registry=registry
+        )
+        # Workers that have ended hold nothing.
+        self.backlog_bytes = Gauge(
+            "sweepworks_ingest_backlog_bytes",
+            "Bytes of flushes in memory",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "sweepworks_ingest_waiting_flushes",
+            "Flushes that no batch has taken yet",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
 
-    def count_request(self, status: int) -> None:
-        """One more answer."""
-        self.requests_by_status[status] = self.requests_by_status.get(status, 0) + 1
-
-    def render(self, *, backlog_bytes: int, waiting: int) -> str:
+    def render(self) -> bytes:
         """All of them in Prometheus' text format."""
-        lines = ["# TYPE sweepworks_ingest_requests_total counter"]
-        lines += [
-            f'sweepworks_ingest_requests_total{{status="{status}"}} {count}'
-            for status, count in sorted(self.requests_by_status.items())
-        ]
-        counters = {
-            "ingest_points_total": self.points,
-            "ingest_repeated_flushes_total": self.repeated,
-            "ingest_batches_total": self.batches,
-            "ingest_refused_total": self.refused,
-            "sealed_runs_total": self.sealed,
-            "silent_runs_total": self.silent,
-        }
-        gauges = {"ingest_backlog_bytes": backlog_bytes, "ingest_waiting_flushes": waiting}
-        for kind, values in (("counter", counters), ("gauge", gauges)):
-            for name, value in values.items():
-                lines += [f"# TYPE sweepworks_{name} {kind}", f"sweepworks_{name} {value}"]
-        return "\n".join(lines) + "\n"
+        registry = self._registry
+        if SHARED_FOLDER in os.environ:  # noqa: TID251 - what the library itself goes by
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+        return generate_latest(registry)
+
+
+def forget_worker(pid: int, folder: Path) -> None:
+    """Drop the gauges of a worker that has ended; what it counted stays."""
+    mark_process_dead(pid, str(folder))  # pyright: ignore[reportUnknownMemberType] - not typed

@@ -10,10 +10,11 @@ import gc
 import logging
 import os
 import signal
+import socket
 import stat
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,7 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
+from gateway.workers import listen, run_workers
 from retention.silence import SilenceRule
 from storage.series_registry import DEFAULT_MAX_SERIES
 from sweeps.errors import PermanentError, SweepsError
@@ -116,8 +118,8 @@ def server_for(gateway: Gateway, *, host: str, port: int) -> uvicorn.Server:
     )
 
 
-def stop_at_end_of_input(server: uvicorn.Server) -> None:
-    """End the server when standard input ends, if it is a pipe or a socket."""
+def at_end_of_input(stop: Callable[[], None]) -> None:
+    """Stop when standard input ends, if it is a pipe or a socket."""
     mode = os.fstat(0).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return  # a terminal, or /dev/null in a container: nobody holds the other end
@@ -126,7 +128,7 @@ def stop_at_end_of_input(server: uvicorn.Server) -> None:
         while os.read(0, 4096):
             pass
         logger.info("the input has ended")
-        server.should_exit = True
+        stop()
 
     threading.Thread(target=watch, name="stdin", daemon=True).start()
 
@@ -144,32 +146,62 @@ def _tune_for_many_requests() -> None:
     gc.set_threshold(_GARBAGE_OBJECTS, 10, 10)
 
 
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    pass
+def _serve(arguments: argparse.Namespace) -> int:
+    # A process of its own, so it reads its own environment.
+    configuration = configuration_from(os.environ)  # noqa: TID251 - see above
+    was_asked = threading.Event()
+    server: uvicorn.Server | None = None
+
+    def stop() -> None:
+        was_asked.set()
+        if server is not None:
+            server.should_exit = True
+
+    # uvicorn has its own handlers while it serves, and raises a signal again when it has shut down;
+    # that must not look like a crash. One that comes before is not to be lost either.
+    _on_signals(stop)
+    with open_gateway(configuration) as gateway:
+        server = server_for(gateway, host=arguments.host, port=arguments.port or 0)
+        at_end_of_input(stop)
+        _tune_for_many_requests()
+        inherited = None if arguments.socket is None else [socket.socket(fileno=arguments.socket)]
+        if not was_asked.is_set():
+            server.run(sockets=inherited)
+        return 0 if server.started or was_asked.is_set() else 1
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _serve_by_workers(arguments: argparse.Namespace) -> int:
+    stopping = threading.Event()
+    _on_signals(stopping.set)
+    configuration_from(os.environ)  # noqa: TID251 - one sentence, before each worker says it
+    at_end_of_input(stopping.set)
+    with listen(arguments.host, arguments.port) as listener:
+        return run_workers(listener, arguments.workers, must_stop=stopping.is_set)
 
 
 def main() -> int:
     """Serve until asked to end; 1 when that cannot begin."""
     parser = argparse.ArgumentParser(prog="python -m gateway.serve", description=__doc__)
     parser.add_argument("--host", default=_LOOPBACK)
-    parser.add_argument("--port", type=int, required=True)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--port", type=int)
+    place.add_argument("--socket", type=int, help="descriptor of a socket that listens: a worker's")
+    parser.add_argument("--workers", type=int, default=1, choices=range(1, 65), metavar="N")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # uvicorn raises the signal again when it has shut down; that must not look like a crash.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)
     try:
-        # A process of its own, so it reads its own environment.
-        configuration = configuration_from(os.environ)  # noqa: TID251 - see above
-        with open_gateway(configuration) as gateway:
-            server = server_for(gateway, host=arguments.host, port=arguments.port)
-            stop_at_end_of_input(server)
-            _tune_for_many_requests()
-            server.run()
-            return 0 if server.started else 1
-    except SweepsError as exc:
+        return _serve(arguments) if arguments.workers == 1 else _serve_by_workers(arguments)
+    except (SweepsError, OSError) as exc:
         sys.stderr.write(f"the gateway cannot start: {exc}\n")
         return 1
 

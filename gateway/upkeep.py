@@ -62,5 +62,5 @@ class Upkeep:
         silent = self._runs.fail_silent(after=self._silence.after)
         if silent:
             logger.warning("failed, since they were silent: %s", ", ".join(silent))
-        self._meters.silent += len(silent)
-        self._meters.sealed += len(self._runs.seal(grace=self._sealing.grace))
+        self._meters.silent.inc(len(silent))
+        self._meters.sealed.inc(len(self._runs.seal(grace=self._sealing.grace)))

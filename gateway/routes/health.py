@@ -22,8 +22,7 @@ def healthz(services: GivenServices) -> JSONResponse:
 
 @router.get("/metrics")
 async def metrics(services: GivenServices) -> PlainTextResponse:
-    """Counters of this process."""
-    text = services.meters.render(
-        backlog_bytes=services.backlog.held_bytes, waiting=services.batcher.n_waiting
-    )
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+    """What the gateway has done, and what it holds."""
+    services.meters.backlog_bytes.set(services.backlog.held_bytes)
+    services.meters.waiting.set(services.batcher.n_waiting)
+    return PlainTextResponse(services.meters.render(), media_type="text/plain; version=0.0.4")

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.integration.gateway.conftest import KEY, TOKEN, bearer, free_port, wait_for
@@ -16,17 +17,19 @@ from tests.plugins.postgres import Database
 Server = tuple[subprocess.Popen[bytes], str]
 
 
-def start(port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(port: int, environment: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "gateway.serve", "--port", str(port)],
+        [sys.executable, "-m", "gateway.serve", "--port", str(port), *options],
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-@pytest.fixture
-def server(database: Database, tmp_path: Path) -> Generator[Server, None, None]:
+@pytest.fixture(params=[1, 2], ids=["alone", "two workers"])
+def server(
+    database: Database, tmp_path: Path, request: pytest.FixtureRequest
+) -> Generator[Server, None, None]:
     port = free_port()
     environment = {
         "SWEEPWORKS_DATABASE_URL": database.url,
@@ -35,7 +38,7 @@ def server(database: Database, tmp_path: Path) -> Generator[Server, None, None]:
         "SWEEPWORKS_HOME": str(tmp_path),
         "SWEEPWORKS_TOKEN": TOKEN,
     }
-    with start(port, environment) as process:
+    with start(port, environment, "--workers", str(request.param)) as process:
         url = f"http://127.0.0.1:{port}"
 
         def is_up() -> bool:
@@ -63,7 +66,51 @@ def test_it_ends_in_order(server: Server, how: str) -> None:
         else:
             process.send_signal(getattr(signal, how))
 
-        assert process.wait(timeout=10) == 0
+        code = process.wait(timeout=20)
+
+    assert process.stderr is not None
+    assert code == 0, process.stderr.read().decode()
+
+
+@pytest.mark.parametrize("server", [2], indirect=True)
+def test_workers_count_together_and_one_that_is_killed_is_replaced(server: Server) -> None:
+    process, url = server
+
+    def post() -> int:
+        with httpx.Client(base_url=url, trust_env=False, headers=bearer(TOKEN)) as client:
+            return client.post("/api/v1/ingest", content=b"nonsense").status_code
+
+    def counted() -> float:
+        text = httpx.get(f"{url}/metrics", trust_env=False).text
+        return float(
+            text.rpartition('sweepworks_ingest_requests_total{status="401"} ')[2].split()[0]
+        )
+
+    assert {post() for _ in range(20)} == {401}
+    assert counted() == 20
+
+    workers = psutil.Process(process.pid).children()
+    assert len(workers) == 2
+    workers[0].kill()
+    wait_for(lambda: len(set(psutil.Process(process.pid).children()) - {workers[0]}) == 2)
+
+    assert {post() for _ in range(20)} == {401}
+    assert counted() == 40
+
+
+def test_a_port_that_is_taken_is_one_sentence(server: Server, tmp_path: Path) -> None:
+    _, url = server
+    environment = {
+        "SWEEPWORKS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "SWEEPWORKS_SIGNING_KEY": KEY.hex(),
+        "SWEEPWORKS_ARTIFACTS": str(tmp_path / "artifacts"),
+    }
+    with start(int(url.rpartition(":")[2]), environment, "--workers", "2") as process:
+        _, output = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "the gateway cannot start: [Errno" in output.decode()
+    assert "Traceback" not in output.decode()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def answer_on(connection: socket.socket) -> str:
 
 def backlog(platform: Platform) -> int:
     text = platform.client.get("/metrics").text
-    return int(text.partition("\nsweepworks_ingest_backlog_bytes ")[2].split()[0])
+    return int(float(text.partition("\nsweepworks_ingest_backlog_bytes ")[2].split()[0]))
 
 
 def test_what_was_only_announced_takes_nobodys_place(platform: Platform) -> None:
