@@ -120,7 +120,10 @@ def controllers(installation: Installation) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
-            ours = process.environ().get("SWEEPWORKS_HOME") == str(installation.home)
+            ours = (
+                process.environ().get("SWEEPWORKS_HOME")
+                == installation.environment["SWEEPWORKS_HOME"]
+            )
             if ours and {"execute_run", "resume_run"} & set(words):
                 found.append(process)
         except (psutil.Error, OSError):

@@ -1,9 +1,11 @@
 """What the commands print, for people and for programs, and what they say when they cannot."""
 
+import contextlib
 import csv
 import io
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -131,6 +133,21 @@ def test_down_holds_while_a_sweep_runs_and_attach_takes_it_up_again(
         assert len(installation.json("show", trial["run"])["attempts"]) == 1
 
 
+def test_down_holds_against_a_controller_that_is_still_starting(
+    installation: Installation,
+) -> None:
+    file = installation.write_sweep("halted", trials=1, epochs=1)
+    sweep = installation.run("run", str(file), "--detach").split()[-1]
+    assert controllers(installation)
+
+    installation.run("down")
+    wait_for(lambda: not controllers(installation), seconds=30)
+    time.sleep(3)  # longer than it takes to start a supervisor
+
+    assert not is_owned(installation.home / "supervisor.lock")
+    assert installation.json("attach", sweep)["trials_by_state"] == {"completed": 1}
+
+
 def test_up_ends_when_somebody_says_down(installation: Installation) -> None:
     up = installation.start("up")
     assert up.stdout is not None
@@ -145,39 +162,85 @@ def test_up_ends_when_somebody_says_down(installation: Installation) -> None:
     assert "stopped by `sweepworks down`" in output
 
 
+def client_of(
+    installation: Installation, databases: tuple[Database, Database], home: str
+) -> Installation:
+    """A home beside servers by URL, in the folder of another installation."""
+    ours, dagsters = databases
+    environment = {
+        **installation.environment,
+        "SWEEPWORKS_HOME": str(installation.folder / home),
+        "SWEEPWORKS_DATABASE_URL": ours.url,
+        "SWEEPWORKS_DAGSTER_DATABASE_URL": dagsters.url,
+        "SWEEPWORKS_SIGNING_KEY": "ab" * 32,
+    }
+    return Installation(installation.folder, environment)
+
+
+@contextlib.contextmanager
+def gateway_of(client: Installation) -> Generator[str, None, None]:
+    """A gateway for a home; its address."""
+    process = client.start("gateway", "--port", "0")
+    try:
+        yield f"http://127.0.0.1:{wait_for(lambda: _listening(process.pid), seconds=30)}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
 def test_servers_by_url_need_nothing_but_their_addresses(
     installation: Installation, empty_databases: tuple[Database, Database]
 ) -> None:
-    ours, dagsters = empty_databases
-    environment = {
-        **installation.environment,
-        "SWEEPWORKS_HOME": str(installation.folder / "client"),
-        "SWEEPWORKS_DATABASE_URL": ours.url,
-        "SWEEPWORKS_DAGSTER_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none",
-    }
-    client = Installation(installation.folder, environment)
+    client = client_of(installation, empty_databases, "client")
+    environment, url = client.environment, empty_databases[1].url
+    environment["SWEEPWORKS_DAGSTER_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/none"
     file = client.write_sweep("remote", trials=2, epochs=1)
 
     assert client.json("list") == []  # the schema is there
     assert "up to date" in client.run("migrate")
     assert "SWEEPWORKS_DATABASE_URL" in client.run("up", code=1)
-    gateway = client.start("gateway", "--port", "0")
-    try:
-        address = wait_for(lambda: _listening(gateway.pid), seconds=30)
+    with gateway_of(client) as address:
         said = client.run("run", str(file), code=1)
         assert "SWEEPWORKS_DAGSTER_DATABASE_URL" in said
         assert "Traceback" not in said
         assert "secret" not in said
-        environment["SWEEPWORKS_DAGSTER_DATABASE_URL"] = dagsters.url
+        environment["SWEEPWORKS_DAGSTER_DATABASE_URL"] = url
         assert "SWEEPWORKS_GATEWAY_URL" in client.run("run", str(file), code=1)
-        environment["SWEEPWORKS_GATEWAY_URL"] = f"http://127.0.0.1:{address}"
+        environment["SWEEPWORKS_GATEWAY_URL"] = address
         report = client.json("run", str(file))
         assert report["trials_by_state"] == {"completed": 2}
         assert client.json("doctor")["good"]
-    finally:
-        gateway.terminate()
-        gateway.communicate(timeout=30)
     assert not (client.folder / "client" / "supervisor.json").exists()
+
+
+def test_another_home_takes_no_live_trial_for_lost(
+    installation: Installation, empty_databases: tuple[Database, Database]
+) -> None:
+    here = client_of(installation, empty_databases, "here")
+    there = client_of(installation, empty_databases, "there")
+    file = here.write_sweep("afar", trials=2, epochs=1000, seconds=0.25)
+    with gateway_of(here) as address:
+        here.environment["SWEEPWORKS_GATEWAY_URL"] = address
+        there.environment["SWEEPWORKS_GATEWAY_URL"] = address
+        sweep = here.run("run", str(file), "--detach").split()[-1]
+        wait_for(lambda: here.json("show", sweep)["trials_by_state"].get("running") == 2)
+
+        refused = there.run("attach", sweep, code=1)
+        controllers(here)[0].kill()
+        still_refused = there.run("attach", sweep, code=1)
+
+        for said in (refused, still_refused):
+            assert len(said.strip().splitlines()) == 1, said
+            assert f"home {here.environment['SWEEPWORKS_HOME']} on host {platform.node()}" in said
+        for trial in here.json("show", sweep)["trials"]:
+            assert len(here.json("show", trial["run"])["attempts"]) == 1
+        said = there.run("cancel", sweep)  # read by the next controller, which comes here
+        assert "runs in home" in said
+        here.run("attach", sweep, code=1)
+        assert here.json("show", sweep)["state"] == "cancelled"
+        for trial in here.json("show", sweep)["trials"]:
+            assert len(here.json("show", trial["run"])["attempts"]) == 1
+    assert here.trial_processes() == []
 
 
 def _listening(pid: int) -> int | None:

@@ -1,7 +1,9 @@
 """The main job through Dagster's web server: register, see it start, look, terminate."""
 
+import json
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -140,6 +142,28 @@ def test_terminating_in_the_ui_ends_every_trial(installation: Installation, ui: 
     report = installation.json("show", sweep)
     assert report["state"] == "cancelled"
     assert set(report["trials_by_state"]) == {"cancelled"}
+
+
+def test_a_controller_that_failed_is_replaced_though_nobody_follows(
+    installation: Installation, ui: Ui
+) -> None:
+    file = installation.write_sweep("failing", trials=4, epochs=12, seconds=0.5)
+    sweep = installation.json("submit", str(file))["sweep"]
+    wait_for(lambda: installation.json("show", sweep)["trials_by_state"].get("running"))
+
+    # As if another controller had taken it over: its own one fails at its next write.
+    databases = json.loads((installation.home / "secrets" / "databases.json").read_text())
+    with psycopg.connect(databases["database_url"]) as connection:
+        connection.execute(
+            "UPDATE sweepworks.sweeps SET lease = lease + 1 WHERE sweep_id = %s", (sweep,)
+        )
+
+    wait_for(lambda: installation.json("show", sweep)["state"] == "completed", seconds=150)
+    wait_for(lambda: sorted(run["status"] for run in runs_of(ui, sweep)) == ["FAILURE", "SUCCESS"])
+    report = installation.json("show", sweep)
+    assert report["trials_by_state"] == {"completed": 4}
+    for trial in report["trials"]:
+        assert len(installation.json("show", trial["run"])["attempts"]) == 1
 
 
 def test_a_submitted_sweep_is_started_once_by_the_sensor(
