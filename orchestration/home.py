@@ -196,6 +196,14 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def keep_private(path: Path, text: str) -> None:
+    """As `write_private`, unless it says so already: on a full disk what is there will do."""
+    with contextlib.suppress(OSError, ValueError):
+        if path.read_text(encoding="utf-8") == text:
+            return
+    write_private(path, text)
+
+
 def write_once(path: Path, text: str) -> None:
     """Create `path` whole unless it exists; of many writers one wins."""
     if path.exists():

@@ -201,7 +201,7 @@ def status(settings: Settings) -> HomeStatus:
         return HomeStatus(
             is_running=is_owned(home.supervisor_lock),
             is_down=home.is_down,
-            has_clients=home.clients_lock.exists() and has_holders(home.clients_lock),
+            has_clients=has_holders(home.clients_lock),
             supervisor=SupervisorStatus.read(home.status_file),
             log=home.supervisor_log,
         )

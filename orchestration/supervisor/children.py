@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.home import Home, write_private
+from orchestration.home import Home, keep_private
 from orchestration.supervisor.ports import LOOPBACK
 from storage.embedded.failures import filesystem_errors
 from sweeps.errors import PermanentError
@@ -83,15 +83,14 @@ def write_dagster_home(home: Home, *, dagster_yaml: Path | None = None) -> None:
         raise PermanentError(f"{source} is missing; install sweepworks-platform again")
     text, copy = source.read_text(encoding="utf-8"), home.dagster / "dagster.yaml"
     with filesystem_errors(copy):
-        if not copy.exists() or copy.read_text(encoding="utf-8") != text:
-            write_private(copy, text)
+        keep_private(copy, text)
 
 
 def write_workspace(home: Home, *, code_server_port: int) -> Path:
     """The file that tells webserver and daemon where the code server listens."""
     path = home.dagster / "workspace.yaml"
     with filesystem_errors(path):
-        write_private(
+        keep_private(
             path,
             "load_from:\n"
             "  - grpc_server:\n"

@@ -46,6 +46,8 @@ def is_owned(path: Path) -> bool:
 
 def has_holders(path: Path) -> bool:
     """Whether anybody else holds the lock in any form."""
+    if not path.exists():
+        return False
     descriptor = try_exclusive(path)
     if descriptor is None:
         return True

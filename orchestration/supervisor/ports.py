@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from orchestration.home import write_private
+from storage.embedded.failures import filesystem_errors
 from sweeps.errors import StorageUnavailable
 
 LOOPBACK = "127.0.0.1"
@@ -36,7 +37,8 @@ class PortBook:
             preferred: Tried first when no port is stored.
 
         Raises:
-            StorageUnavailable: No free port was found.
+            StorageUnavailable: No free port was found, or it could not be noted.
+            DiskFull: The same, for lack of space.
         """
         ports = self._read()
         stored = ports.get(name)
@@ -45,7 +47,8 @@ class PortBook:
                 return stored
             logger.warning("port %d of the %s is taken by another program", stored, name)
         port = preferred if preferred is not None and is_free(preferred) else _random_port(ports)
-        write_private(self._path, json.dumps({**ports, name: port}, indent=1) + "\n")
+        with filesystem_errors(self._path):
+            write_private(self._path, json.dumps({**ports, name: port}, indent=1) + "\n")
         if stored is not None:
             logger.warning("the %s moves to port %d; trials that run now lose it", name, port)
         return port

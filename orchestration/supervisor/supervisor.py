@@ -13,7 +13,7 @@ import time
 from types import FrameType
 
 from compute.process_mark import ProcessMark
-from orchestration.home import write_private
+from orchestration.home import keep_private, write_private
 from orchestration.settings import Settings, child_environment, dagster_url
 from orchestration.supervisor.child_process import ChildProcess, Launch
 from orchestration.supervisor.children import ServicePlan, write_dagster_home
@@ -75,6 +75,8 @@ class Supervisor:
             phase="starting",
         )
         self._written: SupervisorStatus | None = None
+        self._warned = ""
+        self._needed_at = self._next_postgres_check = time.monotonic()
 
     def announce(self) -> None:
         """Replace the last supervisor's status by ours, after ending what it left running."""
@@ -152,18 +154,24 @@ class Supervisor:
             time.sleep(_TICK_SECONDS / 4)
 
     def _serve(self) -> None:
-        last_needed = next_postgres_check = time.monotonic()
+        self._needed_at = self._next_postgres_check = time.monotonic()
         while not self._must_stop:
-            now = time.monotonic()
-            if now >= next_postgres_check:
-                next_postgres_check = now + _POSTGRES_CHECK_SECONDS
-                self._watch_postgres()
-            self._gateway.watch()
-            self._watch_ui()
-            self._try_to_publish()
-            if self._is_needed(idle_seconds=now - last_needed):
-                last_needed = now
+            try:
+                self._look_around(time.monotonic())
+            except (SweepsError, OSError) as exc:
+                # A full disk, or one that is away: what runs goes on, the next look tries again.
+                self._warn(str(exc))
             time.sleep(_TICK_SECONDS)
+
+    def _look_around(self, now: float) -> None:
+        if now >= self._next_postgres_check:
+            self._next_postgres_check = now + _POSTGRES_CHECK_SECONDS
+            self._watch_postgres()
+        self._gateway.watch()
+        self._watch_ui()
+        self._try_to_publish()
+        if self._is_needed(idle_seconds=now - self._needed_at):
+            self._needed_at = now
 
     def _is_needed(self, *, idle_seconds: float) -> bool:
         if self._home_is_gone():
@@ -194,10 +202,7 @@ class Supervisor:
         if self._postgres.is_running or self._home_is_gone():
             return
         logger.warning("PostgreSQL has ended; starting it again")
-        try:
-            self._postgres.start()
-        except SweepsError as exc:
-            logger.warning("%s", exc)  # the next check tries again
+        self._postgres.start()
 
     def _watch_ui(self) -> None:
         if self._stays_up or has_holders(self._home.up_lock):
@@ -214,7 +219,7 @@ class Supervisor:
         self._settings = dataclasses.replace(self._settings, gateway_url=url)
         with filesystem_errors(self._home.client_file):
             client = {"gateway_url": url, "token": self._settings.token}
-            write_private(self._home.client_file, json.dumps(client) + "\n")
+            keep_private(self._home.client_file, json.dumps(client) + "\n")
         # Not a client of ours: it must not keep us alive.
         exported = dataclasses.replace(self._settings, is_supervised=False).exported()
         return Launch(
@@ -232,7 +237,7 @@ class Supervisor:
         self._gateway.finish_stop(grace_seconds=_GATEWAY_STOP_SECONDS)
         try:
             self._postgres.stop()
-        except SweepsError as exc:
+        except (SweepsError, OSError) as exc:
             logger.warning("%s", exc)
         self._try_to_publish()
         logger.info("ended")
@@ -251,7 +256,13 @@ class Supervisor:
         try:
             self._change(**changes)
         except SweepsError as exc:
-            logger.warning("%s", exc)
+            self._warn(str(exc))
+
+    def _warn(self, text: str) -> None:
+        """Once, of what happens again at every look."""
+        if text != self._warned:
+            logger.warning("%s", text)
+        self._warned = text
 
     def _change(self, **changes: object) -> None:
         if changes.get("state", self._status.state) is not self._status.state:

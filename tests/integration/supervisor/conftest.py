@@ -210,3 +210,21 @@ def note(services: Services, text: str) -> None:
 def notes(services: Services) -> list[str]:
     with psycopg.connect(services.database_url) as connection:
         return [row[0] for row in connection.execute("SELECT text FROM notes")]
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, *, options: str = "") -> Generator[bool, None, None]:
+    """A disk of 12 MB on `folder` where we may mount one, else a folder nobody may write."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=12m,mode=0711{options}", "tmpfs", str(folder)]
+    if (
+        os.geteuid() == 0
+        and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    ):
+        try:
+            yield True
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+    else:
+        folder.chmod(0o500)
+        yield False

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.supervisor.ports import PortBook, is_answered, is_free
+from sweeps.errors import StorageUnavailable
 
 
 def test_a_port_is_chosen_once(tmp_path: Path) -> None:
@@ -45,6 +46,15 @@ def test_a_stored_port_that_stays_taken_is_given_up_with_a_warning(
     assert port != taken
     assert json.loads(path.read_text()) == {"gateway": port, "code_server": 5}
     assert "taken" in caplog.text
+
+
+def test_a_disk_that_takes_no_file_is_one_of_our_errors(tmp_path: Path) -> None:
+    """The supervisor goes on without what could not be started."""
+    path = tmp_path / "ports.json"
+    path.mkdir()  # as root every other hindrance is none
+
+    with pytest.raises(StorageUnavailable, match=r"ports\.json"):
+        PortBook(path).choose("gateway")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"gateway": "x"}', '{"gateway": 0}'])

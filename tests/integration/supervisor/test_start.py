@@ -1,11 +1,10 @@
-import contextlib
 import json
 import os
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -26,6 +25,7 @@ from tests.integration.supervisor.conftest import (
     leave,
     note,
     notes,
+    small_disk,
     start_client,
     wait_for,
 )
@@ -228,29 +228,11 @@ def _data(bench: Bench) -> Path:
     return bench.settings.home.postgres / "data"
 
 
-@contextlib.contextmanager
-def _small_disk(folder: Path) -> Generator[bool, None, None]:
-    """A disk of 12 MB on `folder` where we may mount one, else a folder nobody may write."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m,mode=0711", "tmpfs", str(folder)]
-    if (
-        os.geteuid() == 0
-        and subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    ):
-        try:
-            yield True
-        finally:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
-    else:
-        folder.chmod(0o500)
-        yield False
-
-
 def test_a_disk_that_is_too_small_is_one_sentence_and_nothing_half_written(
     make_bench: Callable[..., Bench], folder: Path
 ) -> None:
     disk = folder / "disk"
-    with _small_disk(disk) as is_full:
+    with small_disk(disk) as is_full:
         bench = make_bench(
             disk / "home", is_new=True, SWEEPWORKS_POSTGRES_FOLDER=str(disk / "clusters")
         )

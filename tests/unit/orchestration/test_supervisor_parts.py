@@ -28,6 +28,13 @@ def test_shared_holders_share_and_keep_others_out(tmp_path: Path) -> None:
     assert not has_holders(path)
 
 
+def test_a_lock_that_nobody_ever_held_is_not_made_by_a_look(tmp_path: Path) -> None:
+    assert not has_holders(tmp_path / "lock")
+    assert not is_owned(tmp_path / "lock")
+
+    assert list(tmp_path.iterdir()) == []  # on a full disk it could not be
+
+
 def test_an_owner_is_seen_until_it_lets_go(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert not is_owned(path)
