@@ -38,7 +38,7 @@ def _utc_now() -> dt.datetime:
 
 
 class LocalLauncher:
-    """A `sweeps.ports.TrialLauncher` and `LogReader`.
+    """A `sweeps.ports.TrialLauncher`.
 
     Any number of launchers, in any number of processes, may share a `root`. What they know is on
     the disk alone, so one that is killed at any moment leaves nothing that the next one misreads:
@@ -260,22 +260,6 @@ class LocalLauncher:
         if not ids.is_name(sweep_id):
             raise LaunchRejected(f"{sweep_id!r} is not the name of a sweep")
         return self._root / ".reaped" / sweep_id
-
-    def read(self, attempt_id: AttemptId, stream: str, *, offset: int = 0) -> bytes:
-        """Captured output from `offset` on."""
-        if stream not in {"stdout", "stderr"}:
-            raise ValueError(f"{stream!r} is neither stdout nor stderr")
-        folder = AttemptFolder.of(self._root, attempt_id)
-        if folder is None:
-            return b""
-        with (
-            filesystem_errors(f"reading {stream} of {attempt_id}"),
-            contextlib.suppress(FileNotFoundError),
-            (folder.path / f"{stream}.log").open("rb") as file,
-        ):
-            file.seek(offset)
-            return file.read()
-        return b""
 
 
 def _kill_shim(folder: AttemptFolder) -> None:

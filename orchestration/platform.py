@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from compute.local_launcher import LocalLauncher
+    from compute.local_logs import LocalLogs
     from compute.spool_courier import SpoolCourier
     from storage.database import Pool
     from storage.run_catalog import RunCatalog
@@ -119,6 +120,13 @@ class Platform:
             environment=inherited_environment(),
             hold_file=home.clients_lock,
         )
+
+    @functools.cached_property
+    def logs(self) -> "LocalLogs":
+        """What trials of this home have printed."""
+        from compute.local_logs import LocalLogs
+
+        return LocalLogs(self.settings.home.runs)
 
     @functools.cached_property
     def credentials(self) -> "GatewayCredentials":

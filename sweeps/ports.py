@@ -188,8 +188,16 @@ class Courier(Protocol):
 
 
 class LogReader(Protocol):
-    """Captured output of attempts."""
+    """Captured output of attempts; `stream` is ``stdout`` or ``stderr``."""
 
-    def read(self, attempt_id: AttemptId, stream: str, *, offset: int = 0) -> bytes:
-        """Output of `stream` (``stdout`` or ``stderr``) from byte `offset` on; empty when none."""
+    def exists(self, attempt_id: AttemptId) -> bool:
+        """Whether the attempt has, or had, an output here."""
+        ...
+
+    def read(self, attempt_id: AttemptId, stream: str, *, offset: int, limit: int) -> bytes:
+        """At most `limit` bytes of output from byte `offset` on; empty when there are none yet."""
+        ...
+
+    def tail(self, attempt_id: AttemptId, stream: str, *, lines: int) -> int:
+        """The byte at which the last so many lines begin."""
         ...

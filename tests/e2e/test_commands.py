@@ -64,6 +64,16 @@ def test_trials_are_exported_as_csv(installation: Installation, sweep: str) -> N
     assert "wrote 4 trials" in said
 
 
+def test_logs_are_printed_whole_or_by_their_last_lines(
+    installation: Installation, sweep: str
+) -> None:
+    whole = installation.run("logs", sweep, "--trial", "1", "--stdout")
+    last = installation.run("logs", sweep, "--trial", "1", "--stdout", "--tail", "1", "--follow")
+
+    assert [line.split()[:2] for line in whole.splitlines()] == [["epoch", "1"], ["epoch", "2"]]
+    assert last == whole.splitlines(keepends=True)[-1]
+
+
 def test_wrong_names_are_one_sentence(installation: Installation, sweep: str) -> None:
     wrong = [
         *(["show", "nope"], ["best", "nope"], ["export", "nope"], ["logs", "nope", "--trial", "1"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from compute.capacity import Machine
 from compute.gpu_slots import GpuSlots
 from compute.local_launcher import LocalLauncher
+from compute.local_logs import LocalLogs
 from sweeps.ids import AttemptId, RunId, SweepId, attempt_id
 from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
@@ -52,6 +53,11 @@ def python(number: int, code: str) -> LaunchRequest:
 
 def folder_of(root: Path, request: LaunchRequest) -> Path:
     return root / "runs" / request.run_id / request.attempt_id
+
+
+def output_of(launcher: LocalLauncher, request: LaunchRequest) -> bytes:
+    """What it has printed on stdout."""
+    return LocalLogs(launcher._root).read(request.attempt_id, "stdout", offset=0, limit=1 << 20)
 
 
 class OtherProcess:

@@ -29,6 +29,7 @@ from tests.integration.compute.launching import (
     OtherProcess,
     folder_of,
     make_launcher,
+    output_of,
     python,
     request_for,
 )
@@ -71,7 +72,7 @@ def end_of(launcher: LocalLauncher, request: LaunchRequest) -> Exit:
 def start(launcher: LocalLauncher, request: LaunchRequest) -> None:
     """Launch, and wait until the script has said that it runs."""
     launcher.launch(request)
-    until(lambda: launcher.read(request.attempt_id, "stdout") != b"")
+    until(lambda: output_of(launcher, request) != b"")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_a_script_may_clean_up_when_it_is_asked_to_end(launcher: LocalLauncher) 
 
     ended = end_of(launcher, request)
     assert (ended.reason, ended.code, ended.signal) == (ExitReason.PAUSED, 0, None)
-    assert launcher.read(request.attempt_id, "stdout") == b"up\nsaved\n"
+    assert output_of(launcher, request) == b"up\nsaved\n"
 
 
 def test_a_stop_that_comes_before_the_script_leaves_it_unexecuted(
@@ -323,7 +324,7 @@ def test_output_moves_the_time_of_the_last_output(launcher: LocalLauncher) -> No
     request = request_for(1, "sh", "-c", "sleep 1; echo up; sleep 60")
     launcher.launch(request)
     silent = wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
-    until(lambda: launcher.read(request.attempt_id, "stdout") != b"")
+    until(lambda: output_of(launcher, request) != b"")
 
     talking = wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
 
@@ -331,7 +332,6 @@ def test_output_moves_the_time_of_the_last_output(launcher: LocalLauncher) -> No
     assert talking.last_output_at is not None
     assert talking.started_at is not None
     assert talking.last_output_at > talking.started_at
-    assert launcher.read(request.attempt_id, "stdout", offset=1) == b"p\n"
 
 
 def test_secrets_reach_a_script_as_far_as_they_are_its_own_and_never_the_disk(
@@ -348,7 +348,7 @@ def test_secrets_reach_a_script_as_far_as_they_are_its_own_and_never_the_disk(
     launcher.launch(request)
 
     assert end_of(launcher, request).reason is ExitReason.COMPLETED
-    printed = launcher.read(request.attempt_id, "stdout").decode()
+    printed = output_of(launcher, request).decode()
     folder = folder_of(tmp_path, request)
     assert printed.split() == ["None", "the-token", str(folder / "work"), "False", "False"]
     described = json.loads((folder / "attempt.json").read_text())
@@ -373,7 +373,7 @@ def test_files_of_the_sweeps_folder_are_found_from_anywhere(
     launcher.launch(request)
 
     assert end_of(launcher, request).reason is ExitReason.COMPLETED
-    assert launcher.read(request.attempt_id, "stdout") == b"found\n"
+    assert output_of(launcher, request) == b"found\n"
 
 
 def test_gpus_are_leased_until_their_attempt_ends(tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ def test_no_device_is_seen_by_those_who_asked_for_none(tmp_path: Path) -> None:
         launcher = make_launcher(tmp_path / str(len(devices)), devices=devices)
         launcher.launch(request)
         assert end_of(launcher, request).reason is ExitReason.COMPLETED
-        assert launcher.read(request.attempt_id, "stdout") == printed
+        assert output_of(launcher, request) == printed
 
 
 def test_the_machine_is_never_overbooked(tmp_path: Path) -> None:
@@ -476,7 +476,6 @@ def test_a_name_that_is_no_name_never_becomes_a_path(launcher: LocalLauncher) ->
 
     launcher.stop(name, reason=ExitReason.CANCELLED)
     assert launcher.poll(SWEEP, [name, AttemptId("no-attempt")]) == {}
-    assert launcher.read(name, "stdout") == b""
 
 
 @pytest.fixture
