@@ -7,12 +7,14 @@ import contextlib
 import datetime as dt
 import functools
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.access import RunGrant, sign_run_token
 from orchestration import services
+from orchestration.dagster_outages import dagster_outages
 from orchestration.settings import (
     CONTROLLER,
     InvalidSetting,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _TOKEN_LIFETIME = dt.timedelta(days=60)  #: longer than a trial may take
+_RESTART_SECONDS = 15.0  # for a database of a home that recovers from a crash
+_LOOK_SECONDS = 0.2
 STOPPED = 75  #: exit code of a controller whose services were taken away: EX_TEMPFAIL
 
 
@@ -73,7 +77,16 @@ class Platform:
         if not self.settings.is_supervised:  # else the supervisor has done it
             _prove("SWEEPWORKS_DATABASE_URL", url)
             prepare_schema(url)
-        return self._stack.enter_context(open_pool(url))
+        give_up_at = time.monotonic() + _RESTART_SECONDS
+        while True:
+            try:
+                return self._stack.enter_context(open_pool(url))
+            except StorageUnavailable:
+                # The supervisor starts a database that has died again within a second or two.
+                is_lost = not self.settings.is_supervised or self.is_down
+                if is_lost or time.monotonic() >= give_up_at:
+                    raise
+            time.sleep(_LOOK_SECONDS)
 
     @functools.cached_property
     def catalog(self) -> "SweepCatalog":
@@ -147,7 +160,8 @@ class Platform:
 
         self.prove_dagster_database()
         export(self.services.variables())  # Dagster reads DAGSTER_HOME
-        return self._stack.enter_context(dg.DagsterInstance.get())
+        with dagster_outages():
+            return self._stack.enter_context(dg.DagsterInstance.get())
 
     def prove_dagster_database(self) -> None:
         """Connect once: Dagster itself tries for seconds, warns of every try, ends in a traceback.

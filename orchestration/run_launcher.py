@@ -40,6 +40,7 @@ from orchestration.workers import (
     worker_process,
     worker_state,
 )
+from sweeps.errors import LauncherUnavailable
 
 _TERMINATION_SECONDS = 2.0  # to see whether a terminated process had anything to end
 
@@ -173,7 +174,18 @@ def _with_interpreter(arguments: Sequence[str]) -> list[str]:
 
 
 def _spawn_detached(command: list[str], log: Path) -> int:
-    """Start `command` as nobody's child, so that no zombie keeps its number; return its pid."""
+    """Start `command` as nobody's child, so that no zombie keeps its number; return its pid.
+
+    Raises:
+        LauncherUnavailable: No process can be started, or no log written.
+    """
+    try:
+        return _spawn(command, log)
+    except (OSError, ValueError, subprocess.SubprocessError) as exc:
+        raise LauncherUnavailable(f"the controller's process cannot be started: {exc}") from exc
+
+
+def _spawn(command: list[str], log: Path) -> int:
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
         intermediate = subprocess.run(

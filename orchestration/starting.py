@@ -26,6 +26,7 @@ from assets.partitions import SWEEPS
 from orchestration import definitions
 from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import coming_run
+from orchestration.dagster_outages import dagster_outages
 from orchestration.platform import LOCATION_NAME, Platform, run_worker_log
 from orchestration.workers import PID_TAG, WorkerState, is_elsewhere, place_of, worker_state
 from sweeps.errors import LauncherUnavailable, RunsElsewhere
@@ -99,13 +100,13 @@ class Controllers:
         Raises:
             SweepNotFound: There is no such sweep.
         """
-        platform = self._platform
-        record = self._record(platform.catalog.get(self._sweep_id))
-        run = None if record is None else record.dagster_run
-        is_left = run is not None and is_elsewhere(run, platform.settings.home)
-        if run is not None and is_left and not run.is_finished:
-            reason = f"taken over by {platform.settings.home.place().name}"
-            platform.dagster_instance.report_run_failed(run, reason)
+        platform, home = self._platform, self._platform.settings.home
+        with dagster_outages():
+            record = self._record(platform.catalog.get(self._sweep_id))
+            run = None if record is None else record.dagster_run
+            if run is not None and is_elsewhere(run, home) and not run.is_finished:
+                reason = f"taken over by {home.place().name}"
+                platform.dagster_instance.report_run_failed(run, reason)
         platform.claims.leave_place(self._sweep_id)
 
     def look_after(self) -> str | None:
@@ -117,9 +118,10 @@ class Controllers:
 
         Raises:
             RunsElsewhere: It belongs to another home, where alone its trials can be seen.
-            LauncherUnavailable: It was lost, or failed, too often.
+            LauncherUnavailable: It was lost, or failed, too often, or no process can be started.
+            StorageUnavailable: One of the two databases does not answer.
         """
-        with self._platform.claims.try_starting(self._sweep_id) as is_ours:
+        with dagster_outages(), self._platform.claims.try_starting(self._sweep_id) as is_ours:
             return self._look() if is_ours else None
 
     def _look(self) -> str | None:
@@ -141,7 +143,7 @@ class Controllers:
         state = worker_state(record, platform.settings.home, now=dt.datetime.now(dt.UTC))
         if state is WorkerState.ELSEWHERE:
             raise RunsElsewhere(sweep_id, place=place_of(run))
-        return self._bring_back(run) if state is WorkerState.GONE else None
+        return self._bring_back(sweep, run) if state is WorkerState.GONE else None
 
     def _record(self, sweep: Sweep) -> dg.RunRecord | None:
         """The Dagster run that controls the sweep, or is about to."""
@@ -187,8 +189,11 @@ class Controllers:
 
     def _replace(self, sweep: Sweep, run: dg.DagsterRun | None) -> str | None:
         """Another Dagster run in place of one that failed, or was deleted; not for ever."""
-        assert sweep.dagster_run_id is not None  # it led here
         claims, failed = self._platform.claims, sweep.dagster_run_id
+        if failed is None:  # it failed before it had said that it controls the sweep
+            assert run is not None  # it led here
+            failed = run.run_id
+            claims.attach(self._sweep_id, dagster_run_id=failed)
         if claims.reclaim(self._sweep_id, dagster_run_id=failed) is None:
             self._check_hope(failed)
             return None  # somebody else was faster
@@ -208,13 +213,18 @@ class Controllers:
             f"{where}. Trials that run go on; `sweepworks attach {self._sweep_id}` tries again"
         )
 
-    def _bring_back(self, run: dg.DagsterRun) -> str | None:
+    def _bring_back(self, sweep: Sweep, run: dg.DagsterRun) -> str | None:
         """A run whose process is gone, or never came."""
         if run.status is dg.DagsterRunStatus.CANCELING:
             self._platform.dagster_instance.report_run_canceled(run)
             return self._close(run)
         if run.status is dg.DagsterRunStatus.STARTED or run.tags.get(PID_TAG):
-            return self._resume(run)
+            resumes = int(run.tags.get(RESUMES_TAG, "0")) + 1
+            if resumes <= _MAX_RESUMES:
+                return self._resume(run, resumes)
+            reason = f"its process was lost {_MAX_RESUMES} times"
+            self._platform.dagster_instance.report_run_failed(run, reason)
+            return self._replace(sweep, run)
         self._launch(run)
         return "nobody had started the controller's process; started it"
 
@@ -222,13 +232,7 @@ class Controllers:
         # No workspace: as in `start_controller`.
         self._platform.dagster_instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
 
-    def _resume(self, run: dg.DagsterRun) -> str:
-        resumes = int(run.tags.get(RESUMES_TAG, "0")) + 1
-        if resumes > _MAX_RESUMES:
-            raise LauncherUnavailable(
-                f"the controller of {self._sweep_id} was lost {_MAX_RESUMES} times; "
-                "see `sweepworks doctor`"
-            )
+    def _resume(self, run: dg.DagsterRun, resumes: int) -> str:
         instance = self._platform.dagster_instance
         instance.add_run_tags(run.run_id, {RESUMES_TAG: str(resumes)})
         instance.run_launcher.resume_run(

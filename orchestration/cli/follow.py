@@ -71,6 +71,8 @@ def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState 
                 looked_after = time.monotonic()
                 try:
                     said = controllers.look_after()
+                except StorageUnavailable:
+                    continue  # the next look at the row waits for it
                 except RunsElsewhere as exc:  # a daemon of another home was first
                     said, looked_after = f"note: {exc}", float("inf")
                 if said:

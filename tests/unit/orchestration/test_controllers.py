@@ -17,12 +17,13 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from sqlalchemy.exc import OperationalError
 
 from orchestration import starting, workers
 from orchestration.home import Home
 from orchestration.platform import Platform
 from orchestration.workers import COMING_TAGS, PID_TAG, STARTED_TAG, home_tags, process_tags
-from sweeps.errors import LauncherUnavailable, RunsElsewhere
+from sweeps.errors import LauncherUnavailable, RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
@@ -377,11 +378,39 @@ def test_a_lost_controller_is_resumed_under_the_same_dagster_run(world: World) -
     assert found.tags[starting.RESUMES_TAG] == "1"
 
 
+def test_a_controller_that_is_lost_for_ever_has_failed_and_is_replaced_like_others(
+    world: World,
+) -> None:
+    tags = {PID_TAG: "999999999", STARTED_TAG: "1.0", starting.RESUMES_TAG: "100"}
+    run = world.has_run(dg.DagsterRunStatus.STARTED, **tags)
+
+    said = world.look_after()
+
+    assert "failed" in (said or "")
+    assert world.status_of(run) is dg.DagsterRunStatus.FAILURE
+    assert (len(world.started), world.resumed) == (1, [])
+
+
 def test_a_controller_that_lives_needs_nobody(world: World) -> None:
     world.has_run(dg.DagsterRunStatus.STARTED, **process_tags(os.getpid()))
 
     assert world.look_after() is None
     assert world.resumed == []
+
+
+def test_a_database_of_dagster_that_is_away_is_one_of_our_errors(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that follows waits for it, as it does for our own."""
+    world.has_run(dg.DagsterRunStatus.STARTED)
+
+    def away(_run_id: str) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(world.instance, "get_run_record_by_id", away)
+
+    with pytest.raises(StorageUnavailable, match=r"Dagster's database.*connection refused"):
+        world.look_after()
 
 
 # One of another home

@@ -21,6 +21,7 @@ from orchestration.workers import (
     process_tags,
     worker_process,
 )
+from sweeps.errors import LauncherUnavailable
 
 
 @dg.job
@@ -164,6 +165,17 @@ def test_a_started_run_tells_its_process_its_host_and_its_home(
     process = worker_process(again(instance, run))
     assert process is not None
     assert process.pid == os.getpid()
+
+
+def test_a_process_that_cannot_be_started_is_one_sentence(
+    instance: dg.DagsterInstance,
+    launcher: ProcessRunLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_launcher.sys, "executable", "/no/such/python")
+
+    with pytest.raises(LauncherUnavailable, match="cannot be started"):
+        launcher._start(a_run(instance, {}), ["dagster", "api"])
 
 
 def test_a_run_without_a_process_is_cancelled_at_once(
