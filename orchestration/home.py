@@ -4,12 +4,12 @@ Everything in it is private to its owner. Files appear whole: a reader never see
 """
 
 import contextlib
-import os
 import platform
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.private_files import write_once
 from storage.embedded.failures import filesystem_errors
 from sweeps.places import Place
 
@@ -184,50 +184,6 @@ class Home:
         """The API token of this home."""
         with filesystem_errors(self.token_file):
             return self.token_file.read_text(encoding="ascii").strip()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step, readable by its owner alone."""
-    temporary = _write_temporary(path, text)
-    try:
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def keep_private(path: Path, text: str) -> None:
-    """As `write_private`, unless it says so already: on a full disk what is there will do."""
-    with contextlib.suppress(OSError, ValueError):
-        if path.read_text(encoding="utf-8") == text:
-            return
-    write_private(path, text)
-
-
-def write_once(path: Path, text: str) -> None:
-    """Create `path` whole unless it exists; of many writers one wins."""
-    if path.exists():
-        return
-    temporary = _write_temporary(path, text)
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_temporary(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
 
 
 def _make_private(folder: Path) -> None:

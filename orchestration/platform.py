@@ -4,29 +4,26 @@ Everything is made when it is first used: a command that only reads never import
 """
 
 import contextlib
-import datetime as dt
 import functools
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
-from governance.access import RunGrant, sign_run_token
-from orchestration import services
 from orchestration.dagster_outages import dagster_outages
+from orchestration.home_status import status
+from orchestration.named_databases import prove_named
+from orchestration.services import Services, connect
 from orchestration.settings import (
-    CONTROLLER,
     InvalidSetting,
     Settings,
-    child_environment,
     export,
     inherited_environment,
 )
+from orchestration.supervisor.finding import ServicesDown
 from orchestration.supervisor.ports import LOOPBACK, PortBook
-from sweeps import ids
 from sweeps.errors import StorageUnavailable
-from sweeps.ids import AttemptId, SweepId, TenantId
+from sweeps.ids import AttemptId, SweepId
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     from compute.local_launcher import LocalLauncher
     from compute.local_logs import LocalLogs
     from compute.spool_courier import SpoolCourier
+    from orchestration.gateway_credentials import GatewayCredentials
     from storage.database import Pool
     from storage.run_catalog import RunCatalog
     from storage.sweep_catalog import SweepCatalog
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from storage.trial_store import PostgresTrialStore
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
-_TOKEN_LIFETIME = dt.timedelta(days=60)  #: longer than a trial may take
 _RESTART_SECONDS = 15.0  # for a database of a home that recovers from a crash
 _LOOK_SECONDS = 0.2
 STOPPED = 75  #: exit code of a controller whose services were taken away: EX_TEMPFAIL
@@ -50,7 +47,7 @@ STOPPED = 75  #: exit code of a controller whose services were taken away: EX_TE
 class Platform:
     """Adapters of this process; one connection pool, one launcher."""
 
-    def __init__(self, found: services.Services, stack: contextlib.ExitStack) -> None:
+    def __init__(self, found: Services, stack: contextlib.ExitStack) -> None:
         self.services = found
         self.settings = found.settings
         self._stack = stack
@@ -75,7 +72,7 @@ class Platform:
 
         url = self.services.database_url
         if not self.settings.is_supervised:  # else the supervisor has done it
-            _prove("SWEEPWORKS_DATABASE_URL", url)
+            prove_named("SWEEPWORKS_DATABASE_URL", url)
             prepare_schema(url)
         give_up_at = time.monotonic() + _RESTART_SECONDS
         while True:
@@ -144,6 +141,8 @@ class Platform:
     @functools.cached_property
     def credentials(self) -> "GatewayCredentials":
         """Run tokens for trials."""
+        from orchestration.gateway_credentials import GatewayCredentials
+
         return GatewayCredentials(self.settings)
 
     @functools.cached_property
@@ -171,19 +170,19 @@ class Platform:
         """
         url = self.services.dagster_database_url
         if not self.settings.is_supervised and url is not None:
-            _prove("SWEEPWORKS_DAGSTER_DATABASE_URL", url.replace("+psycopg2", "", 1))
+            prove_named("SWEEPWORKS_DAGSTER_DATABASE_URL", url.replace("+psycopg2", "", 1))
 
     @property
     def is_down(self) -> bool:
         """Whether a person has stopped the embedded services."""
-        return services.status(self.settings).is_down
+        return status(self.settings).is_down
 
     @property
     def has_daemon(self) -> bool:
         """Whether a Dagster daemon is up, now; beside servers of one's own there has to be one."""
         if not self.settings.is_supervised:
             return True
-        supervisor = services.status(self.settings).supervisor
+        supervisor = status(self.settings).supervisor
         return supervisor is not None and supervisor.webserver_url is not None
 
     @property
@@ -206,30 +205,6 @@ class Platform:
         return {attempt_id for attempt_id, status in statuses.items() if status.exit is None}
 
 
-class GatewayCredentials:
-    """A `sweeps.ports.Credentials`: tokens signed with the platform's key."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
-        """Address of the gateway, a token that opens the run alone, a place for the spool."""
-        url = self._settings.gateway_url
-        if url is None:
-            return {}
-        grant = RunGrant(
-            run_id=ids.run_of(attempt_id),
-            tenant_id=tenant_id,
-            attempt_id=attempt_id,
-            expires_at=dt.datetime.now(dt.UTC) + _TOKEN_LIFETIME,
-        )
-        return {
-            "SWEEPWORKS_GATEWAY_URL": url,
-            "SWEEPWORKS_RUN_TOKEN": sign_run_token(grant, key=self._settings.signing_key()),
-            "SWEEPWORKS_SPOOL_DIR": str(self._settings.home.spool),
-        }
-
-
 @contextlib.contextmanager
 def open_platform(
     *, progress: Callable[[str], None] | None = None, up: bool = False, by_person: bool = True
@@ -243,7 +218,7 @@ def open_platform(
         SweepsError: The services do not start; one sentence says why and what to do.
     """
     with contextlib.ExitStack() as stack:
-        found = services.connect(Settings.from_environment(), progress, up=up, by_person=by_person)
+        found = connect(Settings.from_environment(), progress, up=up, by_person=by_person)
         stack.callback(found.close)
         yield Platform(found, stack)
 
@@ -256,39 +231,10 @@ def platform() -> Platform:
     """
     settings = Settings.from_environment()
     try:
-        found = services.connect(settings, by_person=not settings.is_controller)
-    except services.ServicesDown as exc:
+        found = connect(settings, by_person=not settings.is_controller)
+    except ServicesDown as exc:
         if not settings.is_controller:
             raise
         sys.stderr.write(f"{exc}; trials go on\n")
         raise SystemExit(STOPPED) from exc
     return Platform(found, contextlib.ExitStack())
-
-
-def _prove(variable: str, url: str) -> None:
-    """Connect once to a database that a person has named; errors say by which variable.
-
-    Raises:
-        InvalidSetting: That is no URL of a database.
-        StorageUnavailable: It does not answer.
-    """
-    from storage.database import prove
-    from storage.database_url import FORM, InvalidDatabaseUrl
-
-    try:
-        prove(url)
-    except InvalidDatabaseUrl:
-        raise InvalidSetting(variable, "…", hint=FORM) from None
-    except StorageUnavailable as exc:
-        raise StorageUnavailable(f"{exc} ({variable} says where it is)") from exc
-
-
-def run_worker_environment() -> dict[str, str]:
-    """Environment of a controller's process: it finds, or starts, the services itself."""
-    settings = Settings.from_environment().without_services()
-    return child_environment({**settings.exported(), CONTROLLER: "1"})
-
-
-def run_worker_log(dagster_run_id: str) -> Path:
-    """Where a controller's process prints."""
-    return Settings.from_environment().home.logs / "controllers" / f"{dagster_run_id}.log"

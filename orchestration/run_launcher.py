@@ -8,12 +8,9 @@ Kubernetes Jobs with the same properties in its place.
 """
 
 import datetime as dt
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -27,7 +24,8 @@ from dagster._core.launcher import (
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from orchestration.platform import run_worker_environment, run_worker_log
+from orchestration.detached import spawn_detached
+from orchestration.run_workers import run_worker_environment, run_worker_log
 from orchestration.settings import Settings
 from orchestration.workers import (
     COMING_TAGS,
@@ -40,7 +38,6 @@ from orchestration.workers import (
     worker_process,
     worker_state,
 )
-from sweeps.errors import LauncherUnavailable
 
 _TERMINATION_SECONDS = 2.0  # to see whether a terminated process had anything to end
 
@@ -159,7 +156,9 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         # First: whoever finds a run without a process knows where one may be.
         home = Settings.from_environment().home
         self._instance.add_run_tags(run.run_id, {**home_tags(home), **COMING_TAGS})
-        pid = _spawn_detached(_with_interpreter(arguments), log)
+        pid = spawn_detached(
+            _with_interpreter(arguments), log, environment=run_worker_environment()
+        )
         self._instance.add_run_tags(run.run_id, process_tags(pid))
         self._instance.report_engine_event(
             f"Started process {pid}; its output is in {log}", run, cls=type(self)
@@ -171,50 +170,3 @@ def _with_interpreter(arguments: Sequence[str]) -> list[str]:
     if arguments[0] == "dagster":
         return [sys.executable, "-m", *arguments]
     return list(arguments)
-
-
-def _spawn_detached(command: list[str], log: Path) -> int:
-    """Start `command` as nobody's child, so that no zombie keeps its number; return its pid.
-
-    Raises:
-        LauncherUnavailable: No process can be started, or no log written.
-    """
-    try:
-        return _spawn(command, log)
-    except (OSError, ValueError, subprocess.SubprocessError) as exc:
-        raise LauncherUnavailable(f"the controller's process cannot be started: {exc}") from exc
-
-
-def _spawn(command: list[str], log: Path) -> int:
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log.open("ab") as output:
-        intermediate = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _DETACH, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            pass_fds=(output.fileno(),),
-            env={**run_worker_environment(), "SWEEPWORKS_LOG_FD": str(output.fileno())},
-            start_new_session=True,
-            check=True,
-        )
-    return int(intermediate.stdout)
-
-
-# Signals go back to their defaults: Dagster copies an ignored SIGINT onto SIGTERM, and a process
-# started from a shell with `&` inherits an ignored one.
-_DETACH = """
-import os, signal, sys
-log = int(os.environ.pop("SWEEPWORKS_LOG_FD"))
-pid = os.fork()
-if pid:
-    print(pid)
-    sys.stdout.flush()
-    os._exit(0)
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-signal.signal(signal.SIGTERM, signal.SIG_DFL)
-os.dup2(log, 1)
-os.dup2(log, 2)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-assert os.name == "posix", "the process launcher needs fork; use deploy/dagster.yaml elsewhere"

@@ -6,9 +6,11 @@ import sys
 import threading
 from collections.abc import Generator
 
-from orchestration import services
+from orchestration.home_status import status
 from orchestration.platform import STOPPED
+from orchestration.services import connect
 from orchestration.settings import Settings
+from orchestration.supervisor.finding import ServicesDown
 
 _WATCH_SECONDS = 2.0  # between looks whether the services are still there
 
@@ -39,11 +41,11 @@ def watched_services() -> Generator[None, None, None]:
 def _watch(settings: Settings, is_over: threading.Event) -> None:
     while not is_over.wait(_WATCH_SECONDS):
         with contextlib.suppress(Exception):  # the next look tries again
-            if services.status(settings).is_running:
+            if status(settings).is_running:
                 continue
             try:
-                services.connect(settings, by_person=False).close()
-            except services.ServicesDown as exc:
+                connect(settings, by_person=False).close()
+            except ServicesDown as exc:
                 sys.stderr.write(f"{exc}; trials go on\n")
                 sys.stderr.flush()
                 os._exit(STOPPED)

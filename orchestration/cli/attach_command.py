@@ -20,7 +20,7 @@ from sweeps.ids import SweepId
 def command(sweep: str, take_over: bool, as_json: bool) -> None:
     """Follow SWEEP; a controller that was lost is started again and adopts live trials."""
     with session(quiet=as_json) as platform:
-        from orchestration.starting import Controllers
+        from orchestration.controllers import Controllers
 
         controllers = Controllers(platform, SweepId(sweep))
         if take_over:

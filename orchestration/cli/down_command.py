@@ -2,8 +2,8 @@
 
 import click
 
-from orchestration import services
 from orchestration.settings import Settings
+from orchestration.stopping import down
 
 
 @click.command("down")
@@ -12,5 +12,5 @@ def command() -> None:
 
     Trials that run go on and keep what they log; the next command finds them again.
     """
-    stopped = services.down(Settings.from_environment())
+    stopped = down(Settings.from_environment())
     click.echo("stopped" if stopped else "nothing was running")

@@ -48,7 +48,7 @@ def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
 
 def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState | None:
     """Until the end, or None when the person chose to detach."""
-    from orchestration.starting import Controllers
+    from orchestration.controllers import Controllers
 
     began = time.monotonic()
     looked_after = began

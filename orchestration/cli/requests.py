@@ -14,7 +14,7 @@ def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> Non
     with session(quiet=as_json) as platform:
         platform.catalog.request(SweepId(sweep), requested)
         if requested is not SweepRequest.PAUSE:  # a sweep without a controller rests already
-            from orchestration.starting import Controllers
+            from orchestration.controllers import Controllers
 
             try:
                 Controllers(platform, SweepId(sweep)).begin()

@@ -22,7 +22,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
     submitted = submission(file=file)  # a broken file fails before anything starts
     import_dagster_meanwhile()
     with session(quiet=as_json) as platform:
-        from orchestration.starting import Controllers
+        from orchestration.controllers import Controllers
 
         platform.prove_dagster_database()  # before anything is written
         submit(platform, submitted)

@@ -14,7 +14,7 @@ from orchestration.platform import Platform, open_platform
 
 def import_dagster_meanwhile() -> None:
     """Begin the imports of a Dagster run while the services start: they take two seconds."""
-    module = "orchestration.starting"
+    module = "orchestration.controllers"
     threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 

@@ -5,9 +5,10 @@ import threading
 
 import click
 
-from orchestration import services
+from orchestration.home_status import status
 from orchestration.platform import Platform, open_platform
 from orchestration.settings import InvalidSetting, Settings
+from orchestration.supervisor.finding import ServicesDown
 
 _LOOK_SECONDS = 1.0
 
@@ -33,13 +34,13 @@ def command() -> None:
         _print_addresses(it)
         click.echo("Ctrl-C stops the UI; `sweepworks down` stops everything.")
         while not ended.wait(_LOOK_SECONDS):
-            if services.status(it.settings).is_running:
+            if status(it.settings).is_running:
                 continue
             try:
                 with open_platform(progress=_say, up=True, by_person=False) as again:
                     click.echo("the services were gone; started them again", err=True)
                     _print_addresses(again)
-            except services.ServicesDown as exc:
+            except ServicesDown as exc:
                 click.echo(f"{exc}; live trials go on", err=True)
                 return
     click.echo("the UI is stopping; live trials go on", err=True)

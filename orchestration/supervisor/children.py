@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.home import Home, keep_private
+from orchestration.home import Home
+from orchestration.private_files import keep_private
 from orchestration.supervisor.ports import LOOPBACK
 from storage.embedded.failures import filesystem_errors
 from sweeps.errors import PermanentError

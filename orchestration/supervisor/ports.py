@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from orchestration.home import write_private
+from orchestration.private_files import write_private
 from storage.embedded.failures import filesystem_errors
 from sweeps.errors import StorageUnavailable
 

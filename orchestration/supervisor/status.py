@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from compute.process_mark import ProcessMark
-from orchestration.home import write_private
+from orchestration.private_files import write_private
 
 #: Answers of a supervisor to whoever started it; the last two are followed by a sentence.
 STARTED, BUSY, DOWN = "started", "busy", "down"

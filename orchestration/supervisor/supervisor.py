@@ -13,7 +13,7 @@ import time
 from types import FrameType
 
 from compute.process_mark import ProcessMark
-from orchestration.home import keep_private, write_private
+from orchestration.private_files import keep_private, write_private
 from orchestration.settings import Settings, child_environment, dagster_url
 from orchestration.supervisor.child_process import ChildProcess, Launch
 from orchestration.supervisor.children import ServicePlan, write_dagster_home

@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from orchestration.services import Services, connect, down, status
+from orchestration.home_status import status
+from orchestration.services import Services, connect
 from orchestration.settings import Settings
+from orchestration.stopping import down
 from orchestration.supervisor.status import SupervisorStatus
 from storage.embedded.cluster import find_cluster
 from storage.embedded.postgres_server import PostgresServer

@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestration.services import ServicesDown, connect, down
+from orchestration.services import connect
 from orchestration.settings import Settings
+from orchestration.stopping import down
+from orchestration.supervisor.finding import ServicesDown
 from orchestration.supervisor.status import SupervisorState
 from tests.integration.supervisor.conftest import (
     SUPERVISOR,

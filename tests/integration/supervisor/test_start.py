@@ -13,7 +13,8 @@ import pytest
 
 from compute.process_mark import ProcessMark
 from orchestration.home import Home
-from orchestration.services import connect, status
+from orchestration.home_status import status
+from orchestration.services import connect
 from orchestration.settings import Settings
 from orchestration.supervisor.status import SupervisorState, SupervisorStatus
 from sweeps.errors import DiskFull, StorageUnavailable

@@ -19,7 +19,7 @@ from dagster._core.remote_origin import (
 )
 from sqlalchemy.exc import OperationalError
 
-from orchestration import starting, workers
+from orchestration import controllers, workers
 from orchestration.home import Home
 from orchestration.platform import Platform
 from orchestration.workers import COMING_TAGS, PID_TAG, STARTED_TAG, home_tags, process_tags
@@ -132,7 +132,7 @@ class World:
         return 1
 
     def look_after(self) -> str | None:
-        return starting.Controllers(self.platform, SWEEP).look_after()
+        return controllers.Controllers(self.platform, SWEEP).look_after()
 
     def has_run(self, status: dg.DagsterRunStatus, **tags: str) -> str:
         @dg.job
@@ -164,7 +164,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[World, N
     monkeypatch.setenv("SWEEPWORKS_HOME", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         made = World(instance, Home(tmp_path))
-        monkeypatch.setattr(starting, "start_controller", made.start)
+        monkeypatch.setattr(controllers, "start_controller", made.start)
         monkeypatch.setattr(instance, "launch_run", made.launch)
         launcher = SimpleNamespace(resume_run=made.resumed.append)
         monkeypatch.setattr(dg.DagsterInstance, "run_launcher", launcher)
@@ -197,7 +197,7 @@ def test_a_person_who_asks_again_gives_it_another_three(world: World) -> None:
     world.has_run(dg.DagsterRunStatus.FAILURE)
     world.catalog.left = 0
 
-    said = starting.Controllers(world.platform, SWEEP).begin()
+    said = controllers.Controllers(world.platform, SWEEP).begin()
 
     assert "failed" in (said or "")
     assert len(world.started) == 1
@@ -346,10 +346,10 @@ def test_a_queued_dagster_run_is_left_to_the_daemon_if_there_is_one(
 ) -> None:
     run = world.has_run(dg.DagsterRunStatus.QUEUED)
     world.platform.has_daemon = has_daemon  # pyright: ignore[reportAttributeAccessIssue]
-    controllers = starting.Controllers(world.platform, SWEEP)
+    looking = controllers.Controllers(world.platform, SWEEP)
 
-    said = controllers.look_after() or ""
-    again = controllers.look_after() if has_daemon else None
+    said = looking.look_after() or ""
+    again = looking.look_after() if has_daemon else None
 
     assert ("queue" in said, "no daemon" in said) == (True, not has_daemon)
     assert again is None
@@ -375,13 +375,13 @@ def test_a_lost_controller_is_resumed_under_the_same_dagster_run(world: World) -
     assert [context.dagster_run.run_id for context in world.resumed] == [run]
     found = world.instance.get_run_by_id(run)
     assert found is not None
-    assert found.tags[starting.RESUMES_TAG] == "1"
+    assert found.tags[controllers.RESUMES_TAG] == "1"
 
 
 def test_a_controller_that_is_lost_for_ever_has_failed_and_is_replaced_like_others(
     world: World,
 ) -> None:
-    tags = {PID_TAG: "999999999", STARTED_TAG: "1.0", starting.RESUMES_TAG: "100"}
+    tags = {PID_TAG: "999999999", STARTED_TAG: "1.0", controllers.RESUMES_TAG: "100"}
     run = world.has_run(dg.DagsterRunStatus.STARTED, **tags)
 
     said = world.look_after()
@@ -461,18 +461,18 @@ def test_what_another_home_has_left_for_good_can_be_taken_over(
         dg.DagsterRunStatus.STARTED, **{**home_tags(other_home), **process_tags(os.getpid())}
     )
     world.catalog.place = "home /there on host there"
-    controllers = starting.Controllers(world.platform, SWEEP)
+    looking = controllers.Controllers(world.platform, SWEEP)
 
-    controllers.take_over()
+    looking.take_over()
 
     assert world.status_of(run) is dg.DagsterRunStatus.FAILURE
-    assert "failed" in (controllers.begin() or "")
+    assert "failed" in (looking.begin() or "")
     assert len(world.started) == 1
 
 
 def test_taking_over_what_is_here_already_changes_nothing(world: World) -> None:
     run = world.has_run(dg.DagsterRunStatus.STARTED, **process_tags(os.getpid()))
 
-    starting.Controllers(world.platform, SWEEP).take_over()
+    controllers.Controllers(world.platform, SWEEP).take_over()
 
     assert world.status_of(run) is dg.DagsterRunStatus.STARTED

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.home import Home, write_once, write_private
+from orchestration.home import Home
+from orchestration.private_files import write_once, write_private
 from sweeps.errors import StorageUnavailable
 
 

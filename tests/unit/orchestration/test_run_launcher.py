@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
@@ -52,11 +53,11 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Command lines of processes that would have been started; each of them is this one."""
     commands: list[list[str]] = []
 
-    def spawn(command: list[str], _log: Path) -> int:
+    def spawn(command: list[str], _log: Path, *, environment: Mapping[str, str]) -> int:
         commands.append(command)
         return os.getpid()
 
-    monkeypatch.setattr(run_launcher, "_spawn_detached", spawn)
+    monkeypatch.setattr(run_launcher, "spawn_detached", spawn)
     return commands
 
 
@@ -150,11 +151,11 @@ def test_a_started_run_tells_its_process_its_host_and_its_home(
     run = a_run(instance, gone())
     seen: list[Mapping[str, str]] = []
 
-    def spawn(_command: list[str], _log: Path) -> int:
+    def spawn(_command: list[str], _log: Path, *, environment: Mapping[str, str]) -> int:
         seen.append(again(instance, run).tags)
         return os.getpid()
 
-    monkeypatch.setattr(run_launcher, "_spawn_detached", spawn)
+    monkeypatch.setattr(run_launcher, "spawn_detached", spawn)
     launcher._start(run, ["dagster", "api"])
 
     (while_it_started,) = seen
@@ -172,7 +173,7 @@ def test_a_process_that_cannot_be_started_is_one_sentence(
     launcher: ProcessRunLauncher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run_launcher.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
 
     with pytest.raises(LauncherUnavailable, match="cannot be started"):
         launcher._start(a_run(instance, {}), ["dagster", "api"])

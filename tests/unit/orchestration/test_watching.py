@@ -31,7 +31,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     monkeypatch.setenv("SWEEPWORKS_HOME", str(tmp_path))
     monkeypatch.setattr(watching, "_WATCH_SECONDS", 0.01)
     running = SimpleNamespace(is_running=True)
-    monkeypatch.setattr(watching.services, "status", lambda _settings: running)
+    monkeypatch.setattr(watching, "status", lambda _settings: running)
     launcher = SimpleNamespace(launcher="the launcher")
     monkeypatch.setattr(resources, "platform", lambda: launcher)
     return Home(tmp_path)
