@@ -96,7 +96,7 @@ class SpoolCourier:
         if not url or not token:
             return False
         with contextlib.closing(Connection(url, token)) as connection:
-            return resend(path, ids.run_of(attempt_id), connection, say=_say)
+            return resend(path, ids.run_of(attempt_id), connection, say=_say).is_done
 
 
 def _say(_subject: str, sentence: str) -> None:

@@ -20,6 +20,7 @@ from storage.database import open_pool
 from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
+from storage.run_upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
 from storage.series_registry import DEFAULT_MAX_SERIES
 from storage.sweep_catalog import SweepCatalog
@@ -73,11 +74,11 @@ def open_gateway(
             tokens.ensure(
                 configuration.token, tenant_id=_EMBEDDED_TENANT, name=configuration.token_name
             )
-        meters, runs = Meters(), RunCatalog(pool)
+        meters = Meters()
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         services = Services(
             pool=pool,
-            runs=runs,
+            runs=RunCatalog(pool),
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
             tokens=tokens,
@@ -91,7 +92,7 @@ def open_gateway(
             body_seconds=configuration.body_seconds,
         )
         upkeep = Upkeep(
-            runs,
+            RunUpkeep(pool),
             MetricStore(pool, clock=clock),
             meters=meters,
             clock=clock,

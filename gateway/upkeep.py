@@ -8,7 +8,7 @@ from gateway.meters import Meters
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
-from storage.run_catalog import RunCatalog
+from storage.run_upkeep import RunUpkeep
 from sweeps.clock import Clock
 from sweeps.errors import SweepsError
 
@@ -22,7 +22,7 @@ class Upkeep:
 
     def __init__(
         self,
-        runs: RunCatalog,
+        runs: RunUpkeep,
         metrics: MetricStore,
         *,
         meters: Meters,

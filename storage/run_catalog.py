@@ -3,18 +3,16 @@
 Every call is scoped to a tenant; a run of another tenant is as good as none.
 """
 
-import datetime as dt
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
-from retention import silence
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
-from sweeps.errors import RunNotFound
+from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.runs import (
     MetricPoint,
@@ -31,7 +29,6 @@ from sweeps.trials import Attempt, Exit
 
 _RUNS = queries.load("runs")
 _METRICS = queries.load("metrics")
-_AT_ONCE = 500  # the rest comes the next time; keeps the transaction short
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -121,29 +118,46 @@ class RunCatalog:
             cursor = connection.cursor(row_factory=class_row(MetricPoint))
             return cursor.execute(_METRICS["latest_points"], parameters).fetchall()[::-1]
 
-    def create_scratch_run(self, run: ScratchRun, *, tenant_id: TenantId) -> None:
-        """Write down a run outside any sweep; it runs from now on."""
+    def require(self, run_id: RunId, *, tenant_id: TenantId) -> None:
+        """Raise RunNotFound unless there is one of that name for the tenant."""
+        with transaction(self._pool) as connection:
+            _get(connection, run_id, tenant_id)
+
+    def create_scratch_run(self, run: ScratchRun, *, tenant_id: TenantId) -> bool:
+        """Write down a run outside any sweep, unless it is there already.
+
+        Returns:
+            Whether it is new.
+
+        Raises:
+            StateConflict: There is another run of that name.
+        """
+        of_run: dict[str, object] = {"run_id": run.run_id, "tenant_id": tenant_id, "seed": run.seed}
         with transaction(self._pool) as connection:
             experiment = connection.execute(
                 _RUNS["ensure_scratch_experiment"],
                 {"tenant_id": tenant_id, "name": run.experiment, "owner": run.owner},
             ).fetchone()
             assert experiment is not None  # INSERT … RETURNING with DO UPDATE always gives a row
-            of_run: dict[str, object] = {"run_id": run.run_id}
-            connection.execute(
+            is_new = connection.execute(
                 _RUNS["insert_scratch_run"],
                 {
                     **of_run,
-                    "tenant_id": tenant_id,
                     "experiment_id": experiment[0],
-                    "seed": run.seed,
                     "created_by": run.owner,
+                    "started_at": run.started_at,
                 },
-            )
-            params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
-            connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
-            connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
-            connection.execute(_RUNS["insert_scratch_activity"], of_run)
+            ).fetchone()
+            if is_new:
+                params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
+                connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
+                connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
+                connection.execute(_RUNS["insert_scratch_activity"], of_run)
+            elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
+                raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
+            if run.ended_at is not None:
+                connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
+        return is_new is not None
 
     def decision(self, run_id: RunId, *, level: int, tenant_id: TenantId) -> Decision | None:
         """The search's answer to the report at `level`; None while there is none.
@@ -171,6 +185,11 @@ class RunCatalog:
             raise RunNotFound(run_id)
         return str(row[0])
 
+    def watermarks(self, run_id: RunId) -> dict[str, int]:
+        """Sequence of the last stored flush of each writer of a run; of whatever tenant."""
+        with transaction(self._pool) as connection:
+            return dict(connection.execute(_RUNS["watermarks"], {"run_id": run_id}))
+
     def end_of(self, run_id: RunId, *, writer: str) -> RunEnd:
         """How a run has ended, and how much of a writer is stored; of whatever tenant.
 
@@ -184,27 +203,6 @@ class RunCatalog:
         if end is None:
             raise RunNotFound(run_id)
         return end
-
-    def note_gateway(self) -> None:
-        """Say that a gateway is there, so that the silence of scripts means something."""
-        with transaction(self._pool) as connection:
-            connection.execute(_RUNS["note_gateway"], {"gap": silence.GAP})
-
-    def fail_silent(self, *, after: dt.timedelta) -> tuple[RunId, ...]:
-        """End scratch runs as `retention.silence.SilenceRule` says; returns which."""
-        parameters = {"after": after, "recovery": silence.RECOVERY, "limit": _AT_ONCE}
-        with transaction(self._pool) as connection:
-            return tuple(
-                RunId(row[0]) for row in connection.execute(_RUNS["fail_silent_runs"], parameters)
-            )
-
-    def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
-        """Seal runs of all tenants as `retention.sealing.SealingRule` says; returns which."""
-        parameters = {"grace": grace, "limit": _AT_ONCE}
-        with transaction(self._pool) as connection:
-            return tuple(
-                RunId(row[0]) for row in connection.execute(_RUNS["seal_runs"], parameters)
-            )
 
 
 def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:

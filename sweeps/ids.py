@@ -15,6 +15,7 @@ AttemptId = NewType("AttemptId", str)
 
 MAX_SLUG_LENGTH = 30  # + 8 base32 + 5 digits + attempt suffix stays below 63
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SCRATCH = re.compile(r"scratch-[a-z2-7]{12}")
 _ATTEMPT = re.compile(r"(?P<run>.+)-a(?P<number>[1-9][0-9]{0,3})")
 
 
@@ -42,6 +43,11 @@ def run_id(sweep: SweepId, number: int) -> RunId:
 def scratch_run_id(*, entropy: bytes) -> RunId:
     """Name of a run outside any sweep, 12 characters from 8 bytes of `entropy`."""
     return RunId(f"scratch-{base32(entropy, 12)}")
+
+
+def is_scratch_run(text: str) -> bool:
+    """Whether `text` is what `scratch_run_id` makes: scripts without a gateway make it, too."""
+    return _SCRATCH.fullmatch(text) is not None
 
 
 def attempt_id(run: RunId, number: int) -> AttemptId:

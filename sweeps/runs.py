@@ -109,3 +109,5 @@ class ScratchRun:
     seed: int
     params: Configuration
     tags: Mapping[str, str]
+    started_at: dt.datetime | None = None  #: None: now
+    ended_at: dt.datetime | None = None  #: of one that is brought later; None: when it says so

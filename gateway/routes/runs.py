@@ -7,12 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from gateway.authentication import GivenOwner, GivenRun, GivenWriter
 from gateway.documents import answer
-from gateway.services import GivenServices
+from gateway.errors import InvalidRequest
+from gateway.services import GivenServices, Services
 from governance.access import RunGrant, sign_run_token
+from storage.token_store import TokenOwner
 from sweeps import ids
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId
@@ -45,9 +47,19 @@ _Text = Annotated[str, AfterValidator(_storable)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class ScratchRunRequest(BaseModel):
-    """What a script outside any sweep says about itself."""
+def _scratch(name: str) -> str:
+    if not ids.is_scratch_run(name):
+        raise ValueError("a run outside sweeps is scratch- and 12 of a-z 2-7")
+    return name
 
+
+class ScratchRunRequest(BaseModel):
+    """What a script outside any sweep says about itself; what it has recorded, if it comes later."""
+
+    run: Annotated[str, AfterValidator(_scratch)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
     experiment: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)] | None
     ) = None
@@ -60,24 +72,38 @@ class ScratchRunRequest(BaseModel):
 def create_scratch_run(
     body: ScratchRunRequest, owner: GivenOwner, services: GivenServices
 ) -> JSONResponse:
-    """A new run outside any sweep, and the token with which its script writes."""
+    """A run outside any sweep, and the token with which its script writes; the same one again."""
+    if (body.run is None) != (body.seed is None):
+        raise InvalidRequest("a run that has a name has a seed")
     script = {"script": body.script} if body.script else {}
     run = ScratchRun(
-        run_id=ids.scratch_run_id(entropy=secrets.token_bytes(8)),
+        run_id=RunId(body.run or ids.scratch_run_id(entropy=secrets.token_bytes(8))),
         experiment=body.experiment or "scratch",
         owner=owner.name,
-        seed=secrets.randbits(32),
+        seed=secrets.randbits(32) if body.seed is None else body.seed,
         params=body.params,
         tags={**script, **body.tags},
+        started_at=body.started_at,
+        ended_at=body.ended_at,
     )
-    services.runs.create_scratch_run(run, tenant_id=owner.tenant_id)
-    grant = RunGrant(
-        run_id=run.run_id,
-        tenant_id=owner.tenant_id,
-        expires_at=services.clock.now() + _TOKEN_LIFE,
-    )
+    is_new = services.runs.create_scratch_run(run, tenant_id=owner.tenant_id)
+    opened = _opened(run.run_id, owner, services)
+    return answer({"run": run.run_id, "seed": run.seed, **opened}, status=201 if is_new else 200)
+
+
+@router.post("/{run}/token", status_code=201)
+def create_token(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+    """A token that opens the run, for who brings what its script has left."""
+    services.runs.require(run, tenant_id=owner.tenant_id)
+    return answer(_opened(run, owner, services), status=201)
+
+
+def _opened(run: RunId, owner: TokenOwner, services: Services) -> dict[str, object]:
+    """A token that opens the run, and how much of each of its writers is stored."""
+    expires_at = services.clock.now() + _TOKEN_LIFE
+    grant = RunGrant(run_id=run, tenant_id=owner.tenant_id, expires_at=expires_at)
     token = sign_run_token(grant, key=services.key)
-    return answer({"run": run.run_id, "token": token, "seed": run.seed}, status=201)
+    return {"token": token, "watermarks": services.runs.watermarks(run)}
 
 
 @router.get("")

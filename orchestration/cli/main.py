@@ -23,6 +23,7 @@ _COMMANDS = {
     "resume": "Go on with a paused sweep.",
     "cancel": "End a sweep and its trials.",
     "export": "All trials of a sweep as CSV.",
+    "sync": "Send what scripts without a gateway have left on disk.",
     "up": "Dagster UI, daemon and gateway, until Ctrl-C.",
     "down": "Stop everything that runs for this home.",
     "gateway": "Serve the gateway alone, for a database of your own.",

@@ -1,5 +1,6 @@
 """From what a script logged to flushes: coalesced by series, converted, numbered."""
 
+import datetime as dt
 import sys
 import time
 from array import array
@@ -153,6 +154,19 @@ def _little_endian(column: "array[Any]") -> bytes:
         column = array(column.typecode, column)
         column.byteswap()
     return column.tobytes()
+
+
+def ends_run(batch: bytes) -> bool:
+    """Whether it is the last one of its writer."""
+    try:
+        return decode_flush(batch).finish is not None
+    except WireError:  # of a later version of this library, maybe
+        return False
+
+
+def now() -> str:
+    """The present in ISO 8601, UTC."""
+    return dt.datetime.now(dt.UTC).isoformat()
 
 
 def now_us() -> int:

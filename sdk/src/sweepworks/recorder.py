@@ -6,13 +6,14 @@ wait: a signal handler may interrupt them anywhere, and record in its turn.
 """
 
 import queue
+import shlex
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweepworks.batches import MAX_ENTRIES, Batcher, lighten
+from sweepworks.batches import MAX_ENTRIES, Batcher, lighten, now
 from sweepworks.beats import Beats
 from sweepworks.connection import Connection
 from sweepworks.pending import Pending
@@ -66,6 +67,7 @@ class Recorder:
         self._give_up_at: float | None = None
         self._connection = connection
         self._spool = spool
+        self._is_trial = attempt is not None
         self._spool_bytes = spool_bytes
         self._flush_seconds = flush_seconds
         self._say = say
@@ -149,7 +151,14 @@ class Recorder:
             self._spool.delete()
         else:
             self._spool.close()
-            self._say("left", f"not everything is stored; the rest is kept in {self._spool.path}")
+            self._say("left", self._what_is_left())
+
+    def _what_is_left(self) -> str:
+        path = self._spool.path
+        if self._is_trial or (self._sender is not None and self._sender.is_over):
+            return f"not everything is stored; the rest is kept in {path}"
+        folder = shlex.quote(str(path.parent))
+        return f"not everything is stored; `sweepworks sync {folder}` sends what is left"
 
     def wait_until_written(self, seconds: float) -> None:
         """Until the last batch is on disk: for who interrupts `finish` and ends the process."""
@@ -199,6 +208,8 @@ class Recorder:
         is_last = self._pending.finish is not None
         if is_last and self._shrinking is not None:
             self._shrinking.join()  # so that the last batch says all that was left out
+        if is_last and not self._is_trial:
+            self._note_end()
         if len(self.entries) >= MAX_ENTRIES:
             self._say(
                 "full", "metrics come faster than they can be stored; the newest are left out"
@@ -214,6 +225,13 @@ class Recorder:
             self._shrinking is not None and self._shrinking.is_alive()
         ):
             self._shrinking = _start(self._bound_the_spool)
+
+    def _note_end(self) -> None:
+        """For whoever sends the end later, when it is no longer now."""
+        try:
+            self._spool.note({"ended_at": now()})
+        except (OSError, ValueError) as exc:
+            self._say("spool", f"cannot write {self._spool.path}: {exc}")
 
     def _keep(self, sequence: int, batch: bytes, n_points: int, *, durable: bool) -> None:
         is_spooled = True
@@ -273,7 +291,7 @@ class Recorder:
             try:
                 # Before the report that a kept checkpoint belongs to.
                 self.uploads.retry(beat=self._beat_beside)
-                self._sender.pump()
+                self._sender.pump(holds_end=not self.uploads.is_idle)
                 if self._alive is not None:
                     self._alive.beat()
             except Exception as exc:  # noqa: BLE001 - this thread must outlive whatever comes

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, cast
 
+from sweepworks.batches import ends_run
 from sweepworks.connection import Connection, Unreachable
+from sweepworks.merging import Groups
 from sweepworks.spool import Spool, read_spool
 from sweepworks.wire import MEDIA_TYPE
 
@@ -27,6 +29,7 @@ class Sender:
     Args:
         on_control: Called with ``continue``, ``stop`` or ``pause`` from each acknowledgement.
         say: Prints one line for a person, once per subject.
+        on_sent: Called with the bytes of every batch that needs no more sending.
     """
 
     def __init__(
@@ -36,11 +39,14 @@ class Sender:
         *,
         on_control: Callable[[str], None],
         say: Callable[[str, str], None],
+        on_sent: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._spool = spool
         self._on_control = on_control
         self._say = say
+        self._on_sent = on_sent
+        self._groups: Groups | None = None
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
@@ -90,17 +96,30 @@ class Sender:
                 self._waiting.clear()
                 self._waiting_bytes, self._spilled, self._is_held = 0, True, False
 
-    def take_over(self) -> None:
-        """Queue what the spool's former writer could not send."""
+    def take_over(self, *, stored: int | None = None) -> None:
+        """Queue what the spool's former writer could not send.
+
+        Args:
+            stored: Sequence of its last flush that the gateway has; None when nobody has asked. If
+                it is known, small batches are merged: of what went before, nothing is in doubt.
+        """
         with self._lock:
             for sequence, _ in read_spool(self._spool.path):
                 self._last_added, self._spilled = sequence, True
+            if stored is not None:
+                self.acknowledged = stored
+                self._groups = Groups(self._spool)
 
-    def pump(self) -> None:
-        """Send what waits until nothing does, or the gateway does not take it now."""
+    def pump(self, *, holds_end: bool = False) -> None:
+        """Send what waits until nothing does, or the gateway does not take it now.
+
+        Args:
+            holds_end: Keep back the batch that ends the run: nothing is taken of it afterwards,
+                and something else is to be stored before.
+        """
         while not self.is_over and time.monotonic() >= self._not_before:
             batch = self._next()
-            if batch is None:
+            if batch is None or (holds_end and ends_run(batch[1])):
                 return
             if not self._send(*batch):
                 return
@@ -126,7 +145,9 @@ class Sender:
                 return None
             if not self._waiting and self._spilled:
                 self._refill()
-            return self._waiting[0] if self._waiting else None
+            if not self._waiting:
+                return None
+            return self._waiting[0] if self._groups is None else self._groups.next(self._waiting)
 
     def _refill(self) -> None:
         self._spilled = False
@@ -155,13 +176,21 @@ class Sender:
         elif status == _SEALED and isinstance(answer.get("error"), str):
             self._give_up(str(answer["error"]))
             return False
+        elif _is_rejected(status, answer) and self._is_merged(sequence):
+            assert self._groups is not None
+            self._groups.split(sequence)
+            return True
         elif _is_rejected(status, answer):
             self._reject(sequence, batch, status, str(answer["error"]))
         else:  # also what a proxy says in the gateway's place
             self._back_off(headers.get("retry-after"), f"status {status}")
             return False
-        self._done(sequence, batch)
+        self._done(sequence)
         return True
+
+    def _is_merged(self, sequence: int) -> bool:
+        with self._lock:
+            return bool(self._waiting) and self._waiting[0][0] < sequence
 
     def _give_up(self, reason: str) -> None:
         with self._lock:
@@ -191,16 +220,18 @@ class Sender:
                 self._told.add(what)
                 self._say(f"refused-{what}", f"not stored: {what}: {named.get('why')}")
 
-    def _done(self, sequence: int, batch: bytes) -> None:
+    def _done(self, sequence: int) -> None:
         if self._away:
             self._away = False
             self._say("back", "the gateway is back; sending what was kept")
         self._failures, self._not_before = 0, 0.0
         with self._lock:
-            if self._waiting and self._waiting[0][0] == sequence:
-                self._waiting.popleft()
-                self._waiting_bytes -= len(batch)
+            while self._waiting and self._waiting[0][0] <= sequence:
+                self._waiting_bytes -= len(self._waiting[0][1])
+                self._on_sent(len(self._waiting.popleft()[1]))
             self.acknowledged = sequence
+        if self._groups is not None:
+            self._groups.stored()
         try:
             self._spool.acknowledge(sequence)
         except OSError as exc:  # it is only for whoever would send the rest later

@@ -7,13 +7,12 @@ lives: what is not locked was left behind, and whoever locks it then may send it
 import contextlib
 import fcntl
 import os
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from sweepworks.frames import frame, read_batches
+from sweepworks.frames import frame, is_note, note_frame, read_batches, read_frames
 
 SUFFIX = ".spool"
 REFUSED = ".refused"  #: of what no gateway will ever take
@@ -31,14 +30,29 @@ class Spool:
         self._lock = threading.Lock()
         self._last = last  # sequence of the newest batch; None: nobody has looked
         self._is_shrinking = False
+        self._notes = b""
         self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     @classmethod
-    def create(cls, folder: Path, name: str) -> Self:
-        """A new file, locked before anybody can see it by its name."""
+    def create(cls, folder: Path, name: str, *, note: Mapping[str, object] | None = None) -> Self:
+        """A new file, locked before anybody can see it by its name.
+
+        Args:
+            note: What is to be known of the writer by whoever sends the file later.
+
+        Raises:
+            OSError: It cannot be written, and is not there.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"{name}{SUFFIX}"
-        return cls(path, _open_locked(path), last=0)
+        spool = cls(path, _open_locked(path), last=0)
+        if note is not None:
+            try:
+                spool.note(note)
+            except OSError:
+                spool.delete()
+                raise
+        return spool
 
     @classmethod
     def adopt(cls, path: Path) -> Self | None:
@@ -60,6 +74,18 @@ class Spool:
             os.close(descriptor)
             return None
         return cls(path, descriptor, last=None)
+
+    def note(self, note: Mapping[str, object]) -> None:
+        """Add to what is known of the writer; on disk when it returns.
+
+        Raises:
+            OSError: It is not on disk.
+        """
+        content = note_frame(note)
+        with self._lock:
+            self._write(content)
+            os.fsync(self._file.fileno())
+            self._notes += content
 
     def append(self, sequence: int, batch: bytes, *, durable: bool) -> None:
         """Add a batch; with `durable`, return only when it is on disk.
@@ -86,15 +112,27 @@ class Spool:
 
     def acknowledge(self, sequence: int) -> None:
         """Note that everything through `sequence` is stored, for whoever sends the rest later."""
-        temporary = self._ack_path.with_suffix(".tmp")
-        temporary.write_text(str(sequence), encoding="ascii")
-        temporary.replace(self._ack_path)
+        self._write_ack(str(sequence))
         with self._lock:
             is_all = self._last is not None and sequence >= self._last
             # What is appended during a rewrite must stay behind what is being read.
             if is_all and self.size_bytes > _SMALL_BYTES and not self._is_shrinking:
                 self._file.truncate(0)
                 self.size_bytes = 0
+                self._write(self._notes)
+
+    def announce(self, sequence: int) -> None:
+        """Note that what is not acknowledged through `sequence` goes as one; 0: nothing does."""
+        self._write_ack(f"{_read_ack(self.path)[0]} {sequence}")
+
+    def announced(self) -> int:
+        """What `announce` has noted, unless it was acknowledged."""
+        return _read_ack(self.path)[1]
+
+    def _write_ack(self, text: str) -> None:
+        temporary = self._ack_path.with_suffix(".tmp")
+        temporary.write_text(text, encoding="ascii")
+        temporary.replace(self._ack_path)
 
     def shrink(
         self, to_bytes: int, *, acknowledged: int, lighten: Callable[[bytes], bytes | None]
@@ -138,7 +176,10 @@ class Spool:
             descriptor = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
             file = cleaning.enter_context(os.fdopen(descriptor, "ab"))
             cleaning.callback(unseen.unlink, missing_ok=True)
-            for sequence, batch in read_batches(self.path, end=end):
+            for sequence, batch in read_frames(self.path, end=end):
+                if is_note(sequence):
+                    file.write(frame(sequence, batch))
+                    continue
                 if sequence <= acknowledged:
                     continue
                 content: bytes | None = batch
@@ -214,28 +255,19 @@ def _append(path: Path, batches: Iterable[tuple[int, bytes]]) -> None:
 
 def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:
     """Sequence and bytes of every whole batch in a file that is not acknowledged yet, in order."""
-    acknowledged = 0
-    with contextlib.suppress(OSError, ValueError):
-        acknowledged = int(path.with_suffix(".ack").read_text(encoding="ascii"))
+    acknowledged, _ = _read_ack(path)
     for sequence, batch in read_batches(path):
         if sequence > acknowledged:
             yield sequence, batch
 
 
-def spool_folders(wanted: str | None) -> Iterator[Path]:
-    """Where a spool may be, best first: the folder asked for, then temporary ones."""
-    if wanted:
-        yield Path(wanted)
-    # Anybody may make a folder of that name; what lies there is its owner's to read.
-    shared = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
-    with contextlib.suppress(OSError):
-        shared.mkdir(exist_ok=True, mode=0o700)
-        if shared.stat().st_uid == os.getuid() and not shared.is_symlink():
-            yield shared
-    memory = Path("/dev/shm")  # noqa: S108 - where disks are full, memory is not
-    for parent in (None, memory):
-        with contextlib.suppress(OSError):
-            yield Path(tempfile.mkdtemp(prefix="sweepworks-spool-", dir=parent))
+def _read_ack(path: Path) -> tuple[int, int]:
+    """What is stored of a file, and through where the next flush goes; 0: nowhere special."""
+    try:
+        numbers = [int(n) for n in path.with_suffix(".ack").read_text(encoding="ascii").split()]
+    except (OSError, ValueError):
+        return 0, 0
+    return numbers[0] if numbers else 0, numbers[1] if len(numbers) > 1 else 0
 
 
 def _unseen(path: Path) -> Path:

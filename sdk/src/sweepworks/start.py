@@ -1,19 +1,21 @@
 """`init`: which run this process is, and where it reports to."""
 
+import base64
 import contextlib
 import json
 import os
 import secrets
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sweepworks import environment as env
+from sweepworks import places
+from sweepworks.batches import now
 from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.run import Run
-from sweepworks.spool import Spool, spool_folders
+from sweepworks.spool import Spool
 from sweepworks.values import Scalar, as_scalar, as_text, named
 
 _current: Run | None = None
@@ -82,43 +84,41 @@ def _scratch(
     online: bool,
     record: bool,
 ) -> Run:
-    url, token = _client()
-    described = {
+    url, token = places.client()
+    described: dict[str, Any] = {
+        "run": f"scratch-{base64.b32encode(secrets.token_bytes(8)).decode().lower()[:12]}",
+        "seed": secrets.randbits(32),
         "experiment": experiment,
         "params": named(params, as_scalar, leave_out=_leave_out),
         "tags": named(tags, as_text, leave_out=_leave_out),
-        "script": sys.argv[0] if sys.argv else "",
+        "script": as_text(sys.argv[0]) if sys.argv else "",
     }
+    connection = None
     if online and record and url and token:
         try:
-            with contextlib.closing(Connection(url, token)) as connection:
-                status, answer = post_json(connection, "/api/v1/runs", described)
+            with contextlib.closing(Connection(url, token)) as asking:
+                status, answer = post_json(asking, "/api/v1/runs", described)
         except Unreachable as exc:
             _say(f"the gateway does not answer ({exc}); this run is kept on disk")
         else:
-            if status == 201:
-                run_id = str(answer["run"])
-                _say(f"scratch run {run_id}")
-                return _run(
-                    run_id,
-                    attempt=None,
-                    params=params,
-                    added={},
-                    seed=int(answer["seed"]),
-                    connection=Connection(url, str(answer["token"])),
-                    record=True,
-                )
-            _say(f"the gateway refuses a run: {answer.get('error', status)}; it is kept on disk")
+            if status in {200, 201}:  # 200: it was made, and the answer lost
+                described |= {"run": str(answer["run"]), "seed": int(answer["seed"])}
+                connection = Connection(url, str(answer["token"]))
+                _say(f"scratch run {described['run']}")
+            else:
+                said = answer.get("error", status)
+                _say(f"the gateway refuses a run: {said}; it is kept on disk")
     elif online and record:
         _say("no gateway is known here (`sweepworks up` starts one); this run is kept on disk")
     return _run(
-        f"scratch-{secrets.token_hex(6)}",
+        described["run"],
         attempt=None,
         params=params,
-        added=params,
-        seed=secrets.randbits(32),
-        connection=None,
+        added={},
+        seed=described["seed"],
+        connection=connection,
         record=record,
+        note={**described, "started_at": now()},
     )
 
 
@@ -131,6 +131,7 @@ def _run(
     seed: int,
     connection: Connection | None,
     record: bool,
+    note: Mapping[str, object] | None = None,
 ) -> Run:
     checkpoints = os.environ.get(env.CHECKPOINTS) or "rungs"
     if checkpoints not in CHECKPOINT_MODES:
@@ -144,7 +145,7 @@ def _run(
         params=params,
         seed=seed,
         connection=connection,
-        spool=_spool(f"{run_id}-{writer}") if record else None,
+        spool=_spool(f"{run_id}-{writer}", note) if record else None,
         writer=writer,
         rungs=rungs,
         max_resource=int(max_resource) if max_resource else None,
@@ -159,48 +160,20 @@ def _run(
     return run
 
 
-def _spool(name: str) -> Spool | None:
-    """A file to record in; None, and said, where there is no place for one."""
+def _spool(name: str, note: Mapping[str, object] | None) -> Spool | None:
+    """A file to record in; None, and said, where there is no place for one.
+
+    Args:
+        note: Of which the run can be made where it is not known yet.
+    """
     reasons: list[str] = []
-    for folder in spool_folders(os.environ.get(env.SPOOL_DIR) or _home_spool()):
+    for folder in places.spool_folders():
         try:
-            return Spool.create(folder, name)
+            return Spool.create(folder, name, note=note)
         except OSError as exc:
             reasons.append(f"{folder}: {exc.strerror}")
     _say(f"nothing is recorded, since no folder can be written: {'; '.join(reasons)}")
     return None
-
-
-def _client() -> tuple[str | None, str | None]:
-    """Address and token of a gateway: from the environment, else from the nearest home."""
-    url, token = os.environ.get(env.GATEWAY_URL), os.environ.get(env.API_TOKEN)
-    if url and token:
-        return url, token
-    found = _client_file()
-    return (found.get("gateway_url"), found.get("token")) if found else (None, None)
-
-
-def _client_file() -> dict[str, Any] | None:
-    home = _home()
-    if home is not None:
-        with contextlib.suppress(OSError, ValueError):
-            document = json.loads((home / "client.json").read_text(encoding="utf-8"))
-            return cast("dict[str, Any]", document) if isinstance(document, dict) else None
-    return None
-
-
-def _home() -> Path | None:
-    if given := os.environ.get(env.HOME):
-        return Path(given)
-    here = Path.cwd()
-    return next(
-        (p / ".sweepworks" for p in (here, *here.parents) if (p / ".sweepworks").is_dir()), None
-    )
-
-
-def _home_spool() -> str | None:
-    home = _home()
-    return None if home is None else str(home / "spool")
 
 
 def _leave_out(why: str) -> None:

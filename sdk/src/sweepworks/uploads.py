@@ -37,6 +37,7 @@ class Uploads:
         limit_bytes: Of the copies that wait; files beyond it are given up.
         beat: Says that the script is alive.
         say: Prints one line for a person, once per subject.
+        keep: Leave the copies where they are when they are stored.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Uploads:
         limit_bytes: int,
         beat: Callable[[], None],
         say: Callable[[str, str], None],
+        keep: bool = False,
     ) -> None:
         self._run = run
         self._connection = connection
@@ -59,7 +61,9 @@ class Uploads:
         self._limit_bytes = limit_bytes
         self._beat = beat
         self._say = say
+        self._keeps = keep
         self._waiting: deque[_Upload] = deque()
+        self.n_stored = 0  #: of those that waited
         self.is_answered = True  #: the last time that anything waited
 
     @property
@@ -97,9 +101,9 @@ class Uploads:
         """
         self.is_answered = True
         for upload in list(self._waiting):
-            is_taken = True
+            is_stored = False
             try:
-                is_taken = self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
+                is_stored = self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
             except Unavailable:
                 continue  # what is wrong with it must not hold up the others
             except Unreachable:
@@ -108,12 +112,18 @@ class Uploads:
             except (OSError, Changed) as exc:
                 self._say_unstored(upload.described.name, exc)
             self._waiting.remove(upload)
+            self.n_stored += is_stored
             with contextlib.suppress(OSError):
-                _note_of(upload.path).unlink(missing_ok=True)
-                if is_taken:
-                    upload.path.unlink(missing_ok=True)
-                else:  # the script may have written over its own since
-                    upload.path.rename(upload.path.with_name(upload.path.name + REFUSED))
+                self._put_away(upload, is_stored=is_stored)
+
+    def _put_away(self, upload: _Upload, *, is_stored: bool) -> None:
+        if is_stored and self._keeps:
+            return
+        _note_of(upload.path).unlink(missing_ok=True)
+        if is_stored:
+            upload.path.unlink(missing_ok=True)
+        else:  # the script may have written over its own since
+            upload.path.rename(upload.path.with_name(upload.path.name + REFUSED))
 
     def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
         """Whether it is stored, or need not be; what is refused is said, and counts as done."""

@@ -94,7 +94,7 @@ WHERE run_id IN (
 UPDATE runs
 SET state = new.state::run_state,
     reason = new.reason,
-    ended_at = now()
+    ended_at = greatest(least(coalesce(runs.recorded_ended_at, now()), now()), runs.started_at)
 FROM unnest(%(run_ids)s::text[], %(states)s::text[], %(reasons)s::text[])
     AS new (run_id, state, reason)
 WHERE runs.run_id = new.run_id

@@ -83,9 +83,29 @@ ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
 RETURNING experiment_id;
 
 -- insert_scratch_run --
--- It runs already: its script is what asked for it.
+-- It runs already: its script is what asked for it. No row comes back when it is there.
 INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at)
-VALUES (%(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s, 'running', now());
+VALUES (%(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s, 'running',
+        least(coalesce(%(started_at)s::timestamptz, now()), now()))
+ON CONFLICT (run_id) DO NOTHING
+RETURNING run_id;
+
+-- is_scratch_run --
+-- Whether that is what a run of this name is.
+SELECT run_id
+FROM runs
+WHERE run_id = %(run_id)s
+  AND tenant_id = %(tenant_id)s
+  AND seed = %(seed)s
+  AND sweep_id IS NULL;
+
+-- record_end --
+-- When the script has ended, of a run whose last flush is still to come.
+UPDATE runs
+SET recorded_ended_at = %(ended_at)s
+WHERE run_id = %(run_id)s
+  AND state = 'running'
+  AND recorded_ended_at IS NULL;
 
 -- insert_scratch_params --
 -- Its params, from one object.
@@ -130,6 +150,12 @@ WHERE run_activity.run_id = runs.run_id
 RETURNING CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
                ELSE coalesce(run_activity.control::text, 'continue')
           END AS control;
+
+-- watermarks --
+-- How much of each writer of a run is stored.
+SELECT writer_id, watermark
+FROM writers
+WHERE run_id = %(run_id)s;
 
 -- end_of_run --
 -- How a run has ended and why, and how much of one writer is stored.

@@ -17,6 +17,7 @@ from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
 from storage.points import fingerprint, series_id
 from storage.run_catalog import RunCatalog
+from storage.run_upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
@@ -238,12 +239,12 @@ def test_sealing_waits_for_nobody_and_no_flush_slips_in_after_it(
 ) -> None:
     run = a_scratch_run(pool)
     store.write([a_delivery(run, points={"x": [(1, NOW_US, 1.0)]}, finish="completed")])
-    catalog = RunCatalog(pool)
+    upkeep = RunUpkeep(pool)
 
     with transaction(pool) as connection:  # a batch that has not committed yet
         connection.execute("SELECT FROM runs WHERE run_id = %s FOR KEY SHARE", [run])
-        while_held = catalog.seal(grace=dt.timedelta(0))
-    afterwards = catalog.seal(grace=dt.timedelta(0))
+        while_held = upkeep.seal(grace=dt.timedelta(0))
+    afterwards = upkeep.seal(grace=dt.timedelta(0))
     (late,) = store.write([a_delivery(run, 2, points={"x": [(2, NOW_US, 1.0)]})])
 
     assert while_held == ()

@@ -10,6 +10,7 @@ from retention.sealing import SealingRule
 from retention.silence import Deafness, SilenceRule
 from storage.database import Pool, transaction
 from storage.run_catalog import RunCatalog
+from storage.run_upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.errors import AccessDenied, RunNotFound
 from sweeps.ids import RunId, TenantId
@@ -48,11 +49,11 @@ def test_the_statement_seals_what_the_rule_says(pool: Pool) -> None:
         if rule.is_due(ended_at=ended_at, finished_ats=finished_ats, now=now):
             due.add(run)
 
-    sealed = RunCatalog(pool).seal(grace=rule.grace)
+    sealed = RunUpkeep(pool).seal(grace=rule.grace)
 
     assert set(sealed) == due
     assert 0 < len(due) < len(cases)
-    assert RunCatalog(pool).seal(grace=rule.grace) == ()
+    assert RunUpkeep(pool).seal(grace=rule.grace) == ()
 
 
 def test_the_statement_fails_the_silent_runs_that_the_rule_says(pool: Pool) -> None:
@@ -82,25 +83,25 @@ def test_the_statement_fails_the_silent_runs_that_the_rule_says(pool: Pool) -> N
                 "UPDATE run_activity SET last_seen_at = %s WHERE run_id = %s", [ago(minutes), run]
             )
 
-    failed = RunCatalog(pool).fail_silent(after=rule.after)
+    failed = RunUpkeep(pool).fail_silent(after=rule.after)
 
     assert set(failed) == lost
     assert 0 < len(lost) < len(silences)
-    assert RunCatalog(pool).fail_silent(after=rule.after) == ()
+    assert RunUpkeep(pool).fail_silent(after=rule.after) == ()
     record = RunCatalog(pool).get(failed[0], tenant_id=TENANT).run
     assert (record.state, record.ended_at is not None) == (RunState.FAILED, True)
     assert record.reason.startswith("silent since ")
 
 
 def test_a_run_that_is_written_to_is_not_silent(pool: Pool) -> None:
-    run, catalog = a_scratch_run(pool), RunCatalog(pool)
+    run, upkeep = a_scratch_run(pool), RunUpkeep(pool)
     with transaction(pool) as connection:
         connection.execute("UPDATE run_activity SET last_seen_at = now() - interval '1 day'")
 
     with transaction(pool) as connection:  # a batch that has not committed yet
         connection.execute("SELECT FROM runs WHERE run_id = %s FOR KEY SHARE", [run])
-        assert catalog.fail_silent(after=dt.timedelta(0)) == ()
-    assert catalog.fail_silent(after=dt.timedelta(0)) == (run,)
+        assert upkeep.fail_silent(after=dt.timedelta(0)) == ()
+    assert upkeep.fail_silent(after=dt.timedelta(0)) == (run,)
 
 
 def test_trials_and_what_has_ended_are_never_silent(pool: Pool) -> None:
@@ -109,7 +110,7 @@ def test_trials_and_what_has_ended_are_never_silent(pool: Pool) -> None:
         connection.execute("UPDATE run_activity SET last_seen_at = now() - interval '1 day'")
         connection.execute("UPDATE runs SET state = 'completed', ended_at = now()")
 
-    assert RunCatalog(pool).fail_silent(after=dt.timedelta(0)) == ()
+    assert RunUpkeep(pool).fail_silent(after=dt.timedelta(0)) == ()
     assert RunCatalog(pool).get(ended, tenant_id=TENANT).run.state == RunState.COMPLETED
 
 
@@ -118,7 +119,7 @@ def test_a_time_without_a_gateway_is_noted_once_and_a_moment_is_none(pool: Pool)
         with transaction(pool) as connection:
             if last is not None:
                 connection.execute(f"UPDATE gateway_activity SET last_seen_at = now() - {last}")  # pyright: ignore[reportArgumentType, reportCallIssue]  literals below
-        RunCatalog(pool).note_gateway()
+        RunUpkeep(pool).note_gateway()
         with transaction(pool) as connection:
             rows = connection.execute("SELECT until - since FROM gateway_gaps ORDER BY until")
             return [row[0].total_seconds() for row in rows]
@@ -129,7 +130,7 @@ def test_a_time_without_a_gateway_is_noted_once_and_a_moment_is_none(pool: Pool)
     assert len(note()) == 1
     with concurrent.futures.ThreadPoolExecutor(4) as gateways:
         note(last="interval '2 hours'")
-        list(gateways.map(lambda _: RunCatalog(pool).note_gateway(), range(8)))
+        list(gateways.map(lambda _: RunUpkeep(pool).note_gateway(), range(8)))
     assert len(note()) == 2
 
 

@@ -33,7 +33,7 @@ def away(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def send(path: Path, gateway: FakeGateway) -> tuple[bool, list[str]]:
     said: list[str] = []
     connection = Connection(gateway.url, "token")
-    is_sent = resend(path, RUN, connection, say=lambda _, sentence: said.append(sentence))
+    is_sent = resend(path, RUN, connection, say=lambda _, why: said.append(why)).is_done
     connection.close()
     return is_sent, said
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweepworks.batches import lighten
-from sweepworks.frames import read_batches
+from sweepworks.frames import Damage, damage, frame, read_batches, read_note
 from sweepworks.spool import Spool, read_spool
 from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
@@ -143,6 +143,73 @@ def test_shrinking_takes_the_oldest_points_and_no_report(
     assert spool.size_bytes == spool.path.stat().st_size
     assert Spool.adopt(spool.path) is None, "still locked"
     spool.close()
+
+
+def test_what_is_noted_of_a_writer_outlives_shrinking_and_emptying(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w", note={"run": "r", "seed": 1})
+    for sequence in range(1, 4):
+        spool.append(sequence, a_flush(sequence, points=30_000), durable=False)
+    spool.shrink(0, acknowledged=1, lighten=lambda batch: lighten(batch)[0])
+    spool.note({"ended_at": "now"})
+    after_shrinking = read_note(spool.path)
+    spool.append(4, bytes(2_000_000), durable=False)
+    spool.acknowledge(4)
+
+    assert after_shrinking == {"run": "r", "seed": 1, "ended_at": "now"}
+    assert read_note(spool.path) == after_shrinking
+    assert spool.path.stat().st_size == spool.size_bytes < 1000
+    assert list(read_batches(spool.path)) == []
+    spool.close()
+
+
+def test_a_note_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        Spool.create(tmp_path, "w", note={"run": "r"})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+WHOLE = [a_flush(n, points=5) for n in (1, 2, 3)]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_file_that_ends_early_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("spool") / "x.spool"
+    content = b"".join(frame(n, batch) for n, batch in enumerate(WHOLE, start=1))
+    ends = [0]
+    for batch in WHOLE:
+        ends.append(ends[-1] + len(frame(1, batch)))
+    end = data.draw(st.integers(0, len(content)))
+    # What a machine that lost its power leaves; behind half a batch they might complete it.
+    tail = data.draw(st.sampled_from([b"", bytes(16), bytes(100)])) if end in ends else b""
+
+    path.write_bytes(content[:end] + tail)
+
+    assert damage(path) == (None if end in ends and not tail else Damage.CUT)
+    n_whole = sum(whole <= end for whole in ends[1:])
+    assert [batch for _, batch in read_batches(path)] == WHOLE[:n_whole]
+
+
+@given(at=st.integers(0, len(frame(1, WHOLE[0])) - 1), bit=st.integers(0, 7))
+def test_a_file_that_is_wrong_in_its_midst_is_corrupt(
+    tmp_path_factory: pytest.TempPathFactory, at: int, bit: int
+) -> None:
+    path = tmp_path_factory.mktemp("spool") / "x.spool"
+    content = bytearray(b"".join(frame(n, batch) for n, batch in enumerate(WHOLE, start=1)))
+    content[at] ^= 1 << bit
+    path.write_bytes(content)
+
+    is_sequence = 8 <= at < 16  # the one thing that the CRC does not cover
+    assert damage(path) == (None if is_sequence else Damage.CORRUPT)
 
 
 def test_shrinking_on_a_full_disk_leaves_the_file_as_it_was(

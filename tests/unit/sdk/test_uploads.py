@@ -29,7 +29,7 @@ def left_in(folder: Path) -> Path:
 
 def send(path: Path, run: str, gateway: FakeGateway, said: list[str]) -> bool:
     with contextlib.closing(Connection(gateway.url, "t")) as connection:
-        return resend.resend(path, run, connection, say=lambda _, why: said.append(why))
+        return resend.resend(path, run, connection, say=lambda _, why: said.append(why)).is_done
 
 
 @pytest.mark.usefixtures("away")
@@ -101,9 +101,11 @@ def test_a_file_that_the_gateway_cannot_take_now_keeps_no_report_back(
     assert not sent
     assert [artifact["name"] for artifact in gateway.artifacts] == ["good"]
     assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
+    assert [flush.finish for flush in gateway.flushes] == [None], "else nothing more is taken"
     gateway.unavailable = set()
     assert send(path, run.id, gateway, [])
     assert [artifact["name"] for artifact in gateway.artifacts] == ["good", "full"]
+    assert gateway.flushes[-1].finish == "completed"
     assert list(path.parent.iterdir()) == []
 
 
