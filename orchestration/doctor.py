@@ -42,7 +42,7 @@ def examine() -> list[Finding]:
                 subject="settings", is_good=False, says=str(exc), mend="unset it, or correct it"
             ),
         ]
-    findings += [_disk(settings.home.folder), _tenants(), _gpus(settings)]
+    findings += [_disk(settings.home.folder), _tenants(), _gpus(settings), _spool(settings)]
     try:
         with open_platform() as platform:
             findings += [_home(platform), _database(platform), _gateway(platform)]
@@ -109,6 +109,20 @@ def _gpus(settings: Settings) -> Finding:
     devices = local_devices() if settings.gpus is None else tuple(settings.gpus.split(","))
     says = f"{len(devices)} ({', '.join(devices)})" if any(devices) else "none; trials use the CPU"
     return Finding(subject="gpus", is_good=True, says=says)
+
+
+def _spool(settings: Settings) -> Finding:
+    from orchestration.left_spools import look_at
+
+    folder = settings.home.spool
+    try:
+        left = look_at(folder)
+    except OSError as exc:
+        return Finding(
+            subject="spool", is_good=False, says=str(exc), mend=f"make {folder} readable"
+        )
+    mend = "" if left.n_left == 0 else "`sweepworks sync` sends it, and says what is in the way"
+    return Finding(subject="spool", is_good=left.n_left == 0, says=f"{folder}: {left}", mend=mend)
 
 
 def _home(platform: Platform) -> Finding:

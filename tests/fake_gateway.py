@@ -28,6 +28,7 @@ class FakeGateway:
         self.answers: list[int] = []
         self.foreign: list[tuple[int, bytes]] = []  # what something else answers in its place
         self.scratch_runs: list[dict[str, Any]] = []
+        self.unknown: set[str] = set()  # runs that there are not
         self.unavailable: set[str] = set()  # names of artifacts that there is no room for
         self.control = "continue"
         self.decision: str | None = None
@@ -106,6 +107,11 @@ class FakeGateway:
         if path == "/api/v1/runs":
             self.scratch_runs.append(document)
             return 201, {"run": "scratch-abc", "token": "t", "seed": 5}
+        if path.endswith("/token"):
+            run = path.split("/")[-2]
+            if run in self.unknown:
+                return 404, {"error": "there is no run"}
+            return 201, {"token": "t", "watermarks": {}}
         if path.endswith("/beat"):
             self.beats.append(path.split("/")[-2])
             return 200, {"control": self.control}

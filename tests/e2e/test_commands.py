@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -50,6 +52,50 @@ def test_what_is_asked_for_as_json_is_json(installation: Installation, sweep: st
     assert [t["objective"] for t in ranked] == sorted(t["objective"] for t in trials)[:3]
     assert trial["run"] == best["run"]
     assert schema["properties"]["experiment"]
+
+
+OFFLINE = """
+import sweepworks
+run = sweepworks.init("offline", params={"lr": 0.1})
+for step in range(50):
+    run.log({"loss": 1 / (step + 1)}, step=step)
+run.report(1, val=0.5)
+print(run.id)
+"""
+
+
+@pytest.mark.parametrize("by", ["sync", "the home itself"])
+def test_what_an_offline_script_left_is_in_the_record(installation: Installation, by: str) -> None:
+    offline = {**installation.environment, "SWEEPWORKS_MODE": "offline"}
+    run = subprocess.check_output(
+        [sys.executable, "-c", OFFLINE], cwd=installation.folder, env=offline, text=True
+    ).strip()
+    assert len(list((installation.home / "spool").glob("*.spool"))) == 1
+
+    if by == "sync":
+        installation.run("sync")
+    else:
+        installation.run("down")  # it looks when it starts, and every minute
+        installation.run("list")
+
+    def is_there() -> dict[str, Any] | None:
+        client = json.loads((installation.home / "client.json").read_text())
+        request = urllib.request.Request(
+            f"{client['gateway_url']}/api/v1/runs/{run}",
+            headers={"Authorization": f"Bearer {client['token']}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError:
+            return None
+        return found if found["run"]["state"] == "completed" else None
+
+    record = wait_for(is_there, seconds=9)  # the services stay for a while
+    assert record["params"] == {"lr": 0.1}
+    assert record["summary"]["loss"]["count"] == 50
+    assert list((installation.home / "spool").iterdir()) == []
+    assert installation.run("sync").startswith("nothing is left in ")
 
 
 def test_trials_are_exported_as_csv(installation: Installation, sweep: str) -> None:
