@@ -1,8 +1,6 @@
 """From what a script logged to flushes: coalesced by series, converted, numbered."""
 
-import datetime as dt
 import sys
-import time
 from array import array
 from collections import deque
 from collections.abc import Callable
@@ -162,13 +160,3 @@ def ends_run(batch: bytes) -> bool:
         return decode_flush(batch).finish is not None
     except WireError:  # of a later version of this library, maybe
         return False
-
-
-def now() -> str:
-    """The present in ISO 8601, UTC."""
-    return dt.datetime.now(dt.UTC).isoformat()
-
-
-def now_us() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1000

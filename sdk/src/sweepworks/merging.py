@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from sweepworks.spool import Spool
+from sweepworks.acks import Acks
 from sweepworks.values import Scalar, WireError
 from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
@@ -21,9 +21,9 @@ Batch = tuple[int, bytes]  # sequence and bytes
 class Groups:
     """Decides which batches go together."""
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
-        self._until = spool.announced()  # of a group that may be under way
+    def __init__(self, acks: Acks) -> None:
+        self._acks = acks
+        self._until = acks.announced  # of a group that may be under way
         self._alone_until = 0
         self._is_first = True
 
@@ -42,7 +42,7 @@ class Groups:
         if len(group) < 2:
             return first
         if self._until < first[0]:
-            self._spool.announce(group[-1].sequence)
+            self._acks.announce(group[-1].sequence)
             self._until = group[-1].sequence
         return group[-1].sequence, encode_flush(merge(group))
 
@@ -53,7 +53,7 @@ class Groups:
     def split(self, sequence: int) -> None:
         """The group that ends there is refused: one of its parts is to blame, not all of them."""
         self._alone_until, self._until = sequence, 0
-        self._spool.announce(0)
+        self._acks.announce(0)
 
     def _room_after(self, first: Batch) -> "_Room":
         return _Room(len(first[1]), self._until if self._until >= first[0] else None)

@@ -1,15 +1,31 @@
 """What goes into flushes besides points, a header's worth at a time."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sweepworks.values import Scalar, number_text
+from sweepworks.clock import now_us
+from sweepworks.values import Scalar, check_int64, check_key, number_text
 from sweepworks.wire import ReportRecord
 
 #: What the names and values of one flush may take; the wire's limit on a header is 4 MiB, and
 #: the largest single thing, a report of `MAX_REPORT_VALUES`, takes 1.1 MB.
 HEADER_BYTES = 3_000_000
 MAX_REPORT_VALUES = 1_000
+
+
+def checked_report(level: Any, values: Mapping[str, Any]) -> ReportRecord:
+    """What a script reports of a level, now.
+
+    Raises:
+        ValueError: It cannot be a report.
+    """
+    whole = check_int64(int(level), "the level")
+    numbers = {check_key(str(key)): float(value) for key, value in values.items()}
+    if whole < 0 or not 1 <= len(numbers) <= MAX_REPORT_VALUES:
+        raise ValueError(f"report needs a level of 0 or more and 1 to {MAX_REPORT_VALUES} values")
+    return ReportRecord(level=whole, values=numbers, time_us=now_us())
 
 
 @dataclass(slots=True)

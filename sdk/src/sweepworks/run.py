@@ -1,9 +1,7 @@
 """A run as its training script sees it."""
 
 import atexit
-import contextlib
 import os
-import sys
 import types
 from collections import deque
 from collections.abc import Mapping
@@ -11,24 +9,15 @@ from time import time as _time
 from typing import Any, Self
 
 from sweepworks import artifacts, ending
-from sweepworks.batches import MAX_ENTRIES, now_us
+from sweepworks.batches import MAX_ENTRIES
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
+from sweepworks.console import Console
 from sweepworks.decisions import await_decision
-from sweepworks.pending import MAX_REPORT_VALUES
+from sweepworks.pending import checked_report
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
-from sweepworks.values import (
-    Scalar,
-    are_plain,
-    as_scalar,
-    as_text,
-    check_int64,
-    check_key,
-    named,
-    settled,
-)
-from sweepworks.wire import ReportRecord
+from sweepworks.values import Scalar, are_plain, as_scalar, as_text, named, settled
 
 _SPOOL_BYTES = 512_000_000
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
@@ -75,7 +64,7 @@ class Run:
         self._decision_timeout = decision_timeout
         self._finish_seconds = finish_seconds
         self._step = 0
-        self._said: set[str] = set()
+        self._console = Console()
         self._stop = False
         self._finished = False
         self._connection = connection
@@ -92,7 +81,7 @@ class Run:
                 patience_seconds=decision_timeout or _PATIENCE_SECONDS,
                 spool_bytes=spool_bytes,
                 on_control=self._on_control,
-                say=self._say,
+                say=self._console.say,
             )
             self._entries = self._recorder.entries
             atexit.register(self._at_exit)
@@ -106,7 +95,7 @@ class Run:
             uploads=None if self._recorder is None else self._recorder.uploads,
             mode=checkpoints,
             rungs=tuple(rung for rung in rungs if max_resource is None or rung < max_resource),
-            say=self._say,
+            say=self._console.say,
             beat=self.heartbeat,
         )
 
@@ -160,12 +149,7 @@ class Run:
             ValueError: What is reported cannot be a report.
             OSError: There is no file to be the checkpoint.
         """
-        level = check_int64(int(resource_level), "the level")
-        numbers = {check_key(str(k)): float(v) for k, v in {**(values or {}), **more}.items()}
-        if level < 0 or not 1 <= len(numbers) <= MAX_REPORT_VALUES:
-            raise ValueError(
-                f"report needs a level of 0 or more and 1 to {MAX_REPORT_VALUES} values"
-            )
+        record = checked_report(resource_level, {**(values or {}), **more})
         saved = None if checkpoint is None else artifacts.existing_file(checkpoint)
         recorder = self._recorder
         if recorder is None or self._finished:
@@ -173,12 +157,12 @@ class Run:
         is_answering = True
         if saved is not None:
             self.heartbeat()
-            is_answering = self._checkpoints.store(level, saved)
-        recorder.report(ReportRecord(level=level, values=numbers, time_us=now_us()))
+            is_answering = self._checkpoints.store(record.level, saved)
+        recorder.report(record)
         is_answering = is_answering and not recorder.is_away
-        if level in self._rungs and self._connection is not None and is_answering:
+        if record.level in self._rungs and self._connection is not None and is_answering:
             decision = await_decision(
-                self._connection, self.id, level, seconds=self._decision_timeout
+                self._connection, self.id, record.level, seconds=self._decision_timeout
             )
             self._on_control(decision)
 
@@ -209,7 +193,7 @@ class Run:
 
     def tag(self, **tags: object) -> None:
         """Attach names and values that can be searched for; on disk when it returns."""
-        kept = named(tags, as_text, leave_out=self._leave_out)
+        kept = named(tags, as_text, leave_out=self._console.leave_out)
         if kept and self._recorder is not None and not self._finished:
             self._recorder.tag(kept)
 
@@ -219,7 +203,7 @@ class Run:
         Each is set once, another value later is refused. What is no text, finite number or truth
         is kept as its text.
         """
-        kept = named(params, as_scalar, leave_out=self._leave_out)
+        kept = named(params, as_scalar, leave_out=self._console.leave_out)
         if kept and self._recorder is not None and not self._finished:
             self._recorder.add_params(kept)
 
@@ -277,19 +261,6 @@ class Run:
     def _on_control(self, control: str | None) -> None:
         if control in {"stop", "pause"}:
             self._stop = True
-
-    def _leave_out(self, why: str) -> None:
-        self._say(f"name-{why}", f"left out: {why}")
-
-    def _say(self, subject: str, sentence: str) -> None:
-        if subject in self._said:
-            return
-        if subject in {"away", "back"}:  # the next outage is news again
-            self._said -= {"away", "back"}
-        self._said.add(subject)
-        # RuntimeError: a signal handler that interrupts another one's sentence.
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            print(f"sweepworks: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the console
 
     def _at_exit(self) -> None:
         if not self._finished and self._recorder is not None:

@@ -108,7 +108,7 @@ class Sender:
                 self._last_added, self._spilled = sequence, True
             if stored is not None:
                 self.acknowledged = stored
-                self._groups = Groups(self._spool)
+                self._groups = Groups(self._spool.acks)
 
     def pump(self, *, holds_end: bool = False) -> None:
         """Send what waits until nothing does, or the gateway does not take it now.

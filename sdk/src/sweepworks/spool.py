@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from sweepworks.acks import Acks
 from sweepworks.frames import frame, is_note, note_frame, read_batches, read_frames
 
 SUFFIX = ".spool"
@@ -25,7 +26,7 @@ class Spool:
 
     def __init__(self, path: Path, descriptor: int, *, last: int | None) -> None:
         self.path = path
-        self._ack_path = path.with_suffix(".ack")
+        self.acks = Acks(path)
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         self._lock = threading.Lock()
         self._last = last  # sequence of the newest batch; None: nobody has looked
@@ -112,7 +113,7 @@ class Spool:
 
     def acknowledge(self, sequence: int) -> None:
         """Note that everything through `sequence` is stored, for whoever sends the rest later."""
-        self._write_ack(str(sequence))
+        self.acks.acknowledge(sequence)
         with self._lock:
             is_all = self._last is not None and sequence >= self._last
             # What is appended during a rewrite must stay behind what is being read.
@@ -120,19 +121,6 @@ class Spool:
                 self._file.truncate(0)
                 self.size_bytes = 0
                 self._write(self._notes)
-
-    def announce(self, sequence: int) -> None:
-        """Note that what is not acknowledged through `sequence` goes as one; 0: nothing does."""
-        self._write_ack(f"{_read_ack(self.path)[0]} {sequence}")
-
-    def announced(self) -> int:
-        """What `announce` has noted, unless it was acknowledged."""
-        return _read_ack(self.path)[1]
-
-    def _write_ack(self, text: str) -> None:
-        temporary = self._ack_path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="ascii")
-        temporary.replace(self._ack_path)
 
     def shrink(
         self, to_bytes: int, *, acknowledged: int, lighten: Callable[[bytes], bytes | None]
@@ -206,7 +194,7 @@ class Spool:
 
     def delete(self) -> None:
         """Everything is stored: nothing is left to keep."""
-        for path in (self.path, self._ack_path):
+        for path in (self.path, self.acks.path):
             path.unlink(missing_ok=True)
         self.close()
 
@@ -255,19 +243,10 @@ def _append(path: Path, batches: Iterable[tuple[int, bytes]]) -> None:
 
 def read_spool(path: Path) -> Iterator[tuple[int, bytes]]:
     """Sequence and bytes of every whole batch in a file that is not acknowledged yet, in order."""
-    acknowledged, _ = _read_ack(path)
+    acknowledged = Acks(path).acknowledged
     for sequence, batch in read_batches(path):
         if sequence > acknowledged:
             yield sequence, batch
-
-
-def _read_ack(path: Path) -> tuple[int, int]:
-    """What is stored of a file, and through where the next flush goes; 0: nowhere special."""
-    try:
-        numbers = [int(n) for n in path.with_suffix(".ack").read_text(encoding="ascii").split()]
-    except (OSError, ValueError):
-        return 0, 0
-    return numbers[0] if numbers else 0, numbers[1] if len(numbers) > 1 else 0
 
 
 def _unseen(path: Path) -> Path:

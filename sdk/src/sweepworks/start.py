@@ -11,9 +11,10 @@ from typing import Any
 
 from sweepworks import environment as env
 from sweepworks import places
-from sweepworks.batches import now
 from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
+from sweepworks.clock import now
 from sweepworks.connection import Connection, Unreachable, post_json
+from sweepworks.console import Console, say
 from sweepworks.run import Run
 from sweepworks.spool import Spool
 from sweepworks.values import Scalar, as_scalar, as_text, named
@@ -40,7 +41,7 @@ def init(
     is_trial = bool(os.environ.get(env.RUN_ID))
     if _current is not None and _current.is_finished:
         if is_trial:
-            _say(f"the trial {_current.id} is finished: nothing more is recorded of it")
+            say(f"the trial {_current.id} is finished: nothing more is recorded of it")
         else:
             _current = None
     if _current is None:
@@ -85,12 +86,13 @@ def _scratch(
     record: bool,
 ) -> Run:
     url, token = places.client()
+    console = Console()
     described: dict[str, Any] = {
         "run": f"scratch-{base64.b32encode(secrets.token_bytes(8)).decode().lower()[:12]}",
         "seed": secrets.randbits(32),
         "experiment": experiment,
-        "params": named(params, as_scalar, leave_out=_leave_out),
-        "tags": named(tags, as_text, leave_out=_leave_out),
+        "params": named(params, as_scalar, leave_out=console.leave_out),
+        "tags": named(tags, as_text, leave_out=console.leave_out),
         "script": as_text(sys.argv[0]) if sys.argv else "",
     }
     connection = None
@@ -99,17 +101,17 @@ def _scratch(
             with contextlib.closing(Connection(url, token)) as asking:
                 status, answer = post_json(asking, "/api/v1/runs", described)
         except Unreachable as exc:
-            _say(f"the gateway does not answer ({exc}); this run is kept on disk")
+            say(f"the gateway does not answer ({exc}); this run is kept on disk")
         else:
             if status in {200, 201}:  # 200: it was made, and the answer lost
                 described |= {"run": str(answer["run"]), "seed": int(answer["seed"])}
                 connection = Connection(url, str(answer["token"]))
-                _say(f"scratch run {described['run']}")
+                say(f"scratch run {described['run']}")
             else:
                 said = answer.get("error", status)
-                _say(f"the gateway refuses a run: {said}; it is kept on disk")
+                say(f"the gateway refuses a run: {said}; it is kept on disk")
     elif online and record:
-        _say("no gateway is known here (`sweepworks up` starts one); this run is kept on disk")
+        say("no gateway is known here (`sweepworks up` starts one); this run is kept on disk")
     return _run(
         described["run"],
         attempt=None,
@@ -172,13 +174,5 @@ def _spool(name: str, note: Mapping[str, object] | None) -> Spool | None:
             return Spool.create(folder, name, note=note)
         except OSError as exc:
             reasons.append(f"{folder}: {exc.strerror}")
-    _say(f"nothing is recorded, since no folder can be written: {'; '.join(reasons)}")
+    say(f"nothing is recorded, since no folder can be written: {'; '.join(reasons)}")
     return None
-
-
-def _leave_out(why: str) -> None:
-    _say(f"left out: {why}")
-
-
-def _say(sentence: str) -> None:
-    print(f"sweepworks: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the console

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sweepworks import artifacts
 from sweepworks.artifacts import Changed, Description, Refused, Unavailable
-from sweepworks.batches import now_us
+from sweepworks.clock import now_us
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import REFUSED, Spool
 
