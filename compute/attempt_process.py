@@ -1,7 +1,6 @@
 """The execution of one attempt inside its shim. Standard library only."""
 
 import contextlib
-import errno
 import os
 import resource
 import select
@@ -9,53 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from compute import process_tree
-from compute.control_group import ControlGroup
+from compute.oom_kills import OomKills
+from compute.outcome import Outcome, of_a_start, of_an_end, outcome
 from compute.records import read_json, tail, write_json, write_json_reserved
+from compute.shim_request import ShimRequest
 
 _LOOK_SECONDS = 0.25  # between looks at stop.json: how late a stop may be
 _LEFTOVER_SECONDS = 1.0  # from SIGTERM to SIGKILL for what a script left behind when it ended
 _GIVE_UP_SECONDS = 30.0  # on processes that survive SIGKILL in a driver, on a disk that stays full
-_OOM_WINDOW_SECONDS = (
-    60.0  # from the kernel's count to the death it is about: memory is freed in between
-)
-#: Signals by which people and machines end a process; any other is a crash of its own.
-_FOREIGN = {
-    signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
-    signal.SIGUSR2,
-}  # fmt: skip
-#: How a shell tells that what it ran was ended so; of the others it may be a script's own code.
-_FOREIGN_CODES = {128 + signal.SIGKILL, 128 + signal.SIGTERM}
-#: What keeps a process from starting now, and not for ever.
-_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
-
-
-class ShimRequest(TypedDict):
-    """The document on a shim's stdin."""
-
-    folder: str  #: of the attempt, absolute
-    lock: int  #: descriptor of the folder's lock, held
-    leases: list[int]  #: descriptors of the locks of its GPUs, held
-    hold_file: str | None  #: to be locked, shared, while the attempt lives
-    live_marker: str  #: to be removed at the end
-    command: list[str]
-    refusal: str  #: why the command cannot be started; empty when it can
-    environment: dict[str, str]  #: secrets included
-    timeout_seconds: float | None
-    grace_seconds: float  #: from SIGTERM to SIGKILL
-
-
-class Outcome(TypedDict):
-    """The part of ``exit.json`` that says why."""
-
-    reason: str
-    code: int | None
-    signal: int | None
-    message: str
 
 
 def execute(request: ShimRequest, *, started_at: float) -> None:
@@ -63,13 +27,13 @@ def execute(request: ShimRequest, *, started_at: float) -> None:
     folder = Path(request["folder"])
     process = AttemptProcess(request, folder=folder)
     try:
-        outcome = process.run()
+        ended = process.run()
     except Exception as exc:  # noqa: BLE001 - the process' top; nobody else would tell
         process.kill()
-        outcome = _outcome("killed", message=f"its shim failed: {exc!r}")
+        ended = outcome("killed", message=f"its shim failed: {exc!r}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     record = {
-        **outcome,
+        **ended,
         "started_at": started_at,
         "ended_at": time.time(),
         # Of the largest process. Linux counts in KiB, macOS in bytes.
@@ -110,27 +74,29 @@ class AttemptProcess:
         self._message = ""
         self._terminated = False
         self._kill_at = float("inf")
-        self._oom_counts: deque[tuple[float, int]] = deque()  # when, and how many until then
+        self._oom_kills = OomKills()
 
     def run(self) -> Outcome:
         """Execute until nothing is left of it, and say how it ended."""
         if self._request["refusal"]:
-            return _outcome("launch_failed", message=self._request["refusal"])
+            return outcome("launch_failed", message=self._request["refusal"])
         if (stop := read_json(self._folder / "stop.json")) is not None:
-            return _outcome(stop["reason"], message="ended before it had begun")
+            return outcome(stop["reason"], message="ended before it had begun")
         self._listen()
-        self._count_oom_kills()
+        self._oom_kills.count()
         try:
             self._start()
         except (OSError, ValueError, subprocess.SubprocessError) as exc:
-            is_passing = isinstance(exc, OSError) and exc.errno in _PASSING
-            return _outcome(
-                "killed" if is_passing else "launch_failed",
-                message=_sentence(exc, program=self._request["command"][0]),
-            )
+            return of_a_start(exc, program=self._request["command"][0])
         self._wait()
         self._end_leftovers()
-        return self._judge()
+        assert self._code is not None  # `_wait` has collected it
+        return of_an_end(
+            self._code,
+            why=self._why,
+            message=self._message or tail(self._folder / "stderr.log"),
+            was_for_memory=self._oom_kills.was_one_lately,
+        )
 
     def kill(self) -> None:
         """End all of it without asking."""
@@ -201,7 +167,7 @@ class AttemptProcess:
             if ready:
                 os.read(self._wake, 4096)
             else:
-                self._count_oom_kills()
+                self._oom_kills.count()
 
     def _look_for_reason(self, deadline: float, now: float) -> None:
         if (stop := read_json(self._folder / "stop.json")) is not None:
@@ -250,54 +216,3 @@ class AttemptProcess:
         self._collect()
         # Orphans are children on Linux; elsewhere those that stayed in the group are found.
         return self._has_children or process_tree.group_is_alive(self._process.pid)
-
-    def _count_oom_kills(self) -> None:
-        now = time.monotonic()
-        self._oom_counts.append((now, ControlGroup().oom_kills()))
-        while len(self._oom_counts) > 1 and self._oom_counts[1][0] < now - _OOM_WINDOW_SECONDS:
-            self._oom_counts.popleft()
-
-    def _was_killed_for_memory(self) -> bool:
-        # Lately: an older kill in the same control group was somebody else's.
-        return ControlGroup().oom_kills() > self._oom_counts[0][1]
-
-    def _judge(self) -> Outcome:
-        assert self._code is not None
-        code, signum = (self._code, None) if self._code >= 0 else (None, -self._code)
-        message = self._message or tail(self._folder / "stderr.log")
-        if self._why is not None:
-            return _outcome(self._why, code, signum, message)
-        if code == 0:
-            return _outcome("completed", 0)
-        # A shell tells by its exit code that what it ran was killed.
-        if (signum == signal.SIGKILL or code == 128 + signal.SIGKILL) and (
-            self._was_killed_for_memory()
-        ):
-            return _outcome("out_of_memory", code, signum, message)
-        is_foreign = signum in _FOREIGN or code in _FOREIGN_CODES
-        return _outcome("killed" if is_foreign else "script_failed", code, signum, message)
-
-
-def _outcome(
-    reason: str, code: int | None = None, signum: int | None = None, message: str = ""
-) -> Outcome:
-    # No database takes NUL in a text.
-    message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return {"reason": reason, "code": code, "signal": signum, "message": message}
-
-
-def _sentence(exc: Exception, *, program: str) -> str:
-    """Why a program did not start, for the person who wrote its command line."""
-    match exc:
-        case FileNotFoundError() if "/" in program and Path(program).exists():
-            return f"{program}: the interpreter that its first line names is not there"
-        case FileNotFoundError():
-            return f"{program}: command not found"
-        case PermissionError():
-            return f"{program} is not executable; `chmod +x` it, or name its interpreter first"
-        case OSError(errno=errno.ENOEXEC):
-            return f"{program} is not a program; begin it with `#!`, or name its interpreter first"
-        case OSError():
-            return f"{program}: {exc.strerror}"
-        case _:
-            return f"{program}: {exc}"

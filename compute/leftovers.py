@@ -27,6 +27,16 @@ def kill_leftovers(folders: Collection[AttemptFolder]) -> None:
         psutil.wait_procs(found, timeout=0.2)
 
 
+def kill_shim(folder: AttemptFolder) -> None:
+    """Kill a shim that does not answer; its lock must be held, so that its number is still its own."""
+    record = folder.shim()
+    if record is None or not record["pid"]:
+        return
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(record["pid"]).kill()
+        psutil.Process(record["pid"]).wait(timeout=5)
+
+
 def _leftovers(folders: Collection[AttemptFolder]) -> Iterator[psutil.Process]:
     marks = {str(folder.path) for folder in folders}
     shims = [record for folder in folders if (record := folder.shim()) is not None]

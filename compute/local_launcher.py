@@ -3,15 +3,13 @@
 import contextlib
 import datetime as dt
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import psutil
-
-from compute.attempt_folder import AttemptFolder, instant
+from compute.attempt_folder import AttemptFolder
+from compute.attempt_statuses import AttemptStatuses
 from compute.capacity import Capacity, Machine
 from compute.commands import (
     attempt_environment,
@@ -21,12 +19,12 @@ from compute.commands import (
 )
 from compute.errors import filesystem_errors
 from compute.gpu_slots import GpuSlots, Lease
-from compute.leftovers import MARK, kill_leftovers
+from compute.leftovers import MARK, kill_shim
 from compute.shim_start import start_shim
 from sweeps import ids
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, SweepId
-from sweeps.ports import AttemptPhase, AttemptStatus
+from sweeps.ports import AttemptStatus
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 
@@ -77,7 +75,7 @@ class LocalLauncher:
         self._hold_file = hold_file.absolute() if hold_file else None
         self._grace = stop_grace_seconds
         self._now = clock
-        self._node = platform.node()
+        self._statuses = AttemptStatuses(has_gpus=bool(slots.devices), clock=clock)
 
     def launch(self, request: LaunchRequest) -> None:
         """Start an attempt, unless it was started before."""
@@ -168,58 +166,10 @@ class LocalLauncher:
         for attempt_id in attempt_ids:
             folder = AttemptFolder.of(self._root, attempt_id)
             with filesystem_errors(f"looking at {attempt_id}"):
-                status = self._status(folder, attempt_id) if folder else None
+                status = self._statuses.of(folder, attempt_id) if folder else None
             if status is not None:
                 statuses[attempt_id] = status
         return statuses
-
-    def _status(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
-        exited = self._exited(folder, attempt_id)
-        if exited is not None:
-            return exited
-        # First the lock: a shim writes its record before it lets go.
-        is_locked = folder.is_locked()
-        shim = folder.shim()
-        if shim is None:
-            # A launcher or shim before its first file; or nothing was ever started.
-            pending = AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING)
-            return pending if is_locked else None
-        if not is_locked:
-            self._bury([folder])
-            return self._exited(folder, attempt_id)
-        return AttemptStatus(
-            attempt_id=attempt_id,
-            phase=AttemptPhase.RUNNING,
-            started_at=instant(shim["started_at"]),
-            last_output_at=folder.last_output_at(),
-            node=self._node,
-            gpus=self._gpus(folder),
-        )
-
-    def _exited(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
-        record = folder.read_exit()
-        if record is None:
-            return None
-        ended, started_at, ended_at = record
-        return AttemptStatus(
-            attempt_id=attempt_id,
-            phase=AttemptPhase.EXITED,
-            started_at=started_at,
-            ended_at=ended_at,
-            exit=ended,
-            node=self._node,
-            gpus=self._gpus(folder),
-        )
-
-    def _gpus(self, folder: AttemptFolder) -> tuple[str, ...]:
-        return folder.gpus() if self._slots.devices else ()
-
-    def _bury(self, folders: Iterable[AttemptFolder]) -> None:
-        """Write the record of attempts whose shims were killed, once nothing is left of them."""
-        lost = [f for f in folders if f.shim() is not None and f.read_exit() is None]
-        kill_leftovers(lost)
-        for folder in lost:
-            folder.write_lost(at=self._now())
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Ask the attempt's shim to end it, also the shim of a launch that is still to come."""
@@ -252,20 +202,11 @@ class LocalLauncher:
                 while folder.is_locked() and time.monotonic() < deadline:
                     time.sleep(0.02)
                 if folder.is_locked():
-                    _kill_shim(folder)
-            self._bury(unended)
+                    kill_shim(folder)
+            self._statuses.bury(unended)
         return len(live)
 
     def _mark_of_reaped(self, sweep_id: SweepId) -> Path:
         if not ids.is_name(sweep_id):
             raise LaunchRejected(f"{sweep_id!r} is not the name of a sweep")
         return self._root / ".reaped" / sweep_id
-
-
-def _kill_shim(folder: AttemptFolder) -> None:
-    record = folder.shim()
-    if record is None or not record["pid"]:
-        return
-    with contextlib.suppress(psutil.Error):  # its lock is held, so the number is still its own
-        psutil.Process(record["pid"]).kill()
-        psutil.Process(record["pid"]).wait(timeout=5)

@@ -21,7 +21,7 @@ from compute.process_start import start_since_boot
 
 TYPE_CHECKING = False  # importing it takes longer than all else here
 if TYPE_CHECKING:
-    from compute.attempt_process import ShimRequest
+    from compute.shim_request import ShimRequest
 
 STARTED = b"started"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from compute import shim
-from compute.attempt_process import ShimRequest
+from compute.shim_request import ShimRequest
 from sweeps.errors import LauncherUnavailable
 
 _PACKAGES = str(Path(shim.__file__).parent.parent)

@@ -113,11 +113,11 @@ def test_each_way_to_die_has_its_reason(
 COUNTED = """
 import sys
 from pathlib import Path
-from compute import attempt_process, control_group
+from compute import attempt_process, control_group, oom_kills
 
 root = Path(sys.argv[1])
 group = control_group.ControlGroup(proc=root / "x", mount=root / "y", vmstat=root / "vmstat")
-attempt_process.ControlGroup = lambda: group
+oom_kills.ControlGroup = lambda: group
 request = {
     "folder": str(root), "refusal": "", "environment": {}, "leases": [], "timeout_seconds": None,
     "command": ["/bin/sh", "-c", sys.argv[2]], "grace_seconds": 1, "live_marker": str(root / "m"),

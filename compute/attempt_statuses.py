@@ -1,0 +1,73 @@
+"""What the disk and the kernel say about attempts on this machine."""
+
+import datetime as dt
+import platform
+from collections.abc import Callable, Iterable
+
+from compute.attempt_folder import AttemptFolder, instant
+from compute.leftovers import kill_leftovers
+from sweeps.ids import AttemptId
+from sweeps.ports import AttemptPhase, AttemptStatus
+
+
+class AttemptStatuses:
+    """Looks at folders of attempts.
+
+    Args:
+        has_gpus: Whether there are devices that an attempt may have.
+        clock: The time, for the end of attempts whose shims cannot tell it any more.
+    """
+
+    def __init__(self, *, has_gpus: bool, clock: Callable[[], dt.datetime]) -> None:
+        self._has_gpus = has_gpus
+        self._now = clock
+        self._node = platform.node()
+
+    def of(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
+        """Its status now; None when nothing was ever started. Buries it when its shim is gone."""
+        exited = self._exited(folder, attempt_id)
+        if exited is not None:
+            return exited
+        # First the lock: a shim writes its record before it lets go.
+        is_locked = folder.is_locked()
+        shim = folder.shim()
+        if shim is None:
+            # A launcher or shim before its first file; or nothing was ever started.
+            pending = AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING)
+            return pending if is_locked else None
+        if not is_locked:
+            self.bury([folder])
+            return self._exited(folder, attempt_id)
+        return AttemptStatus(
+            attempt_id=attempt_id,
+            phase=AttemptPhase.RUNNING,
+            started_at=instant(shim["started_at"]),
+            last_output_at=folder.last_output_at(),
+            node=self._node,
+            gpus=self._gpus(folder),
+        )
+
+    def _exited(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
+        record = folder.read_exit()
+        if record is None:
+            return None
+        ended, started_at, ended_at = record
+        return AttemptStatus(
+            attempt_id=attempt_id,
+            phase=AttemptPhase.EXITED,
+            started_at=started_at,
+            ended_at=ended_at,
+            exit=ended,
+            node=self._node,
+            gpus=self._gpus(folder),
+        )
+
+    def _gpus(self, folder: AttemptFolder) -> tuple[str, ...]:
+        return folder.gpus() if self._has_gpus else ()
+
+    def bury(self, folders: Iterable[AttemptFolder]) -> None:
+        """Write the record of attempts whose shims were killed, once nothing is left of them."""
+        lost = [f for f in folders if f.shim() is not None and f.read_exit() is None]
+        kill_leftovers(lost)
+        for folder in lost:
+            folder.write_lost(at=self._now())
