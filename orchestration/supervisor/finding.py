@@ -51,14 +51,14 @@ def wait_until_ready(
         ServicesDown: A person has said `down`.
         SweepsError: None gets ready before the deadline; why, in one sentence.
     """
-    begun, reported = time.time(), ""
+    former, reported = SupervisorStatus.read(home.status_file), ""
     while time.monotonic() < deadline:
         current = SupervisorStatus.read(home.status_file)
         phase = "starting the supervisor"
         if (
             current is not None
             and current.state is SupervisorState.FAILED
-            and current.changed_at >= begun  # an older failure is history: try again
+            and not current.is_moment_of(former)  # that failure is history: try again
         ):
             raise _failure(home, current.reason or "", is_disk_full=current.is_disk_full)
         if not is_owned(home.supervisor_lock):

@@ -47,6 +47,16 @@ class SupervisorStatus:
     webserver_url: str | None = None  #: None while the UI is not up
     children: dict[str, ChildStatus] = field(default_factory=dict)
 
+    def is_moment_of(self, other: "SupervisorStatus | None") -> bool:
+        """Whether it is the same supervisor, in a state that it has not left since."""
+        if other is None:
+            return False
+        return (self.mark, self.state, self.changed_at) == (
+            other.mark,
+            other.state,
+            other.changed_at,
+        )
+
     def write(self, path: Path) -> None:
         """Replace the file."""
         write_private(path, json.dumps(asdict(self), indent=1) + "\n")

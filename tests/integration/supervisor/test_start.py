@@ -4,6 +4,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +192,20 @@ def test_a_migration_that_fails_is_one_sentence_and_leaves_nothing_running(
     assert "\n" not in str(caught.value)
     services = bench.connect()
     assert notes(services) == []
+
+
+def test_a_failure_is_told_from_an_older_one_whatever_the_clock_says(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MIGRATION", "fail")
+    told = time.time
+    monkeypatch.setattr(time, "time", lambda: told() + 3600)  # it was set back meanwhile
+
+    for _ in range(2):
+        begun = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="revision 0007 failed"):
+            bench.connect()
+        assert time.monotonic() - begun < 20
 
 
 def test_a_gateway_that_ends_at_once_is_quoted(
