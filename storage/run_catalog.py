@@ -152,9 +152,9 @@ class RunCatalog:
                 params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
                 connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
                 connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
-                connection.execute(_RUNS["insert_scratch_activity"], of_run)
             elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
                 raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
+            connection.execute(_RUNS["touch_scratch_run"], of_run)
             if run.ended_at is not None:
                 connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
         return is_new is not None

@@ -86,6 +86,7 @@ def send_all(
     *,
     say: Callable[[str, str], None],
     stored: int | None = None,
+    beat: Callable[[], None] = no_beat,
     keep: bool = False,
     patience_seconds: float = 0.0,
     on_sent: Callable[[int], None] = lambda _: None,
@@ -95,11 +96,12 @@ def send_all(
     Args:
         stored: Sequence of the writer's last flush that the gateway has, when it was asked: then
             small batches go as one.
+        beat: Called while files go out, which may take longer than a run may be silent.
         keep: Delete nothing; that all is sent is noted.
         patience_seconds: How long to try again, while the gateway takes nothing.
         on_sent: Called with the bytes of every batch that needs no more sending.
     """
-    resending = _Resending(spool, run, connection, say=say, keep=keep, on_sent=on_sent)
+    resending = _Resending(spool, run, connection, say=say, beat=beat, keep=keep, on_sent=on_sent)
     return resending.run(patience_seconds, stored=stored)
 
 
@@ -111,11 +113,13 @@ class _Resending:
         connection: Connection,
         *,
         say: Callable[[str, str], None],
+        beat: Callable[[], None],
         keep: bool,
         on_sent: Callable[[int], None],
     ) -> None:
         self._spool = spool
         self._say = say
+        self._beat = beat
         self._keep = keep
         self._on_sent = on_sent
         self._batches = 0
@@ -158,7 +162,7 @@ class _Resending:
 
     def _try(self) -> bool:
         """Whether trying again would change nothing."""
-        self._uploads.retry(beat=no_beat)  # before the report that a kept checkpoint belongs to
+        self._uploads.retry(beat=self._beat)  # before the report that a kept checkpoint belongs to
         if self._uploads.is_answered:
             self._sender.pump(holds_end=not self._uploads.is_idle)
         return self._is_done

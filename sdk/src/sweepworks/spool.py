@@ -71,6 +71,14 @@ class Spool:
         except BlockingIOError:
             os.close(descriptor)
             return None
+        except OSError as exc:
+            os.close(descriptor)
+            raise OSError(
+                exc.errno,
+                f"{exc.strerror}: nothing tells here whether its script lives; copy the folder to "
+                "where there are locks, and send it from there",
+                str(path),
+            ) from exc
         if os.fstat(descriptor).st_nlink == 0:  # sent and deleted a moment ago
             os.close(descriptor)
             return None

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweepworks.artifacts import Refused, expect
+from sweepworks.artifacts import Refused, expect, no_beat
+from sweepworks.beats import Beats
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.frames import Damage, damage, read_note
 from sweepworks.resend import send_all, spools_in, writer_of
 from sweepworks.spool import Spool
 
+_BEAT_SECONDS = 30.0  # a scratch run that is silent for minutes has failed
 _PASSING = {"away", "back"}  # what the sender says of the gateway, not of what it sends
 
 
@@ -99,14 +101,22 @@ class Sync:
                 unstored.setdefault(subject, sentence)
 
         try:
-            token, stored = self._open(path, run)
-            with contextlib.closing(Connection(self._url, token)) as connection:
+            is_scratch = read_note(path).get("run") == run
+            token, stored = self._open(path, run, is_scratch=is_scratch)
+            with contextlib.ExitStack() as closing:
+                connection = closing.enter_context(contextlib.closing(Connection(self._url, token)))
+                beats = Beats(
+                    connection, run, every_seconds=_BEAT_SECONDS, on_control=lambda _: None
+                )
+                closing.callback(beats.close)
                 done = send_all(
                     spool,
                     run,
                     connection,
                     say=say,
                     stored=stored,
+                    # A trial's signs of life are those of its attempts.
+                    beat=beats.beat if is_scratch else no_beat,
                     keep=self._keep,
                     patience_seconds=self._patience_seconds,
                     on_sent=self._on_sent,
@@ -129,14 +139,13 @@ class Sync:
             is_cut=found is Damage.CUT,
         )
 
-    def _open(self, path: Path, run: str) -> tuple[str, int | None]:
+    def _open(self, path: Path, run: str, *, is_scratch: bool) -> tuple[str, int | None]:
         """A token for the run, which is made where it is not known, and what it has of the writer."""
         if self._away is not None:
             raise Unreachable(self._away)
-        note = read_note(path)
         with contextlib.closing(Connection(self._url, self._token)) as asking:
-            if note.get("run") == run:
-                answer = expect(*post_json(asking, "/api/v1/runs", note))
+            if is_scratch:
+                answer = expect(*post_json(asking, "/api/v1/runs", read_note(path)))
             else:
                 answer = expect(*post_json(asking, f"/api/v1/runs/{run}/token", {}))
         watermarks: dict[str, int] | None = answer.get("watermarks")

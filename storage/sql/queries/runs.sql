@@ -119,10 +119,11 @@ INSERT INTO run_tags (run_id, name, value)
 SELECT %(run_id)s, key, value
 FROM jsonb_each_text(%(tags)s::jsonb);
 
--- insert_scratch_activity --
--- Its sign of life.
+-- touch_scratch_run --
+-- Its sign of life, or that of whoever brings what its script has left.
 INSERT INTO run_activity (run_id, last_seen_at)
-VALUES (%(run_id)s, now());
+VALUES (%(run_id)s, now())
+ON CONFLICT (run_id) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at;
 
 -- decision --
 -- The search's answer to a report; a sweep that is being cancelled answers for it. A pause lasts
