@@ -63,5 +63,5 @@ lock: install ## Resolve the dependencies anew
 
 clean: ## Stop what runs here; remove .venv and caches, but not your data in .sweepworks
 	-@test -x $(BIN)/sweepworks && $(BIN)/sweepworks down
-	rm -rf .venv .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info sdk/src/*.egg-info
+	rm -rf .venv .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache build dist *.egg-info sdk/src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -38,6 +38,23 @@ def _execute(url: str, statement: str, name: str, other: str = "") -> None:
         connection.execute(sql.SQL(statement).format(*names))  # pyright: ignore[reportArgumentType]  literals above and below
 
 
+def _close(server: str, name: str) -> None:
+    """Nobody may be in a template that is copied, and TimescaleDB's workers come by themselves."""
+    _execute(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
+
+
+def _stop_background_workers(url: str) -> None:
+    """Those of TimescaleDB refresh what a test is about to look at."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
+            connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
+
+
 def pytest_report_header() -> str:
     dsn = os.environ.get(DSN)
     if dsn:
@@ -86,6 +103,7 @@ def _template(postgres_server: str) -> Generator[str, None, None]:
     name = f"template_{uuid.uuid4().hex[:12]}"
     _execute(postgres_server, "CREATE DATABASE {}", name)
     upgrade(_with_name(postgres_server, name))
+    _close(postgres_server, name)
     yield name
     _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
 
@@ -107,5 +125,6 @@ def database(postgres_server: str, _template: str) -> Generator[Database, None, 
     """A fresh database with the current schema."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     _execute(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, _template)
+    _stop_background_workers(_with_name(postgres_server, name))
     yield Database(_with_name(postgres_server, name))
     _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
