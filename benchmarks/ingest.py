@@ -298,12 +298,12 @@ def _points(run: str, keys: list[str], each: int, sequence: int, now_us: int) ->
 
 
 def preload(pool: Pool, millions: float) -> None:
-    """Rows of 100,000 other series, spread over the day."""
+    """Rows of 100,000 other series in the hot partition."""
     keys = [f"p{n}" for n in range(100_000)]
-    midnight = time.time_ns() // 86_400_000_000_000 * 86_400_000_000
+    hour = time.time_ns() // 3_600_000_000_000 * 3_600_000_000
     for sequence in range(int(millions * 10)):
         with pool.connection() as connection:
-            copy_points(connection, [_points("old", keys, 1, sequence, midnight + sequence)])
+            copy_points(connection, [_points("old", keys, 1, sequence, hour + sequence)])
             connection.commit()
 
 
@@ -321,9 +321,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with server() as server_url:
         with fresh_database(server_url) as url, open_pool(url) as pool:
-            MetricStore(pool, clock=SystemClock()).ensure_partition_of(
-                dt.datetime.now(dt.UTC).date()
-            )
+            MetricStore(pool, clock=SystemClock()).ensure_partitions_ahead()
             figures["raw_copy_points_per_second"] = raw_copy(pool, arguments.seconds)
         with fresh_database(server_url) as url, open_pool(url) as pool:
             clients = make_clients(pool, _BULK_CLIENTS, keys)
@@ -338,9 +336,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         with fresh_database(server_url) as url, open_pool(url, max_size=4) as pool:
             clients = make_clients(pool, arguments.rate * _FLUSH_EVERY_SECONDS, keys)
-            MetricStore(pool, clock=SystemClock()).ensure_partition_of(
-                dt.datetime.now(dt.UTC).date()
-            )
+            MetricStore(pool, clock=SystemClock()).ensure_partitions_ahead()
             preload(pool, arguments.preload)
             before = count(pool)
             with gateway(url) as (port, process):

@@ -95,7 +95,6 @@ def open_gateway(
             RunUpkeep(pool),
             MetricStore(pool, clock=clock),
             meters=meters,
-            clock=clock,
             sealing=configuration.sealing,
             silence=configuration.silence,
             period_seconds=configuration.upkeep_seconds,

@@ -1,7 +1,6 @@
 """What has to be done now and then: say that a gateway is there, end and seal runs, make room."""
 
 import asyncio
-import datetime as dt
 import logging
 
 from gateway.meters import Meters
@@ -9,7 +8,6 @@ from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
 from storage.run_upkeep import RunUpkeep
-from sweeps.clock import Clock
 from sweeps.errors import SweepsError
 
 _PERIOD_SECONDS = 3.0
@@ -18,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Ends scratch runs that are silent, seals what is due, makes tomorrow's partition ahead."""
+    """Ends scratch runs that are silent, seals what is due, makes the next partition ahead."""
 
     def __init__(
         self,
@@ -26,7 +24,6 @@ class Upkeep:
         metrics: MetricStore,
         *,
         meters: Meters,
-        clock: Clock,
         sealing: SealingRule,
         silence: SilenceRule,
         period_seconds: float = _PERIOD_SECONDS,
@@ -34,11 +31,9 @@ class Upkeep:
         self._runs = runs
         self._metrics = metrics
         self._meters = meters
-        self._clock = clock
         self._sealing = sealing
         self._silence = silence
         self._period_seconds = period_seconds
-        self._prepared: dt.date | None = None
 
     async def run(self) -> None:
         """Look after it until cancelled."""
@@ -55,10 +50,7 @@ class Upkeep:
 
     def _once(self) -> None:
         self._runs.note_gateway()
-        tomorrow = self._clock.now().date() + dt.timedelta(days=1)
-        if self._prepared != tomorrow:
-            self._metrics.ensure_partition_of(tomorrow)
-            self._prepared = tomorrow
+        self._metrics.ensure_partitions_ahead()
         silent = self._runs.fail_silent(after=self._silence.after)
         if silent:
             logger.warning("failed, since they were silent: %s", ", ".join(silent))

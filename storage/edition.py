@@ -16,16 +16,25 @@ class DatabaseEdition:
     timescaledb: str | None  #: version; None without the extension
     licence: str | None  #: ``timescale`` or ``apache``
     is_hypertable: bool  #: whether metric points are one
+    has_compression: bool  #: whether closed chunks of it are compressed
+    has_continuous_aggregates: bool  #: whether rollups are such
     size: str
 
     def __str__(self) -> str:
-        points = "a hypertable" if self.is_hypertable else "daily partitions"
         extension = (
             "without TimescaleDB"
             if self.timescaledb is None
             else f"TimescaleDB {self.timescaledb} ({self.licence} edition)"
         )
-        return f"PostgreSQL {self.server}, {extension}; metric points in {points}; {self.size}"
+        points = "a hypertable" if self.is_hypertable else "partitions"
+        compression = "compressed" if self.has_compression else "not compressed"
+        rollups = (
+            "by continuous aggregates" if self.has_continuous_aggregates else "in tables of our own"
+        )
+        return (
+            f"PostgreSQL {self.server}, {extension}; metric points in {points}, {compression}, "
+            f"rolled up {rollups}; {self.size}"
+        )
 
 
 def database_edition(pool: Pool) -> DatabaseEdition:

@@ -14,6 +14,7 @@ from sweepworks.wire import ReportRecord
 from storage import queries
 from storage.deliveries import Delivery, Receipt, Refusal
 from storage.json_numbers import json_number
+from storage.late_points import note_late_points
 from storage.metric_store import copy_points
 from storage.points import Curves, RunPoints
 from storage.series_registry import SeriesRegistry
@@ -45,11 +46,14 @@ class Batch:
         series: SeriesRegistry,
         deliveries: Sequence[Delivery],
         points: Sequence[RunPoints],
+        *,
+        now: dt.datetime,
     ) -> None:
         self._connection = connection
         self._series = series
         self._deliveries = deliveries
         self._points = points
+        self._now_us = (now - _EPOCH) // dt.timedelta(microseconds=1)
         self._refused: dict[int, list[Refusal]] = {}
         self.stored: list[RunPoints] = []
 
@@ -119,6 +123,7 @@ class Batch:
         if unkept:
             batch = [self._without(place, unkept) for place in places]
         copy_points(self._connection, batch)
+        note_late_points(self._connection, batch, now_us=self._now_us)
         self.stored = batch
 
     def _without(self, place: int, unkept: Mapping[bytes, str]) -> RunPoints:

@@ -1,8 +1,8 @@
 """Metric points on their way into the database, by binary COPY."""
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import psycopg
@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from storage import queries
 from storage.database import Pool, transaction
-from storage.points import Int64s, RunPoints
+from storage.points import Float64s, Int64s, RunPoints
 from sweeps.clock import Clock
 
 _QUERIES = queries.load("metrics")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_DAY_US = 86_400_000_000
-_POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from where PostgreSQL counts
-_PARTITION_DAYS = range(-400, 3)  # around today; other days share the default partition
+TENTH_US = 100_000  # points are kept with a time of tenths of a second; docs/adr/0008 says why
 
 # One row as `COPY … FORMAT BINARY` wants it: number of fields, then length and bytes of each.
 _ROW = np.dtype(
@@ -36,65 +34,118 @@ _ROW = np.dtype(
 )
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
+_MOST_KNOWN = 100_000
 
 
 class MetricStore:
-    """Writes points inside the transactions of its caller.
+    """Sees to it that points find their chunk.
 
-    It remembers which partitions are there, so that a usual flush costs one COPY.
+    It remembers which chunks are there, so that a usual flush asks for none.
     """
 
     def __init__(self, pool: Pool, *, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._days: set[int] = set()
+        self._width: int | None = None  # tenths of a second that a hot chunk covers
+        self._known: set[int] = set()  # by number
 
     def ensure_partitions(self, times: Iterable[Int64s]) -> None:
-        """Make partitions for the days of `times`.
+        """Make chunks for `times`, in microseconds, each of shape `(n,)` with n > 0.
 
-        In a transaction of its own: it locks the whole table, and must not wait for anything then.
+        In transactions of their own: that locks what others need, and must not wait for anything.
         """
-        present = {int(day) for column in times for day in np.unique(column // _DAY_US)}
-        missing = present - self._days
-        if not missing:
-            return
-        today = int(self._clock.now().timestamp() * 1_000_000) // _DAY_US
-        wanted = sorted(day for day in missing if day - today in _PARTITION_DAYS)
-        if wanted:
-            epoch = dt.date(1970, 1, 1)
-            days = [epoch + dt.timedelta(days=day) for day in wanted]
-            with transaction(self._pool) as connection:
-                connection.execute(_QUERIES["ensure_partitions"], {"days": days})
-        self._days.update(wanted)
+        width = self._hot_width()
+        numbers: set[int] = set()
+        for column in times:
+            first, last = int(column.min()) // TENTH_US, int(column.max()) // TENTH_US
+            if first // width == last // width:
+                numbers.add(first // width)
+            else:
+                numbers.update(np.unique(column // (TENTH_US * width)).tolist())
+        self._ensure(numbers, width)
 
-    def ensure_partition_of(self, day: dt.date) -> None:
-        """Make the partition of one day, for instance tomorrow's before it is needed."""
-        with transaction(self._pool) as connection:
-            connection.execute(_QUERIES["ensure_partitions"], {"days": [day]})
+    def ensure_partitions_ahead(self) -> None:
+        """Make those of now and of the time after, before they are needed."""
+        width = self._hot_width()
+        now = int(self._clock.now().timestamp() * 10) // width
+        self._ensure({now, now + 1}, width)
+
+    def _hot_width(self) -> int:
+        if self._width is None:
+            with transaction(self._pool) as connection:
+                row = connection.execute(_QUERIES["hot_width"]).fetchone()
+            assert row is not None  # the migration has written it
+            self._width = int(row[0])
+        return self._width
+
+    def _ensure(self, numbers: set[int], width: int) -> None:
+        missing = sorted(numbers - self._known)
+        for number in missing:
+            with transaction(self._pool) as connection:
+                connection.execute(_QUERIES["ensure_chunk"], {"time_ds": number * width})
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()  # clocks that are anywhere; asking again costs little
+        self._known.update(missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointColumns:
+    """Points in columns, all of shape `(n,)`; times in microseconds since 1970 UTC."""
+
+    series_ids: Int64s
+    steps: Int64s
+    times: Int64s
+    values: Float64s
+
+    @classmethod
+    def of(cls, batch: Sequence[RunPoints]) -> Self:
+        """Those of at least one flush, in order."""
+        return cls(
+            series_ids=np.repeat(
+                np.concatenate([points.curves.series_ids for points in batch]),
+                np.concatenate([points.counts for points in batch]),
+            ),
+            steps=np.concatenate([points.steps for points in batch]),
+            times=np.concatenate([points.times for points in batch]),
+            values=np.concatenate([points.values for points in batch]),
+        )
+
+    def by_series(self) -> Self:
+        """The same, series after series, each in order of time."""
+        order = np.lexsort((self.steps, self.times, self.series_ids))
+        return replace(
+            self,
+            series_ids=self.series_ids[order],
+            steps=self.steps[order],
+            times=self.times[order],
+            values=self.values[order],
+        )
 
 
 def copy_points(connection: Connection, batch: Sequence[RunPoints]) -> None:
     """Append the points of at least one flush."""
+    copy_columns(connection, PointColumns.of(batch))
+
+
+def copy_columns(connection: Connection, points: PointColumns) -> None:
+    """Append points as they are ordered."""
     with (
         connection.cursor() as cursor,
         cursor.copy(_QUERIES["copy_points"].rstrip(";")) as copy,
     ):
         copy.write(_COPY_HEADER)
-        copy.write(_rows(batch).view(np.uint8).data)  # no second copy of them
+        copy.write(_rows(points).view(np.uint8).data)  # no second copy of them
         copy.write(_COPY_TRAILER)
 
 
-def _rows(batch: Sequence[RunPoints]) -> NDArray[np.void]:
+def _rows(points: PointColumns) -> NDArray[np.void]:
     """The points as the body of a binary COPY, without a loop over them."""
-    rows = np.empty(sum(len(points.values) for points in batch), dtype=_ROW)
+    rows = np.empty(len(points.values), dtype=_ROW)
     rows["n_fields"] = 4
     for field in ("series_length", "step_length", "time_length", "value_length"):
         rows[field] = 8
-    rows["series"] = np.repeat(
-        np.concatenate([points.curves.series_ids for points in batch]),
-        np.concatenate([points.counts for points in batch]),
-    )
-    rows["step"] = np.concatenate([points.steps for points in batch])
-    rows["time"] = np.concatenate([points.times for points in batch]) - _POSTGRES_EPOCH_US
-    rows["value"] = np.concatenate([points.values for points in batch])
+    rows["series"] = points.series_ids
+    rows["step"] = points.steps
+    rows["time"] = points.times // TENTH_US
+    rows["value"] = points.values
     return rows

@@ -13,8 +13,11 @@ _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_305_001  # any number, the same in every process of ours
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, *, revision: str = "head") -> None:
     """Apply every revision the database lacks.
+
+    Args:
+        revision: Where to stop.
 
     Raises:
         InvalidDatabaseUrl: That is no URL of a database.
@@ -40,7 +43,7 @@ def upgrade(database_url: str) -> None:
             sa_connection.commit()
             config.attributes["connection"] = sa_connection
             try:
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
                 sa_connection.commit()
             finally:
                 sa_connection.rollback()

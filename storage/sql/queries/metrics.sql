@@ -21,15 +21,26 @@ SELECT series_id, run_id, key
 FROM series
 WHERE series_id = ANY(%(series_ids)s::bigint[]);
 
--- ensure_partitions --
--- A partition for each day; each day that has one is skipped.
-SELECT ensure_metric_partition(day)
-FROM unnest(%(days)s::date[]) AS new (day)
-ORDER BY day;
+-- hot_width --
+-- How long a hot chunk is, in tenths of a second.
+SELECT hot_width
+FROM metric_storage;
+
+-- ensure_chunk --
+-- Room for points of a time; nothing happens when it is there.
+SELECT ensure_metric_chunk(%(time_ds)s);
 
 -- copy_points --
 -- Points, as binary columns.
-COPY metric_points (series_id, step, ts, value) FROM STDIN (FORMAT BINARY);
+COPY metric_points (series_id, step, time_ds, value) FROM STDIN (FORMAT BINARY);
+
+-- compress_directly --
+-- Whether points are compressed as they come, until the transaction ends. No row comes back where
+-- the server cannot.
+SELECT set_config(name, %(setting)s, true)
+FROM pg_settings
+WHERE name = 'timescaledb.enable_direct_compress_copy'
+  AND (SELECT has_compression FROM metric_storage);
 
 -- summaries_of_run --
 -- What became of a run's curves, by key, from their points. NaN is left out of least and greatest.
@@ -45,7 +56,7 @@ CROSS JOIN LATERAL (
     SELECT metric_points.step, metric_points.value
     FROM metric_points
     WHERE metric_points.series_id = series.series_id
-    ORDER BY metric_points.ts DESC, metric_points.step DESC, metric_points.value DESC
+    ORDER BY metric_points.time_ds DESC, metric_points.step DESC, metric_points.value DESC
     LIMIT 1
 ) AS latest
 WHERE series.run_id = %(run_id)s
@@ -62,10 +73,10 @@ ORDER BY series.key;
 
 -- latest_points --
 -- The end of one curve, newest first.
-SELECT metric_points.step, metric_points.ts AS time, metric_points.value
+SELECT metric_points.step, metric_time(metric_points.time_ds) AS time, metric_points.value
 FROM metric_points
 WHERE metric_points.series_id = (
     SELECT series.series_id FROM series WHERE series.run_id = %(run_id)s AND series.key = %(key)s
 )
-ORDER BY metric_points.ts DESC, metric_points.step DESC
+ORDER BY metric_points.time_ds DESC, metric_points.step DESC
 LIMIT %(limit)s;

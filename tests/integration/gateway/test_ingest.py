@@ -31,14 +31,16 @@ from tests.integration.gateway.conftest import (
 )
 from tests.plugins.postgres import Database
 
+TENTH_US = 100_000
+
 
 def test_points_come_back_as_they_were_sent(platform: Platform) -> None:
     run, _token = platform.scratch()
     year = 365 * 86_400_000_000
     sent = [
         (-5, NOW_US, 0.1),
-        (2**62, NOW_US + 1, -0.0),
-        (0, NOW_US + 2, 5e-324),
+        (2**62, NOW_US + TENTH_US, -0.0),
+        (0, NOW_US + 2 * TENTH_US, 5e-324),
         (1, NOW_US - 30 * year, 1.0),
         (2, NOW_US + 30 * year, 2.0),
     ]
@@ -51,6 +53,19 @@ def test_points_come_back_as_they_were_sent(platform: Platform) -> None:
     assert platform.points(run, "a/b%20c%25") == [[0, NOW_US, 7.0]]
     keys = platform.get(f"/api/v1/runs/{run}/series").json()["series"]
     assert keys == [{"key": "a/b c%", "family": "user"}, {"key": "loss", "family": "user"}]
+
+
+def test_times_are_kept_to_a_tenth_of_a_second(platform: Platform) -> None:
+    run, _token = platform.scratch()
+    sent = [(0, NOW_US + 199_999, 1.0), (1, NOW_US + 100_000, 2.0), (2, -1, 3.0)]
+
+    platform.flush(a_flush(run, points={"loss": sent}))
+
+    assert platform.points(run) == [
+        [2, -TENTH_US, 3.0],
+        [0, NOW_US + TENTH_US, 1.0],
+        [1, NOW_US + TENTH_US, 2.0],
+    ]
 
 
 def test_values_that_are_not_finite_survive(platform: Platform) -> None:
@@ -375,14 +390,14 @@ def test_the_json_form_says_the_same(platform: Platform) -> None:
         "writer": "curl",
         "sequence": 1,
         "run": run,
-        "series": {"loss": [[0, NOW_US, 1.5], [1, NOW_US + 1, "nan"]]},
+        "series": {"loss": [[0, NOW_US, 1.5], [1, NOW_US + TENTH_US, "nan"]]},
         "beat": True,
     }
 
     answer = platform.post(json.dumps(body).encode(), token=token, media_type="application/json")
 
     assert answer.status_code == 200
-    assert platform.points(run) == [[0, NOW_US, 1.5], [1, NOW_US + 1, "nan"]]
+    assert platform.points(run) == [[0, NOW_US, 1.5], [1, NOW_US + TENTH_US, "nan"]]
 
 
 def _header(run: str, **changes: object) -> bytes:

@@ -34,8 +34,8 @@ def test_every_statement_plans(pool: Pool) -> None:
     failures: list[str] = []
     for noun in queries.nouns():
         for name, statement in queries.load(noun).items():
-            if "COPY" in statement:
-                continue  # has no plan; the tests of ingest run it
+            if "COPY" in statement or "CALL" in statement:
+                continue  # has no plan; other tests run it
             try:
                 with transaction(pool) as connection:
                     connection.execute(f"EXPLAIN {statement}", _Nulls())  # pyright: ignore[reportArgumentType]  our own files

@@ -1,0 +1,72 @@
+-- note_late_points --
+-- In the transaction that writes points which a rollup may have gone past: of which series (null:
+-- of all), in which hours.
+SELECT note_late_points(%(series_ids)s::bigint[], %(hours)s::bigint[]);
+
+-- refresh --
+-- Store what is new or has changed.
+CALL refresh_metric_rollup(%(tier)s, %(until)s);
+
+-- rebuild --
+-- Roll a stretch of time up anew.
+CALL rebuild_metric_rollup(%(tier)s, %(low)s, %(high)s);
+
+-- close_chunks --
+-- Compress, merge.
+CALL close_metric_chunks();
+
+-- drop --
+-- Drop what a tier has from before a time.
+CALL drop_metric_points(%(tier)s, %(before)s);
+
+-- delete_series --
+-- All points of some series, in all tiers.
+SELECT delete_metric_series(%(series_ids)s::bigint[]) AS deleted;
+
+-- state --
+-- How far a tier is stored, how late it is, what it takes.
+SELECT nullif(metric_stored_until(tier), -9223372036854775808) AS stored_until,
+       metric_tier_lag(tier) AS lag, size.bytes, size.row_estimate
+FROM metric_tiers
+CROSS JOIN LATERAL metric_tier_size(tier) AS size
+WHERE tier = %(tier)s;
+
+-- chunks --
+-- Chunks of the points, by state.
+SELECT state, count(*) AS chunks, sum(bytes)::bigint AS bytes,
+       sum(uncompressed_bytes)::bigint AS uncompressed_bytes
+FROM metric_chunks()
+GROUP BY state
+ORDER BY state;
+
+-- count_minutes --
+-- Points of a stretch of time, up to where the rollup is stored, and what the rollup has of them.
+SELECT points.points, rollup.rolled_up, rollup.buckets
+FROM (
+    SELECT count(*) AS points
+    FROM metric_points
+    WHERE time_ds >= %(low)s
+      AND time_ds < least(%(high)s, metric_stored_until('metric_points_1m'))
+) AS points
+CROSS JOIN (
+    SELECT coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
+    FROM metric_points_1m
+    WHERE bucket >= %(low)s
+      AND bucket < least(%(high)s, metric_stored_until('metric_points_1m'))
+) AS rollup;
+
+-- count_hours --
+-- The same of the other rollup.
+SELECT points.points, rollup.rolled_up, rollup.buckets
+FROM (
+    SELECT count(*) AS points
+    FROM metric_points
+    WHERE time_ds >= %(low)s
+      AND time_ds < least(%(high)s, metric_stored_until('metric_points_1h'))
+) AS points
+CROSS JOIN (
+    SELECT coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
+    FROM metric_points_1h
+    WHERE bucket >= %(low)s
+      AND bucket < least(%(high)s, metric_stored_until('metric_points_1h'))
+) AS rollup;

@@ -1,0 +1,280 @@
+"""Rollups say what a GROUP BY over the points says, whatever came when, in every edition."""
+
+import datetime as dt
+import itertools
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from retention.tiers import Tier
+from storage.database import open_pool
+from sweeps.errors import StorageError
+from tests.integration.storage.tier_world import (
+    DAY_US,
+    HOUR_US,
+    INF,
+    MINUTE_US,
+    NAN,
+    NOW,
+    US,
+    TierWorld,
+    ago,
+    us,
+)
+from tests.plugins.postgres import Database
+
+pytestmark = pytest.mark.xdist_group("timescale")
+
+
+@pytest.fixture(params=["database", "timescale_database"], ids=["server", "wasm"])
+def world(request: pytest.FixtureRequest) -> Generator[TierWorld, None, None]:
+    """On the server that all tests use, and on TimescaleDB."""
+    database: Database = request.getfixturevalue(request.param)
+    with open_pool(database.url, max_size=1) as pool:
+        yield TierWorld(pool)
+
+
+def test_what_is_not_stored_yet_is_computed(world: TierWorld) -> None:
+    now = us(NOW)
+    world.write([(1, 0, now - 2 * HOUR_US, 1.0), (1, 1, now - US, 2.0), (2, 7, now, 3.0)])
+
+    world.assert_rolled_up([1, 2])
+
+    assert len(world.rollup(Tier.MINUTES, [1])) == 2
+
+
+def test_what_is_stored_and_what_is_fresh_meet_without_a_seam(world: TierWorld) -> None:
+    world.write([(1, i, ago(hours=5) + i * 7 * US, i * 0.5) for i in range(2600)])
+
+    world.refresh()
+
+    (stored,) = world.rows("SELECT metric_time(metric_stored_until('metric_points_1m'))")[0]
+    assert NOW - dt.timedelta(minutes=13) < stored <= NOW
+    world.assert_rolled_up([1])
+
+
+def test_numbers_that_are_none_are_counted_and_left_out(world: TierWorld) -> None:
+    begin = ago(hours=3)
+    values = [1.0, NAN, INF, -2.0, -INF, 1.7e308, 5e-324]
+    world.write([(1, i, begin + i * US, v) for i, v in enumerate(values)])
+    world.write([(2, i, begin + i * US, v) for i, v in enumerate([NAN, INF])])
+
+    world.refresh()
+
+    world.assert_rolled_up([1, 2])
+    (mixed,), (none,) = world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.MINUTES, [2])
+    assert mixed[2:7] == (7, 4, -1.0, -2.0, 1.0)
+    assert none[2:8] == (2, 2, None, None, None, INF)
+
+
+def test_the_last_point_is_the_last_in_time_then_in_step_then_in_value(world: TierWorld) -> None:
+    begin = ago(hours=3)
+    world.write(
+        [
+            (1, 5, begin + 2 * US, 1.0),
+            (1, 9, begin + US, 100.0),
+            (1, 5, begin + 2 * US, 3.0),
+            (1, 5, begin + 2 * US, 2.0),
+            (1, 4, begin + 2 * US, 99.0),
+            (2, 1, begin, 7.0),
+            (2, 1, begin, NAN),
+        ]
+    )
+
+    world.refresh()
+
+    world.assert_rolled_up([1, 2])
+    assert world.rollup(Tier.MINUTES, [1])[0][7:] == (3.0, 4, 9)
+
+
+def test_late_points_reach_what_is_stored_already(world: TierWorld) -> None:
+    world.write([(1, i, ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
+    world.refresh()
+
+    world.write([(1, 5000, ago(hours=20), 9.0), (2, 0, ago(hours=29), 4.0)])
+    world.write([(3, 0, ago(days=40), 5.0)])
+    world.refresh()
+
+    world.assert_rolled_up([1, 2, 3])
+
+
+def test_more_late_series_than_are_named_one_by_one(world: TierWorld) -> None:
+    begin = ago(hours=30)
+    world.write([(i, 0, begin, 1.0) for i in range(1, 2100)])
+    world.refresh()
+
+    world.write([(i, 1, begin + 5 * US, 2.0) for i in range(1, 2100)])
+    world.refresh()
+
+    world.assert_rolled_up(range(1, 2100))
+
+
+def test_a_deleted_series_is_in_no_tier(world: TierWorld) -> None:
+    world.write([(i, 0, ago(hours=h), 1.0) for i in (1, 2) for h in (0, 3, 30)])
+    world.refresh()
+
+    assert world.tiers.delete_series([1]) == 3
+
+    world.refresh()
+    assert world.group_by(Tier.MINUTES, [1]) == world.rollup(Tier.MINUTES, [1]) == []
+    assert world.rollup(Tier.HOURS, [1]) == []
+    world.assert_rolled_up([2])
+
+
+def test_refreshing_again_changes_nothing(world: TierWorld) -> None:
+    world.write([(1, i, ago(hours=30) + i * MINUTE_US, i) for i in range(1700)])
+    world.refresh()
+    before = world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1])
+
+    world.refresh()
+    world.refresh(until=NOW - dt.timedelta(days=2))
+
+    assert before == (world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1]))
+
+
+def test_clocks_that_are_years_off_are_rolled_up_like_others(world: TierWorld) -> None:
+    years = 365 * DAY_US
+    times = [0, -(10**14), us(NOW) - 40 * years, us(NOW) + 30 * years, ago(hours=3)]
+    world.write([(1, i, at, 1.0) for i, at in enumerate(times)])
+
+    world.refresh()
+
+    world.assert_rolled_up([1])
+
+
+def test_lag_is_that_of_points_that_are_due(world: TierWorld) -> None:
+    tiers = world.tiers
+    assert tiers.state(Tier.MINUTES).lag == dt.timedelta(0)
+
+    world.write([(1, 0, ago(hours=5), 1.0)])
+    assert dt.timedelta(hours=3) < tiers.state(Tier.MINUTES).lag < dt.timedelta(hours=30)
+    assert dt.timedelta(hours=3) < tiers.state(Tier.HOURS).lag < dt.timedelta(hours=30)
+
+    world.refresh()
+    world.write([(1, 1, us(NOW), 1.0)])
+    assert tiers.state(Tier.MINUTES).lag == tiers.state(Tier.HOURS).lag == dt.timedelta(0)
+
+
+def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
+    world: TierWorld,
+) -> None:
+    yesterday = NOW.date() - dt.timedelta(days=1)
+    begin = us(dt.datetime.combine(yesterday, dt.time(), tzinfo=dt.UTC))
+    world.write([(1, i, begin + i * 10 * US, 1.0) for i in range(120)])
+    world.write([(1, 500, begin + DAY_US + 2 * HOUR_US, 1.0)])
+    world.refresh(until=NOW)
+
+    found = world.tiers.completeness(Tier.MINUTES, day=yesterday)
+
+    assert (found.points, found.rolled_up, found.buckets) == (120, 120, 20)
+    assert found.is_complete
+    assert world.tiers.completeness(Tier.HOURS, day=yesterday).buckets == 1
+
+
+def test_a_rollup_that_lost_something_is_incomplete_until_it_is_rebuilt(world: TierWorld) -> None:
+    day = NOW.date() - dt.timedelta(days=2)
+    begin = us(dt.datetime.combine(day, dt.time(3), tzinfo=dt.UTC))
+    world.write([(s, i, begin + i * MINUTE_US, 1.0) for s in (1, 2) for i in range(90)])
+    world.refresh()
+    for (stored,) in world.rows("SELECT relation::text FROM stored_metric_rollups()"):
+        world.rows(f"DELETE FROM {stored} WHERE series_id = 1")
+    assert not world.tiers.completeness(Tier.MINUTES, day=day).is_complete
+    assert not world.tiers.completeness(Tier.HOURS, day=day).is_complete
+
+    world.tiers.rebuild(Tier.MINUTES, day=day)
+    world.tiers.rebuild(Tier.HOURS, day=day)
+
+    assert world.tiers.completeness(Tier.MINUTES, day=day).is_complete
+    assert world.tiers.completeness(Tier.HOURS, day=day).is_complete
+    world.assert_rolled_up([1, 2])
+
+
+def test_what_is_dropped_in_one_tier_lives_on_in_the_next(world: TierWorld) -> None:
+    world.write([(1, i, ago(days=10) + i * HOUR_US // 2, i) for i in range(470)])
+    world.refresh()
+    minutes, hours = world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1])
+    edge = (NOW - dt.timedelta(days=4)).replace(minute=0, second=0)
+    edge_ds = us(edge) // 100_000
+
+    world.tiers.drop(Tier.POINTS, before=edge)
+    world.write([(1, 9000, ago(days=2), 3.0)])
+    world.refresh()
+
+    (oldest,) = world.rows("SELECT min(time_ds) FROM metric_points")[0]
+    assert oldest >= edge_ds
+    kept = [row for row in world.rollup(Tier.MINUTES, [1]) if row[1] < edge_ds]
+    assert kept == [row for row in minutes if row[1] < edge_ds] != []
+
+    world.tiers.drop(Tier.MINUTES, before=edge)
+    world.refresh()
+
+    kept = [row for row in world.rollup(Tier.HOURS, [1]) if row[1] < edge_ds]
+    assert kept == [row for row in hours if row[1] < edge_ds] != []
+
+
+def test_points_of_the_last_days_cannot_be_dropped(world: TierWorld) -> None:
+    with pytest.raises(StorageError):
+        world.tiers.drop(Tier.POINTS, before=NOW - dt.timedelta(days=1))
+
+
+VALUES = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.5, NAN, INF, -INF, 1e300, -1.7e308]),
+    st.floats(min_value=-1e6, max_value=1e6, width=32),
+)
+POINTS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # series
+        st.integers(0, 4),  # step
+        st.integers(0, 2 * 86_400 * 10 // 7),  # sevens of tenths of a second of two days
+        VALUES,
+    ),
+    max_size=25,
+)
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), POINTS),
+        st.tuples(st.just("refresh"), st.integers(0, 48)),
+        st.tuples(st.just("delete"), st.integers(0, 2)),
+        st.tuples(st.just("close"), st.none()),
+    ),
+    min_size=2,
+    max_size=9,
+)
+_weeks = itertools.count(1)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(acts=ACTS)
+def test_rollups_are_a_group_by_whatever_came_when(world: TierWorld, acts: list[object]) -> None:
+    # Two days of its own and series of its own for each example, in the past year.
+    number = next(_weeks)
+    begin = us(NOW) // DAY_US * DAY_US - (4 + number * 2 % 350) * DAY_US
+    ids = [number * 10 + i for i in range(3)]
+
+    for act in acts:
+        match act:
+            case ("write", list(points)):
+                world.write(
+                    [
+                        (ids[series], step, begin + sevens * 700_000, value)
+                        for series, step, sevens, value in points
+                    ]
+                )
+            case ("refresh", int(hours)):
+                until = dt.datetime.fromtimestamp(begin / US, dt.UTC) + dt.timedelta(hours=hours)
+                world.refresh(until=until)
+            case ("delete", int(series)):
+                world.tiers.delete_series([ids[series]])
+            case _:
+                world.tiers.close_chunks()
+    world.refresh()
+
+    world.assert_rolled_up(ids)
+    world.tiers.close_chunks()
+    world.assert_rolled_up(ids)
