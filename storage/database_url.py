@@ -30,7 +30,7 @@ def check_database_url(url: str) -> None:
     """
     try:
         parts = conninfo_to_dict(url)
-    except ProgrammingError:
+    except (ProgrammingError, UnicodeDecodeError):  # of bytes by percent that are no UTF-8
         raise InvalidDatabaseUrl from None  # its words quote the URL
     host, database, ports = (str(parts.get(name) or "") for name in ("host", "dbname", "port"))
     if "host=" in url:

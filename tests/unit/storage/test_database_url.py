@@ -21,6 +21,7 @@ MALFORMED = [
     "postgresql+psycopg://me:h1dden-w0rd@127.0.0.1:1/db",
     "postgresql://me:h1dden-w0rd@[::1/db",
     "postgresql://me:h1dden%zzw0rd@127.0.0.1:1/db",
+    "postgresql://me:h1dden%a1w0rd@127.0.0.1:1/db",
     "postgresql://me:x@h1dden-w0rd@127.0.0.1:1/db",
     "postgresql://127.0.0.1:h1dden-w0rd/db",
     "postgresql://127.0.0.1:1/h1dden-w0rd@somewhere/db",
