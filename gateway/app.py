@@ -16,7 +16,7 @@ from gateway.body_limit import BodyLimit
 from gateway.errors import answer_to
 from gateway.ingest import IngestRoute, Scope, Send
 from gateway.paced_body import Receive
-from gateway.routes import artifacts, blobs, health, runs, sweeps
+from gateway.routes import artifacts, blobs, health, runs, series, sweeps
 from gateway.services import Services
 from gateway.upkeep import Upkeep
 from sweeps.errors import SweepsError
@@ -75,7 +75,7 @@ def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _refuse_input)
     api.add_exception_handler(HTTPException, _refuse_route)
     api.add_exception_handler(Exception, _apologise)
-    for part in (health, runs, artifacts, blobs, sweeps):
+    for part in (health, series, runs, artifacts, blobs, sweeps):
         api.include_router(part.router)
     return api
 

@@ -16,10 +16,12 @@ from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
+from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
+from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
 from storage.series_registry import DEFAULT_MAX_SERIES
@@ -79,6 +81,7 @@ def open_gateway(
         services = Services(
             pool=pool,
             runs=RunCatalog(pool),
+            curves=CurveStore(pool),
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
             tokens=tokens,
@@ -94,6 +97,7 @@ def open_gateway(
         upkeep = Upkeep(
             RunUpkeep(pool),
             MetricStore(pool, clock=clock),
+            RunSummaries(pool),
             meters=meters,
             sealing=configuration.sealing,
             silence=configuration.silence,

@@ -9,6 +9,7 @@ from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
+from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.run_catalog import RunCatalog
 from storage.sweep_catalog import SweepRow
@@ -59,6 +60,7 @@ class Services:
 
     pool: Pool
     runs: RunCatalog
+    curves: CurveStore
     artifacts: ArtifactCatalog
     artifact_store: ArtifactStore
     tokens: TokenStore

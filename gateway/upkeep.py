@@ -7,6 +7,7 @@ from gateway.meters import Meters
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
+from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
 from sweeps.errors import SweepsError
 
@@ -16,12 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Ends scratch runs that are silent, seals what is due, makes the next partition ahead."""
+    """Ends scratch runs that are silent, seals what is due, keeps summaries up, makes room ahead."""
 
     def __init__(
         self,
         runs: RunUpkeep,
         metrics: MetricStore,
+        summaries: RunSummaries,
         *,
         meters: Meters,
         sealing: SealingRule,
@@ -30,6 +32,7 @@ class Upkeep:
     ) -> None:
         self._runs = runs
         self._metrics = metrics
+        self._summaries = summaries
         self._meters = meters
         self._sealing = sealing
         self._silence = silence
@@ -56,3 +59,4 @@ class Upkeep:
             logger.warning("failed, since they were silent: %s", ", ".join(silent))
         self._meters.silent.inc(len(silent))
         self._meters.sealed.inc(len(self._runs.seal(grace=self._sealing.grace)))
+        self._summaries.refresh()

@@ -12,18 +12,10 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
+from storage.run_summaries import summaries_of_run
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.runs import (
-    MetricPoint,
-    Run,
-    RunEnd,
-    RunRecord,
-    ScratchRun,
-    Series,
-    SeriesSummary,
-    TrialRow,
-)
+from sweeps.runs import MetricPoint, Run, RunEnd, RunRecord, ScratchRun, Series, TrialRow
 from sweeps.states import AttemptState, Decision, ExitReason, RunState
 from sweeps.trials import Attempt, Exit
 
@@ -76,12 +68,11 @@ class RunCatalog:
         with transaction(self._pool) as connection:
             run = _get(connection, run_id, tenant_id)
             attempts = connection.cursor(row_factory=kwargs_row(_attempt))
-            summaries = connection.cursor(row_factory=kwargs_row(_summary))
             return RunRecord(
                 run=run,
                 params=dict(connection.execute(_RUNS["params_of_run"], of_run)),
                 tags=dict(connection.execute(_RUNS["tags_of_run"], of_run)),
-                summary=dict(summaries.execute(_METRICS["summaries_of_run"], of_run)),
+                summary=summaries_of_run(connection, run_id),
                 notices=dict(connection.execute(_RUNS["notices_of_run"], of_run)),
                 attempts=tuple(attempts.execute(_RUNS["attempts_of_run"], of_run)),
                 artifacts=artifacts_of_run(connection, run_id, tenant_id=tenant_id),
@@ -216,10 +207,6 @@ def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:
 def _run(**columns: Any) -> Run:
     columns["state"] = RunState(columns["state"])
     return Run(**columns)
-
-
-def _summary(**columns: Any) -> tuple[str, SeriesSummary]:
-    return columns.pop("key"), SeriesSummary(**columns)
 
 
 def _trial(**columns: Any) -> TrialRow:

@@ -47,12 +47,13 @@ class TrialRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesSummary:
-    """What became of one curve. Least and greatest leave NaN out; None when there was only NaN."""
+    """What became of one curve. Least and greatest are of finite numbers; None: there were none."""
 
     last: float  #: value of the newest point; of points of one moment, of the highest step
     step: int  #: its step
     min: float | None
     max: float | None
+    at_best: float | None  #: what it was when the run's objective was best; None without one
     count: int
 
 

@@ -5,14 +5,16 @@ import re
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from gateway.authentication import GivenOwner, GivenRun, GivenWriter
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
+from gateway.routes.series import series_answer
 from gateway.services import GivenServices, Services
+from gateway.viewports import GivenViewport
 from governance.access import RunGrant, sign_run_token
 from storage.token_store import TokenOwner
 from sweeps import ids
@@ -173,11 +175,18 @@ def list_series(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JS
 def get_series(
     run: GivenRun,
     key: str,
+    request: Request,
     owner: GivenOwner,
     services: GivenServices,
+    seen: GivenViewport,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
-) -> JSONResponse:
-    """The last points of a curve as `[step, microseconds, value]`, in order of time."""
+) -> Response:
+    """A curve as a plot shows it, if anything of a plot is given.
+
+    Else its last points as `[step, microseconds, value]`, in order of time.
+    """
+    if seen is not None:
+        return series_answer(request, services, owner.tenant_id, [run], [key], seen)
     points = services.runs.points(run, key, tenant_id=owner.tenant_id, limit=limit)
     return answer({"key": key, "points": [_row(point) for point in points]})
 

@@ -42,26 +42,6 @@ FROM pg_settings
 WHERE name = 'timescaledb.enable_direct_compress_copy'
   AND (SELECT has_compression FROM metric_storage);
 
--- summaries_of_run --
--- What became of a run's curves, by key, from their points. NaN is left out of least and greatest.
-SELECT series.key, latest.value AS last, latest.step, points.least AS min, points.greatest AS max,
-       points.count
-FROM series
-CROSS JOIN LATERAL (
-    SELECT count(*), min(nullif(value, 'NaN')) AS least, max(nullif(value, 'NaN')) AS greatest
-    FROM metric_points
-    WHERE metric_points.series_id = series.series_id
-) AS points
-CROSS JOIN LATERAL (
-    SELECT metric_points.step, metric_points.value
-    FROM metric_points
-    WHERE metric_points.series_id = series.series_id
-    ORDER BY metric_points.time_ds DESC, metric_points.step DESC, metric_points.value DESC
-    LIMIT 1
-) AS latest
-WHERE series.run_id = %(run_id)s
-ORDER BY series.key;
-
 -- series_of_run --
 -- Curves of one run, by key.
 SELECT series.series_id, series.key, series.family
