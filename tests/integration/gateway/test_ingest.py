@@ -283,9 +283,9 @@ def test_summaries_hold_last_least_greatest_and_count(platform: Platform) -> Non
     platform.flush(a_flush(run, 2, second))
 
     assert platform.run(run)["summary"] == {
-        "x": {"last": "nan", "step": 2, "min": -1.0, "max": 9.0, "count": 4},
-        "y": {"last": "inf", "step": 0, "min": "inf", "max": "inf", "count": 1},
-        "n": {"last": 4.0, "step": 1, "min": 4.0, "max": 4.0, "count": 2},
+        "x": {"last": "nan", "step": 2, "min": -1.0, "max": 9.0, "at_best": None, "count": 4},
+        "y": {"last": "inf", "step": 0, "min": None, "max": None, "at_best": None, "count": 1},
+        "n": {"last": 4.0, "step": 1, "min": 4.0, "max": 4.0, "at_best": None, "count": 2},
     }
 
 
