@@ -4,8 +4,9 @@ import warnings
 
 import dagster as dg
 
+from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
-from orchestration import jobs, resources, sensors
+from orchestration import jobs, resources, schedules, sensors
 
 # Sensors get their resources by port; Dagster calls that a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -13,10 +14,18 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """All assets, jobs, sensors and resources."""
+    """All assets, checks, jobs, schedules, sensors and resources."""
     return dg.Definitions(
-        assets=[sweep, TRIALS],
-        jobs=[jobs.run_sweep, jobs.register_sweep],
+        assets=[sweep, TRIALS, metric_points, *ROLLUPS],
+        asset_checks=CHECKS,
+        jobs=[
+            jobs.run_sweep,
+            jobs.register_sweep,
+            jobs.refresh_rollups,
+            jobs.close_metric_chunks,
+            jobs.finish_metric_day,
+        ],
+        schedules=schedules.SCHEDULES,
         sensors=sensors.SENSORS,
         resources=resources.resources(),
         # One process per sweep: a step process more would only add seconds and memory.

@@ -1,4 +1,4 @@
-"""Jobs: run a sweep, and register one from the launchpad."""
+"""Jobs: run a sweep, register one from the launchpad, keep the tiers of metric points."""
 
 import secrets
 from pathlib import Path
@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
+from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.sweep import sweep
 from orchestration.submission import submission
@@ -17,6 +18,31 @@ run_sweep = dg.define_asset_job(
     "run_sweep",
     selection=dg.AssetSelection.assets(sweep),
     description="Runs the sweep that the partition names; goes on with it where it was.",
+    executor_def=dg.in_process_executor,
+)
+
+refresh_rollups = dg.define_asset_job(
+    "refresh_rollups",
+    # Without the checks that read a whole day: it runs every few minutes.
+    selection=dg.AssetSelection.assets(*ROLLUPS).without_checks()
+    | dg.AssetSelection.checks(
+        *(key for check in CHECKS for key in check.check_keys if "in_time" in key.name)
+    ),
+    description="Stores in the rollups what has become due.",
+    executor_def=dg.in_process_executor,
+)
+
+close_metric_chunks = dg.define_asset_job(
+    "close_metric_chunks",
+    selection=dg.AssetSelection.assets(metric_points),
+    description="Compresses chunks of metric points that have closed, merges days that are over.",
+    executor_def=dg.in_process_executor,
+)
+
+finish_metric_day = dg.define_asset_job(
+    "finish_metric_day",
+    selection=dg.AssetSelection.assets(metric_points, *ROLLUPS),
+    description="All tiers of a day, counted, and rolled up anew where they differ.",
     executor_def=dg.in_process_executor,
 )
 

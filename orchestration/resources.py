@@ -14,6 +14,8 @@ from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
 from orchestration.workers import home_tags, process_tags
+from retention.tiers import MetricTiers
+from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
 from sweeps.ports import (
@@ -75,6 +77,18 @@ class SweepSteeringResource(dg.ConfigurableResource[SweepSteering]):
         yield SweepCatalog(platform().pool)
 
 
+class MetricTiersResource(dg.ConfigurableResource[MetricTiers]):
+    """The tiers of metric points."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[MetricTiers, None, None]:
+        """Tiers on the process's pool."""
+        yield PostgresMetricTiers(platform().pool)
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -126,6 +140,7 @@ def resources() -> dict[str, object]:
         "sweep_log": SweepCatalogResource(),
         "sweep_claims": SweepClaimsResource(),
         "steering": SweepSteeringResource(),
+        "metric_tiers": MetricTiersResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

@@ -34,6 +34,14 @@ class ChunkCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chunks:
+    """Chunks of the points themselves."""
+
+    by_state: Sequence[ChunkCount]
+    to_close: int  #: chunks to be compressed, and days to be merged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TierState:
     """How a tier is now."""
 
@@ -83,8 +91,8 @@ class MetricTiers(Protocol):
         """How the tier is."""
         ...
 
-    def chunks(self) -> Sequence[ChunkCount]:
-        """Chunks of the points themselves, by state."""
+    def chunks(self) -> Chunks:
+        """Chunks of the points themselves."""
         ...
 
     def completeness(self, tier: Tier, *, day: dt.date) -> Completeness:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.rows import class_row, dict_row
 
-from retention.tiers import ChunkCount, Completeness, Tier, TierState
+from retention.tiers import ChunkCount, Chunks, Completeness, Tier, TierState
 from storage import queries
 from storage.database import Pool, transaction
 from storage.errors import translate_errors
@@ -85,11 +85,14 @@ class PostgresMetricTiers:
             **row,
         )
 
-    def chunks(self) -> Sequence[ChunkCount]:
-        """Chunks of the points themselves, by state."""
+    def chunks(self) -> Chunks:
+        """Chunks of the points themselves."""
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(ChunkCount))
-            return cursor.execute(_QUERIES["chunks"]).fetchall()
+            by_state = cursor.execute(_QUERIES["chunks"]).fetchall()
+            row = connection.execute(_QUERIES["chunks_to_close"]).fetchone()
+        assert row is not None  # a function's value
+        return Chunks(by_state=by_state, to_close=int(row[0]))
 
     def completeness(self, tier: Tier, *, day: dt.date) -> Completeness:
         """Count a day; reads all of its points."""

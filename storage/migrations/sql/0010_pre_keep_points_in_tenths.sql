@@ -324,31 +324,43 @@ BEGIN
     );
 END $$;
 
+-- Days that are over and still in several chunks, where chunks can be merged. What comes late has
+-- had a day for it.
+CREATE FUNCTION metric_days_to_merge() RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    SELECT metric_bucket(864000, low)
+    FROM metric_chunk_bounds()
+    WHERE (SELECT has_compression OR NOT is_hypertable FROM metric_storage)
+      AND low IS NOT NULL
+      AND metric_bucket(864000, low) + 864000 <= metric_now() - 864000
+    GROUP BY metric_bucket(864000, low)
+    HAVING count(*) > 1 AND max(high) <= min(metric_bucket(864000, low)) + 864000
+    ORDER BY 1
+$$;
+
+-- How much `close_metric_chunks` has to do.
+CREATE FUNCTION metric_chunks_to_close() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT (SELECT count(*) FROM metric_days_to_merge()) + (
+        SELECT count(*) FROM metric_chunks()
+        WHERE state IN ('closed', 'partial') AND (SELECT has_compression FROM metric_storage)
+    )
+$$;
+
 -- Compresses what is closed and merges what is a day old. Run it by itself: it commits as it goes.
 CREATE PROCEDURE close_metric_chunks() LANGUAGE plpgsql AS $$
 DECLARE
-    chunk record;
+    chunk regclass;
     day bigint;
 BEGIN
     IF (SELECT has_compression FROM metric_storage) THEN
         FOR chunk IN SELECT name FROM metric_chunks() WHERE state IN ('closed', 'partial') LOOP
             -- As a whole: TimescaleDB 2.23 adds batches that overlap others, says nothing of it,
             -- and then gives wrong groups.
-            PERFORM decompress_chunk(chunk.name, if_compressed => true);
-            PERFORM compress_chunk(chunk.name);
+            PERFORM decompress_chunk(chunk, if_compressed => true);
+            PERFORM compress_chunk(chunk);
             COMMIT;
         END LOOP;
-    ELSIF (SELECT is_hypertable FROM metric_storage) THEN
-        RETURN;
     END IF;
-    FOR day IN
-        SELECT metric_bucket(864000, low) FROM metric_chunk_bounds()
-        WHERE low IS NOT NULL AND low < metric_now() - 2 * 864000
-        GROUP BY 1
-        HAVING count(*) > 1 AND max(high) <= metric_bucket(864000, min(low)) + 864000
-        ORDER BY 1
-    LOOP
-        CONTINUE WHEN day + 864000 > metric_now() - 864000;
+    FOR day IN SELECT metric_days_to_merge() LOOP
         PERFORM merge_metric_day(day);
         COMMIT;
     END LOOP;

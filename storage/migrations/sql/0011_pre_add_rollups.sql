@@ -275,10 +275,12 @@ BEGIN
         EXIT WHEN begins >= ends;
         IF which = 'metric_points_1m' THEN
             SELECT least(ends, min(high)) INTO stop FROM metric_chunk_bounds() WHERE high > begins;
-            INSERT INTO stored_metric_points_1m SELECT * FROM roll_up_points(begins, stop);
+            INSERT INTO stored_metric_points_1m
+            SELECT * FROM roll_up_points(begins, stop) ORDER BY series_id, bucket;
         ELSE
             stop := ends;
-            INSERT INTO stored_metric_points_1h SELECT * FROM roll_up_minutes(begins, stop);
+            INSERT INTO stored_metric_points_1h
+            SELECT * FROM roll_up_minutes(begins, stop) ORDER BY series_id, bucket;
         END IF;
         UPDATE metric_tiers SET stored_until = stop WHERE tier = which;
         COMMIT;

@@ -39,6 +39,10 @@ FROM metric_chunks()
 GROUP BY state
 ORDER BY state;
 
+-- chunks_to_close --
+-- How much there is to be compressed and merged.
+SELECT metric_chunks_to_close();
+
 -- count_minutes --
 -- Points of a stretch of time, up to where the rollup is stored, and what the rollup has of them.
 SELECT points.points, rollup.rolled_up, rollup.buckets

@@ -161,8 +161,10 @@ def test_a_day_that_is_over_becomes_one_chunk_with_all_its_points(world: TierWor
     before = world.rows("SELECT * FROM metric_points ORDER BY series_id, time_ds, step")
     ((hot,),) = world.rows("SELECT hot_width FROM metric_storage")
     assert len(bounds(world)) == (4 if hot == HOUR else 1)
+    assert (world.tiers.chunks().to_close > 0) == (hot == HOUR)
 
     world.tiers.close_chunks()
+    assert world.tiers.chunks().to_close == 0
     world.tiers.close_chunks()
 
     assert len(bounds(world)) == 1
@@ -251,11 +253,11 @@ def test_a_closed_chunk_is_compressed_and_opens_again_for_what_comes_late(
     begin = MIDNIGHT - 10 * DAY_US
     world.write([(s, i, begin + i * 10 * US, 0.5) for s in range(20) for i in range(1000)])
     assert state_of(world, begin) == "closed"
-    raw = sum(count.bytes for count in world.tiers.chunks())
+    raw = sum(count.bytes for count in world.tiers.chunks().by_state)
 
     world.tiers.close_chunks()
     assert state_of(world, begin) == "compressed"
-    (compressed,) = world.tiers.chunks()
+    (compressed,) = world.tiers.chunks().by_state
     assert compressed.bytes < raw / 10
     assert compressed.uncompressed_bytes > raw / 2
 
@@ -277,7 +279,7 @@ def test_an_import_is_compressed_as_it_comes(world: TierWorld) -> None:
     world.bring(points)
 
     if compresses_as_points_come(world):
-        assert {count.state for count in world.tiers.chunks()} == {"partial"}
+        assert {count.state for count in world.tiers.chunks().by_state} == {"partial"}
         ((beside,),) = world.rows(
             "SELECT sum(pg_relation_size(name)) FROM metric_chunk_bounds() AS chunk"
         )
@@ -289,7 +291,7 @@ def test_an_import_is_compressed_as_it_comes(world: TierWorld) -> None:
     world.refresh()
     world.assert_rolled_up(range(10))
     if world.has_compression:
-        assert {count.state for count in world.tiers.chunks()} == {"compressed"}
+        assert {count.state for count in world.tiers.chunks().by_state} == {"compressed"}
 
 
 def compresses_as_points_come(world: TierWorld) -> bool:
