@@ -14,9 +14,10 @@ from starlette.exceptions import HTTPException
 from gateway import ingest
 from gateway.body_limit import BodyLimit
 from gateway.errors import answer_to
+from gateway.html import error_page, is_page
 from gateway.ingest import IngestRoute, Scope, Send
 from gateway.paced_body import Receive
-from gateway.routes import artifacts, blobs, health, runs, series, sweeps
+from gateway.routes import artifacts, blobs, health, pages, runs, series, sign_in, sweeps
 from gateway.services import Services
 from gateway.upkeep import Upkeep
 from sweeps.errors import SweepsError
@@ -75,12 +76,14 @@ def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _refuse_input)
     api.add_exception_handler(HTTPException, _refuse_route)
     api.add_exception_handler(Exception, _apologise)
-    for part in (health, series, runs, artifacts, blobs, sweeps):
+    for part in (health, series, runs, artifacts, blobs, sweeps, pages, sign_in):
         api.include_router(part.router)
     return api
 
 
-async def _refuse(_: Request, exc: Exception) -> Response:
+async def _refuse(request: Request, exc: Exception) -> Response:
+    if is_page(request):
+        return error_page(request, cast("SweepsError", exc))
     answer = answer_to(cast("SweepsError", exc))
     return Response(
         answer.body(),

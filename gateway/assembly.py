@@ -21,6 +21,8 @@ from storage.database import open_pool
 from storage.ingest_store import IngestStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
+from storage.run_comparisons import RunComparisons
+from storage.run_search import RunSearch
 from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
@@ -82,6 +84,8 @@ def open_gateway(
             pool=pool,
             runs=RunCatalog(pool),
             curves=CurveStore(pool),
+            search=RunSearch(pool),
+            comparisons=RunComparisons(pool),
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
             tokens=tokens,

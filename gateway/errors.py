@@ -22,6 +22,7 @@ from sweeps.errors import (
     TransientError,
     UnknownTenant,
 )
+from sweeps.run_filters import InvalidFilter
 
 
 class Overloaded(TransientError):
@@ -56,6 +57,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidFlush, 422),
     (InvalidRequest, 422),
     (InvalidSweepFile, 422),
+    (InvalidFilter, 422),
     (UnknownTenant, 422),
     (TooSlow, 408),
     (Overloaded, 429),

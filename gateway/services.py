@@ -12,6 +12,8 @@ from storage.artifact_catalog import ArtifactCatalog
 from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.run_catalog import RunCatalog
+from storage.run_comparisons import RunComparisons
+from storage.run_search import RunSearch
 from storage.sweep_catalog import SweepRow
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
@@ -61,6 +63,8 @@ class Services:
     pool: Pool
     runs: RunCatalog
     curves: CurveStore
+    search: RunSearch
+    comparisons: RunComparisons
     artifacts: ArtifactCatalog
     artifact_store: ArtifactStore
     tokens: TokenStore

@@ -57,7 +57,7 @@ def sign_run_token(grant: RunGrant, *, key: bytes) -> str:
         "expires": int(grant.expires_at.timestamp()),
     }
     body = _encode(json.dumps(claims, separators=(",", ":")).encode())
-    return f"{_RUN_KIND}.{body}.{_signature(_RUN_KIND, body, key=key)}"
+    return f"{_RUN_KIND}.{body}.{sign(_RUN_KIND, body, key=key)}"
 
 
 def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
@@ -69,7 +69,7 @@ def open_run_token(token: str, *, key: bytes, now: dt.datetime) -> RunGrant:
     kind, _, rest = token.partition(".")
     body, _, signature = rest.partition(".")
     # The signature comes first: nothing of an unsigned token is looked into.
-    if kind != _RUN_KIND or not _is_equal(signature, _signature(_RUN_KIND, body, key=key)):
+    if kind != _RUN_KIND or not check_signature(signature, _RUN_KIND, body, key=key):
         raise AccessDenied("this is not a run token of this platform")
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     grant = RunGrant(
@@ -90,7 +90,7 @@ def is_run_token(token: str) -> bool:
 
 def sign_upload(grant: UploadGrant, *, key: bytes) -> str:
     """Signature that a link for `grant` carries."""
-    return _signature(_UPLOAD_KIND, _upload_text(grant), key=key)
+    return sign(_UPLOAD_KIND, _upload_text(grant), key=key)
 
 
 def verify_upload(grant: UploadGrant, signature: str, *, key: bytes, now: dt.datetime) -> None:
@@ -117,6 +117,17 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", errors="surrogatepass")).digest()
 
 
+def sign(purpose: str, text: str, *, key: bytes) -> str:
+    """Signature of `text` for one purpose."""
+    message = f"{purpose}\n{text}".encode("utf-8", errors="surrogatepass")
+    return _encode(hmac.digest(key, message, "sha256"))
+
+
+def check_signature(signature: str, purpose: str, text: str, *, key: bytes) -> bool:
+    """Whether `signature` is what we would sign; takes as long for a wrong one."""
+    return _is_equal(signature, sign(purpose, text, key=key))
+
+
 def _upload_text(grant: UploadGrant) -> str:
     # JSON, not a separator: no part can pretend to be the next one.
     return json.dumps(
@@ -128,11 +139,6 @@ def _upload_text(grant: UploadGrant) -> str:
             int(grant.expires_at.timestamp()),
         ]
     )
-
-
-def _signature(purpose: str, text: str, *, key: bytes) -> str:
-    message = f"{purpose}\n{text}".encode("utf-8", errors="surrogatepass")
-    return _encode(hmac.digest(key, message, "sha256"))
 
 
 def _is_equal(one: str, other: str) -> bool:

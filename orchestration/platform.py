@@ -4,12 +4,15 @@ Everything is made when it is first used: a command that only reads never import
 """
 
 import contextlib
+import datetime as dt
 import functools
+import secrets
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
+from governance.page_access import PageGrant, signed_link
 from orchestration.dagster_outages import dagster_outages
 from orchestration.home_status import status
 from orchestration.named_databases import prove_named
@@ -23,7 +26,7 @@ from orchestration.settings import (
 from orchestration.supervisor.finding import ServicesDown
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from sweeps.errors import StorageUnavailable
-from sweeps.ids import AttemptId, SweepId
+from sweeps.ids import AttemptId, SweepId, TenantId
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -32,13 +35,17 @@ if TYPE_CHECKING:
     from compute.local_logs import LocalLogs
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
+    from storage.curve_store import CurveStore
     from storage.database import Pool
     from storage.run_catalog import RunCatalog
+    from storage.run_comparisons import RunComparisons
+    from storage.run_search import RunSearch
     from storage.sweep_catalog import SweepCatalog
     from storage.sweep_claims import SweepClaims
     from storage.trial_store import PostgresTrialStore
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
+_LINK_LIFETIME = dt.timedelta(seconds=60)
 _RESTART_SECONDS = 15.0  # for a database of a home that recovers from a crash
 _LOOK_SECONDS = 0.2
 STOPPED = 75  #: exit code of a controller whose services were taken away: EX_TEMPFAIL
@@ -105,6 +112,46 @@ class Platform:
         from storage.run_catalog import RunCatalog
 
         return RunCatalog(self.pool)
+
+    @functools.cached_property
+    def search(self) -> "RunSearch":
+        """Runs by what they are."""
+        from storage.run_search import RunSearch
+
+        return RunSearch(self.pool)
+
+    @functools.cached_property
+    def comparisons(self) -> "RunComparisons":
+        """Runs side by side."""
+        from storage.run_comparisons import RunComparisons
+
+        return RunComparisons(self.pool)
+
+    @functools.cached_property
+    def curves(self) -> "CurveStore":
+        """Curves of runs."""
+        from storage.curve_store import CurveStore
+
+        return CurveStore(self.pool)
+
+    def page_link(self, path: str, tenant_id: TenantId) -> str:
+        """Address of a page of the gateway that opens once, within a minute.
+
+        Raises:
+            InvalidSetting: Nobody has said where the gateway is.
+        """
+        url = self.settings.gateway_url
+        if url is None:
+            raise InvalidSetting(
+                "SWEEPWORKS_GATEWAY_URL", "", hint="set it to the gateway's address"
+            )
+        grant = PageGrant(
+            tenant_id=tenant_id,
+            path=path,
+            nonce=secrets.token_urlsafe(16),
+            expires_at=dt.datetime.now(dt.UTC) + _LINK_LIFETIME,
+        )
+        return url.rstrip("/") + signed_link(grant, key=self.settings.signing_key())
 
     @functools.cached_property
     def trial_store(self) -> "PostgresTrialStore":

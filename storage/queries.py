@@ -24,6 +24,18 @@ def load(noun: str) -> Mapping[str, LiteralString]:
     }
 
 
+def prefixed(statement: LiteralString, prefix: str) -> LiteralString:
+    """A statement as part of another one: its parameters called otherwise, without its end.
+
+    Args:
+        prefix: Letters, digits and underscores, chosen by the caller, never by input.
+    """
+    if not prefix.isidentifier():
+        raise ValueError(f"{prefix!r} is no beginning of a name")
+    renamed = statement.rstrip().removesuffix(";").replace("%(", f"%({prefix}")
+    return cast("LiteralString", renamed + "\n")  # safe as above; the new line ends a comment
+
+
 def nouns() -> tuple[str, ...]:
     """Names of all query files; a test plans every statement in them."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.sql")))

@@ -48,7 +48,7 @@ class RunCatalog:
             "limit": limit,
         }
         with transaction(self._pool) as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_run))
+            cursor = connection.cursor(row_factory=kwargs_row(run_of_row))
             return cursor.execute(_RUNS["list_runs"], parameters).fetchall()
 
     def trials(self, sweep_id: SweepId, *, tenant_id: TenantId) -> list[TrialRow]:
@@ -197,14 +197,15 @@ class RunCatalog:
 
 
 def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:
-    cursor = connection.cursor(row_factory=kwargs_row(_run))
+    cursor = connection.cursor(row_factory=kwargs_row(run_of_row))
     row = cursor.execute(_RUNS["get_run"], {"run_id": run_id, "tenant_id": tenant_id}).fetchone()
     if row is None:
         raise RunNotFound(run_id)
     return row
 
 
-def _run(**columns: Any) -> Run:
+def run_of_row(**columns: Any) -> Run:
+    """A run from the columns of its row."""
     columns["state"] = RunState(columns["state"])
     return Run(**columns)
 

@@ -72,14 +72,34 @@ class TokenStore:
         Raises:
             AccessDenied: It is unknown, expired or revoked; which of these is not said.
         """
+        return self.owner_of_hash(hash_token(token))
+
+    def owner_of_hash(self, token_hash: bytes) -> TokenOwner:
+        """Whom the token of that hash speaks for.
+
+        Raises:
+            AccessDenied: It is unknown, expired or revoked; which of these is not said.
+        """
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(TokenOwner))
-            owner = cursor.execute(
-                _QUERIES["get_token"], {"token_hash": hash_token(token)}
-            ).fetchone()
+            owner = cursor.execute(_QUERIES["get_token"], {"token_hash": token_hash}).fetchone()
         if owner is None:
             raise AccessDenied("this API token is unknown, expired or revoked")
         return owner
+
+    def use_link(self, nonce: str, *, expires_at: dt.datetime) -> None:
+        """Note that a link was opened.
+
+        Raises:
+            AccessDenied: It was before.
+        """
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["forget_links"])
+            row = connection.execute(
+                _QUERIES["use_link"], {"nonce": nonce, "expires_at": expires_at}
+            ).fetchone()
+        if row is None:
+            raise AccessDenied("this link was opened before; ask for a new one")
 
     def revoke(self, *, tenant_id: TenantId, name: str) -> int:
         """Close all of the tenant's tokens of that name; returns how many there were."""

@@ -32,3 +32,15 @@ SELECT name, created_at, expires_at, revoked_at
 FROM api_tokens
 WHERE tenant_id = %(tenant_id)s
 ORDER BY created_at, name;
+
+-- use_link --
+-- A link is opened; no row comes back when it was before.
+INSERT INTO used_links (nonce, expires_at)
+VALUES (%(nonce)s, %(expires_at)s)
+ON CONFLICT DO NOTHING
+RETURNING nonce;
+
+-- forget_links --
+-- Those that have expired.
+DELETE FROM used_links
+WHERE expires_at < now();

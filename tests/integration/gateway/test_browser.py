@@ -1,0 +1,162 @@
+"""The pages in a real browser; pictures go to tests/.output."""
+
+import datetime as dt
+import math
+import random
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from governance.page_access import PageGrant, signed_link
+from tests.integration.gateway.conftest import (
+    KEY,
+    NOW_US,
+    TENANT,
+    TOKEN,
+    Platform,
+    a_flush,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+PICTURES = Path(__file__).parents[2] / ".output"
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+EVIL = "<script>document.title='owned'</script>"
+
+
+@pytest.fixture
+def page() -> Generator[Page, None, None]:
+    program = shutil.which("chromium")
+    assert program is not None, "apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1250})
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console",
+            lambda said: problems.append(said.text) if "Content Security" in said.text else None,
+        )
+        yield page
+        browser.close()
+    assert problems == []
+
+
+def runs_with_curves(platform: Platform, n: int, *, points: int = 3_000) -> list[str]:
+    rng = random.Random(3)
+    runs: list[str] = []
+    for number in range(n):
+        lr = round(10 ** rng.uniform(-4, -1), 5)
+        run, _ = platform.scratch(
+            experiment="digits" if number else EVIL,
+            params={"lr": lr, "hidden": 16 * (number % 4 + 1), "activation": "relu", "note": EVIL},
+            tags={"team": "vision"},
+        )
+        curve = [
+            (
+                step,
+                NOW_US - 3_600_000_000 + step * 1_000_000,
+                math.exp(-step / 800) * (1 + number / n) + rng.gauss(0, 0.03),
+            )
+            for step in range(points)
+        ]
+        curve[points // 2] = (*curve[points // 2][:2], 3.0)  # a spike
+        platform.flush(a_flush(run, points={"loss": curve, EVIL: curve[:50]}))
+        runs.append(run)
+    wait_for(
+        lambda: platform.rows("SELECT count(*) FROM series_summaries") == [(2 * n,)], seconds=60
+    )
+    return runs
+
+
+def open_page(page: Page, platform: Platform, path: str) -> None:
+    grant = PageGrant(
+        tenant_id=TENANT,
+        path=path,
+        nonce="n",
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1),
+    )
+    page.goto(platform.url + signed_link(grant, key=KEY))
+    page.wait_for_url("**/*key=loss*")
+
+
+def test_curves_are_drawn_and_fetched_anew_when_one_zooms(page: Page, platform: Platform) -> None:
+    runs = runs_with_curves(platform, 4)
+    open_page(page, platform, f"/compare?runs={','.join(runs)}&key=loss")
+
+    figure = page.locator(".plot").first
+    expect(figure).to_have_attribute("data-resolution", "buckets", timeout=60_000)
+    expect(figure).to_have_attribute("data-series", "4")
+    expect(figure.locator(".state")).to_be_hidden()
+    assert figure.locator("path.js-line").count() >= 4
+    greatest = figure.locator(".chart").evaluate(
+        "chart => Math.max(...chart.data.flatMap(trace => trace.y))"
+    )
+    assert greatest == 3.0
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "compare.png", full_page=True)
+    box = figure.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.48, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 100, steps=5)
+    page.mouse.up()
+    expect(figure).to_have_attribute("data-resolution", "raw", timeout=60_000)
+    page.wait_for_timeout(500)
+    page.screenshot(path=PICTURES / "zoomed.png")
+    assert page.title() == "4 runs · Sweepworks"
+
+    page.get_by_label("clock time").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".plot").first).to_have_attribute("data-series", "4", timeout=60_000)
+    assert "x=wall" in page.url
+
+
+def test_a_hundred_runs_are_drawn(page: Page, platform: Platform) -> None:
+    runs = runs_with_curves(platform, 100, points=1_000)
+    open_page(page, platform, f"/compare?runs={','.join(runs)}&key=loss")
+
+    expect(page.locator(".plot").first).to_have_attribute("data-series", "100", timeout=90_000)
+    page.wait_for_timeout(500)
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "hundred.png")
+
+
+def test_what_cannot_be_loaded_is_said(page: Page, platform: Platform) -> None:
+    (run,) = runs_with_curves(platform, 1, points=60)
+    page.route(
+        "**/api/v1/query/series?**",
+        lambda route: route.fulfill(status=503, json={"error": "the database does not answer"}),
+    )
+
+    open_page(page, platform, f"/compare?runs={run}&key=loss")
+
+    expect(page.get_by_text("the database does not answer")).to_be_visible(timeout=60_000)
+
+
+def test_a_person_signs_in_and_looks_at_a_run(page: Page, platform: Platform) -> None:
+    (run,) = runs_with_curves(platform, 1, points=60)
+    platform.rows(
+        "INSERT INTO run_notices (run_id, subject, sentence) VALUES (%s, 'metrics',"
+        " 'this run has 2000 metrics, which is all it may have; more are left out')",
+        run,
+    )
+    page.goto(f"{platform.url}/runs/{run}?key=loss")
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "login.png")
+
+    page.get_by_label("API token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_text("which is all it may have")).to_be_visible(timeout=60_000)
+    expect(page.locator(".plot").first).to_have_attribute("data-resolution", "raw", timeout=60_000)
+    page.wait_for_timeout(500)
+    page.screenshot(path=PICTURES / "one_run.png", full_page=True)
+    assert "owned" not in page.title()
