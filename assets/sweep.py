@@ -14,10 +14,11 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
 from assets.partitions import SWEEPS
+from retention.tiers import ROLLUPS, MetricTiers
 from sweeps.background_suggester import make_suggester
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
-from sweeps.errors import StateConflict, TransientError
+from sweeps.errors import StateConflict, SweepsError, TransientError
 from sweeps.ids import SweepId
 from sweeps.ports import (
     Courier,
@@ -103,9 +104,13 @@ def run_trials(
 
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))
 def materialize_metrics(
-    context: dg.OpExecutionContext, sweep_id: str, trial_store: dg.ResourceParam[TrialStore]
+    context: dg.OpExecutionContext,
+    sweep_id: str,
+    trial_store: dg.ResourceParam[TrialStore],
+    metric_tiers: dg.ResourceParam[MetricTiers],
 ) -> str:
-    """Summarise the trials: leaderboard, best configuration, plot."""
+    """Summarise the trials: leaderboard, best configuration, plot; roll up what they logged."""
+    _roll_up(context, metric_tiers)
     with dagster_errors():
         snapshot = trial_store.load(SweepId(sweep_id))
     metadata = sweep_metadata(snapshot)
@@ -124,6 +129,16 @@ def materialize_metrics(
 def sweep() -> str:
     """Plan, run, summarise."""
     return materialize_metrics(run_trials(plan_sweep()))
+
+
+def _roll_up(context: dg.OpExecutionContext, tiers: MetricTiers) -> None:
+    """Also where no daemon runs the schedules, rollups are stored and chunks do not pile up."""
+    try:
+        for tier in ROLLUPS:
+            tiers.refresh(tier)
+        tiers.close_chunks()
+    except SweepsError as exc:  # it is late then, not wrong: the next sweep, or the daemon, does it
+        context.log.warning(f"metric points were not rolled up: {exc}")
 
 
 def _loop(

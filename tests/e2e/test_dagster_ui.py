@@ -1,5 +1,6 @@
 """The main job through Dagster's web server: register, see it start, look, terminate."""
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -12,8 +13,10 @@ from tests.e2e.conftest import Installation, Ui, wait_for
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("ui")]
 
 LAUNCH = """
-mutation($selector: JobOrPipelineSelector!, $config: RunConfigData) {
-  launchRun(executionParams: {selector: $selector, runConfigData: $config}) {
+mutation($selector: JobOrPipelineSelector!, $config: RunConfigData, $tags: [ExecutionTag!]) {
+  launchRun(executionParams: {
+    selector: $selector, runConfigData: $config, executionMetadata: {tags: $tags}
+  }) {
     __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
@@ -42,22 +45,36 @@ query($partition: String!) {
     ... on Asset { assetObservations(partitions: [$partition], limit: 100) { label } }
   }
 }"""
+TIERS = """
+query($partition: String!) {
+  assetsOrError { ... on AssetConnection { nodes { key { path }
+    assetMaterializations(partitions: [$partition], limit: 1) {
+      metadataEntries { label } } } } }
+  assetNodes(assetKeys: [{path: ["metric_points_1m"]}]) {
+    assetChecksOrError { ... on AssetChecks { checks { name
+      executionForLatestMaterialization { status } } } } }
+}"""
 TERMINATE = """
 mutation($run: String!) { terminateRun(runId: $run) { __typename } }"""
 
 
-def register(ui: Ui, config: dict[str, Any]) -> str:
+def launch(ui: Ui, job: str, config: dict[str, Any], **tags: str) -> str:
     answer = ui.query(
         LAUNCH,
         selector={
             "repositoryLocationName": "sweepworks",
             "repositoryName": "__repository__",
-            "jobName": "register_sweep",
+            "jobName": job,
         },
-        config={"ops": {"submit_sweep": {"config": config}}},
+        config=config,
+        tags=[{"key": f"dagster/{key}", "value": value} for key, value in tags.items()],
     )["launchRun"]
     assert answer["__typename"] == "LaunchRunSuccess", answer
     return answer["run"]["runId"]
+
+
+def register(ui: Ui, config: dict[str, Any]) -> str:
+    return launch(ui, "register_sweep", {"ops": {"submit_sweep": {"config": config}}})
 
 
 def runs_of(ui: Ui, sweep: str) -> list[dict[str, str]]:
@@ -122,6 +139,41 @@ def test_a_broken_sweep_fails_its_registration_and_leaves_nothing(
 
     assert failed
     assert sweep_of(installation, "brokenone") is None
+
+
+def test_a_day_of_metric_points_is_materialized_and_checked(ui: Ui) -> None:
+    day = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)).isoformat()
+    run_id = launch(ui, "finish_metric_day", {}, partition=day)
+
+    wait_for(
+        lambda: [
+            r
+            for r in ui.query(RUNS, filter={"runIds": [run_id]})["runsOrError"]["results"]
+            if r["status"] == "SUCCESS"
+        ]
+    )
+
+    found = ui.query(TIERS, partition=day)
+    labels = {
+        node["key"]["path"][-1]: {
+            entry["label"]
+            for event in node["assetMaterializations"]
+            for entry in event["metadataEntries"]
+        }
+        for node in found["assetsOrError"]["nodes"]
+    }
+    assert {"bytes", "chunks_by_state", "chunks_to_close"} <= labels["metric_points"]
+    assert {"bytes", "lag_seconds", "rows_estimate", "points"} <= labels["metric_points_1m"]
+    assert {"bytes", "lag_seconds", "rows_estimate", "points"} <= labels["metric_points_1h"]
+    (node,) = found["assetNodes"]
+    checks = {
+        check["name"]: (check["executionForLatestMaterialization"] or {}).get("status")
+        for check in node["assetChecksOrError"]["checks"]
+    }
+    assert checks == {
+        "points_are_rolled_up_in_time": "SUCCEEDED",
+        "every_point_is_rolled_up": "SUCCEEDED",
+    }
 
 
 def test_terminating_in_the_ui_ends_every_trial(installation: Installation, ui: Ui) -> None:
