@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +18,8 @@ DEFAULT_PIXELS = 800
 _TENTHS = 10
 _FARTHEST = 2**60
 
+#: What a script logs, and what is measured beside it.
+Family = Literal["user", "system"]
 Pixels = Annotated[int, Field(ge=1, le=4000)]
 End = Annotated[float | None, Field(allow_inf_nan=False)]
 
@@ -44,6 +46,7 @@ class SeriesQuery(BaseModel):
 
     runs: list[str]
     keys: list[str]
+    family: Family = "user"
     axis: Axis = Axis.STEP
     low: End = Field(default=None, alias="from")
     high: End = Field(default=None, alias="to")

@@ -26,6 +26,7 @@ from storage import queries
 from storage.arrays import column_cursor
 from storage.curve_columns import Column, column_of, is_sound
 from storage.database import Pool, transaction
+from storage.points import USER
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, TenantId
 
@@ -98,10 +99,15 @@ class CurveStore:
         return [found[run_id] for run_id in run_ids]
 
     def read(
-        self, runs: Sequence[CurveRun], keys: Sequence[str], viewport: Viewport
+        self,
+        runs: Sequence[CurveRun],
+        keys: Sequence[str],
+        viewport: Viewport,
+        *,
+        family: str = USER,
     ) -> list[Column]:
         """The curves of these runs that there are, by run and key in the order asked for."""
-        curves, kept = self._curves(runs, keys)
+        curves, kept = self._curves(runs, keys, family)
         if not curves:
             return []
         extents = [curve.extent for curve in curves]
@@ -117,8 +123,14 @@ class CurveStore:
         }
         return sorted(columns.values(), key=lambda column: order[column.run_id, column.key])
 
-    def _curves(self, runs: Sequence[CurveRun], keys: Sequence[str]) -> tuple[list[_Curve], Kept]:
-        parameters = {"run_ids": [run.run_id for run in runs], "keys": list(keys)}
+    def _curves(
+        self, runs: Sequence[CurveRun], keys: Sequence[str], family: str
+    ) -> tuple[list[_Curve], Kept]:
+        parameters = {
+            "run_ids": [run.run_id for run in runs],
+            "family": family,
+            "keys": list(keys),
+        }
         with transaction(self._pool) as connection:
             since = dict(connection.execute(_QUERIES["kept_since"]))
             cursor = connection.cursor(row_factory=dict_row)

@@ -16,7 +16,7 @@ from storage.deliveries import Delivery, Receipt, Refusal
 from storage.json_numbers import json_number
 from storage.late_points import note_late_points
 from storage.metric_store import copy_points
-from storage.points import Curves, RunPoints
+from storage.points import SYSTEM, USER, Curves, RunPoints
 from storage.series_registry import SeriesRegistry
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
 from sweeps.states import Decision
@@ -133,13 +133,16 @@ class Batch:
         keeps = np.array([mark not in unkept for mark in curves.fingerprints], dtype=np.bool_)
         if not curves.fingerprints or keeps.all():
             return points
-        for key, mark in zip(curves.keys, curves.fingerprints, strict=True):
+        kept: dict[str, list[str]] = {USER: [], SYSTEM: []}
+        for (family, key), mark in zip(curves.names, curves.fingerprints, strict=True):
             if mark in unkept:
-                self._refuse(place, f"metric {key!r}", unkept[mark])
+                kind = "metric" if family == USER else f"{family} metric"
+                self._refuse(place, f"{kind} {key!r}", unkept[mark])
+            else:
+                kept[family].append(key)
         mask = np.repeat(keeps, points.counts)
-        kept = [key for key, kept in zip(curves.keys, keeps.tolist(), strict=True) if kept]
         return RunPoints(
-            curves=Curves.of(curves.run_id, kept),
+            curves=Curves.of(curves.run_id, kept[USER], kept[SYSTEM]),
             counts=points.counts[keeps],
             steps=points.steps[mask],
             times=points.times[mask],
@@ -210,8 +213,9 @@ class Batch:
         seen = {
             flush.run
             for flush in (self._deliveries[place].flush for place in places)
-            # An empty flush proves that the process lives, not that the training moves.
-            if flush.beat or flush.n_points or flush.reports or flush.finish
+            # An empty flush, and what is measured beside the training, proves that the process
+            # lives, not that the training moves.
+            if flush.beat or any(flush.series.values()) or flush.reports or flush.finish
         }
         if seen:
             self._run("note_activity", run_ids=sorted(seen))

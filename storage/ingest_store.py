@@ -60,9 +60,13 @@ class IngestStore:
         return outcomes
 
     def _points(self, flush: Flush) -> RunPoints:
+        counts = np.fromiter(flush.series.values(), np.int64, len(flush.series))
+        if flush.system:
+            system = np.fromiter(flush.system.values(), np.int64, len(flush.system))
+            counts = np.concatenate([counts, system])
         return RunPoints(
-            curves=self._series.known.recall(flush.run, tuple(flush.series)),
-            counts=np.fromiter(flush.series.values(), np.int64, len(flush.series)),
+            curves=self._series.known.recall(flush.run, tuple(flush.series), tuple(flush.system)),
+            counts=counts,
             steps=np.frombuffer(flush.steps, dtype="<i8").astype(np.int64, copy=False),
             times=np.frombuffer(flush.times, dtype="<i8").astype(np.int64, copy=False),
             values=np.frombuffer(flush.values, dtype="<f8").astype(np.float64, copy=False),

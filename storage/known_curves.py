@@ -25,15 +25,21 @@ class KnownCurves:
     def __contains__(self, fingerprint: bytes) -> bool:
         return fingerprint in self._curves or fingerprint in self._curves_before
 
-    def recall(self, run_id: str, keys: Sequence[str]) -> Curves:
+    def recall(self, run_id: str, keys: Sequence[str], system_keys: Sequence[str] = ()) -> Curves:
         """The curves of a flush; without fingerprints when these came together before."""
-        mark = digest(run_id, keys)
+        mark = digest(run_id, keys, system_keys)
         series_ids = self._together.get(mark)
         if series_ids is None and (series_ids := self._together_before.get(mark)) is not None:
             self._keep_together(mark, series_ids)
         if series_ids is None:
-            return Curves.of(run_id, keys)
-        return Curves(run_id=run_id, keys=keys, digest=mark, series_ids=series_ids)
+            return Curves.of(run_id, keys, system_keys)
+        return Curves(
+            run_id=run_id,
+            keys=keys,
+            system_keys=system_keys,
+            digest=mark,
+            series_ids=series_ids,
+        )
 
     def remember(self, batch: Iterable[Curves]) -> None:
         """Note, after the commit, that these have their rows."""

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
+from storage.points import USER
 from storage.run_summaries import summaries_of_run
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
@@ -96,14 +97,20 @@ class RunCatalog:
             return cursor.execute(_METRICS["series_of_run"], parameters).fetchall()
 
     def points(
-        self, run_id: RunId, key: str, *, tenant_id: TenantId, limit: int = 10_000
+        self,
+        run_id: RunId,
+        key: str,
+        *,
+        tenant_id: TenantId,
+        family: str = USER,
+        limit: int = 10_000,
     ) -> list[MetricPoint]:
         """The last `limit` points of a curve in order of time; none when there is no such curve.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
         """
-        parameters = {"run_id": run_id, "key": key, "limit": limit}
+        parameters = {"run_id": run_id, "key": key, "family": family, "limit": limit}
         with transaction(self._pool) as connection:
             _get(connection, run_id, tenant_id)
             cursor = connection.cursor(row_factory=class_row(MetricPoint))

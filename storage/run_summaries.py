@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from storage import queries
 from storage.database import Pool, transaction
+from storage.points import USER
 from sweeps.ids import RunId
 from sweeps.runs import SeriesSummary
 
@@ -58,14 +59,14 @@ class RunSummaries:
 
 
 def summaries_of_run(connection: Connection, run_id: RunId) -> Mapping[str, SeriesSummary]:
-    """By key: what is stored of a sealed run, what is so now of a live one."""
+    """Of what the script logged, by key: what is stored of a sealed run, what is so now of a live one."""
     of_run = {"run_id": run_id}
     final = connection.execute(_QUERIES["is_final"], of_run).fetchone()
     if final is not None and final[0]:
         cursor = connection.cursor(row_factory=dict_row)
         rows = cursor.execute(_QUERIES["stored"], of_run).fetchall()
     else:
-        rows = _compute(connection, run_id)
+        rows = [row for row in _compute(connection, run_id) if row["family"] == USER]
     return {row["key"]: _summary(row) for row in rows}
 
 

@@ -9,9 +9,10 @@ import psycopg
 
 from storage import queries
 from storage.known_curves import KnownCurves
-from storage.points import Curves, series_id
+from storage.points import SYSTEM, USER, Curves, series_id
 
 DEFAULT_MAX_SERIES = 2_000
+_MAX_SYSTEM_SERIES = 500  # eighty GPUs, with what else there is of a machine
 _QUERIES = queries.load("metrics")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -22,6 +23,7 @@ class _Asked:
 
     mark: bytes
     run_id: str
+    family: str
     key: str
 
     @property
@@ -35,12 +37,18 @@ class SeriesRegistry:
     What its caller has told `known` after a commit, it does not ask for again.
 
     Args:
-        most_of_a_run: How many curves a run may have. Several gateways that register at once may
+        most_of_a_run: How many curves a script may log. Several gateways that register at once may
             bring a run above it by what each of them adds.
+        most_of_its_system: How many there may be of what is measured beside it.
     """
 
-    def __init__(self, *, most_of_a_run: int = DEFAULT_MAX_SERIES) -> None:
-        self._most = most_of_a_run
+    def __init__(
+        self,
+        *,
+        most_of_a_run: int = DEFAULT_MAX_SERIES,
+        most_of_its_system: int = _MAX_SYSTEM_SERIES,
+    ) -> None:
+        self._most = {USER: most_of_a_run, SYSTEM: most_of_its_system}
         self.known = KnownCurves()
 
     def register(self, connection: Connection, batch: Iterable[Curves]) -> Mapping[bytes, str]:
@@ -50,9 +58,9 @@ class SeriesRegistry:
             Fingerprints of those whose points cannot be kept, and why.
         """
         asked = {
-            mark: _Asked(mark, curves.run_id, key)
+            mark: _Asked(mark, curves.run_id, family, key)
             for curves in batch
-            for key, mark in zip(curves.keys, curves.fingerprints, strict=False)
+            for (family, key), mark in zip(curves.names, curves.fingerprints, strict=False)
             if mark not in self.known
         }
         if not asked:
@@ -64,6 +72,7 @@ class SeriesRegistry:
             {
                 "series_ids": [curve.series_id for curve in wanted],
                 "run_ids": [curve.run_id for curve in wanted],
+                "families": [curve.family for curve in wanted],
                 "keys": [curve.key for curve in wanted],
             },
         ).fetchall()
@@ -72,32 +81,34 @@ class SeriesRegistry:
             refused |= {
                 curve.mark: "its identifier is taken; log it by another name"
                 for curve in wanted
-                if owners.get(curve.series_id) != (curve.run_id, curve.key)
+                if owners.get(curve.series_id) != (curve.run_id, curve.family, curve.key)
             }
         return refused
 
     def _surplus(self, connection: Connection, asked: Iterable[_Asked]) -> dict[bytes, str]:
-        of_run: dict[str, list[_Asked]] = {}
+        of_run: dict[tuple[str, str], list[_Asked]] = {}
         for curve in asked:
-            of_run.setdefault(curve.run_id, []).append(curve)
-        counts = Counter[str](
-            dict(connection.execute(_QUERIES["count_series"], {"run_ids": sorted(of_run)}))
+            of_run.setdefault((curve.run_id, curve.family), []).append(curve)
+        rows = connection.execute(
+            _QUERIES["count_series"], {"run_ids": sorted({run_id for run_id, _ in of_run})}
+        )
+        counts = Counter[tuple[str, str]](
+            {(run_id, family): count for run_id, family, count in rows}
         )
         refused: dict[bytes, str] = {}
-        for run_id, curves in of_run.items():
-            if counts[run_id] + len(curves) <= self._most:
+        for (run_id, family), curves in of_run.items():
+            count, most = counts[run_id, family], self._most[family]
+            if count + len(curves) <= most:
                 continue
             owners = _owners(connection, curves)  # some may be there already
             new = [curve for curve in curves if curve.series_id not in owners]
-            room = max(0, self._most - counts[run_id])
-            why = f"the run has {self._most} metrics, and more are not kept; log fewer names"
-            refused |= {curve.mark: why for curve in new[room:]}
+            kind = "metrics" if family == USER else f"{family} metrics"
+            why = f"the run has {most} {kind}, and more are not kept; log fewer names"
+            refused |= {curve.mark: why for curve in new[max(0, most - count) :]}
         return refused
 
 
-def _owners(connection: Connection, curves: Iterable[_Asked]) -> dict[int, tuple[str, str]]:
+def _owners(connection: Connection, curves: Iterable[_Asked]) -> dict[int, tuple[str, str, str]]:
     parameters = {"series_ids": [curve.series_id for curve in curves]}
-    return {
-        identifier: (run_id, key)
-        for identifier, run_id, key in connection.execute(_QUERIES["owners_of_series"], parameters)
-    }
+    rows = connection.execute(_QUERIES["owners_of_series"], parameters)
+    return {identifier: (run_id, family, key) for identifier, run_id, family, key in rows}

@@ -153,13 +153,21 @@ class FakeGateway:
 
     def points(self) -> dict[str, list[tuple[int, float]]]:
         """(step, value) of every key, in the order of arrival."""
-        found: dict[str, list[tuple[int, float]]] = {}
+        return self._points()["series"]
+
+    def system_points(self) -> dict[str, list[tuple[int, float]]]:
+        """The same of what is measured beside the script."""
+        return self._points()["system"]
+
+    def _points(self) -> dict[str, dict[str, list[tuple[int, float]]]]:
+        found: dict[str, dict[str, list[tuple[int, float]]]] = {"series": {}, "system": {}}
         for flush in self.flushes:
             steps = memoryview(flush.steps).cast("q")
             values = memoryview(flush.values).cast("d")
             at = 0
-            for key, count in flush.series.items():
-                pairs = zip(steps[at : at + count], values[at : at + count], strict=True)
-                found.setdefault(key, []).extend(pairs)
-                at += count
+            for family, counts in (("series", flush.series), ("system", flush.system)):
+                for key, count in counts.items():
+                    pairs = zip(steps[at : at + count], values[at : at + count], strict=True)
+                    found[family].setdefault(key, []).extend(pairs)
+                    at += count
         return found

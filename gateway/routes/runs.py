@@ -14,7 +14,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.routes.series import series_answer
 from gateway.services import GivenServices, Services
-from gateway.viewports import GivenViewport
+from gateway.viewports import Family, GivenViewport
 from governance.access import RunGrant, sign_run_token
 from storage.token_store import TokenOwner
 from sweeps import ids
@@ -198,6 +198,7 @@ def get_series(
     owner: GivenOwner,
     services: GivenServices,
     seen: GivenViewport,
+    family: Family = "user",
     limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
 ) -> Response:
     """A curve as a plot shows it, if anything of a plot is given.
@@ -205,9 +206,9 @@ def get_series(
     Else its last points as `[step, microseconds, value]`, in order of time.
     """
     if seen is not None:
-        return series_answer(request, services, owner.tenant_id, [run], [key], seen)
-    points = services.runs.points(run, key, tenant_id=owner.tenant_id, limit=limit)
-    return answer({"key": key, "points": [_row(point) for point in points]})
+        return series_answer(request, services, owner.tenant_id, [run], [key], seen, family=family)
+    points = services.runs.points(run, key, tenant_id=owner.tenant_id, family=family, limit=limit)
+    return answer({"key": key, "family": family, "points": [_row(point) for point in points]})
 
 
 def _row(point: MetricPoint) -> tuple[int, int, float]:

@@ -10,7 +10,7 @@ from gateway.authentication import GivenOwner
 from gateway.caching import etag, headers_of, known
 from gateway.curve_documents import VERSION, series_body
 from gateway.services import GivenServices, Services
-from gateway.viewports import SeriesQuery, asked_keys, asked_runs, viewport
+from gateway.viewports import Family, SeriesQuery, asked_keys, asked_runs, viewport
 from retention.resolution import Viewport
 from sweeps.ids import TenantId
 
@@ -23,7 +23,9 @@ def post_query(
 ) -> Response:
     """Curves for one plot; see docs/wire.md."""
     seen = viewport(body.axis, body.low, body.high, body.pixels)
-    return series_answer(request, services, owner.tenant_id, body.runs, body.keys, seen)
+    return series_answer(
+        request, services, owner.tenant_id, body.runs, body.keys, seen, family=body.family
+    )
 
 
 @router.get("")
@@ -35,7 +37,9 @@ def get_query(
 ) -> Response:
     """The same as an address, which browsers keep: `?runs=a&runs=b&keys=loss`."""
     seen = viewport(query.axis, query.low, query.high, query.pixels)
-    return series_answer(request, services, owner.tenant_id, query.runs, query.keys, seen)
+    return series_answer(
+        request, services, owner.tenant_id, query.runs, query.keys, seen, family=query.family
+    )
 
 
 def series_answer(
@@ -45,6 +49,8 @@ def series_answer(
     run_names: Sequence[str],
     key_names: Sequence[str],
     seen: Viewport,
+    *,
+    family: Family,
 ) -> Response:
     """The answer, or 304; about sealed runs only, it may be kept for ever."""
     run_ids = asked_runs(run_names)
@@ -53,8 +59,8 @@ def series_answer(
     tag = None
     if all(run.settled_at for run in runs):
         sealed = [[run.run_id, run.settled_at] for run in runs]
-        tag = etag(VERSION, sealed, keys, seen.axis, seen.pixels, seen.low, seen.high)
+        tag = etag(VERSION, sealed, family, keys, seen.axis, seen.pixels, seen.low, seen.high)
     if (unchanged := known(request, tag)) is not None:
         return unchanged
-    body = series_body(services.curves.read(runs, keys, seen), seen)
+    body = series_body(services.curves.read(runs, keys, seen, family=family), seen)
     return Response(body, media_type="application/json", headers=dict(headers_of(tag)))

@@ -42,48 +42,56 @@ class Batcher:
         self._left_out: set[str] = set()
 
     def drain(
-        self, entries: deque[Any], pending: Pending, *, dropped: int = 0
+        self, entries: deque[Any], system: deque[Any], pending: Pending, *, dropped: int = 0
     ) -> tuple[int, bytes, int] | None:
         """The next flush, taken out of what there is; None when there is nothing to send.
 
         Args:
+            entries: What the script logged: time, step and values, one after the other.
+            system: The same of what was measured beside it.
             dropped: Points that had to be left out so far.
 
         Returns:
             Its sequence, its bytes, and how many points it has.
         """
         part, room = pending.take()
-        series = self._collect(entries, room)
-        points = sum(len(of_key.values) for of_key in series.values())
-        if pending.finish is not None and not (entries or pending.has_records()):
+        series, room = self._collect(entries, room)
+        n_logged = _count(series)
+        measured, _ = self._collect(system, room, most=_POINTS_PER_FLUSH - n_logged)
+        points = n_logged + _count(measured)
+        if pending.finish is not None and not (entries or system or pending.has_records()):
             part.finish, part.message, pending.finish = pending.finish, pending.message, None
         if not points and part.is_empty():
             return None
         self._sequence += 1
+        columns = [*series.values(), *measured.values()]
         flush = Flush(
             writer=self._writer,
             sequence=self._sequence,
             run=self._run,
             attempt=self._attempt,
             series={key: len(of_key.values) for key, of_key in series.items()},
-            steps=b"".join(_little_endian(of_key.steps) for of_key in series.values()),
-            times=b"".join(_little_endian(of_key.times) for of_key in series.values()),
-            values=b"".join(_little_endian(of_key.values) for of_key in series.values()),
+            system={key: len(of_key.values) for key, of_key in measured.items()},
+            steps=b"".join(_little_endian(of_key.steps) for of_key in columns),
+            times=b"".join(_little_endian(of_key.times) for of_key in columns),
+            values=b"".join(_little_endian(of_key.values) for of_key in columns),
             reports=part.reports,
             params=part.params,
             tags=part.tags,
-            beat=part.beat or points > 0,
+            beat=part.beat or n_logged > 0,
             dropped=dropped,
             finish=part.finish,
             message=part.message,
         )
         return self._sequence, encode_flush(flush), points
 
-    def _collect(self, entries: deque[Any], room: int) -> dict[str, _Series]:
-        """Points by key, while their keys have room in the header."""
+    def _collect(
+        self, entries: deque[Any], room: int, *, most: int = _POINTS_PER_FLUSH
+    ) -> tuple[dict[str, _Series], int]:
+        """Points by key, while their keys have room in the header; and what is left of that."""
         series: dict[str, _Series] = {}
         points = 0
-        while entries and points < _POINTS_PER_FLUSH:
+        while entries and points < most:
             moment, step, values = entries.popleft(), entries.popleft(), entries.popleft()
             time_us, whole = int(moment * 1e6), self._whole(step)
             if whole is None:
@@ -93,7 +101,7 @@ class Batcher:
                 of_key = series.get(key)
                 if of_key is None and room <= 0:
                     entries.extendleft(({key: value, **dict(left)}, step, moment))
-                    return series
+                    return series, room
                 if of_key is None and not self._is_key(key):
                     continue
                 number = self._number(key, value)
@@ -106,7 +114,7 @@ class Batcher:
                 of_key.times.append(time_us)
                 of_key.values.append(number)
                 points += 1
-        return series
+        return series, room
 
     def _whole(self, step: Any) -> int | None:
         try:
@@ -143,8 +151,12 @@ def lighten(batch: bytes) -> tuple[bytes | None, int]:
     flush = decode_flush(batch)
     if not (flush.reports or flush.params or flush.tags or flush.finish):
         return None, flush.n_points
-    lighter = replace(flush, series={}, steps=b"", times=b"", values=b"")
+    lighter = replace(flush, series={}, system={}, steps=b"", times=b"", values=b"")
     return encode_flush(lighter), flush.n_points
+
+
+def _count(series: dict[str, _Series]) -> int:
+    return sum(len(of_key.values) for of_key in series.values())
 
 
 def _little_endian(column: "array[Any]") -> bytes:

@@ -98,6 +98,11 @@ class Recorder:
         return self._writing.entries
 
     @property
+    def system_entries(self) -> deque[Any]:
+        """The same of what is measured beside the script."""
+        return self._writing.system_entries
+
+    @property
     def is_away(self) -> bool:
         """Whether the gateway did not answer the last time."""
         return self._sender is not None and self._sender.is_away

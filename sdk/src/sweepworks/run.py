@@ -17,6 +17,7 @@ from sweepworks.decisions import await_decision
 from sweepworks.pending import checked_report
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
+from sweepworks.system.sampler import Sampler, sources_of_this_process
 from sweepworks.values import Scalar, are_plain, as_scalar, as_text, named, settled
 
 _SPOOL_BYTES = 512_000_000
@@ -36,6 +37,8 @@ class Run:
         seed: The trial's seed, 32 bits.
         max_resource: Resource level at which the search takes the trial for complete; None when
             it does not say.
+
+    The machine and its GPUs are measured beside it, every `system_seconds`; never when that is 0.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Run:
         flush_seconds: float = 2.0,
         finish_seconds: float = 30.0,
         spool_bytes: int = _SPOOL_BYTES,
+        system_seconds: float = 0.0,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -69,6 +73,7 @@ class Run:
         self._finished = False
         self._connection = connection
         self._recorder: Recorder | None = None
+        self._sampler: Sampler | None = None
         self._entries: deque[Any] = deque(maxlen=3)
         if spool is not None:
             self._recorder = Recorder(
@@ -84,6 +89,13 @@ class Run:
                 say=self._console.say,
             )
             self._entries = self._recorder.entries
+            if system_seconds > 0:
+                self._sampler = Sampler(
+                    self._recorder.system_entries,
+                    sources=sources_of_this_process,
+                    every_seconds=system_seconds,
+                    say=self._console.say,
+                )
             atexit.register(self._at_exit)
             ending.watch()
             if hasattr(os, "register_at_fork"):
@@ -239,6 +251,8 @@ class Run:
         if state not in {"completed", "failed"}:
             raise ValueError(f"a run ends completed or failed, not {state!r}")
         is_first, self._finished = not self._finished, True
+        if is_first and self._sampler is not None:
+            self._sampler.stop()
         if self._recorder is None:
             return
         if is_first:
@@ -271,6 +285,7 @@ class Run:
                 self.finish("failed", failure)
 
     def _after_fork(self) -> None:
+        self._sampler = None  # its thread is its parent's, and may have held its lock
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.leave()

@@ -17,6 +17,7 @@ from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.console import Console, say
 from sweepworks.run import Run
 from sweepworks.spool import Spool
+from sweepworks.system.sampler import DEFAULT_SECONDS
 from sweepworks.values import Scalar, as_scalar, as_text, named
 
 _current: Run | None = None
@@ -156,6 +157,7 @@ def _run(
         flush_seconds=float(os.environ.get(env.FLUSH_SECONDS) or 2.0),
         finish_seconds=float(os.environ.get(env.FINISH_TIMEOUT) or 30.0),
         spool_bytes=int(float(os.environ.get(env.SPOOL_MEGABYTES) or 512) * 1_000_000),
+        system_seconds=float(os.environ.get(env.SYSTEM_SECONDS) or DEFAULT_SECONDS),
     )
     if added:
         run.add_params(added)

@@ -40,7 +40,8 @@ class Flush:
     """One request.
 
     `steps`, `times` and `values` are buffers of n little-endian int64, int64 and float64, series
-    after series in the order of `series`; `numpy.frombuffer` wraps them without a copy.
+    after series in the order of `series`, then of `system`; `numpy.frombuffer` wraps them without a
+    copy.
     """
 
     writer: str
@@ -48,6 +49,8 @@ class Flush:
     run: str
     attempt: str | None = None
     series: Mapping[str, int] = field(default_factory=dict[str, int])  #: points of each key
+    #: The same of the family `system`: what the SDK measures by itself.
+    system: Mapping[str, int] = field(default_factory=dict[str, int])
     steps: bytes | memoryview = b""
     times: bytes | memoryview = b""
     values: bytes | memoryview = b""
@@ -83,6 +86,8 @@ def encode_flush(flush: Flush) -> bytes:
         ],
         "beat": flush.beat,
     }
+    if flush.system:
+        header["system"] = dict(flush.system)
     if flush.dropped:
         header["dropped"] = flush.dropped
     if flush.params:
@@ -110,13 +115,13 @@ def decode_flush(body: bytes) -> Flush:
     if length > _MAX_HEADER_BYTES or 8 + length > len(body):
         raise WireError(f"the header's length {length} does not fit the body's {len(body)}")
     header = _json_object(body[8 : 8 + length])
-    series = _counts(_object(header, "series"))
-    points = sum(series.values())
+    series, system = _counts(_object(header, "series")), _counts(_object(header, "system"))
+    points = sum(series.values()) + sum(system.values())
     columns = memoryview(body)[8 + length :]
     if len(columns) != 24 * points:
         raise WireError(f"{points} points need {24 * points} bytes, {len(columns)} came")
     cut = 8 * points
-    return _flush(header, series, columns[:cut], columns[cut : 2 * cut], columns[2 * cut :])
+    return _flush(header, series, system, columns[:cut], columns[cut : 2 * cut], columns[2 * cut :])
 
 
 def decode_json_flush(body: bytes) -> Flush:
@@ -126,24 +131,26 @@ def decode_json_flush(body: bytes) -> Flush:
         WireError: It is malformed.
     """
     header = _json_object(body)
-    series: dict[str, int] = {}
+    families: dict[str, dict[str, int]] = {"series": {}, "system": {}}
     steps: list[int] = []
     times: list[int] = []
     values: list[float] = []
-    for key, points in _object(header, "series").items():
-        rows = _sequence(points, f"series {key[:40]!r}")
-        series[check_key(key)] = len(rows)
-        for row in rows:
-            if not isinstance(row, list) or len(cast("list[object]", row)) != 3:
-                raise WireError(f"a point of {key[:40]!r} is not [step, microseconds, value]")
-            step, time_us, value = cast("list[object]", row)
-            steps.append(check_int64(step, "step"))
-            times.append(check_int64(time_us, "time"))
-            values.append(to_number(value, "value"))
+    for family, counts in families.items():
+        for key, points in _object(header, family).items():
+            rows = _sequence(points, f"{family} {key[:40]!r}")
+            counts[check_key(key)] = len(rows)
+            for row in rows:
+                if not isinstance(row, list) or len(cast("list[object]", row)) != 3:
+                    raise WireError(f"a point of {key[:40]!r} is not [step, microseconds, value]")
+                step, time_us, value = cast("list[object]", row)
+                steps.append(check_int64(step, "step"))
+                times.append(check_int64(time_us, "time"))
+                values.append(to_number(value, "value"))
     n = len(values)
     return _flush(
         header,
-        series,
+        families["series"],
+        families["system"],
         struct.pack(f"<{n}q", *steps),
         struct.pack(f"<{n}q", *times),
         struct.pack(f"<{n}d", *values),
@@ -153,6 +160,7 @@ def decode_json_flush(body: bytes) -> Flush:
 def _flush(
     header: Mapping[str, object],
     series: Mapping[str, int],
+    system: Mapping[str, int],
     steps: bytes | memoryview,
     times: bytes | memoryview,
     values: bytes | memoryview,
@@ -174,6 +182,7 @@ def _flush(
         run=run,
         attempt=attempt,
         series=series,
+        system=system,
         steps=steps,
         times=times,
         values=values,

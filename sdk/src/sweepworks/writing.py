@@ -45,6 +45,8 @@ class WritingThread:
     ) -> None:
         #: Time, step and values of every call of `log`, one after the other.
         self.entries: deque[Any] = deque()
+        #: The same of what is measured beside the script.
+        self.system_entries: deque[Any] = deque()
         self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()  # a signal handler may put
         self._pending = Pending()
         self._batcher = batcher
@@ -131,7 +133,9 @@ class WritingThread:
                 "full", "metrics come faster than they can be stored; the newest are left out"
             )
         while True:
-            made = self._batcher.drain(self.entries, self._pending, dropped=self.n_dropped)
+            made = self._batcher.drain(
+                self.entries, self.system_entries, self._pending, dropped=self.n_dropped
+            )
             if made is None:
                 break
             self._keep(*made, durable=durable)

@@ -23,13 +23,14 @@ WHERE run_id = ANY(%(run_ids)s::text[])
 ORDER BY run_id, name;
 
 -- summaries --
--- What is stored of their curves.
+-- What is stored of what their scripts logged.
 SELECT series.run_id, series.key, summary.last_value AS last, summary.last_step AS step,
        summary.least AS min, summary.greatest AS max, summary.at_best,
        summary.point_count AS count
 FROM series
 JOIN series_summaries AS summary USING (series_id)
 WHERE series.run_id = ANY(%(run_ids)s::text[])
+  AND series.family = 'user'
 ORDER BY series.run_id, series.key;
 
 -- objectives --

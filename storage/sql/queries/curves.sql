@@ -14,13 +14,14 @@ SELECT tier, kept_since
 FROM metric_tiers;
 
 -- extents --
--- Curves of these runs and keys, and what is known of them; nulls where nothing is.
+-- Curves of a family, these runs and keys, and what is known of them; nulls where nothing is.
 SELECT series.series_id, series.run_id, series.key, summary.point_count AS count,
        summary.least_step AS first_step, summary.greatest_step AS last_step,
        summary.first_time_ds AS first_time, summary.last_time_ds AS last_time
 FROM series
 LEFT JOIN series_summaries AS summary USING (series_id)
 WHERE series.run_id = ANY(%(run_ids)s::text[])
+  AND series.family = %(family)s
   AND series.key = ANY(%(keys)s::text[])
 ORDER BY series.run_id, series.key;
 

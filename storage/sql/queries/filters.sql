@@ -108,7 +108,8 @@ FROM (
                                         WHEN 'best' THEN summary.at_best END AS value
     FROM series
     JOIN series_summaries AS summary USING (series_id)
-    WHERE series.key = %(name)s
+    WHERE series.family = 'user'
+      AND series.key = %(name)s
     UNION ALL
     SELECT reported.run_id, CASE %(stat)s WHEN 'last' THEN reported.last
                                           WHEN 'min' THEN reported.least
@@ -125,7 +126,10 @@ FROM (
         WHERE reports."values" ? %(name)s
           AND runs.tenant_id = %(tenant_id)s
           AND NOT EXISTS (
-              SELECT FROM series WHERE series.run_id = reports.run_id AND series.key = %(name)s
+              SELECT FROM series
+              WHERE series.run_id = reports.run_id
+                AND series.family = 'user'
+                AND series.key = %(name)s
           )
         GROUP BY reports.run_id
     ) AS reported
@@ -157,7 +161,7 @@ LEFT JOIN LATERAL (
         ELSE coalesce(
             (SELECT summary.last_value
              FROM series JOIN series_summaries AS summary USING (series_id)
-             WHERE series.run_id = runs.run_id AND series.key = %(sort)s),
+             WHERE series.run_id = runs.run_id AND series.family = 'user' AND series.key = %(sort)s),
             (SELECT CASE WHEN jsonb_typeof(run_params.value) = 'number'
                          THEN run_params.value::float8 END
              FROM run_params

@@ -1,23 +1,23 @@
 -- register_series --
 -- New curves; those that were there already do not come back.
-INSERT INTO series (series_id, run_id, key)
-SELECT series_id, run_id, key
-FROM unnest(%(series_ids)s::bigint[], %(run_ids)s::text[], %(keys)s::text[])
-    AS new (series_id, run_id, key)
+INSERT INTO series (series_id, run_id, family, key)
+SELECT series_id, run_id, family, key
+FROM unnest(%(series_ids)s::bigint[], %(run_ids)s::text[], %(families)s::text[], %(keys)s::text[])
+    AS new (series_id, run_id, family, key)
 ORDER BY series_id
 ON CONFLICT DO NOTHING
 RETURNING series_id;
 
 -- count_series --
--- How many curves each of the runs has.
-SELECT run_id, count(*)
+-- How many curves of each family each of the runs has.
+SELECT run_id, family, count(*)
 FROM series
 WHERE run_id = ANY(%(run_ids)s::text[])
-GROUP BY run_id;
+GROUP BY run_id, family;
 
 -- owners_of_series --
 -- Whose curves these are: an identifier is a hash, and hashes collide.
-SELECT series_id, run_id, key
+SELECT series_id, run_id, family, key
 FROM series
 WHERE series_id = ANY(%(series_ids)s::bigint[]);
 
@@ -49,14 +49,18 @@ FROM series
 JOIN runs USING (run_id)
 WHERE runs.run_id = %(run_id)s
   AND runs.tenant_id = %(tenant_id)s
-ORDER BY series.key;
+ORDER BY series.key, series.family;
 
 -- latest_points --
 -- The end of one curve, newest first.
 SELECT metric_points.step, metric_time(metric_points.time_ds) AS time, metric_points.value
 FROM metric_points
 WHERE metric_points.series_id = (
-    SELECT series.series_id FROM series WHERE series.run_id = %(run_id)s AND series.key = %(key)s
+    SELECT series.series_id
+    FROM series
+    WHERE series.run_id = %(run_id)s
+      AND series.family = %(family)s
+      AND series.key = %(key)s
 )
 ORDER BY metric_points.time_ds DESC, metric_points.step DESC
 LIMIT %(limit)s;

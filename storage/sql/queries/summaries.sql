@@ -5,12 +5,13 @@ FROM run_summaries
 WHERE run_id = %(run_id)s;
 
 -- stored --
--- What is stored of a run's curves.
+-- What is stored of what a run's script logged.
 SELECT series.key, summary.last_value, summary.last_step, summary.least, summary.greatest,
        summary.point_count, summary.at_best
 FROM series
 JOIN series_summaries AS summary USING (series_id)
 WHERE series.run_id = %(run_id)s
+  AND series.family = 'user'
 ORDER BY series.key;
 
 -- compute --
@@ -29,7 +30,7 @@ WITH best AS (
              reports.resource_level
     LIMIT 1
 )
-SELECT series.series_id, series.key, coalesce(whole.point_count, late.point_count) AS point_count,
+SELECT series.series_id, series.family, series.key, coalesce(whole.point_count, late.point_count) AS point_count,
        coalesce(whole.nonfinite_count, late.nonfinite_count) AS nonfinite_count,
        coalesce(whole.least, late.least) AS least,
        coalesce(whole.greatest, late.greatest) AS greatest, coalesce(latest.value, newest_hour.last) AS last_value,

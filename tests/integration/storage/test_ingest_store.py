@@ -23,6 +23,7 @@ from sweeps.clock import SystemClock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
 from sweeps.ids import RunId, TenantId
 from sweeps.runs import ScratchRun
+from sweeps.states import Decision
 
 TENANT = TenantId("default")
 NOW_US = int(dt.datetime.now(dt.UTC).timestamp()) * 1_000_000
@@ -40,12 +41,14 @@ def a_scratch_run(pool: Pool, name: str = "scratch-aaaaaaaaaaaa") -> RunId:
 
 def a_delivery(run: str, sequence: int = 1, *, writer: str = "w", **changes: Any) -> Delivery:
     points: dict[str, list[tuple[int, int, float]]] = changes.pop("points", {})
-    rows = [row for series in points.values() for row in series]
+    system: dict[str, list[tuple[int, int, float]]] = changes.pop("system", {})
+    rows = [row for series in (*points.values(), *system.values()) for row in series]
     flush = Flush(
         writer=writer,
         sequence=sequence,
         run=run,
         series={key: len(series) for key, series in points.items()},
+        system={key: len(series) for key, series in system.items()},
         steps=np.array([row[0] for row in rows], dtype="<i8").tobytes(),
         times=np.array([row[1] for row in rows], dtype="<i8").tobytes(),
         values=np.array([row[2] for row in rows], dtype="<f8").tobytes(),
@@ -164,6 +167,68 @@ def curves(first: int, n: int) -> dict[str, Any]:
 def refusals(outcome: object) -> list[tuple[str, str]]:
     assert isinstance(outcome, Receipt)
     return [(refusal.what, refusal.why) for refusal in outcome.refused]
+
+
+def test_what_is_measured_and_what_is_logged_by_one_name_are_two_curves(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=SystemClock())
+    mine, measured = [(1, NOW_US, 1.0)], [(0, NOW_US, 50.0), (1, NOW_US + 1, 60.0)]
+
+    for sequence in (1, 2):
+        outcomes = store.write(
+            [a_delivery(run, sequence, points={"cpu": mine}, system={"cpu": measured})]
+        )
+        assert outcomes[0] == Receipt(control=Decision.CONTINUE, is_new=True)
+
+    catalog = RunCatalog(pool)
+    assert [(row.key, row.family) for row in catalog.series(run, tenant_id=TENANT)] == [
+        ("cpu", "system"),
+        ("cpu", "user"),
+    ]
+    of_user = catalog.points(run, "cpu", tenant_id=TENANT)
+    of_system = catalog.points(run, "cpu", tenant_id=TENANT, family="system")
+    assert [point.value for point in of_user] == [1.0, 1.0]
+    assert sorted(point.value for point in of_system) == [50.0, 50.0, 60.0, 60.0]
+    assert list(catalog.get(run, tenant_id=TENANT).summary) == ["cpu"]
+
+
+def test_what_is_measured_takes_no_room_from_what_is_logged(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=SystemClock(), max_series=10)
+
+    (first,) = store.write([a_delivery(run, 1, points=curves(0, 10), system=curves(0, 510))])
+    (second,) = store.write([a_delivery(run, 2, points=curves(0, 11), system=curves(0, 510))])
+
+    assert isinstance(first, Receipt)
+    assert isinstance(second, Receipt)
+    whys = {refusal.why for refusal in first.refused}
+    assert whys == {"the run has 500 system metrics, and more are not kept; log fewer names"}
+    assert second.refused[0].what == "metric 'm0010'"
+    assert second.refused[0].why == "the run has 10 metrics, and more are not kept; log fewer names"
+    assert count(pool, "series") == 510
+    assert count(pool) == 2 * 510
+
+
+def test_what_is_measured_is_no_sign_that_the_training_moves(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=SystemClock())
+    silent = _last_seen(pool, run)
+
+    store.write([a_delivery(run, 1, system={"cpu": [(1, NOW_US, 1.0)]})])
+    still = _last_seen(pool, run)
+    store.write([a_delivery(run, 2, points={"loss": [(1, NOW_US, 1.0)]})])
+
+    assert still == silent
+    assert _last_seen(pool, run) > silent
+
+
+def _last_seen(pool: Pool, run: str) -> dt.datetime:
+    with transaction(pool) as connection:
+        row = connection.execute(
+            "SELECT last_seen_at FROM run_activity WHERE run_id = %s", [run]
+        ).fetchone()
+    assert row is not None
+    return row[0]
 
 
 def test_a_run_has_only_so_many_curves_and_the_surplus_says_so(pool: Pool) -> None:

@@ -81,7 +81,7 @@ def test_every_batch_can_be_read_and_has_every_report(
 
 def drained(batcher: Batcher, entries: deque[Any], pending: Pending) -> list[bytes]:
     made: list[bytes] = []
-    while (batch := batcher.drain(entries, pending)) is not None:
+    while (batch := batcher.drain(entries, deque(), pending)) is not None:
         made.append(batch[1])
     return made
 

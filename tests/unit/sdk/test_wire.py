@@ -19,8 +19,12 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 SERIES = st.dictionaries(KEYS, st.lists(st.tuples(INT64, INT64, FLOATS), max_size=5), max_size=4)
 
 
-def make(series: dict[str, list[tuple[int, int, float]]]) -> Flush:
-    points = [point for rows in series.values() for point in rows]
+def make(
+    series: dict[str, list[tuple[int, int, float]]],
+    system: dict[str, list[tuple[int, int, float]]] | None = None,
+) -> Flush:
+    system = system or {}
+    points = [point for rows in (*series.values(), *system.values()) for point in rows]
     n = len(points)
     return Flush(
         writer="w-1",
@@ -28,6 +32,7 @@ def make(series: dict[str, list[tuple[int, int, float]]]) -> Flush:
         run="demo-00001",
         attempt=None,
         series={key: len(rows) for key, rows in series.items()},
+        system={key: len(rows) for key, rows in system.items()},
         steps=struct.pack(f"<{n}q", *(p[0] for p in points)),
         times=struct.pack(f"<{n}q", *(p[1] for p in points)),
         values=struct.pack(f"<{n}d", *(p[2] for p in points)),
@@ -42,16 +47,22 @@ def make(series: dict[str, list[tuple[int, int, float]]]) -> Flush:
     )
 
 
-SMALL = encode_flush(make({"loss": [(1, 2, 0.5)], "ä": [(1, 2, math.nan)]}))
+SMALL = encode_flush(
+    make({"loss": [(1, 2, 0.5)], "ä": [(1, 2, math.nan)]}, {"loss": [(1, 2, 0.5)]})
+)
 
 
-@given(SERIES)
-def test_what_is_encoded_is_decoded(series: dict[str, list[tuple[int, int, float]]]) -> None:
-    flush = make(series)
+@given(SERIES, SERIES)
+def test_what_is_encoded_is_decoded(
+    series: dict[str, list[tuple[int, int, float]]],
+    system: dict[str, list[tuple[int, int, float]]],
+) -> None:
+    flush = make(series, system)
 
     back = decode_flush(encode_flush(flush))
 
-    assert list(back.series) == list(flush.series)
+    assert list(back.series.items()) == list(flush.series.items())
+    assert list(back.system.items()) == list(flush.system.items())
     assert (bytes(back.steps), bytes(back.times)) == (flush.steps, flush.times)
     assert bytes(back.values) == flush.values
     assert repr(back.reports) == repr(flush.reports)
@@ -88,6 +99,9 @@ def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
         '{"writer": "w", "sequence": 1, "run": "r", "series": {"": 0}}',
         '{"writer": "w", "sequence": 1, "run": "r", "series": {"\\n": 0}}',
         '{"writer": "w", "sequence": 1, "run": "r", "series": {"\\ud800": 0}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "system": {"a": -1}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "system": {"": 0}}',
+        '{"writer": "w", "sequence": 1, "run": "r", "system": ["a"]}',
         '{"writer": "w", "sequence": 1, "run": "r", "reports": [{"level": -1, "time": 1}]}',
         '{"writer": "w", "sequence": 1, "run": "r", "finish": "maybe"}',
         '{"writer": "w", "sequence": 1, "run": "r", "params": {"a": [1]}}',
@@ -116,6 +130,16 @@ def test_the_json_form_says_the_same() -> None:
     assert flush.series == {"a": 2}
     assert bytes(flush.steps) == struct.pack("<2q", 1, 2)
     assert math.isnan(struct.unpack("<2d", flush.values)[1])
+
+
+def test_what_is_measured_comes_behind_what_is_logged_in_the_json_form_too() -> None:
+    flush = decode_json_flush(
+        b'{"writer": "w", "sequence": 1, "run": "r", "system": {"a": [[1, 2, 7.0]]},'
+        b' "series": {"a": [[3, 4, 0.5]]}}'
+    )
+
+    assert (flush.series, flush.system) == ({"a": 1}, {"a": 1})
+    assert struct.unpack("<2d", flush.values) == (0.5, 7.0)
 
 
 def test_a_key_of_a_megabyte_is_refused() -> None:

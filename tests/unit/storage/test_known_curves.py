@@ -31,6 +31,18 @@ def test_other_curves_are_not_taken_for_them(run: str, keys: tuple[str, ...]) ->
     assert known.recall(run, keys).fingerprints != ()
 
 
+def test_the_same_names_of_another_family_are_other_curves() -> None:
+    known = KnownCurves()
+    known.remember([known.recall("run-a", KEYS)])
+    mixed = known.recall("run-a", KEYS[:1], KEYS[1:])
+    known.remember([mixed])
+
+    assert known.recall("run-a", (), KEYS).fingerprints != ()
+    assert known.recall("run-a", KEYS[:1], KEYS[1:]).fingerprints == ()
+    assert mixed.series_ids[0] == Curves.of("run-a", KEYS).series_ids[0]
+    assert mixed.series_ids[1] != Curves.of("run-a", KEYS).series_ids[1]
+
+
 def test_what_is_known_is_bounded_and_what_is_in_use_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

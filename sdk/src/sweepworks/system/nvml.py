@@ -1,0 +1,101 @@
+"""NVIDIA's GPUs, by the library that comes with their driver (NVML), through ctypes."""
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+LIBRARY = "libnvidia-ml.so.1"
+_GOOD = 0
+_TEMPERATURE_OF_GPU = 0
+_UUID_BYTES = 96
+
+
+class _Utilization(ctypes.Structure):
+    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = (
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    )
+
+
+class Gpus:
+    """The GPUs that a script may use, by their number in `nvidia-smi`.
+
+    Args:
+        library: NVML, loaded.
+        visible: What CUDA_VISIBLE_DEVICES says; None: nothing, all are visible.
+    """
+
+    def __init__(self, library: Any, *, visible: str | None) -> None:
+        self._library = library
+        self._devices: list[tuple[int, ctypes.c_void_p]] = []
+        if library.nvmlInit_v2() == _GOOD:
+            self._devices = _only(visible, list(self._all()), self._uuid)
+
+    def read(self) -> dict[str, float]:
+        """What each tells now, by name; what a device does not tell is left out."""
+        return {
+            f"gpu/{index}/{name}": value
+            for index, device in self._devices
+            for name, value in self._readings(device)
+        }
+
+    def _all(self) -> Iterator[tuple[int, ctypes.c_void_p]]:
+        count = ctypes.c_uint()
+        if self._library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != _GOOD:
+            return
+        for index in range(count.value):
+            device = ctypes.c_void_p()
+            by_index = self._library.nvmlDeviceGetHandleByIndex_v2
+            if by_index(ctypes.c_uint(index), ctypes.byref(device)) == _GOOD:
+                yield index, device
+
+    def _uuid(self, device: ctypes.c_void_p) -> str:
+        text = ctypes.create_string_buffer(_UUID_BYTES)
+        self._library.nvmlDeviceGetUUID(device, text, ctypes.c_uint(_UUID_BYTES))
+        return text.value.decode("ascii", "replace")
+
+    def _readings(self, device: ctypes.c_void_p) -> Iterator[tuple[str, float]]:
+        nvml, number = self._library, ctypes.c_uint()
+        utilization, memory = _Utilization(), _Memory()
+        if nvml.nvmlDeviceGetUtilizationRates(device, ctypes.byref(utilization)) == _GOOD:
+            yield "utilization_percent", float(utilization.gpu)
+        if nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == _GOOD and memory.total:
+            yield "memory_used_bytes", float(memory.used)
+            yield "memory_percent", 100.0 * memory.used / memory.total
+        kind = ctypes.c_uint(_TEMPERATURE_OF_GPU)
+        if nvml.nvmlDeviceGetTemperature(device, kind, ctypes.byref(number)) == _GOOD:
+            yield "temperature_celsius", float(number.value)
+        if nvml.nvmlDeviceGetPowerUsage(device, ctypes.byref(number)) == _GOOD:
+            yield "power_watts", number.value / 1000
+
+
+def open_gpus(*, visible: str | None, library: str = LIBRARY) -> Gpus | None:
+    """The GPUs of this machine; None where there is no driver. May take seconds."""
+    try:
+        return Gpus(ctypes.CDLL(library), visible=visible)
+    except (OSError, AttributeError):  # none, or one of another age
+        return None
+
+
+def _only(
+    visible: str | None, devices: list[tuple[int, ctypes.c_void_p]], uuid: Any
+) -> list[tuple[int, ctypes.c_void_p]]:
+    """The devices that CUDA would show: those after a name that is none are hidden, too."""
+    if visible is None:
+        return devices
+    shown: list[tuple[int, ctypes.c_void_p]] = []
+    for word in (part.strip() for part in visible.split(",")):
+        found = [
+            (index, device)
+            for index, device in devices
+            if word == str(index) or (word.startswith("GPU-") and uuid(device).startswith(word))
+        ]
+        if len(found) != 1 or found[0] in shown:
+            break
+        shown += found
+    return shown

@@ -1,0 +1,73 @@
+"""NVIDIA's library as a C caller sees it, for machines without GPUs."""
+
+import ctypes
+from collections.abc import Callable, Collection
+from typing import Any
+
+_UINT, _HANDLE = ctypes.POINTER(ctypes.c_uint), ctypes.c_void_p
+_GIB = 2**30
+_NOT_SUPPORTED = 3
+
+# Of each function, what it takes.
+_TAKES: dict[str, tuple[Any, ...]] = {
+    "nvmlInit_v2": (),
+    "nvmlDeviceGetCount_v2": (_UINT,),
+    "nvmlDeviceGetHandleByIndex_v2": (ctypes.c_uint, ctypes.POINTER(_HANDLE)),
+    "nvmlDeviceGetUUID": (_HANDLE, ctypes.c_void_p, ctypes.c_uint),
+    "nvmlDeviceGetUtilizationRates": (_HANDLE, ctypes.c_void_p),
+    "nvmlDeviceGetMemoryInfo": (_HANDLE, ctypes.c_void_p),
+    "nvmlDeviceGetTemperature": (_HANDLE, ctypes.c_uint, _UINT),
+    "nvmlDeviceGetPowerUsage": (_HANDLE, _UINT),
+}
+
+
+class FakeNvml:
+    """So many GPUs; each function is a real C function pointer.
+
+    A device's handle is its index and 1000; its numbers are round, and its index more.
+    """
+
+    def __init__(self, n_gpus: int, *, failing: Collection[str] = ()) -> None:
+        self._n_gpus = n_gpus
+        for name, takes in _TAKES.items():
+            act: Callable[..., int] = getattr(self, f"_{name}")
+            if name in failing:
+                act = _fail
+            setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *takes)(act))
+
+    def _nvmlInit_v2(self) -> int:  # noqa: N802 - as it is called there
+        return 0
+
+    def _nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
+        count[0] = self._n_gpus
+        return 0
+
+    def _nvmlDeviceGetHandleByIndex_v2(self, index: int, device: Any) -> int:  # noqa: N802
+        device[0] = 1000 + index
+        return 0
+
+    def _nvmlDeviceGetUUID(self, device: int, text: int, length: int) -> int:  # noqa: N802
+        uuid = f"GPU-{device - 1000}cafe-42".encode()
+        ctypes.memmove(text, uuid[: length - 1] + b"\0", min(length, len(uuid) + 1))
+        return 0
+
+    def _nvmlDeviceGetUtilizationRates(self, device: int, rates: int) -> int:  # noqa: N802
+        (ctypes.c_uint * 2).from_address(rates)[:] = [50 + device - 1000, 90]
+        return 0
+
+    def _nvmlDeviceGetMemoryInfo(self, device: int, memory: int) -> int:  # noqa: N802
+        used = 2 * _GIB + device - 1000
+        (ctypes.c_ulonglong * 3).from_address(memory)[:] = [8 * _GIB, 8 * _GIB - used, used]
+        return 0
+
+    def _nvmlDeviceGetTemperature(self, device: int, kind: int, celsius: Any) -> int:  # noqa: N802
+        celsius[0] = 60 + device - 1000 if kind == 0 else 0
+        return 0
+
+    def _nvmlDeviceGetPowerUsage(self, device: int, milliwatts: Any) -> int:  # noqa: N802
+        milliwatts[0] = 250_000 + device - 1000
+        return 0
+
+
+def _fail(*_: object) -> int:
+    return _NOT_SUPPORTED
