@@ -8,6 +8,8 @@
         work/         working directory of the script
         stdout.log    output of the script, as it comes
         stderr.log
+        metrics.json  how far the metrics in it have been read, where a reader is asked for
+        reader.log    what that reader had to say
         shim.json     the shim has begun: the attempt counts as executed
         stop.json     reason for which it was asked to end
         exit.json     how it ended

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compute import process_tree
+from compute.metrics_reader import MetricsReader
 from compute.oom_kills import OomKills
 from compute.outcome import Outcome, of_a_start, of_an_end, outcome
 from compute.records import read_json, tail, write_json, write_json_reserved
@@ -68,6 +69,7 @@ class AttemptProcess:
         self._request = request
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: MetricsReader | None = None
         self._has_children = True
         self._code: int | None = None  # of the main process, as Popen gives it
         self._why: str | None = None  # reason of the first stop request acted on
@@ -89,6 +91,7 @@ class AttemptProcess:
         except (OSError, ValueError, subprocess.SubprocessError) as exc:
             return of_a_start(exc, program=self._request["command"][0])
         self._wait()
+        self._finish_reading()
         self._end_leftovers()
         assert self._code is not None  # `_wait` has collected it
         return of_an_end(
@@ -100,6 +103,8 @@ class AttemptProcess:
 
     def kill(self) -> None:
         """End all of it without asking."""
+        if self._reader is not None:
+            self._reader.kill()
         if self._process is not None:
             self._kill_at = 0.0
             self._end_leftovers()
@@ -147,6 +152,17 @@ class AttemptProcess:
         shim_record["process_group"] = self._process.pid
         with contextlib.suppress(OSError):  # it helps to find leftovers; not worth a trial
             write_json(self._folder / "shim.json", shim_record, is_durable=True)
+        if self._request["reader"]:
+            self._reader = MetricsReader(
+                self._request["reader"],
+                self._request["environment"],
+                folder=self._folder,
+                script=self._process.pid,
+            )
+
+    def _finish_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.finish(cut_short=self._why is not None)
 
     def _wait(self) -> None:
         timeout = self._request["timeout_seconds"]
@@ -190,11 +206,14 @@ class AttemptProcess:
                 break
             if pid == self._process.pid:
                 self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
+            elif self._reader is not None and pid == self._reader.pid:
+                self._reader.collected(status)
         return self._code is not None
 
     def _signal(self, signum: signal.Signals) -> None:
         assert self._process is not None
-        process_tree.send(signum, group=self._process.pid)
+        spare = None if self._reader is None else self._reader.pid
+        process_tree.send(signum, group=self._process.pid, spare=spare)
 
     def _end_leftovers(self) -> None:
         """End what the script started and did not wait for."""

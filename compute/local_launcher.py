@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from sweepworks import environment as env
+
 from compute.attempt_folder import AttemptFolder
 from compute.attempt_statuses import AttemptStatuses
 from compute.capacity import Capacity, Machine
@@ -28,6 +30,8 @@ from sweeps.ports import AttemptStatus
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 
+#: Isolated: what a sweep file sets for its script, such as PYTHONPATH, is not for it.
+_READER = [sys.executable, "-I", "-X", "utf8", "-m", "sweepworks.foreign"]
 _REAP_MARGIN_SECONDS = 5.0  # beyond the grace period, for a shim to write its record
 
 
@@ -152,6 +156,7 @@ class LocalLauncher:
                 "environment": {**environment, **gpus, MARK: str(folder.path)},
                 "timeout_seconds": timeout,
                 "grace_seconds": self._grace,
+                "reader": _READER if env.METRICS in request.environment else [],
             },
             environment=without_secrets(self._environment),
         )

@@ -42,11 +42,17 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def send(signum: signal.Signals, *, group: int) -> None:
-    """Signal a process group, and every descendant of this process, in whatever group it is."""
+def send(signum: signal.Signals, *, group: int, spare: int | None = None) -> None:
+    """Signal a process group, and every descendant of this process, in whatever group it is.
+
+    Args:
+        spare: A process that is left alone.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signum)
     for pid in descendants(os.getpid()):
+        if pid == spare:
+            continue
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signum)
 

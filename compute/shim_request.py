@@ -16,3 +16,4 @@ class ShimRequest(TypedDict):
     environment: dict[str, str]  #: secrets included
     timeout_seconds: float | None
     grace_seconds: float  #: from SIGTERM to SIGKILL
+    reader: list[str]  #: command of what reads the script's metrics; empty: nothing does

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from sweeps.objectives import Objective
-from sweeps.specs import Limits
+from sweeps.specs import Limits, MetricsSpec
 from sweeps.states import Decision, ExitReason, RunState, SweepState
 from sweeps.trials import Exit, Trial
 
@@ -31,6 +31,7 @@ def conclude(
     decision: Decision,
     now: dt.datetime,
     max_resource: int | None = None,
+    metrics: MetricsSpec | None = None,
 ) -> Trial | Retry:
     """The trial in its new state, or the wish for another attempt.
 
@@ -39,21 +40,22 @@ def conclude(
         n_attempts: Executions so far, this one included, those aside that ended at a rung.
         decision: The search's last word on the trial.
         max_resource: Resource level at which a trial is complete.
+        metrics: Where its metrics are read; None: the script reports them itself.
     """
     is_complete = max_resource is not None and (trial.resource_level or 0) >= max_resource
     match ended.reason:
         case unasked if decision is Decision.STOP and is_complete and _is_innocent(unasked):
-            state, reason = _own_end(trial, objective)
+            state, reason = _own_end(trial, objective, metrics)
         case unasked if (
             decision is Decision.STOP and _is_no_number(trial) and _is_innocent(unasked)
         ):
-            state, reason = _own_end(trial, objective)  # not worse than others: broken
+            state, reason = _own_end(trial, objective, metrics)  # not worse than others: broken
         case unasked if decision is Decision.STOP and _is_innocent(unasked):
             state, reason = RunState.STOPPED, "stopped early by the search"
         case unasked if decision is Decision.PAUSE and _is_innocent(unasked):
             state, reason = RunState.PAUSED, "paused at a rung by the search"
         case ExitReason.COMPLETED:
-            state, reason = _own_end(trial, objective)
+            state, reason = _own_end(trial, objective, metrics)
         case ExitReason.STOPPED:
             state, reason = RunState.STOPPED, "stopped: its sweep had come to its end"
         case ExitReason.PAUSED:
@@ -92,19 +94,26 @@ def _is_no_number(trial: Trial) -> bool:
     return trial.objective is not None and not math.isfinite(trial.objective)
 
 
-def _own_end(trial: Trial, objective: Objective) -> tuple[RunState, str]:
+def _own_end(
+    trial: Trial, objective: Objective, metrics: MetricsSpec | None
+) -> tuple[RunState, str]:
     if trial.objective is None:
-        reason = (
-            f"no objective: the script ended without reporting {objective.metric!r}; "
-            f"call run.report(level, {objective.metric}=…)"
-        )
-        return RunState.FAILED, reason
+        return RunState.FAILED, f"no objective: {_what_is_missing(objective.metric, metrics)}"
     if not math.isfinite(trial.objective):
         return (
             RunState.FAILED,
             f"{objective.metric} is {trial.objective} at resource level {trial.resource_level}",
         )
     return RunState.COMPLETED, ""
+
+
+def _what_is_missing(metric: str, metrics: MetricsSpec | None) -> str:
+    if metrics is None:
+        return f"the script ended without reporting {metric!r}; call run.report(level, {metric}=…)"
+    where = "what the script printed" if metrics.file is None else metrics.file
+    if metrics.format is not None:
+        return f"no line of {where} is a JSON object with a number {metric!r}"
+    return f"the pattern of trial.metrics found no {metric!r} in {where}"
 
 
 def describe(ended: Exit, limits: Limits) -> str:

@@ -85,12 +85,35 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSpec:
+    """Where the metrics of a script are found that does not report them itself."""
+
+    file: str | None = None  #: in the working directory of the trial; None: its stdout
+    #: A regular expression with the groups name and value, or one for each metric.
+    pattern: str | Mapping[str, str] | None = None
+    format: str | None = None  #: ``jsonl``; one of both is given
+    step: str = "step"  #: metric that is the step of the others, and the resource level
+
+    def as_document(self) -> dict[str, Any]:
+        """As it is written in a sweep file, and given to the trial's reader."""
+        return {
+            "source": "stdout" if self.file is None else {"file": self.file},
+            "pattern": self.pattern
+            if self.pattern is None or isinstance(self.pattern, str)
+            else dict(self.pattern),
+            "format": self.format,
+            "step": self.step,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSpec:
     """What one trial executes."""
 
     command: tuple[str, ...]  #: `{name}` stands for that parameter, `{{` for a brace
     resources: Resources = field(default_factory=Resources)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    metrics: MetricsSpec | None = None  #: None: the script reports by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +181,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
                 "gpu": spec.trial.resources.gpu,
             },
             "environment": dict(spec.trial.environment),
+            "metrics": spec.trial.metrics and spec.trial.metrics.as_document(),
         },
         "seed": spec.seed,
     }

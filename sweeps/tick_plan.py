@@ -148,6 +148,7 @@ class _Planner:
             last_seen_at=signals.last_seen.get(attempt.run_id),
             decision=decision,
             decided_at=decided_at,
+            hears=self._board.spec.trial.metrics is None,
             heard_from=self._heard_from,
             now=self._now,
         )
@@ -169,6 +170,7 @@ class _Planner:
             decision=self.draft.decision(attempt.run_id)[0],
             now=ended_at,
             max_resource=self._board.ladder.max_resource,
+            metrics=self._board.spec.trial.metrics,
         )
         if isinstance(outcome, Retry):
             self._unlaunched.append(self.draft.retry(trial, reason=outcome.reason))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sweeps.ids import AttemptId, SweepId
 from sweeps.spaces import Configuration
-from sweeps.specs import SweepSpec
+from sweeps.specs import MetricsSpec, SweepSpec
 from sweeps.trials import LaunchRequest, Trial
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -51,11 +51,16 @@ def launch_request(
             "SWEEPWORKS_OBJECTIVE": spec.objective.metric,
             "SWEEPWORKS_RUNGS": ",".join(str(rung) for rung in rungs),
             **({"SWEEPWORKS_MAX_RESOURCE": str(max_resource)} if max_resource else {}),
+            **_metrics(spec.trial.metrics),
         },
         resources=spec.trial.resources,
         source_dir=source_dir,
         timeout=spec.limits.trial_timeout,
     )
+
+
+def _metrics(metrics: MetricsSpec | None) -> dict[str, str]:
+    return {} if metrics is None else {"SWEEPWORKS_METRICS": json.dumps(metrics.as_document())}
 
 
 def filled_in(

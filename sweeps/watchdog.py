@@ -17,6 +17,7 @@ def verdict(
     last_seen_at: dt.datetime | None,
     decision: Decision,
     decided_at: dt.datetime | None,
+    hears: bool = True,
     heard_from: dt.datetime,
     now: dt.datetime,
 ) -> ExitReason | None:
@@ -25,12 +26,13 @@ def verdict(
     Args:
         last_seen_at: Its last report, points or beat that reached the store.
         decision: The search's last word on the trial, given at `decided_at`.
+        hears: Whether the script learns of decisions, and may end by itself.
         heard_from: Since when a sign of life would have been noticed.
     """
     if status.started_at is None:
         return None
     if decision is not Decision.CONTINUE and decided_at is not None:
-        if now - decided_at >= STOP_GRACE:
+        if not hears or now - decided_at >= STOP_GRACE:
             return ExitReason.STOPPED if decision is Decision.STOP else ExitReason.PAUSED
         return None
     if limits.trial_timeout is not None and now - status.started_at >= limits.trial_timeout:

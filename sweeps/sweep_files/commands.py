@@ -11,7 +11,10 @@ from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 
 _LONGEST = 100_000  # Linux takes 128 KiB in one word, and bytes are more than characters
-_VARIABLE = r"(?!SWEEPWORKS_)[A-Za-z_][A-Za-z0-9_]*"
+#: Of our own, those with which the author of a script says how its metrics are to be kept.
+_OPEN = ("CHECKPOINTS", "DECISION_TIMEOUT", "FINISH_TIMEOUT", "FLUSH_SECONDS", "SPOOL_MEGABYTES",
+         "SYSTEM_SECONDS")  # fmt: skip
+_VARIABLE = rf"(?:SWEEPWORKS_(?:{'|'.join(_OPEN)})|(?!SWEEPWORKS_)[A-Za-z_][A-Za-z0-9_]*)"
 _SCALAR = {"type": ["string", "number", "boolean"]}
 
 
@@ -62,7 +65,8 @@ class Environment:
             at = (*path, name)
             text = reader.spelled(at, item)
             if not re.fullmatch(_VARIABLE, name):
-                hint = "use letters, digits and _; SWEEPWORKS_ is ours"
+                ours = ", ".join(f"SWEEPWORKS_{open_one}" for open_one in _OPEN)
+                hint = f"use letters, digits and _; of those that begin with SWEEPWORKS_: {ours}"
                 reader.problem(at, f"{shown(name)} cannot be set", hint)
             elif text is None or len(text) > _LONGEST:
                 reader.problem(at, f"{shown(item)} is no text", "write a word or a number")

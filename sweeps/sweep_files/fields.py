@@ -3,6 +3,7 @@
 from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.kinds import SLUG, Integer, OneOf, Text
+from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.space_section import Space
@@ -69,6 +70,11 @@ TRIAL = Section(
         ),
         "resources": Field(kind=RESOURCES, doc=RESOURCES.doc, default={}),
         "environment": Field(kind=Environment(), doc="Variables of its process.", default={}),
+        "metrics": Field(
+            kind=Metrics(),
+            doc="Where the metrics of a script are found that does not report them itself.",
+            default=None,
+        ),
     },
     later=("image", "data"),
 )

@@ -9,6 +9,7 @@ from sweeps.specs import Limits, Resources, SweepSpec, TrialSpec
 from sweeps.sweep_files.commands import check_placeholders
 from sweeps.sweep_files.documents import Document, check_storable
 from sweeps.sweep_files.fields import SWEEP
+from sweeps.sweep_files.metrics_section import check_objective
 from sweeps.sweep_files.reading import Reader, as_mapping
 from sweeps.sweep_files.sizes import check_size
 from sweeps.sweep_files.space_section import parameter_names
@@ -86,6 +87,8 @@ def _check_together(reader: Reader, read: dict[str, Any], names: list[str]) -> N
     _check_space(reader, read, names)
     if trial is not None and trial["command"] is not None and names:
         check_placeholders(reader, trial["command"], names)
+    if trial is not None and trial["metrics"] is not None and read["objective"] is not None:
+        check_objective(reader, trial["metrics"], read["objective"]["metric"])
     if strategy is None:
         return
     size = check_size(reader, strategy, read["space"])
@@ -130,6 +133,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
                 cpu=resources["cpu"], memory_bytes=resources["memory"], gpu=resources["gpu"]
             ),
             environment=trial["environment"],
+            metrics=trial["metrics"],
         ),
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],

@@ -107,11 +107,11 @@ class Recorder:
         """Whether the gateway did not answer the last time."""
         return self._sender is not None and self._sender.is_away
 
-    def report(self, report: ReportRecord) -> None:
+    def report(self, *reports: ReportRecord) -> None:
         """On disk when it returns."""
 
         def put(pending: Pending) -> None:
-            pending.reports.append(report)
+            pending.reports.extend(reports)
             pending.beat = True
 
         self._writing.ask(put)

@@ -5,6 +5,7 @@ import os
 import types
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from time import time as _time
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from sweepworks.decisions import await_decision
 from sweepworks.pending import checked_report
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
-from sweepworks.system.sampler import Sampler, sources_of_this_process
+from sweepworks.system.sampler import Sampler, sources_of
 from sweepworks.values import Scalar, are_plain, as_scalar, as_text, named, settled
 
 _SPOOL_BYTES = 512_000_000
@@ -38,7 +39,8 @@ class Run:
         max_resource: Resource level at which the search takes the trial for complete; None when
             it does not say.
 
-    The machine and its GPUs are measured beside it, every `system_seconds`; never when that is 0.
+    The machine, its GPUs and the process `system_pid`, by default this one, are measured beside it,
+    every `system_seconds`; never when that is 0.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Run:
         finish_seconds: float = 30.0,
         spool_bytes: int = _SPOOL_BYTES,
         system_seconds: float = 0.0,
+        system_pid: int | None = None,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -92,7 +95,7 @@ class Run:
             if system_seconds > 0:
                 self._sampler = Sampler(
                     self._recorder.system_entries,
-                    sources=sources_of_this_process,
+                    sources=partial(sources_of, system_pid or os.getpid()),
                     every_seconds=system_seconds,
                     say=self._console.say,
                 )
@@ -177,6 +180,18 @@ class Run:
                 self._connection, self.id, record.level, seconds=self._decision_timeout
             )
             self._on_control(decision)
+
+    def report_all(self, reports: Mapping[int, Mapping[str, float]]) -> None:
+        """Report many resource levels at once, such as those that another program has reached.
+
+        On disk when it returns; does not wait for decisions.
+
+        Raises:
+            ValueError: What is reported cannot be a report.
+        """
+        records = [checked_report(level, values) for level, values in reports.items()]
+        if records and self._recorder is not None and not self._finished:
+            self._recorder.report(*records)
 
     @property
     def checkpoint(self) -> Checkpoint | None:

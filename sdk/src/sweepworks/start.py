@@ -20,6 +20,7 @@ from sweepworks.spool import Spool
 from sweepworks.system.sampler import DEFAULT_SECONDS
 from sweepworks.values import Scalar, as_scalar, as_text, named
 
+_BESIDE_FINISH_SECONDS = 5
 _current: Run | None = None
 
 
@@ -64,7 +65,21 @@ def init(
     return _current
 
 
-def _trial(extra: Mapping[str, Scalar], *, online: bool, record: bool) -> Run:
+def beside(pid: int) -> Run:
+    """The trial of another process, for a reader of what that one writes.
+
+    It waits for no decision, since its script cannot hear of any, and does not wait long at its end:
+    what is in the spool by then is sent by the trial's controller.
+    """
+    os.environ[env.RUNGS] = ""
+    os.environ[env.FINISH_TIMEOUT] = str(_BESIDE_FINISH_SECONDS)
+    mode = os.environ.get(env.MODE, "online")
+    return _trial({}, online=mode == "online", record=mode != "disabled", system_pid=pid)
+
+
+def _trial(
+    extra: Mapping[str, Scalar], *, online: bool, record: bool, system_pid: int | None = None
+) -> Run:
     params = json.loads(os.environ.get(env.PARAMS) or "{}")
     url, token = os.environ.get(env.GATEWAY_URL), os.environ.get(env.RUN_TOKEN)
     return _run(
@@ -75,6 +90,7 @@ def _trial(extra: Mapping[str, Scalar], *, online: bool, record: bool) -> Run:
         seed=int(os.environ.get(env.SEED) or 0),
         connection=Connection(url, token) if online and url and token else None,
         record=record,
+        system_pid=system_pid,
     )
 
 
@@ -135,6 +151,7 @@ def _run(
     connection: Connection | None,
     record: bool,
     note: Mapping[str, object] | None = None,
+    system_pid: int | None = None,
 ) -> Run:
     checkpoints = os.environ.get(env.CHECKPOINTS) or "rungs"
     if checkpoints not in CHECKPOINT_MODES:
@@ -158,6 +175,7 @@ def _run(
         finish_seconds=float(os.environ.get(env.FINISH_TIMEOUT) or 30.0),
         spool_bytes=int(float(os.environ.get(env.SPOOL_MEGABYTES) or 512) * 1_000_000),
         system_seconds=float(os.environ.get(env.SYSTEM_SECONDS) or DEFAULT_SECONDS),
+        system_pid=system_pid,
     )
     if added:
         run.add_params(added)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sweeps.outcomes import Retry, conclude, describe, last_line, signature
+from sweeps.specs import MetricsSpec
 from sweeps.states import Decision, ExitReason, RunState
 from sweeps.trials import Exit, Trial
 from tests.factories import LOSS, a_trial, an_exit, at, seconds, some_limits
@@ -165,3 +166,26 @@ def test_failures_are_the_same_whatever_their_numbers_and_addresses() -> None:
 
     assert signature(one) == signature(two)
     assert signature(one) != signature("exited with code 1: no such file")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        (None, "without reporting 'loss'; call run.report(level, loss=…)"),
+        (
+            MetricsSpec(pattern="(?P<name>a)(?P<value>b)"),
+            "the pattern of trial.metrics found no 'loss' in what the script printed",
+        ),
+        (
+            MetricsSpec(file="out.jsonl", format="jsonl"),
+            "no line of out.jsonl is a JSON object with a number 'loss'",
+        ),
+    ],
+)
+def test_a_trial_without_an_objective_says_where_it_was_looked_for(
+    metrics: MetricsSpec | None, words: str
+) -> None:
+    trial = ended_trial(an_exit(ExitReason.COMPLETED), trial=_SILENT, metrics=metrics)
+
+    assert trial.state is RunState.FAILED
+    assert words in trial.reason

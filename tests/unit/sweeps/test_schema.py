@@ -85,6 +85,12 @@ def test_what_is_required_has_no_default() -> None:
         with_line("deadline: 1h30m", "deadline: "),
         with_line("seed: 7", "expected_outcome:\nseed:\nstrategy:"),
         with_line("owner: ana", "owner: 7"),
+        with_line("seed: 7", "  metrics: {source: stdout, format: jsonl}"),
+        with_line(
+            "seed: 7", "  metrics: {source: {file: out/m.jsonl}, format: jsonl, step: epoch}"
+        ),
+        with_line("seed: 7", "  metrics: {source: stdout, pattern: {val_accuracy: 'acc=(.*)'}}"),
+        with_line("seed: 7", "  environment: {SWEEPWORKS_CHECKPOINTS: all}"),
     ],
 )
 def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
@@ -130,6 +136,11 @@ def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
         ("seed: 7", "  environment: {SWEEPWORKS_X: 1}"),
         ("seed: 7", "  environment: {1X: 1}"),
         ("seed: 7", "  image: x"),
+        ("seed: 7", "  metrics: {source: stdout}"),
+        ("seed: 7", "  metrics: {format: jsonl}"),
+        ("seed: 7", "  metrics: {source: stderr, format: jsonl}"),
+        ("seed: 7", "  metrics: {source: {file: ../x}, format: jsonl}"),
+        ("seed: 7", "  metrics: {source: stdout, pattern: {}}"),
     ],
 )
 def test_the_schema_refuses_what_the_parser_refuses(old: str, new: str) -> None:

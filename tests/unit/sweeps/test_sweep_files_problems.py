@@ -162,7 +162,53 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         (in_trial("environment: {1X: a}"), "trial.environment.1X", 14, "'1X'", "letters"),
         (
             in_trial("environment: {SWEEPWORKS_X: a}"),
-            "trial.environment.SWEEPWORKS_X", 14, "cannot be set", "ours",
+            "trial.environment.SWEEPWORKS_X", 14, "cannot be set", "SWEEPWORKS_CHECKPOINTS",
+        ),
+        (in_trial("metrics: x"), "trial.metrics", 14, "'x'", "source, pattern"),
+        (
+            in_trial("metrics: {format: jsonl}"),
+            "trial.metrics.source", 14, "'source' is missing", "source: stdout",
+        ),
+        (in_trial("metrics: {source: stdout}"), "trial.metrics", 14, "neither", "format: jsonl"),
+        (
+            in_trial("metrics: {source: stdout, format: jsonl, pattern: '(?P<name>x)(?P<value>1)'}"),
+            "trial.metrics", 14, "both", "write one",
+        ),
+        (
+            in_trial("metrics: {source: stderr, format: jsonl}"),
+            "trial.metrics.source", 14, "'stderr'", "{file: metrics.jsonl}",
+        ),
+        (
+            in_trial("metrics: {source: {file: ../x}, format: jsonl}"),
+            "trial.metrics.source.file", 14, "'../x'", "stdout",
+        ),
+        (
+            in_trial("metrics: {source: {file: /etc/x}, format: jsonl}"),
+            "trial.metrics.source.file", 14, "working directory", "stdout",
+        ),
+        (
+            in_trial("metrics: {source: stdout, format: csv}"),
+            "trial.metrics.format", 14, "'csv'", "jsonl",
+        ),
+        (
+            in_trial("metrics: {source: stdout, pattern: 'a('}"),
+            "trial.metrics.pattern", 14, "no regular expression", "(?P<name>",
+        ),
+        (
+            in_trial("metrics: {source: stdout, pattern: 'loss=(.*)'}"),
+            "trial.metrics.pattern", 14, "needs the groups", "(?P<name>",
+        ),
+        (
+            in_trial("metrics: {source: stdout, pattern: {val_accuracy: 'acc (.*) (.*)'}}"),
+            "trial.metrics.pattern.val_accuracy", 14, "no group (?P<value>", "loss: (?P<value>",
+        ),
+        (
+            in_trial("metrics: {source: stdout, pattern: {loss: 'loss (.*)'}}"),
+            "trial.metrics.pattern", 14, "'val_accuracy' is none", "add a pattern",
+        ),
+        (
+            in_trial("metrics: {source: stdout, format: jsonl, step: val_accuracy}"),
+            "trial.metrics.step", 14, "cannot be the step", "another one",
         ),
         (in_trial("environment: {A: [b]}"), "trial.environment.A", 14, "['b']", "word"),
         (in_trial("image: x"), "trial.image", 14, "not supported", "remove it"),

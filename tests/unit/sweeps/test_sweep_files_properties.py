@@ -33,6 +33,7 @@ from sweeps.spaces import (
 )
 from sweeps.specs import (
     Limits,
+    MetricsSpec,
     Resources,
     SchedulerSpec,
     SearcherSpec,
@@ -184,15 +185,32 @@ def strategies(draw: st.DrawFn) -> StrategySpec:
 
 
 @st.composite
+def metrics(draw: st.DrawFn, objective: str) -> MetricsSpec:
+    patterns = st.sampled_from([r"(?P<value>\S+)", r"loss=(\d+)", r"(?P<step>\d+): (?P<value>.*)"])
+    found = st.dictionaries(TITLES, patterns, max_size=2).map(
+        lambda more: {objective: "(x)"} | more
+    )
+    pattern = st.just(r"(?P<name>\w+)=(?P<value>\S+)") | found
+    is_json = draw(st.booleans())
+    return MetricsSpec(
+        file=draw(st.none() | st.sampled_from(["metrics.jsonl", "out/é.log", ".hidden/..x"])),
+        pattern=None if is_json else draw(pattern),
+        format="jsonl" if is_json else None,
+        step=draw(TITLES.filter(lambda name: name != objective)),
+    )
+
+
+@st.composite
 def specs(draw: st.DrawFn) -> SweepSpec:
     space = draw(spaces())
+    objective = Objective(metric=draw(TITLES), direction=draw(st.sampled_from(Direction)))
     return SweepSpec(
         experiment=draw(TITLES),
         owner=draw(TITLES),
         purpose=draw(TITLES),
         expected_outcome=draw(st.none() | TITLES),
         tenant=draw(st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)),
-        objective=Objective(metric=draw(TITLES), direction=draw(st.sampled_from(Direction))),
+        objective=objective,
         space=space,
         initial_configurations=draw(first_ones(space)),
         warm_start=tuple(draw(st.lists(SWEEPS, max_size=2))),
@@ -212,6 +230,7 @@ def specs(draw: st.DrawFn) -> SweepSpec:
                 gpu=draw(st.integers(0, 1024)),
             ),
             environment=draw(st.dictionaries(VARIABLES, TEXTS, max_size=3)),
+            metrics=draw(st.none() | metrics(objective.metric)),
         ),
         seed=draw(st.integers(0, 2**32 - 1)),
     )

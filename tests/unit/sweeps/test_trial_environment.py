@@ -6,7 +6,7 @@ import pytest
 
 from sweeps import ids
 from sweeps.spaces import Categorical, Float, SearchSpace
-from sweeps.specs import Resources, TrialSpec
+from sweeps.specs import MetricsSpec, Resources, TrialSpec
 from sweeps.trial_environment import filled_in, launch_request, parameter_variables, substitute
 from sweeps.trials import LaunchRequest
 from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
@@ -144,3 +144,26 @@ def test_a_trial_without_a_conditional_parameter_gets_no_word_of_it() -> None:
 
     assert request.command == ("train", "--optimizer=adam")
     assert "SWEEPWORKS_PARAM_MOMENTUM" not in request.environment
+
+
+def test_a_script_whose_metrics_are_read_brings_along_how() -> None:
+    metrics = MetricsSpec(file="out.jsonl", format="jsonl", step="epoch")
+    spec = a_spec(trial=TrialSpec(command=("x",), metrics=metrics))
+
+    request = launch_request(
+        sweep_id=SWEEP,
+        spec=spec,
+        source_dir="",
+        trial=a_trial(),
+        attempt_id=ids.attempt_id(a_run_id(), 1),
+        rungs=(),
+        credentials={},
+    )
+
+    assert json.loads(request.environment["SWEEPWORKS_METRICS"]) == {
+        "source": {"file": "out.jsonl"},
+        "pattern": None,
+        "format": "jsonl",
+        "step": "epoch",
+    }
+    assert "SWEEPWORKS_METRICS" not in a_request().environment

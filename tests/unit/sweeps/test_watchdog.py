@@ -87,6 +87,13 @@ def test_a_decision_is_enforced_after_a_grace(decision: Decision, why: ExitReaso
     assert verdicts == [None, None, why]
 
 
+def test_a_script_that_cannot_hear_of_a_decision_is_ended_at_once() -> None:
+    why = verdict_at(100, decision=Decision.STOP, decided_at=at(100), hears=False)
+
+    assert why is ExitReason.STOPPED
+    assert verdict_at(100, hears=False) is None
+
+
 def test_who_saves_its_checkpoint_is_not_interrupted_by_a_time_out() -> None:
     limits = {"trial_timeout": seconds(30)}
 

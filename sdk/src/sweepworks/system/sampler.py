@@ -84,11 +84,11 @@ class Sampler:
             return {}
 
 
-def sources_of_this_process() -> list[Source]:
-    """The machine, and its GPUs where there are any."""
+def sources_of(pid: int) -> list[Source]:
+    """A process with the machine, and its GPUs where there are any."""
     disk = Path.cwd()
-    machine: Source = PortableMachine(disk=disk)
+    machine: Source = PortableMachine(disk=disk, is_own=pid == os.getpid())
     if sys.platform == "linux":
-        machine = LinuxMachine(pid=os.getpid(), disk=disk)
+        machine = LinuxMachine(pid=pid, disk=disk)
     gpus = open_gpus(visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
     return [machine] if gpus is None else [machine, gpus]

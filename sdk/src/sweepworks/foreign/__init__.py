@@ -1,0 +1,1 @@
+"""Scripts that know nothing of this library: their metrics are read from what they write."""
