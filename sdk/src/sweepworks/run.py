@@ -2,9 +2,10 @@
 
 import atexit
 import os
+import time
 import types
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import time as _time
 from typing import Any, Self
@@ -15,13 +16,20 @@ from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.console import Console
 from sweepworks.decisions import await_decision
+from sweepworks.media.audio import audio_content
+from sweepworks.media.content import Content
+from sweepworks.media.figures import figure_content
+from sweepworks.media.images import image_content
+from sweepworks.media.outbox import Outbox
+from sweepworks.media.tables import table_content
 from sweepworks.pending import checked_report
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
 from sweepworks.system.sampler import Sampler, sources_of
-from sweepworks.values import Scalar, are_plain, as_scalar, as_text, named, settled
+from sweepworks.values import Scalar, are_plain, as_scalar, as_text, check_int64, named, settled
 
 _SPOOL_BYTES = 512_000_000
+_STEP_DIGITS = 10  # names sort by step, as long as it is below 10 billion
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
 
@@ -77,6 +85,8 @@ class Run:
         self._connection = connection
         self._recorder: Recorder | None = None
         self._sampler: Sampler | None = None
+        self._outbox: Outbox | None = None
+        self._media_steps: dict[str, int] = {}  # the last one of each name
         self._entries: deque[Any] = deque(maxlen=3)
         if spool is not None:
             self._recorder = Recorder(
@@ -92,6 +102,7 @@ class Run:
                 say=self._console.say,
             )
             self._entries = self._recorder.entries
+            self._outbox = Outbox(self._recorder.uploads, spool, say=self._console.say)
             if system_seconds > 0:
                 self._sampler = Sampler(
                     self._recorder.system_entries,
@@ -252,6 +263,108 @@ class Run:
         self.heartbeat()
         self._recorder.uploads.store(source, name, type)
 
+    # Media: copied, then encoded and stored in the background. What cannot be stored is said on
+    # stderr and left out; they raise for a name or a step that cannot be, and for nothing else.
+
+    def log_image(self, name: str, image: Any, step: int | None = None) -> None:
+        """Store an image of a step as the artifact ``media/<name>/<step>.png``.
+
+        Args:
+            image: Path or bytes of a PNG, JPEG, GIF or WebP file, an image of Pillow, or an array
+                or tensor of shape (height, width), (height, width, 3) or (height, width, 4): floats
+                from 0 to 1, or whole numbers from 0 to 255.
+            step: Counts the calls with that name when left out. The first image of a step stands.
+
+        Raises:
+            ValueError: The name or the step cannot be.
+        """
+        self._log_media(name, step, "image", lambda: image_content(image))
+
+    def log_audio(
+        self, name: str, audio: Any, sample_rate: int | None = None, step: int | None = None
+    ) -> None:
+        """Store a sound of a step as the artifact ``media/<name>/<step>.wav``.
+
+        Args:
+            audio: Path of a WAV, MP3, FLAC or Ogg file, or samples of shape (n,) or (n, channels):
+                floats from -1 to 1, or int16.
+            sample_rate: Samples a second, of an array.
+            step: As for `log_image`.
+
+        Raises:
+            ValueError: The name or the step cannot be.
+        """
+        self._log_media(name, step, "audio", lambda: audio_content(audio, sample_rate))
+
+    def log_table(
+        self,
+        name: str,
+        table: Any = None,
+        step: int | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        rows: Iterable[Sequence[Any]] | None = None,
+    ) -> None:
+        """Store a table of a step as ``media/<name>/<step>.json``: ``{"columns", "rows"}``.
+
+        Args:
+            table: A list of dicts or a frame of pandas; else give `columns` and `rows`. The first
+                10,000 rows are kept.
+            step: As for `log_image`.
+
+        Raises:
+            ValueError: The name or the step cannot be.
+        """
+
+        def content() -> Content:
+            made, n_left_out = table_content(table, columns=columns, rows=rows)
+            if n_left_out:
+                self._console.say(
+                    f"table-{name}", f"{n_left_out} rows of the table {name} are left out"
+                )
+            return made
+
+        self._log_media(name, step, "table", content)
+
+    def log_figure(self, name: str, figure: Any, step: int | None = None) -> None:
+        """Store a figure of a step: matplotlib's as PNG, plotly's as JSON.
+
+        It is drawn before the call returns: matplotlib takes a tenth of a second for it.
+
+        Args:
+            step: As for `log_image`.
+
+        Raises:
+            ValueError: The name or the step cannot be.
+        """
+        self._log_media(name, step, "figure", lambda: figure_content(figure))
+
+    def _log_media(
+        self, name: str, step: int | None, kind: str, content: Callable[[], Content]
+    ) -> None:
+        last = self._media_steps.get(name, -1)
+        at = last + 1 if step is None else check_int64(int(step), "a step")
+        if at < 0:
+            raise ValueError(f"the step {at} of {name!r} is negative")
+        artifacts.check_name(f"media/{name}/{at:0{_STEP_DIGITS}d}.json")
+        if self._outbox is None or self._finished:
+            return
+        self.heartbeat()
+        subject = f"media-{kind}-{name}"
+        if at == last:
+            self._console.say(
+                subject, f"{name} was logged at step {at} before; the first one stands"
+            )
+            return
+        self._media_steps[name] = at
+        try:
+            made = content()
+        except Exception as exc:  # noqa: BLE001 - whatever a script calls an image is no reason to end it
+            self._console.say(subject, f"the {kind} {name!r} is left out: {exc}")
+            return
+        path = f"media/{name}/{at:0{_STEP_DIGITS}d}.{made.extension}"
+        self._outbox.put(path, kind, made, subject=subject)
+
     def finish(self, state: str = "completed", message: str = "") -> None:
         """Send what is left and end the run; twice is once.
 
@@ -272,7 +385,12 @@ class Run:
             return
         if is_first:
             self._entries = deque(maxlen=3)  # of which nothing is read
-            self._recorder.finish(state, as_text(message)[:2000], seconds=self._finish_seconds)
+            give_up_at = time.monotonic() + self._finish_seconds
+            if self._outbox is not None:  # before the run's last word
+                self._outbox.finish(seconds=self._finish_seconds / 2)
+            self._recorder.finish(
+                state, as_text(message)[:2000], seconds=give_up_at - time.monotonic()
+            )
         else:
             self._recorder.wait_until_written(self._finish_seconds)
 
@@ -301,6 +419,7 @@ class Run:
 
     def _after_fork(self) -> None:
         self._sampler = None  # its thread is its parent's, and may have held its lock
+        self._outbox = None
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.leave()

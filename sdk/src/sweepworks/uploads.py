@@ -25,6 +25,7 @@ class _Upload:
     path: Path
     described: Description
     first_stands: bool
+    subject: str  #: under which it is said, once, that it is not stored
 
 
 class Uploads:
@@ -71,26 +72,38 @@ class Uploads:
         """Whether nothing waits."""
         return not self._waiting
 
-    def store(self, path: Path, name: str, kind: str, *, first_stands: bool = False) -> bool:
+    def store(
+        self,
+        path: Path,
+        name: str,
+        kind: str,
+        *,
+        first_stands: bool = False,
+        subject: str | None = None,
+    ) -> bool:
         """Store a file under a name; never raises for what the gateway or the disk does.
 
         Args:
             first_stands: That the name is taken by other bytes is as it should be.
+            subject: Files of one subject are complained of once; by default each is one.
 
         Returns:
             Whether the gateway has answered; else a copy waits.
         """
+        subject = subject or f"artifact-{name}"
         try:
             # While others wait, the gateway is away: asking again would only slow the script.
             if self._connection is not None and not (self._waiting or self._is_away()):
                 described = artifacts.describe(path, name, kind, beat=self._beat)
-                upload = _Upload(path=path, described=described, first_stands=first_stands)
+                upload = _Upload(
+                    path=path, described=described, first_stands=first_stands, subject=subject
+                )
                 with contextlib.suppress(Unreachable, Changed):
                     self._bring(upload, patience_seconds=self._patience_seconds, beat=self._beat)
                     return True
-            self._keep(path, name, kind, first_stands=first_stands)
+            self._keep(path, name, kind, first_stands=first_stands, subject=subject)
         except OSError as exc:
-            self._say_unstored(name, exc)
+            self._say_unstored(name, exc, subject=subject)
         return False
 
     def retry(self, *, beat: Callable[[], None]) -> None:
@@ -110,7 +123,7 @@ class Uploads:
                 self.is_answered = False
                 return
             except (OSError, Changed) as exc:
-                self._say_unstored(upload.described.name, exc)
+                self._say_unstored(upload.described.name, exc, subject=upload.subject)
             self._waiting.remove(upload)
             self.n_stored += is_stored
             with contextlib.suppress(OSError):
@@ -135,12 +148,12 @@ class Uploads:
                 artifacts.upload(twin, self._run, upload.path, upload.described, beat=beat)
             except Refused as exc:
                 if not (upload.first_stands and exc.status == _CONFLICT):
-                    self._say_unstored(upload.described.name, exc)
+                    self._say_unstored(upload.described.name, exc, subject=upload.subject)
                     return False
         return True
 
-    def _say_unstored(self, name: str, why: Exception) -> None:
-        self._say(f"artifact-{name}", f"the artifact {name!r} is not stored: {why}")
+    def _say_unstored(self, name: str, why: Exception, *, subject: str) -> None:
+        self._say(subject, f"the artifact {name!r} is not stored: {why}")
 
     def take_over(self) -> None:
         """Queue the copies that the spool's former writer could not bring."""
@@ -154,15 +167,16 @@ class Uploads:
                     path=path,
                     described=Description(**document["described"]),
                     first_stands=bool(document["first_stands"]),
+                    subject=f"artifact-{path.name}",
                 )
             except FileNotFoundError:
                 path.unlink(missing_ok=True)  # its writer ended in the midst of it
             except (ValueError, KeyError, TypeError) as exc:
-                self._say_unstored(path.name, exc)
+                self._say_unstored(path.name, exc, subject=f"artifact-{path.name}")
             else:
                 self._waiting.append(upload)
 
-    def _keep(self, path: Path, name: str, kind: str, *, first_stands: bool) -> None:
+    def _keep(self, path: Path, name: str, kind: str, *, first_stands: bool, subject: str) -> None:
         """Copy a file that cannot be brought now, since the script may overwrite it."""
         waiting_bytes = sum(upload.described.size for upload in self._waiting)
         if waiting_bytes + path.stat().st_size > self._limit_bytes:
@@ -184,7 +198,9 @@ class Uploads:
         except OSError:
             kept.unlink(missing_ok=True)  # half a copy is of no use
             raise
-        self._waiting.append(_Upload(path=kept, described=described, first_stands=first_stands))
+        self._waiting.append(
+            _Upload(path=kept, described=described, first_stands=first_stands, subject=subject)
+        )
 
 
 def _sync(path: Path) -> None:
