@@ -110,6 +110,8 @@ def _own_end(
 def _what_is_missing(metric: str, metrics: MetricsSpec | None) -> str:
     if metrics is None:
         return f"the script ended without reporting {metric!r}; call run.report(level, {metric}=…)"
+    if metrics.tensorboard is not None:
+        return f"no event file in {metrics.tensorboard} has a scalar {metric!r}"
     where = "what the script printed" if metrics.file is None else metrics.file
     if metrics.format is not None:
         return f"no line of {where} is a JSON object with a number {metric!r}"

@@ -88,16 +88,22 @@ class Resources:
 class MetricsSpec:
     """Where the metrics of a script are found that does not report them itself."""
 
-    file: str | None = None  #: in the working directory of the trial; None: its stdout
+    file: str | None = None  #: in the working directory of the trial
+    tensorboard: str | None = None  #: folder of event files there; with neither: its stdout
     #: A regular expression with the groups name and value, or one for each metric.
     pattern: str | Mapping[str, str] | None = None
-    format: str | None = None  #: ``jsonl``; one of both is given
+    format: str | None = None  #: ``jsonl``; one of both is given, or event files
     step: str = "step"  #: metric that is the step of the others, and the resource level
 
     def as_document(self) -> dict[str, Any]:
         """As it is written in a sweep file, and given to the trial's reader."""
+        source: dict[str, str] | str = "stdout"
+        if self.tensorboard is not None:
+            source = {"tensorboard": self.tensorboard}
+        elif self.file is not None:
+            source = {"file": self.file}
         return {
-            "source": "stdout" if self.file is None else {"file": self.file},
+            "source": source,
             "pattern": self.pattern
             if self.pattern is None or isinstance(self.pattern, str)
             else dict(self.pattern),

@@ -24,31 +24,34 @@ class Source:
     """The script's output, or a file that it writes."""
 
     def read(self, reader: Reader, path: Path, value: object) -> Mapping[str, str] | None:
-        """`{"stdout": ""}` or `{"file": path}`."""
+        """`{"stdout": ""}`, `{"file": path}` or `{"tensorboard": path}`."""
         if value == "stdout":
             return {"stdout": ""}
         given = as_mapping(value)
-        hint = "write stdout, or for example {file: metrics.jsonl}"
-        if given is None or set(given) != {"file"}:
+        hint = "write stdout, or for example {file: metrics.jsonl} or {tensorboard: logs}"
+        if given is None or len(given) != 1 or not set(given) <= {"file", "tensorboard"}:
             reader.problem(path, f"{shown(value)} is no source of metrics", hint)
             return None
-        name = given["file"]
+        ((kind, name),) = given.items()
         if not isinstance(name, str) or len(name) > 256 or not re.fullmatch(_FILE, name):
-            message = f"{shown(name)} is no file in the trial's working directory"
-            reader.problem((*path, "file"), message, hint)
+            message = f"{shown(name)} is no place in the trial's working directory"
+            reader.problem((*path, kind), message, hint)
             return None
-        return {"file": name}
+        return {kind: name}
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         name = {"type": "string", "pattern": f"^{_FILE}$", "maxLength": 256}
-        file = {
-            "type": "object",
-            "properties": {"file": {**name, "description": "In the trial's working directory."}},
-            "additionalProperties": False,
-            "required": ["file"],
-        }
-        return {"anyOf": [{"enum": ["stdout"]}, file], "examples": ["stdout"]}
+        places = [
+            {
+                "type": "object",
+                "properties": {kind: {**name, "description": "In the trial's working directory."}},
+                "additionalProperties": False,
+                "required": [kind],
+            }
+            for kind in ("file", "tensorboard")
+        ]
+        return {"anyOf": [{"enum": ["stdout"]}, *places], "examples": ["stdout"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,14 @@ class Metrics:
         read = _METRICS.read(reader, path, value)
         if read is None or reader.is_noted_within(path):
             return None
-        if (read["pattern"] is None) == (read["format"] is None):
+        source = read["source"]
+        if "tensorboard" in source:
+            for key in ("pattern", "format"):
+                if read[key] is not None:
+                    message = f"event files need no {key}"
+                    reader.problem((*path, key), message, "remove it")
+                    return None
+        elif (read["pattern"] is None) == (read["format"] is None):
             which = "neither" if read["pattern"] is None else "both"
             message = (
                 f"there is {which} a pattern {'nor' if which == 'neither' else 'and'} a format"
@@ -137,7 +147,8 @@ class Metrics:
             reader.problem(path, message, f"write one: pattern: '{_EXAMPLE}', or format: jsonl")
             return None
         return MetricsSpec(
-            file=read["source"].get("file"),
+            file=source.get("file"),
+            tensorboard=source.get("tensorboard"),
             pattern=read["pattern"],
             format=read["format"],
             step=read["step"],
@@ -146,7 +157,9 @@ class Metrics:
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         # Not beside the rest: there, anything but a mapping would have to be among them.
-        one_of_both = {"allOf": [{"anyOf": [{"required": ["pattern"]}, {"required": ["format"]}]}]}
+        events = {"properties": {"source": {"type": "object", "required": ["tensorboard"]}}}
+        ways = [{"required": ["pattern"]}, {"required": ["format"]}, events]
+        one_of_both = {"allOf": [{"anyOf": ways}]}
         example = {"source": "stdout", "pattern": _EXAMPLE}
         return {**_METRICS.schema(), **one_of_both, "examples": [example]}
 
@@ -159,6 +172,6 @@ def check_objective(reader: Reader, metrics: MetricsSpec, objective: str | None)
     if isinstance(metrics.pattern, Mapping) and objective not in metrics.pattern:
         message = f"the objective {objective!r} is none of the metrics"
         reader.problem(path, message, f"add a pattern for it: {objective}: …")
-    if metrics.step == objective:
+    if metrics.step == objective and metrics.tensorboard is None:
         message = f"{objective!r} is the objective, and cannot be the step as well"
         reader.problem(("trial", "metrics", "step"), message, "write the name of another one")

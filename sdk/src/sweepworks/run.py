@@ -29,6 +29,7 @@ from sweepworks.system.sampler import Sampler, sources_of
 from sweepworks.values import Scalar, are_plain, as_scalar, as_text, check_int64, named, settled
 
 _SPOOL_BYTES = 512_000_000
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _STEP_DIGITS = 10  # names sort by step, as long as it is below 10 billion
 _PATIENCE_SECONDS = 2.0  # for an upload to begin, where nobody waits for decisions
 
@@ -86,6 +87,7 @@ class Run:
         self._recorder: Recorder | None = None
         self._sampler: Sampler | None = None
         self._outbox: Outbox | None = None
+        self._last_acts: list[Callable[[], None]] = []
         self._media_steps: dict[str, int] = {}  # the last one of each name
         self._entries: deque[Any] = deque(maxlen=3)
         if spool is not None:
@@ -148,6 +150,18 @@ class Run:
         # Not a deque that drops its oldest: while they are drained, halves of entries would go.
         if len(entries) < MAX_ENTRIES:
             entries.extend((_time(), step, kept))
+        elif self._recorder is not None:
+            self._recorder.drop(len(values))
+
+    def log_at(self, seconds: float, values: Mapping[str, float], step: int) -> None:
+        """Record metric points of an earlier moment, such as those that another program has written.
+
+        Args:
+            seconds: Since 1970; a moment that cannot have been counts as now.
+        """
+        moment = seconds if 0 <= seconds < _LAST_SECOND else _time()
+        if len(self._entries) < MAX_ENTRIES:
+            self._entries.extend((moment, step, dict(values)))
         elif self._recorder is not None:
             self._recorder.drop(len(values))
 
@@ -378,6 +392,12 @@ class Run:
         """
         if state not in {"completed", "failed"}:
             raise ValueError(f"a run ends completed or failed, not {state!r}")
+        while self._last_acts:  # each once, whoever interrupts
+            act = self._last_acts.pop()
+            try:
+                act()
+            except Exception as exc:  # noqa: BLE001 - the run must end whatever comes
+                self._say("at-finish", f"{act!r} has failed: {exc!r}")
         is_first, self._finished = not self._finished, True
         if is_first and self._sampler is not None:
             self._sampler.stop()
@@ -393,6 +413,14 @@ class Run:
             )
         else:
             self._recorder.wait_until_written(self._finish_seconds)
+
+    def at_finish(self, act: Callable[[], None]) -> None:
+        """Call `act` when the run is finished, before nothing more is recorded."""
+        self._last_acts.append(act)
+
+    def say(self, subject: str, sentence: str) -> None:
+        """Print one line for the person at the console, once per subject."""
+        self._say(subject, sentence)
 
     def __enter__(self) -> Self:
         return self
@@ -420,6 +448,7 @@ class Run:
     def _after_fork(self) -> None:
         self._sampler = None  # its thread is its parent's, and may have held its lock
         self._outbox = None
+        self._last_acts.clear()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.leave()

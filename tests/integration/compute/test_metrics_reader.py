@@ -1,5 +1,6 @@
 """Scripts that know nothing of the platform, as real processes; their metrics reach a gateway."""
 
+import base64
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from sweeps.ports import AttemptPhase
 from sweeps.states import ExitReason
 from sweeps.trials import Exit, LaunchRequest
 from tests.contracts.launcher_contract import wait_for
+from tests.event_files import EVENTS
 from tests.fake_gateway import FakeGateway
 from tests.integration.compute.launching import folder_of, make_launcher, python
 from tests.waiting import wait_until
@@ -120,6 +122,28 @@ def test_metrics_arrive_while_the_script_runs(
     launcher.stop(request.attempt_id, reason=ExitReason.STOPPED)
     ended = end_of(launcher, request.attempt_id)
     assert (ended.reason, ended.signal) == (ExitReason.STOPPED, signal.SIGTERM)
+
+
+def test_scalars_of_event_files_are_read(
+    launcher: LocalLauncher, gateway: FakeGateway, foreign: Callable[..., LaunchRequest]
+) -> None:
+    script = (
+        "import base64, pathlib\n"
+        "path = pathlib.Path('logs/validation/events.out.tfevents.1.host'); "
+        "path.parent.mkdir(parents=True)\n"
+        f"path.write_bytes(base64.b64decode('{base64.b64encode(EVENTS).decode()}'))"
+    )
+    request = foreign(script, {"source": {"tensorboard": "logs"}, "step": "step"})
+    request = replace(
+        request, environment={**request.environment, "SWEEPWORKS_OBJECTIVE": "validation/acc"}
+    )
+
+    launcher.launch(request)
+
+    assert end_of(launcher, request.attempt_id).reason is ExitReason.COMPLETED
+    levels = [(r.level, dict(r.values)) for flush in gateway.flushes for r in flush.reports]
+    assert levels == [(step, {"validation/acc": step / 4}) for step in (1, 2, 3)]
+    assert gateway.points()["validation/loss"] == [(1, 0.5)]
 
 
 def test_a_script_that_is_stopped_may_say_its_last_words(

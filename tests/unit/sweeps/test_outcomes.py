@@ -180,6 +180,7 @@ def test_failures_are_the_same_whatever_their_numbers_and_addresses() -> None:
             MetricsSpec(file="out.jsonl", format="jsonl"),
             "no line of out.jsonl is a JSON object with a number 'loss'",
         ),
+        (MetricsSpec(tensorboard="logs"), "no event file in logs has a scalar 'loss'"),
     ],
 )
 def test_a_trial_without_an_objective_says_where_it_was_looked_for(

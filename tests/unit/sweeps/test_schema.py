@@ -21,9 +21,9 @@ def document(text: str) -> Any:
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every schema of a mapping within `schema`."""
+    """Every schema of a mapping within `schema`; a condition on one has no type."""
     if isinstance(schema, dict):
-        if "properties" in schema:
+        if "properties" in schema and "type" in schema:
             yield schema
         for item in schema.values():
             yield from objects(item)
@@ -86,6 +86,7 @@ def test_what_is_required_has_no_default() -> None:
         with_line("seed: 7", "expected_outcome:\nseed:\nstrategy:"),
         with_line("owner: ana", "owner: 7"),
         with_line("seed: 7", "  metrics: {source: stdout, format: jsonl}"),
+        with_line("seed: 7", "  metrics: {source: {tensorboard: logs}}"),
         with_line(
             "seed: 7", "  metrics: {source: {file: out/m.jsonl}, format: jsonl, step: epoch}"
         ),
@@ -137,6 +138,8 @@ def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
         ("seed: 7", "  environment: {1X: 1}"),
         ("seed: 7", "  image: x"),
         ("seed: 7", "  metrics: {source: stdout}"),
+        ("seed: 7", "  metrics: {source: {file: x}}"),
+        ("seed: 7", "  metrics: {source: {tensorboard: /x}}"),
         ("seed: 7", "  metrics: {format: jsonl}"),
         ("seed: 7", "  metrics: {source: stderr, format: jsonl}"),
         ("seed: 7", "  metrics: {source: {file: ../x}, format: jsonl}"),

@@ -187,6 +187,18 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
             "trial.metrics.source.file", 14, "working directory", "stdout",
         ),
         (
+            in_trial("metrics: {source: {tensorboard: logs}, format: jsonl}"),
+            "trial.metrics.format", 14, "event files need no format", "remove it",
+        ),
+        (
+            in_trial("metrics: {source: {tensorboard: logs, file: x}}"),
+            "trial.metrics.source", 14, "no source of metrics", "{tensorboard: logs}",
+        ),
+        (
+            in_trial("metrics: {source: {tensorboard: ..}}"),
+            "trial.metrics.source.tensorboard", 14, "working directory", "stdout",
+        ),
+        (
             in_trial("metrics: {source: stdout, format: csv}"),
             "trial.metrics.format", 14, "'csv'", "jsonl",
         ),

@@ -191,12 +191,15 @@ def metrics(draw: st.DrawFn, objective: str) -> MetricsSpec:
         lambda more: {objective: "(x)"} | more
     )
     pattern = st.just(r"(?P<name>\w+)=(?P<value>\S+)") | found
+    step = draw(TITLES.filter(lambda name: name != objective))
+    if draw(st.booleans()):
+        return MetricsSpec(tensorboard=draw(st.sampled_from(["logs", "a/b"])), step=step)
     is_json = draw(st.booleans())
     return MetricsSpec(
         file=draw(st.none() | st.sampled_from(["metrics.jsonl", "out/é.log", ".hidden/..x"])),
         pattern=None if is_json else draw(pattern),
         format="jsonl" if is_json else None,
-        step=draw(TITLES.filter(lambda name: name != objective)),
+        step=step,
     )
 
 

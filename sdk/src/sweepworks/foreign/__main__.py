@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sweepworks import environment as env
@@ -17,6 +18,7 @@ from sweepworks.foreign.reader import LineReader
 from sweepworks.foreign.rules import rule_of
 from sweepworks.foreign.tail import Tail
 from sweepworks.start import beside
+from sweepworks.tensorboard.reader import EventReader
 
 _LOOK_SECONDS = 0.25
 
@@ -29,29 +31,42 @@ def main(folder: Path, pid: int) -> None:
     run = beside(pid)
     objective = os.environ.get(env.OBJECTIVE) or None
     source = document["source"]
-    path = folder / "stdout.log" if source == "stdout" else folder / "work" / source["file"]
-    follower = Follower(
-        rule_of(document), step=document.get("step") or "step", objective=objective, say=_say
-    )
-    reader = LineReader(
-        run,
-        Tail(path),
-        follower,
-        objective=objective,
-        progress=folder / "metrics.json",
-        say=_say,
-    )
+    progress = folder / "metrics.json"
+    if source != "stdout" and "tensorboard" in source:
+        events = EventReader(
+            run,
+            folder / "work" / source["tensorboard"],
+            objective=objective,
+            progress=progress,
+            say=_say,
+        )
+        names = events.names
+        _follow(lambda _: events.pump())
+    else:
+        path = folder / "stdout.log" if source == "stdout" else folder / "work" / source["file"]
+        follower = Follower(
+            rule_of(document), step=document.get("step") or "step", objective=objective, say=_say
+        )
+        lines = LineReader(
+            run, Tail(path), follower, objective=objective, progress=progress, say=_say
+        )
+        names = follower.names
+        _follow(lambda is_last: lines.pump(is_last=is_last))
+    _say("names", f"found: {', '.join(sorted(names)[:100]) or 'nothing'}")
+    run.finish()
+
+
+def _follow(pump: Callable[[bool], bool]) -> None:
+    """Pump until the script has ended, and all of it once more; it is told which one that is."""
     is_over = False
     while not is_over:
         ready, _, _ = select.select([0], [], [], _LOOK_SECONDS)
         is_over = bool(ready)  # nothing is ever written there
         try:
-            while reader.pump(is_last=is_over):
+            while pump(is_over):
                 pass
         except OSError as exc:
-            _say("read", f"cannot read {path}: {exc}")
-    _say("names", f"found in {path.name}: {', '.join(sorted(follower.names)[:100]) or 'nothing'}")
-    run.finish()
+            _say("read", f"cannot read what the script writes: {exc}")
 
 
 _said: set[str] = set()
