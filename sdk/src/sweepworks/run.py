@@ -397,7 +397,7 @@ class Run:
             try:
                 act()
             except Exception as exc:  # noqa: BLE001 - the run must end whatever comes
-                self._say("at-finish", f"{act!r} has failed: {exc!r}")
+                self._console.say("at-finish", f"{act!r} has failed: {exc!r}")
         is_first, self._finished = not self._finished, True
         if is_first and self._sampler is not None:
             self._sampler.stop()
@@ -420,7 +420,7 @@ class Run:
 
     def say(self, subject: str, sentence: str) -> None:
         """Print one line for the person at the console, once per subject."""
-        self._say(subject, sentence)
+        self._console.say(subject, sentence)
 
     def __enter__(self) -> Self:
         return self
