@@ -83,6 +83,7 @@ class Bench:
     def environment(self, **variables: str) -> dict[str, str]:
         return {
             **os.environ,
+            "SWEEPWORKS_SYSTEM_SECONDS": "0",  # what is counted is what scripts log
             "SWEEPWORKS_HOME": str(self.folder),
             "SWEEPWORKS_GATEWAY_URL": self.platform.url,
             "SWEEPWORKS_TOKEN": TOKEN,
