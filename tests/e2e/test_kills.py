@@ -3,7 +3,9 @@
 import json
 import random
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from tests.e2e.conftest import Installation, controllers, wait_for
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("kills")]
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def assert_exactly(installation: Installation, sweep: str, trials: int) -> None:
@@ -50,6 +55,54 @@ def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
     sweep = json.loads(output)["sweep"]
     assert_exactly(installation, sweep, 48)
     wait_for(lambda: not controllers(installation), seconds=20)
+
+
+KILLED_ON_THE_WAY = """
+import os, pathlib, sys
+import dagster as dg
+from orchestration import run_launcher
+from orchestration.controllers import Controllers
+from orchestration.platform import open_platform
+from orchestration.submission import submission, submit
+
+def die(*_, **__):
+    os._exit(9)
+
+if sys.argv[2] == "made":
+    dg.DagsterInstance.launch_run = die
+else:
+    spawn = run_launcher.spawn_detached
+    run_launcher.spawn_detached = lambda *a, **b: die(sys.argv[2] == "spawned" and spawn(*a, **b))
+with open_platform() as platform:
+    submitted = submission(file=pathlib.Path(sys.argv[1]))
+    submit(platform, submitted)
+    print(submitted.sweep_id, flush=True)
+    Controllers(platform, submitted.sweep_id).look_after()
+"""
+
+
+@pytest.mark.slow
+def test_a_command_killed_while_it_starts_a_controller_leaves_a_sweep_that_goes_on(
+    installation: Installation,
+) -> None:
+    """Its Dagster run was made, or launched, or its process was there and nobody had noted which."""
+    file = installation.write_sweep("halfway", trials=1, epochs=1)
+    sweeps: list[str] = []
+    for moment in ("made", "launched", "spawned"):
+        command = subprocess.run(
+            [sys.executable, "-c", KILLED_ON_THE_WAY, str(file), moment],
+            cwd=installation.folder, env={**installation.environment, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert command.returncode == 9
+        sweeps.append(command.stdout.strip())
+
+    following = [installation.start("attach", sweep) for sweep in sweeps]
+
+    for process, sweep in zip(following, sweeps, strict=True):
+        output, _ = process.communicate(timeout=200)
+        assert process.returncode == 0, output
+        assert_exactly(installation, sweep, 1)
 
 
 def test_services_killed_under_a_running_sweep_come_back(installation: Installation) -> None:
