@@ -16,6 +16,7 @@ from storage.deliveries import Delivery, Receipt, Refusal
 from storage.json_numbers import json_number
 from storage.late_points import note_late_points
 from storage.metric_store import copy_points
+from storage.point_import import import_points, is_import
 from storage.points import SYSTEM, USER, Curves, RunPoints
 from storage.series_registry import SeriesRegistry
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
@@ -122,8 +123,13 @@ class Batch:
         unkept = self._series.register(self._connection, (points.curves for points in batch))
         if unkept:
             batch = [self._without(place, unkept) for place in places]
-        copy_points(self._connection, batch)
-        note_late_points(self._connection, batch, now_us=self._now_us)
+        past = [points for points in batch if is_import(points, now_us=self._now_us)]
+        live = [points for points in batch if not is_import(points, now_us=self._now_us)]
+        if live:
+            copy_points(self._connection, live)
+            note_late_points(self._connection, live, now_us=self._now_us)
+        if past:
+            import_points(self._connection, past)
         self.stored = batch
 
     def _without(self, place: int, unkept: Mapping[bytes, str]) -> RunPoints:

@@ -52,7 +52,7 @@ class MetricStore:
     def ensure_partitions(self, times: Iterable[Int64s]) -> None:
         """Make chunks for `times`, in microseconds, each of shape `(n,)` with n > 0.
 
-        In transactions of their own: that locks what others need, and must not wait for anything.
+        In a transaction of its own: that locks what others need, and must not wait for anything.
         """
         width = self._hot_width()
         numbers: set[int] = set()
@@ -80,9 +80,11 @@ class MetricStore:
 
     def _ensure(self, numbers: set[int], width: int) -> None:
         missing = sorted(numbers - self._known)
-        for number in missing:
+        if missing:
             with transaction(self._pool) as connection:
-                connection.execute(_QUERIES["ensure_chunk"], {"time_ds": number * width})
+                connection.execute(
+                    _QUERIES["ensure_chunks"], {"times": [number * width for number in missing]}
+                )
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()  # clocks that are anywhere; asking again costs little
         self._known.update(missing)

@@ -7,15 +7,18 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from psycopg import errors as pg
 from psycopg.rows import class_row, dict_row
 
 from retention.tiers import ChunkCount, Chunks, Completeness, Tier, TierState
 from storage import queries
 from storage.database import Pool, transaction
 from storage.errors import translate_errors
+from sweeps.errors import StorageUnavailable
 
 _QUERIES = queries.load("rollups")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_BUSY_SECONDS = 30.0  # until whoever refreshes, or reads what is to be merged, may be done
 _TENTH = dt.timedelta(milliseconds=100)
 _COUNTS = {Tier.MINUTES: "count_minutes", Tier.HOURS: "count_hours"}
 
@@ -109,6 +112,11 @@ class PostgresMetricTiers:
             connection.autocommit = True
             try:
                 connection.execute(_QUERIES[name], parameters)
+            except pg.LockNotAvailable as exc:
+                raise StorageUnavailable(
+                    f"somebody else is at it: {exc.diag.message_primary}",
+                    retry_after_seconds=_BUSY_SECONDS,
+                ) from exc
             finally:
                 if not connection.closed:
                     connection.autocommit = False

@@ -26,9 +26,11 @@ WHERE series_id = ANY(%(series_ids)s::bigint[]);
 SELECT hot_width
 FROM metric_storage;
 
--- ensure_chunk --
--- Room for points of a time; nothing happens when it is there.
-SELECT ensure_metric_chunk(%(time_ds)s);
+-- ensure_chunks --
+-- Room for points of these times; nothing happens where it is there.
+SELECT ensure_metric_chunk(time_ds)
+FROM unnest(%(times)s::bigint[]) AS time_ds
+ORDER BY time_ds;
 
 -- copy_points --
 -- Points, as binary columns.

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database import open_pool, transaction
+from storage.ingest_store import IngestStore
 from storage.late_points import note_late_points
 from storage.metric_store import copy_points
+from sweeps.clock import SystemClock
 from sweeps.errors import StorageUnavailable
+from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run
 from tests.integration.storage.tier_world import (
     DAY_US,
     HOUR_US,
@@ -270,6 +273,30 @@ def test_a_closed_chunk_is_compressed_and_opens_again_for_what_comes_late(
     world.assert_rolled_up([3])
 
 
+def test_rollups_that_are_old_are_compressed_too_also_after_they_changed(
+    compressing: TierWorld,
+) -> None:
+    world = compressing
+    begin = MIDNIGHT - 10 * DAY_US
+    world.write([(s, i, begin + i * 10 * US, 0.5) for s in range(5) for i in range(3000)])
+    world.refresh()
+    sizes = "SELECT sum(bytes) FROM metric_tiers, metric_tier_size(tier) WHERE source IS NOT NULL"
+    before = world.rows(sizes)[0][0]
+    assert world.tiers.chunks().to_close > 1
+
+    world.tiers.close_chunks()
+    assert world.tiers.chunks().to_close == 0
+    assert world.rows(sizes)[0][0] < before / 2
+    world.assert_rolled_up(range(5))
+
+    world.write([(3, 5000, begin + 5 * US, 7.5)])
+    world.refresh()
+    world.assert_rolled_up(range(5))
+    world.tiers.close_chunks()
+    assert world.tiers.chunks().to_close == 0
+    world.assert_rolled_up(range(5))
+
+
 def test_an_import_is_compressed_as_it_comes(world: TierWorld) -> None:
     begin = MIDNIGHT - 30 * DAY_US
     points = [(s, i, begin + i * 100 * US, i * 0.5) for i in range(2000) for s in range(10)]
@@ -292,6 +319,25 @@ def test_an_import_is_compressed_as_it_comes(world: TierWorld) -> None:
     world.assert_rolled_up(range(10))
     if world.has_compression:
         assert {count.state for count in world.tiers.chunks().by_state} == {"compressed"}
+
+
+def test_what_a_script_sends_long_after_is_taken_as_an_import(world: TierWorld) -> None:
+    run = a_scratch_run(world.pool)
+    begin = MIDNIGHT - 5 * DAY_US
+    curves = {
+        key: [(i, begin + i * 10 * US, i * 0.5) for i in range(1000)] for key in ("loss", "acc")
+    }
+    fresh = {"loss": [(5000, NOW_US, 1.0)]}
+    store = IngestStore(world.pool, clock=SystemClock())
+
+    store.write([a_delivery(run, 1, points=curves), a_delivery(run, 1, points=fresh, writer="v")])
+
+    states = {count.state for count in world.tiers.chunks().by_state if count.state != "far"}
+    assert states == {"open", "partial" if compresses_as_points_come(world) else "closed"}
+    ids = [row[0] for row in world.rows("SELECT series_id FROM series")]
+    assert world.rows("SELECT count(*) FROM metric_points") == [(2001,)]
+    world.refresh()
+    world.assert_rolled_up(ids)
 
 
 def compresses_as_points_come(world: TierWorld) -> bool:
