@@ -44,33 +44,38 @@ ORDER BY state;
 SELECT metric_chunks_to_close();
 
 -- count_minutes --
--- Points of a stretch of time, up to where the rollup is stored, and what the rollup has of them.
-SELECT points.points, rollup.rolled_up, rollup.buckets
-FROM (
-    SELECT count(*) AS points
-    FROM metric_points
-    WHERE time_ds >= %(low)s
-      AND time_ds < least(%(high)s, metric_stored_until('metric_points_1m'))
-) AS points
-CROSS JOIN (
-    SELECT coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
-    FROM metric_points_1m
-    WHERE bucket >= %(low)s
-      AND bucket < least(%(high)s, metric_stored_until('metric_points_1m'))
-) AS rollup;
+-- Points of a stretch of time, and what the rollup has of them: from where points are kept up to
+-- where the rollup is stored.
+WITH bounds AS (
+    SELECT greatest(%(low)s, max(kept_since)) AS low,
+           least(%(high)s, metric_stored_until('metric_points_1m')) AS high
+    FROM metric_tiers
+    WHERE tier IN ('metric_points', 'metric_points_1m')
+)
+SELECT (
+           SELECT count(*)
+           FROM metric_points
+           WHERE time_ds >= (SELECT low FROM bounds) AND time_ds < (SELECT high FROM bounds)
+       ) AS points,
+       coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
+FROM metric_points_1m
+WHERE bucket >= (SELECT low FROM bounds)
+  AND bucket < (SELECT high FROM bounds);
 
 -- count_hours --
 -- The same of the other rollup.
-SELECT points.points, rollup.rolled_up, rollup.buckets
-FROM (
-    SELECT count(*) AS points
-    FROM metric_points
-    WHERE time_ds >= %(low)s
-      AND time_ds < least(%(high)s, metric_stored_until('metric_points_1h'))
-) AS points
-CROSS JOIN (
-    SELECT coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
-    FROM metric_points_1h
-    WHERE bucket >= %(low)s
-      AND bucket < least(%(high)s, metric_stored_until('metric_points_1h'))
-) AS rollup;
+WITH bounds AS (
+    SELECT greatest(%(low)s, max(kept_since)) AS low,
+           least(%(high)s, metric_stored_until('metric_points_1h')) AS high
+    FROM metric_tiers
+    WHERE tier IN ('metric_points', 'metric_points_1h')
+)
+SELECT (
+           SELECT count(*)
+           FROM metric_points
+           WHERE time_ds >= (SELECT low FROM bounds) AND time_ds < (SELECT high FROM bounds)
+       ) AS points,
+       coalesce(sum(count), 0)::bigint AS rolled_up, count(*) AS buckets
+FROM metric_points_1h
+WHERE bucket >= (SELECT low FROM bounds)
+  AND bucket < (SELECT high FROM bounds);

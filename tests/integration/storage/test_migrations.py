@@ -1,5 +1,6 @@
 """A database of an older version becomes one of this version, with what is in it."""
 
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -81,6 +82,7 @@ def test_points_from_before_tenths_of_a_second_are_there_after(empty_database: D
             "SELECT metric_time(time_ds)::text FROM metric_points WHERE series_id IN (3, 4, 5)"
             " ORDER BY series_id",
         )
+        _refresh(connection)
         points = _rows(connection, "SELECT sum(count)::int FROM metric_points_1h")
         hot = _rows(connection, "SELECT hot_width FROM metric_storage")[0][0]
         connection.execute("SELECT ensure_metric_chunk(metric_now())")
@@ -116,6 +118,18 @@ def test_a_gateway_of_the_version_before_is_refused_and_loses_nothing(
         ) as copy,
     ):
         copy.write(old_form)
+
+
+def _refresh(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Workers of TimescaleDB may be at it at the same time."""
+    for tier in ("metric_points_1m", "metric_points_1h"):
+        for _ in range(100):
+            try:
+                connection.execute("CALL refresh_metric_rollup(%s, metric_now())", [tier])
+            except psycopg.errors.LockNotAvailable:
+                time.sleep(0.1)
+            else:
+                break
 
 
 def _ours(database: Database) -> psycopg.Connection[tuple[Any, ...]]:

@@ -157,6 +157,19 @@ def test_lag_is_that_of_points_that_are_due(world: TierWorld) -> None:
     assert tiers.state(Tier.MINUTES).lag == tiers.state(Tier.HOURS).lag == dt.timedelta(0)
 
 
+def test_late_points_lag_until_they_are_rolled_up(world: TierWorld) -> None:
+    world.write([(1, i, ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
+    world.refresh()
+
+    world.write([(1, 5000, ago(hours=20), 9.0)])
+
+    assert world.tiers.state(Tier.MINUTES).lag > dt.timedelta(0)
+    world.refresh()
+    assert world.tiers.state(Tier.MINUTES).lag == dt.timedelta(0)
+    assert world.tiers.state(Tier.HOURS).lag == dt.timedelta(0)
+    assert world.rows("SELECT * FROM late_metric_points") == []
+
+
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
     world: TierWorld,
 ) -> None:
@@ -206,9 +219,15 @@ def test_what_is_dropped_in_one_tier_lives_on_in_the_next(world: TierWorld) -> N
     assert oldest >= edge_ds
     kept = [row for row in world.rollup(Tier.MINUTES, [1]) if row[1] < edge_ds]
     assert kept == [row for row in minutes if row[1] < edge_ds] != []
+    found = world.tiers.completeness(Tier.MINUTES, day=NOW.date() - dt.timedelta(days=8))
+    assert (found.points, found.is_complete) == (0, True)
+    world.tiers.rebuild(Tier.MINUTES, day=NOW.date() - dt.timedelta(days=8))
+    world.run_policies()
+    assert kept == [row for row in world.rollup(Tier.MINUTES, [1]) if row[1] < edge_ds]
 
     world.tiers.drop(Tier.MINUTES, before=edge)
     world.refresh()
+    world.run_policies()
 
     kept = [row for row in world.rollup(Tier.HOURS, [1]) if row[1] < edge_ds]
     assert kept == [row for row in hours if row[1] < edge_ds] != []

@@ -101,6 +101,21 @@ class TierWorld:
         for tier in ROLLUPS:
             self.tiers.refresh(tier, until=until)
 
+    def run_policies(self) -> int:
+        """What background workers do in time; returns how many there are."""
+        if not self.has_continuous_aggregates:
+            return 0
+        jobs = self.rows(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE job_id >= 1000"
+            " ORDER BY proc_name DESC, job_id"
+        )
+        for (job,) in jobs:
+            with self.pool.connection() as connection:
+                connection.autocommit = True
+                connection.execute("CALL run_job(%s)", [job])
+                connection.autocommit = False
+        return len(jobs)
+
     def rollup(self, tier: Tier, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self.rows(_ROLLUP.format(tier=tier), {"ids": list(ids)})
 
