@@ -12,13 +12,13 @@ from orchestration.definitions import defs
 from orchestration.schedules import closed_chunks, due_rollups, finished_days
 from retention.tiers import Tier
 from storage.database import open_pool
-from tests.integration.storage.tier_world import DAY_US, HOUR_US, NOW, US, TierWorld, ago, us
+from tests.integration.storage.tier_world import DAY_US, HOUR_US, US, TierWorld, us
 from tests.plugins.postgres import Database
 
 # Dagster's own business with a resource of generic type.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 
-TODAY = NOW.date()
+TODAY = dt.datetime.now(dt.UTC).date()
 DAY = TODAY - dt.timedelta(days=3)
 BEGIN = us(dt.datetime.combine(DAY, dt.time(), tzinfo=dt.UTC))
 
@@ -124,7 +124,7 @@ def test_the_check_says_what_is_missing(world: TierWorld, instance: dg.DagsterIn
 def test_points_that_wait_too_long_are_a_warning(
     world: TierWorld, instance: dg.DagsterInstance
 ) -> None:
-    world.write([(1, 0, ago(hours=5), 1.0)])
+    world.write([(1, 0, world.ago(hours=5), 1.0)])
 
     result = materialize(
         world,
@@ -154,7 +154,7 @@ def test_rollups_run_when_points_are_due_and_not_otherwise(
 ) -> None:
     context = schedule_context(world, instance)
     assert isinstance(due_rollups(context), dg.SkipReason)
-    world.write([(1, 0, ago(hours=5), 1.0)])
+    world.write([(1, 0, world.ago(hours=5), 1.0)])
 
     asked = due_rollups(context)
     assert isinstance(asked, dg.RunRequest)
@@ -167,7 +167,7 @@ def test_rollups_run_when_points_are_due_and_not_otherwise(
 def test_chunks_are_closed_when_one_waits(world: TierWorld, instance: dg.DagsterInstance) -> None:
     context = schedule_context(world, instance)
     assert isinstance(closed_chunks(context), dg.SkipReason)
-    begin = us(NOW) // DAY_US * DAY_US - 5 * DAY_US
+    begin = world.now_us // DAY_US * DAY_US - 5 * DAY_US
     for hour in (0, 1):  # as chunks of an hour are left by a day that is over
         low = (begin + hour * HOUR_US) // 100_000
         if not world.rows("SELECT is_hypertable FROM metric_storage")[0][0]:

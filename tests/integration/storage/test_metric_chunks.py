@@ -20,10 +20,8 @@ from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_ru
 from tests.integration.storage.tier_world import (
     DAY_US,
     HOUR_US,
-    NOW_US,
     US,
     TierWorld,
-    ago,
     run_points,
     us,
 )
@@ -32,7 +30,7 @@ from tests.plugins.postgres import Database
 pytestmark = pytest.mark.xdist_group("timescale")
 
 HOUR, DAY = 36_000, 864_000
-MIDNIGHT = NOW_US // DAY_US * DAY_US
+MIDNIGHT = us(dt.datetime.now(dt.UTC)) // DAY_US * DAY_US
 TODAY = MIDNIGHT // 100_000
 
 
@@ -121,7 +119,7 @@ def test_chunks_never_overlap_and_stay_within_their_day(world: TierWorld, asked:
 
 
 def test_points_of_a_clock_that_was_ahead_move_when_their_time_comes(plain: TierWorld) -> None:
-    ahead = NOW_US + 20 * HOUR_US
+    ahead = plain.now_us + 20 * HOUR_US
     with transaction(plain.pool) as connection:
         copy_points(connection, [run_points([(1, 0, ahead, 7.0)])])
     assert plain.rows("SELECT count(*) FROM metric_points_default") == [(1,)]
@@ -154,7 +152,7 @@ def write_an_old_day(world: TierWorld, day: int) -> None:
     ]
     with transaction(world.pool) as connection:
         copy_points(connection, [run_points(points)])
-        note_late_points(connection, [run_points(points)], now_us=NOW_US)
+        note_late_points(connection, [run_points(points)], now_us=world.now_us)
 
 
 def test_a_day_that_is_over_becomes_one_chunk_with_all_its_points(world: TierWorld) -> None:
@@ -222,14 +220,14 @@ def test_a_point_that_comes_while_a_day_is_merged_is_not_lost(plain: TierWorld) 
 
 
 def test_a_refresh_waits_for_batches_that_say_they_are_late(plain: TierWorld) -> None:
-    plain.write([(1, i, ago(hours=5), 1.0) for i in range(3)])
+    plain.write([(1, i, plain.ago(hours=5), 1.0) for i in range(3)])
     plain.refresh()
-    late = [run_points([(1, 9, ago(hours=5), 8.0)])]
+    late = [run_points([(1, 9, plain.ago(hours=5), 8.0)])]
 
     with ThreadPoolExecutor(1) as thread:
         with transaction(plain.pool) as connection:
             copy_points(connection, late)
-            note_late_points(connection, late, now_us=NOW_US)
+            note_late_points(connection, late, now_us=plain.now_us)
             refreshing = thread.submit(plain.refresh)
             wait_until_blocked(plain)
             assert not refreshing.done()
@@ -327,7 +325,7 @@ def test_what_a_script_sends_long_after_is_taken_as_an_import(world: TierWorld) 
     curves = {
         key: [(i, begin + i * 10 * US, i * 0.5) for i in range(1000)] for key in ("loss", "acc")
     }
-    fresh = {"loss": [(5000, NOW_US, 1.0)]}
+    fresh = {"loss": [(5000, world.now_us, 1.0)]}
     store = IngestStore(world.pool, clock=SystemClock())
 
     store.write([a_delivery(run, 1, points=curves), a_delivery(run, 1, points=fresh, writer="v")])
@@ -353,8 +351,8 @@ def version(world: TierWorld) -> list[int]:
 
 def test_policies_do_the_same_where_workers_run(compressing: TierWorld) -> None:
     world = compressing
-    begin = ago(days=10)  # as an import brings it
-    world.write([(1, i, ago(hours=30) + i * 60 * US, 0.5) for i in range(600)])
+    begin = world.ago(days=10)  # as an import brings it
+    world.write([(1, i, world.ago(hours=30) + i * 60 * US, 0.5) for i in range(600)])
     world.run_policies()
     world.write([(1, i, begin + i * 60 * US, 0.5) for i in range(600)])
 
@@ -364,7 +362,7 @@ def test_policies_do_the_same_where_workers_run(compressing: TierWorld) -> None:
     # Of versions before, policies that do not compress again do not compress at all.
     assert state_of(world, begin) == "compressed" or version(world) < [2, 29]
     ((stored,),) = world.rows("SELECT metric_stored_until('metric_points_1h')")
-    assert stored > ago(hours=22) // 100_000
+    assert stored > world.ago(hours=22) // 100_000
     world.assert_rolled_up([1])
 
 

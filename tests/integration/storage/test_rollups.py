@@ -17,10 +17,8 @@ from tests.integration.storage.tier_world import (
     INF,
     MINUTE_US,
     NAN,
-    NOW,
     US,
     TierWorld,
-    ago,
     us,
 )
 from tests.plugins.postgres import Database
@@ -37,7 +35,7 @@ def world(request: pytest.FixtureRequest) -> Generator[TierWorld, None, None]:
 
 
 def test_what_is_not_stored_yet_is_computed(world: TierWorld) -> None:
-    now = us(NOW)
+    now = world.now_us
     world.write([(1, 0, now - 2 * HOUR_US, 1.0), (1, 1, now - US, 2.0), (2, 7, now, 3.0)])
 
     world.assert_rolled_up([1, 2])
@@ -46,17 +44,17 @@ def test_what_is_not_stored_yet_is_computed(world: TierWorld) -> None:
 
 
 def test_what_is_stored_and_what_is_fresh_meet_without_a_seam(world: TierWorld) -> None:
-    world.write([(1, i, ago(hours=5) + i * 7 * US, i * 0.5) for i in range(2600)])
+    world.write([(1, i, world.ago(hours=5) + i * 7 * US, i * 0.5) for i in range(2600)])
 
     world.refresh()
 
     (stored,) = world.rows("SELECT metric_time(metric_stored_until('metric_points_1m'))")[0]
-    assert NOW - dt.timedelta(minutes=13) < stored <= NOW
+    assert world.now - dt.timedelta(minutes=13) < stored <= world.now
     world.assert_rolled_up([1])
 
 
 def test_numbers_that_are_none_are_counted_and_left_out(world: TierWorld) -> None:
-    begin = ago(hours=3)
+    begin = world.ago(hours=3)
     values = [1.0, NAN, INF, -2.0, -INF, 1.7e308, 5e-324]
     world.write([(1, i, begin + i * US, v) for i, v in enumerate(values)])
     world.write([(2, i, begin + i * US, v) for i, v in enumerate([NAN, INF])])
@@ -70,7 +68,7 @@ def test_numbers_that_are_none_are_counted_and_left_out(world: TierWorld) -> Non
 
 
 def test_the_last_point_is_the_last_in_time_then_in_step_then_in_value(world: TierWorld) -> None:
-    begin = ago(hours=3)
+    begin = world.ago(hours=3)
     world.write(
         [
             (1, 5, begin + 2 * US, 1.0),
@@ -90,18 +88,18 @@ def test_the_last_point_is_the_last_in_time_then_in_step_then_in_value(world: Ti
 
 
 def test_late_points_reach_what_is_stored_already(world: TierWorld) -> None:
-    world.write([(1, i, ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
+    world.write([(1, i, world.ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
     world.refresh()
 
-    world.write([(1, 5000, ago(hours=20), 9.0), (2, 0, ago(hours=29), 4.0)])
-    world.write([(3, 0, ago(days=40), 5.0)])
+    world.write([(1, 5000, world.ago(hours=20), 9.0), (2, 0, world.ago(hours=29), 4.0)])
+    world.write([(3, 0, world.ago(days=40), 5.0)])
     world.refresh()
 
     world.assert_rolled_up([1, 2, 3])
 
 
 def test_more_late_series_than_are_named_one_by_one(world: TierWorld) -> None:
-    begin = ago(hours=30)
+    begin = world.ago(hours=30)
     world.write([(i, 0, begin, 1.0) for i in range(1, 2100)])
     world.refresh()
 
@@ -112,7 +110,7 @@ def test_more_late_series_than_are_named_one_by_one(world: TierWorld) -> None:
 
 
 def test_a_deleted_series_is_in_no_tier(world: TierWorld) -> None:
-    world.write([(i, 0, ago(hours=h), 1.0) for i in (1, 2) for h in (0, 3, 30)])
+    world.write([(i, 0, world.ago(hours=h), 1.0) for i in (1, 2) for h in (0, 3, 30)])
     world.refresh()
 
     assert world.tiers.delete_series([1]) == 3
@@ -124,19 +122,19 @@ def test_a_deleted_series_is_in_no_tier(world: TierWorld) -> None:
 
 
 def test_refreshing_again_changes_nothing(world: TierWorld) -> None:
-    world.write([(1, i, ago(hours=30) + i * MINUTE_US, i) for i in range(1700)])
+    world.write([(1, i, world.ago(hours=30) + i * MINUTE_US, i) for i in range(1700)])
     world.refresh()
     before = world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1])
 
     world.refresh()
-    world.refresh(until=NOW - dt.timedelta(days=2))
+    world.refresh(until=world.now - dt.timedelta(days=2))
 
     assert before == (world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1]))
 
 
 def test_clocks_that_are_years_off_are_rolled_up_like_others(world: TierWorld) -> None:
     years = 365 * DAY_US
-    times = [0, -(10**14), us(NOW) - 40 * years, us(NOW) + 30 * years, ago(hours=3)]
+    times = [0, -(10**14), world.now_us - 40 * years, world.now_us + 30 * years, world.ago(hours=3)]
     world.write([(1, i, at, 1.0) for i, at in enumerate(times)])
 
     world.refresh()
@@ -148,20 +146,20 @@ def test_lag_is_that_of_points_that_are_due(world: TierWorld) -> None:
     tiers = world.tiers
     assert tiers.state(Tier.MINUTES).lag == dt.timedelta(0)
 
-    world.write([(1, 0, ago(hours=5), 1.0)])
+    world.write([(1, 0, world.ago(hours=5), 1.0)])
     assert dt.timedelta(hours=3) < tiers.state(Tier.MINUTES).lag < dt.timedelta(hours=30)
     assert dt.timedelta(hours=3) < tiers.state(Tier.HOURS).lag < dt.timedelta(hours=30)
 
     world.refresh()
-    world.write([(1, 1, us(NOW), 1.0)])
+    world.write([(1, 1, world.now_us, 1.0)])
     assert tiers.state(Tier.MINUTES).lag == tiers.state(Tier.HOURS).lag == dt.timedelta(0)
 
 
 def test_late_points_lag_until_they_are_rolled_up(world: TierWorld) -> None:
-    world.write([(1, i, ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
+    world.write([(1, i, world.ago(hours=30) + i * MINUTE_US, 1.0) for i in range(1700)])
     world.refresh()
 
-    world.write([(1, 5000, ago(hours=20), 9.0)])
+    world.write([(1, 5000, world.ago(hours=20), 9.0)])
 
     assert world.tiers.state(Tier.MINUTES).lag > dt.timedelta(0)
     world.refresh()
@@ -173,11 +171,11 @@ def test_late_points_lag_until_they_are_rolled_up(world: TierWorld) -> None:
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
     world: TierWorld,
 ) -> None:
-    yesterday = NOW.date() - dt.timedelta(days=1)
+    yesterday = world.now.date() - dt.timedelta(days=1)
     begin = us(dt.datetime.combine(yesterday, dt.time(), tzinfo=dt.UTC))
     world.write([(1, i, begin + i * 10 * US, 1.0) for i in range(120)])
     world.write([(1, 500, begin + DAY_US + 2 * HOUR_US, 1.0)])
-    world.refresh(until=NOW)
+    world.refresh(until=world.now)
 
     found = world.tiers.completeness(Tier.MINUTES, day=yesterday)
 
@@ -187,7 +185,7 @@ def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
 
 
 def test_a_rollup_that_lost_something_is_incomplete_until_it_is_rebuilt(world: TierWorld) -> None:
-    day = NOW.date() - dt.timedelta(days=2)
+    day = world.now.date() - dt.timedelta(days=2)
     begin = us(dt.datetime.combine(day, dt.time(3), tzinfo=dt.UTC))
     world.write([(s, i, begin + i * MINUTE_US, 1.0) for s in (1, 2) for i in range(90)])
     world.refresh()
@@ -205,23 +203,23 @@ def test_a_rollup_that_lost_something_is_incomplete_until_it_is_rebuilt(world: T
 
 
 def test_what_is_dropped_in_one_tier_lives_on_in_the_next(world: TierWorld) -> None:
-    world.write([(1, i, ago(days=10) + i * HOUR_US // 2, i) for i in range(470)])
+    world.write([(1, i, world.ago(days=10) + i * HOUR_US // 2, i) for i in range(470)])
     world.refresh()
     minutes, hours = world.rollup(Tier.MINUTES, [1]), world.rollup(Tier.HOURS, [1])
-    edge = (NOW - dt.timedelta(days=4)).replace(minute=0, second=0)
+    edge = (world.now - dt.timedelta(days=4)).replace(minute=0, second=0)
     edge_ds = us(edge) // 100_000
 
     world.tiers.drop(Tier.POINTS, before=edge)
-    world.write([(1, 9000, ago(days=2), 3.0)])
+    world.write([(1, 9000, world.ago(days=2), 3.0)])
     world.refresh()
 
     (oldest,) = world.rows("SELECT min(time_ds) FROM metric_points")[0]
     assert oldest >= edge_ds
     kept = [row for row in world.rollup(Tier.MINUTES, [1]) if row[1] < edge_ds]
     assert kept == [row for row in minutes if row[1] < edge_ds] != []
-    found = world.tiers.completeness(Tier.MINUTES, day=NOW.date() - dt.timedelta(days=8))
+    found = world.tiers.completeness(Tier.MINUTES, day=world.now.date() - dt.timedelta(days=8))
     assert (found.points, found.is_complete) == (0, True)
-    world.tiers.rebuild(Tier.MINUTES, day=NOW.date() - dt.timedelta(days=8))
+    world.tiers.rebuild(Tier.MINUTES, day=world.now.date() - dt.timedelta(days=8))
     world.run_policies()
     assert kept == [row for row in world.rollup(Tier.MINUTES, [1]) if row[1] < edge_ds]
 
@@ -235,7 +233,7 @@ def test_what_is_dropped_in_one_tier_lives_on_in_the_next(world: TierWorld) -> N
 
 def test_points_of_the_last_days_cannot_be_dropped(world: TierWorld) -> None:
     with pytest.raises(StorageError):
-        world.tiers.drop(Tier.POINTS, before=NOW - dt.timedelta(days=1))
+        world.tiers.drop(Tier.POINTS, before=world.now - dt.timedelta(days=1))
 
 
 VALUES = st.one_of(
@@ -273,7 +271,7 @@ _weeks = itertools.count(1)
 def test_rollups_are_a_group_by_whatever_came_when(world: TierWorld, acts: list[object]) -> None:
     # Two days of its own and series of its own for each example, in the past year.
     number = next(_weeks)
-    begin = us(NOW) // DAY_US * DAY_US - (4 + number * 2 % 350) * DAY_US
+    begin = world.now_us // DAY_US * DAY_US - (4 + number * 2 % 350) * DAY_US
     ids = [number * 10 + i for i in range(3)]
 
     for act in acts:

@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,18 +50,22 @@ def us(at: dt.datetime) -> int:
     return int(at.timestamp()) * US
 
 
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
-NOW_US = us(NOW)
-
-
-def ago(**spans: float) -> int:
-    """Microseconds of the beginning of the minute that was then."""
-    return us(NOW - dt.timedelta(**spans)) // MINUTE_US * MINUTE_US
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True)
 class TierWorld:
     pool: Pool
+    now: dt.datetime = field(default_factory=_now)  # when the test began
+
+    @property
+    def now_us(self) -> int:
+        return us(self.now)
+
+    def ago(self, **spans: float) -> int:
+        """Microseconds of the beginning of the minute that was then."""
+        return us(self.now - dt.timedelta(**spans)) // MINUTE_US * MINUTE_US
 
     @property
     def tiers(self) -> PostgresMetricTiers:
@@ -80,7 +84,7 @@ class TierWorld:
             cursor = connection.execute(statement, parameters)  # pyright: ignore[reportArgumentType]  literals of tests
             return cursor.fetchall() if cursor.description else []
 
-    def write(self, points: Sequence[Point], *, now_us: int | None = NOW_US) -> None:
+    def write(self, points: Sequence[Point]) -> None:
         """As the ingest does it."""
         if not points:
             return
@@ -88,7 +92,7 @@ class TierWorld:
         MetricStore(self.pool, clock=SystemClock()).ensure_partitions([batch[0].times])
         with transaction(self.pool) as connection:
             copy_points(connection, batch)
-            note_late_points(connection, batch, now_us=now_us)
+            note_late_points(connection, batch, now_us=self.now_us)
 
     def bring(self, points: Sequence[Point]) -> None:
         """As an import does it."""
