@@ -8,16 +8,12 @@ CREATE OR REPLACE FUNCTION note_late_points(series_ids bigint[], hours bigint[])
 LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT has_continuous_aggregates FROM metric_storage) THEN
+        -- All that are not fresh, not only those below the line: nobody stops a policy that moves it.
         INSERT INTO late_metric_points (tier, series_id, hour)
-        SELECT DISTINCT metric_tiers.tier, NULL::bigint, late.hour
-        FROM metric_tiers
-        CROSS JOIN unnest(hours) AS late (hour)
+        SELECT metric_tiers.tier, late.series_id, late.hour
+        FROM metric_tiers, unnest(series_ids, hours) AS late (series_id, hour)
         WHERE metric_tiers.source IS NOT NULL
-          AND late.hour < metric_stored_until(metric_tiers.tier)
-          AND NOT EXISTS (
-              SELECT FROM late_metric_points AS known
-              WHERE known.tier = metric_tiers.tier AND known.hour = late.hour
-          );
+          AND late.hour >= (SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points');
         RETURN;
     END IF;
     -- Shared among writers; a refresh that moves `noticed_until` waits for them, and they for it.
@@ -45,6 +41,7 @@ CREATE OR REPLACE FUNCTION metric_tier_lag(which text) RETURNS bigint LANGUAGE s
         (SELECT greatest(1, metric_now() - metric_tenths(min(noted_at)))
          FROM late_metric_points
          WHERE late_metric_points.tier = which
+           AND late_metric_points.hour < metric_stored_until(which)
          HAVING count(*) > 0)
     )
     FROM metric_tiers

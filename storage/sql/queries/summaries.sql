@@ -102,16 +102,13 @@ SELECT run_summaries.run_id, runs.sealed_at IS NOT NULL AND rollups.are_whole AS
 FROM run_summaries
 JOIN runs USING (run_id)
 CROSS JOIN LATERAL (
-    -- Continuous aggregates do not say what came late; they are refreshed within the half hour.
-    SELECT CASE WHEN (SELECT has_continuous_aggregates FROM metric_storage)
-                THEN runs.sealed_at < now() - INTERVAL '30 minutes'
-                ELSE NOT EXISTS (
-                    SELECT FROM late_metric_points AS late
-                    WHERE late.series_id IS NULL
-                       OR late.series_id IN (
-                           SELECT series_id FROM series WHERE series.run_id = runs.run_id
-                       )
-                ) END AS are_whole
+    SELECT NOT EXISTS (
+               SELECT FROM late_metric_points AS late
+               WHERE late.series_id IS NULL
+                  OR late.series_id IN (
+                      SELECT series_id FROM series WHERE series.run_id = runs.run_id
+                  )
+           ) AS are_whole
 ) AS rollups
 WHERE NOT run_summaries.is_final
   AND ((runs.sealed_at IS NOT NULL AND rollups.are_whole)
