@@ -29,7 +29,7 @@ from benchmarks.postgres import fresh_database, server
 from retention.tiers import ROLLUPS
 from storage.database import Pool, open_pool, transaction
 from storage.metric_store import MetricStore, copy_points
-from storage.points import Curves, RunPoints
+from storage.points import USER, Curves, RunPoints
 from storage.queries import load
 from storage.rollups import PostgresMetricTiers
 from storage.run_catalog import RunCatalog
@@ -61,6 +61,7 @@ def make_runs(pool: Pool, name: str, n: int) -> list[RunId]:
             {
                 "series_ids": [int(Curves.of(run, [_KEY]).series_ids[0]) for run in runs],
                 "run_ids": runs,
+                "families": [USER] * n,
                 "keys": [_KEY] * n,
             },
         )

@@ -58,5 +58,5 @@ class Upkeep:
         if silent:
             logger.warning("failed, since they were silent: %s", ", ".join(silent))
         self._meters.silent.inc(len(silent))
-        self._meters.sealed.inc(len(self._runs.seal(grace=self._sealing.grace)))
+        self._meters.sealed.inc(len(self._runs.seal(self._sealing)))
         self._summaries.refresh()

@@ -23,6 +23,7 @@ from sweeps.errors import RunNotFound, StateConflict, SweepsError
 from sweeps.states import Decision
 
 _QUERIES = queries.load("ingest")
+_RUNS = queries.load("runs")
 Connection = psycopg.Connection[tuple[Any, ...]]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MAX_REFUSALS = 20  # of a flush, that are told: thousands of curves may be refused alike
@@ -34,6 +35,7 @@ class _OpenRun:
     tenant_id: str
     sweep_id: str | None
     is_sealed: bool
+    is_lost: bool  #: was given up for its silence
     objective: str | None
     control: str
 
@@ -82,7 +84,7 @@ class Batch:
                 self._write_reports(new, runs)
                 self._write_params(new)
                 self._write_tags(new)
-                self._note_activity(new)
+                self._note_activity(new, runs)
                 self._finish(new)
                 self._note(new)
         stored = set(new)
@@ -215,7 +217,7 @@ class Batch:
                 values=list(tags.values()),
             )
 
-    def _note_activity(self, places: Sequence[int]) -> None:
+    def _note_activity(self, places: Sequence[int], runs: Mapping[str, _OpenRun]) -> None:
         seen = {
             flush.run
             for flush in (self._deliveries[place].flush for place in places)
@@ -225,6 +227,8 @@ class Batch:
         }
         if seen:
             self._run("note_activity", run_ids=sorted(seen))
+        if lost := sorted(run_id for run_id in seen if runs[run_id].is_lost):
+            self._connection.execute(_RUNS["hear_of_runs"], {"run_ids": lost})
 
     def _finish(self, places: Sequence[int]) -> None:
         ended = {

@@ -153,6 +153,7 @@ class RunCatalog:
             elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
                 raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
             connection.execute(_RUNS["touch_scratch_run"], of_run)
+            connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run.run_id]})
             if run.ended_at is not None:
                 connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
         return is_new is not None
@@ -179,8 +180,9 @@ class RunCatalog:
         parameters = {"run_id": run_id, "tenant_id": tenant_id}
         with transaction(self._pool) as connection:
             row = connection.execute(_RUNS["beat"], parameters).fetchone()
-        if row is None:
-            raise RunNotFound(run_id)
+            if row is None:
+                raise RunNotFound(run_id)
+            connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run_id]})
         return str(row[0])
 
     def watermarks(self, run_id: RunId) -> dict[str, int]:

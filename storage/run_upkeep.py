@@ -3,6 +3,7 @@
 import datetime as dt
 
 from retention import silence
+from retention.sealing import SealingRule
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.ids import RunId
@@ -26,9 +27,9 @@ class RunUpkeep:
         """End scratch runs as `retention.silence.SilenceRule` says; returns which."""
         return self._change("fail_silent_runs", after=after, recovery=silence.RECOVERY)
 
-    def seal(self, *, grace: dt.timedelta) -> tuple[RunId, ...]:
-        """Seal runs as `retention.sealing.SealingRule` says; returns which."""
-        return self._change("seal_runs", grace=grace)
+    def seal(self, rule: SealingRule) -> tuple[RunId, ...]:
+        """Seal the runs that are due; returns which."""
+        return self._change("seal_runs", grace=rule.grace, lost_grace=rule.lost_grace)
 
     def _change(self, query: str, **parameters: object) -> tuple[RunId, ...]:
         with transaction(self._pool) as connection:

@@ -2,7 +2,7 @@
 -- The runs of a batch, held open until it commits: sealing needs the whole row and skips those it
 -- cannot have. What the scripts are told comes with them. In order of name, as every batch locks.
 SELECT runs.run_id, runs.tenant_id, runs.sweep_id,
-       runs.sealed_at IS NOT NULL AS is_sealed,
+       runs.sealed_at IS NOT NULL AS is_sealed, runs.lost_at IS NOT NULL AS is_lost,
        sweeps.spec -> 'objective' ->> 'metric' AS objective,
        CASE WHEN sweeps.requested = 'cancel' THEN 'stop'
             ELSE coalesce(run_activity.control::text, 'continue')

@@ -99,6 +99,14 @@ WHERE run_id = %(run_id)s
   AND seed = %(seed)s
   AND sweep_id IS NULL;
 
+-- hear_of_runs --
+-- Those that were given up for their silence live again.
+UPDATE runs
+SET state = 'running', ended_at = NULL, reason = '', lost_at = NULL
+WHERE run_id = ANY(%(run_ids)s::text[])
+  AND lost_at IS NOT NULL
+  AND sealed_at IS NULL;
+
 -- record_end --
 -- When the script has ended, of a run whose last flush is still to come.
 UPDATE runs
@@ -191,6 +199,7 @@ SET last_seen_at = greatest(gateway_activity.last_seen_at, EXCLUDED.last_seen_at
 UPDATE runs
 SET state = 'failed',
     ended_at = now(),
+    lost_at = now(),
     reason = 'silent since '
         || to_char(silent.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
         || ' UTC: its script has ended without a word, or cannot reach the gateway'
@@ -224,7 +233,8 @@ WHERE run_id IN (
     FROM runs AS ended
     WHERE ended.sealed_at IS NULL
       AND ended.ended_at IS NOT NULL
-      AND (ended.ended_at <= now() - %(grace)s::interval
+      AND (ended.ended_at <= now() - CASE WHEN ended.lost_at IS NULL THEN %(grace)s::interval
+                                          ELSE %(lost_grace)s::interval END
            OR (SELECT bool_and(writers.finished_at IS NOT NULL)
                FROM writers
                WHERE writers.run_id = ended.run_id))

@@ -21,6 +21,7 @@ from sweeps.states import SweepRequest
 from tests.factories import SWEEP
 from tests.integration.gateway.conftest import (
     NOW_US,
+    TOKEN,
     Platform,
     a_flush,
     bearer,
@@ -308,7 +309,7 @@ def test_a_silent_scratch_run_fails_and_its_script_is_told_why_nothing_more_is_s
 ) -> None:
     rules = {
         "silence": SilenceRule(after=dt.timedelta(minutes=5)),
-        "sealing": SealingRule(grace=dt.timedelta(0)),
+        "sealing": SealingRule(lost_grace=dt.timedelta(0)),
     }
     with listening(database, tmp_path, **rules) as platform:
         silent, lives = platform.scratch()[0], platform.scratch()[0]
@@ -334,6 +335,42 @@ def test_a_silent_scratch_run_fails_and_its_script_is_told_why_nothing_more_is_s
         assert len(platform.points(silent)) == 3
         assert [platform.run(run)["run"]["state"] for run in (lives, trial)] == ["running"] * 2
         assert "sweepworks_silent_runs_total 1" in platform.client.get("/metrics").text
+
+
+@pytest.mark.parametrize("sign", ["points", "beat", "sync"])
+def test_a_run_that_was_given_up_lives_again_when_it_is_heard_of(
+    sign: str, database: Database, tmp_path: Path
+) -> None:
+    rules = {"silence": SilenceRule(after=dt.timedelta(minutes=5))}
+    with listening(database, tmp_path, **rules) as platform:
+        body = {"run": f"scratch-{'a' * 12}", "seed": 7}
+        run, _token = platform.scratch(**body)
+        platform.flush(a_flush(run, 1, some_points(3)))
+        platform.rows("UPDATE run_activity SET last_seen_at = now() - interval '6 minutes'")
+        lost = wait_for(lambda: (r := platform.run(run)["run"])["state"] == "failed" and r)
+        time.sleep(0.2)  # more looks
+        assert lost["sealed_at"] is None
+
+        match sign:
+            case "points":
+                assert platform.flush(a_flush(run, 2, some_points(3, first=3))).status_code == 200
+            case "beat":
+                headers = bearer(run_token(run))
+                beaten = platform.client.post(f"/api/v1/runs/{run}/beat", headers=headers)
+                assert beaten.status_code == 200
+            case _:
+                again = platform.client.post("/api/v1/runs", json=body, headers=bearer(TOKEN))
+                assert again.status_code == 200
+        heard_of = platform.run(run)["run"]
+        platform.flush(a_flush(run, 3, some_points(1, first=9), finish="completed"))
+
+        assert (heard_of["state"], heard_of["ended_at"], heard_of["reason"]) == (
+            "running",
+            None,
+            "",
+        )
+        assert platform.run(run)["run"]["state"] == "completed"
+        assert wait_for(lambda: platform.run(run)["run"]["sealed_at"])
 
 
 def test_silence_while_no_gateway_was_there_means_nothing(

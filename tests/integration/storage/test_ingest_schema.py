@@ -56,7 +56,8 @@ def test_every_statement_plans(pool: Pool) -> None:
 )
 def test_what_is_asked_often_has_an_index(pool: Pool, noun: str, query: str, index: str) -> None:
     minute = dt.timedelta(minutes=1)
-    parameters = {"sweep_id": "x", "after": minute, "recovery": minute, "grace": minute, "limit": 9}
+    intervals = dict.fromkeys(("after", "recovery", "grace", "lost_grace"), minute)
+    parameters = {"sweep_id": "x", **intervals, "limit": 9}
     with transaction(pool) as connection:
         connection.execute("SET LOCAL enable_seqscan = off")
         explained = f"EXPLAIN {queries.load(noun)[query]}"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweepworks.wire import Flush, ReportRecord
 
+from retention.sealing import SealingRule
 from storage import known_curves
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
@@ -311,8 +312,8 @@ def test_sealing_waits_for_nobody_and_no_flush_slips_in_after_it(
 
     with transaction(pool) as connection:  # a batch that has not committed yet
         connection.execute("SELECT FROM runs WHERE run_id = %s FOR KEY SHARE", [run])
-        while_held = upkeep.seal(grace=dt.timedelta(0))
-    afterwards = upkeep.seal(grace=dt.timedelta(0))
+        while_held = upkeep.seal(SealingRule(grace=dt.timedelta(0)))
+    afterwards = upkeep.seal(SealingRule(grace=dt.timedelta(0)))
     (late,) = store.write([a_delivery(run, 2, points={"x": [(2, NOW_US, 1.0)]})])
 
     assert while_held == ()

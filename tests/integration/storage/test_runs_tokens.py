@@ -21,16 +21,18 @@ NOW = dt.datetime.now(dt.UTC)
 
 
 def test_the_statement_seals_what_the_rule_says(pool: Pool) -> None:
-    rule = SealingRule(grace=dt.timedelta(hours=1))  # so long that the test's own time is nothing
+    # So long that the test's own time is nothing.
+    rule = SealingRule(grace=dt.timedelta(hours=1), lost_grace=dt.timedelta(hours=2))
     now = dt.datetime.now(dt.UTC)
     cases = [
-        (ended, finished)
-        for ended in (None, 0, 3000, 3700, 9000)
+        (ended, is_lost, finished)
+        for ended in (None, 0, 3000, 3700, 7000, 9000)
+        for is_lost in (False, True)
         for n in (0, 1, 2)
         for finished in itertools.product((True, False), repeat=n)
     ]
     due: set[RunId] = set()
-    for number, (ended, finished) in enumerate(cases):
+    for number, (ended, is_lost, finished) in enumerate(cases):
         run = a_scratch_run(pool, f"scratch-{number:012d}")
         ended_at = None if ended is None else now - dt.timedelta(seconds=ended)
         finished_ats = [now if done else None for done in finished]
@@ -43,17 +45,18 @@ def test_the_statement_seals_what_the_rule_says(pool: Pool) -> None:
                 )
             if ended_at is not None:
                 connection.execute(
-                    "UPDATE runs SET state = 'completed', ended_at = %s WHERE run_id = %s",
-                    [ended_at, run],
+                    "UPDATE runs SET state = 'failed', ended_at = %s, lost_at = %s"
+                    " WHERE run_id = %s",
+                    [ended_at, ended_at if is_lost else None, run],
                 )
-        if rule.is_due(ended_at=ended_at, finished_ats=finished_ats, now=now):
+        if rule.is_due(ended_at=ended_at, finished_ats=finished_ats, now=now, is_lost=is_lost):
             due.add(run)
 
-    sealed = RunUpkeep(pool).seal(grace=rule.grace)
+    sealed = RunUpkeep(pool).seal(rule)
 
     assert set(sealed) == due
     assert 0 < len(due) < len(cases)
-    assert RunUpkeep(pool).seal(grace=rule.grace) == ()
+    assert RunUpkeep(pool).seal(rule) == ()
 
 
 def test_the_statement_fails_the_silent_runs_that_the_rule_says(pool: Pool) -> None:
