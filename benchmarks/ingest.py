@@ -16,15 +16,17 @@ import argparse
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import os
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.request import urlopen
 
@@ -63,6 +65,7 @@ class Client:
     token: str
     keys: list[str]
     sequence: int = 0
+    _headers: dict[int, tuple[bytes, bytes]] = field(default_factory=dict[int, tuple[bytes, bytes]])
 
     def request(self, points_per_key: int) -> bytes:
         """Its next flush as a whole HTTP request.
@@ -72,25 +75,37 @@ class Client:
         """
         self.sequence += 1
         n = points_per_key * len(self.keys)
-        first = self.sequence * points_per_key
-        steps = np.tile(np.arange(first, first + points_per_key, dtype="<i8"), len(self.keys))
+        steps = np.arange(self.sequence * points_per_key, (self.sequence + 1) * points_per_key)
         place = self.sequence * 7_919 % (len(_VALUES) - n)
-        body = encode_flush(
-            Flush(
-                writer="w",
-                sequence=self.sequence,
-                run=self.run_id,
-                series=dict.fromkeys(self.keys, points_per_key),
-                steps=steps.tobytes(),
-                times=(_COUNT[:n] + time.time_ns() // 1000).tobytes(),
-                values=_VALUES[place : place + n].tobytes(),
+        before, after = self._header(points_per_key)
+        header = b"%s%d%s" % (before, self.sequence, after)
+        body_bytes = 8 + len(header) + 24 * n
+        return b"".join(
+            (
+                b"%sContent-Length: %d\r\n\r\nSWF1" % (self._head, body_bytes),
+                struct.pack("<I", len(header)),
+                header,
+                np.resize(steps, n).tobytes(),
+                (_COUNT[:n] + time.time_ns() // 1000).tobytes(),
+                _VALUES[place : place + n].tobytes(),
             )
         )
-        head = (
+
+    @functools.cached_property
+    def _head(self) -> bytes:
+        return (
             f"POST /api/v1/ingest HTTP/1.1\r\nHost: x\r\nContent-Type: {MEDIA_TYPE}\r\n"
-            f"Authorization: Bearer {self.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+            f"Authorization: Bearer {self.token}\r\n"
+        ).encode()
+
+    def _header(self, points_per_key: int) -> tuple[bytes, bytes]:
+        """What the SDK writes before and behind the sequence."""
+        if points_per_key not in self._headers:
+            empty = Flush(writer="w", sequence=1, run=self.run_id)
+            body = encode_flush(replace(empty, series=dict.fromkeys(self.keys, points_per_key)))
+            before, mark, after = body[8:].partition(b'"sequence": ')
+            self._headers[points_per_key] = before + mark, after.removeprefix(b"1")
+        return self._headers[points_per_key]
 
 
 class Connection(asyncio.Protocol):
@@ -170,7 +185,7 @@ def make_clients(pool: Pool, n: int, keys: list[str]) -> list[Client]:
 
 
 @contextlib.contextmanager
-def gateway(url: str) -> Generator[tuple[int, psutil.Process], None, None]:
+def gateway(url: str, *, workers: int = 1) -> Generator[tuple[int, psutil.Process], None, None]:
     """Port and process of a gateway on that database."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -183,7 +198,7 @@ def gateway(url: str) -> Generator[tuple[int, psutil.Process], None, None]:
             "SWEEPWORKS_ARTIFACTS": folder,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.serve", "--port", str(port)],
+            [sys.executable, "-m", "gateway.serve", "--port", str(port), "--workers", str(workers)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -200,6 +215,21 @@ def gateway(url: str) -> Generator[tuple[int, psutil.Process], None, None]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A gateway with its workers."""
+    return [process, *process.children(recursive=True)]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """What a gateway has used so far, its workers included."""
+    return sum(sum(one.cpu_times()[:2]) for one in family(process))
+
+
+def resident_bytes(process: psutil.Process) -> int:
+    """What a gateway holds in memory, its workers included."""
+    return sum(one.memory_info().rss for one in family(process))
 
 
 async def bulk(port: int, clients: list[Client], seconds: float) -> tuple[Outcome, float]:
@@ -339,25 +369,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             MetricStore(pool, clock=SystemClock()).ensure_partitions_ahead()
             preload(pool, arguments.preload)
             before = count(pool)
-            with gateway(url) as (port, process):
+            with gateway(url, workers=arguments.workers) as (port, process):
                 began = time.perf_counter()
                 first = uvloop.run(first_flushes(port, clients))
                 took = time.perf_counter() - began
                 figures["new_series_per_second"] = first.acked_points / took
                 before += first.acked_points
-                rss, cpu = process.memory_info().rss, sum(process.cpu_times()[:2])
+                rss, cpu = resident_bytes(process), cpu_seconds(process)
                 began = time.perf_counter()
                 outcome = uvloop.run(
                     steady(port, clients, rate=arguments.rate, seconds=arguments.steady_seconds)
                 )
                 took = time.perf_counter() - began
-                figures["steady_gateway_cores"] = (sum(process.cpu_times()[:2]) - cpu) / took
+                figures["steady_gateway_cores"] = (cpu_seconds(process) - cpu) / took
                 figures["steady_acked_per_second"] = outcome.acked_points / len(keys) / took
                 figures["steady_gateway_mb"] = [
                     rss / 1e6,
-                    process.memory_info().rss / 1e6,
+                    resident_bytes(process) / 1e6,
                 ]
             figures["steady_requests_per_second"] = arguments.rate
+            figures["steady_workers"] = arguments.workers
             figures["steady_seconds"] = arguments.steady_seconds
             figures["steady_rows_before"] = before
             figures["steady_ack_ms"] = outcome.percentiles_ms()
@@ -374,6 +405,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of the bulk load, and of COPY")
     parser.add_argument("--rate", type=int, default=1_000, help="requests a second, steady load")
     parser.add_argument("--steady-seconds", type=float, default=30.0)
+    parser.add_argument("--workers", type=int, default=1, help="of the gateway, steady load")
     parser.add_argument("--preload", type=float, default=0.0, help="million rows, steady load")
     arguments = parser.parse_args()
     show(measure(arguments), as_json=arguments.json)

@@ -31,14 +31,14 @@ def note_late_points(
         now_us: The present; None when all points count as late, as those of an import do.
     """
     oldest = None if now_us is None else now_us - FRESH_US
+    columns = [points.times for points in batch if len(points.times)]
+    if not columns or (oldest is not None and np.concatenate(columns).min() >= oldest):
+        return  # as mostly; a look at each of a thousand flushes would take longer
     late = [
-        pair
+        _hours(points, before=oldest)
         for points in batch
         if len(points.times) and (oldest is None or points.times.min() < oldest)
-        for pair in [_hours(points, before=oldest)]
     ]
-    if not late:
-        return
     pairs = np.unique(np.concatenate(late), axis=0)
     hours, counts = np.unique(pairs[:, 0], return_counts=True)
     crowded = hours[counts > _MOST_SERIES]
