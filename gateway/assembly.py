@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.app import Gateway
 from gateway.backlog import DEFAULT_LIMIT_BYTES, Backlog
-from gateway.batcher import Batcher
+from gateway.batcher import AT_ONCE, Batcher
 from gateway.meters import Meters
 from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
@@ -71,7 +71,7 @@ def open_gateway(
     with (
         # Two pools: a page of slow queries must not hold up the scripts' acknowledgements.
         open_pool(configuration.database_url, max_size=8) as pool,
-        open_pool(configuration.database_url, max_size=2) as ingest_pool,
+        open_pool(configuration.database_url, max_size=AT_ONCE) as ingest_pool,
     ):
         tokens = TokenStore(pool)
         if configuration.token is not None:

@@ -15,6 +15,9 @@ from sweeps.errors import PermanentError, StorageError, SweepsError, TransientEr
 _WINDOW_SECONDS = 0.02  # adds 10 ms to an acknowledgement, and makes 25 flushes one commit
 _MAX_POINTS = 200_000  # in a batch, unless one flush has more: keeps the COPY's buffer near 10 MB
 _MAX_FLUSHES = 2_000
+#: Batches that are stored side by side: one is prepared while the database copies the other. More
+#: only make smaller ones of them.
+AT_ONCE = 2
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +26,17 @@ class FlushStore(Protocol):
     """Where batches go."""
 
     def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
-        """Store a batch of at most one flush a writer, all of it or, on an error, nothing."""
+        """Store a batch of at most one flush a writer, all of it or, on an error, nothing.
+
+        Called by two threads at a time.
+        """
         ...
 
 
 class Batcher:
-    """Takes deliveries one by one and stores them in batches, one batch at a time.
+    """Takes deliveries one by one and stores them in batches, two at a time.
+
+    Flushes of one writer are never in both: the later one would make the earlier one an old one.
 
     Use it within the event loop that runs `run`.
     """
@@ -42,7 +50,9 @@ class Batcher:
         self._waiting = FairQueue()
         self._arrived = asyncio.Event()
         self._is_closing = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest")
+        self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="ingest")
+        self._storing: set[asyncio.Task[None]] = set()
+        self._writers: set[tuple[str, str]] = set()  # of which a flush is being stored
 
     @property
     def n_waiting(self) -> int:
@@ -62,31 +72,47 @@ class Batcher:
 
     async def run(self) -> None:
         """Store batches until `close`; then what still waits."""
-        while True:
+        while self._waiting or not self._is_closing:
             if not self._waiting:
-                if self._is_closing:
-                    break
                 self._arrived.clear()
                 await self._arrived.wait()
-                if not self._is_closing:
-                    # Only the first of a burst waits: while a batch is stored, the next gathers.
+                if not self._is_closing:  # the first of a burst waits for the others
                     await asyncio.sleep(self._window_seconds)
                 continue
-            await self._store_batch(
-                self._waiting.take(most_points=_MAX_POINTS, most_flushes=_MAX_FLUSHES)
+            batch = self._waiting.take(
+                most_points=_MAX_POINTS, most_flushes=_MAX_FLUSHES, but=self._writers
             )
-        self._thread.shutdown()
+            if batch:
+                self._begin(batch)
+            # While one is stored, the next gathers.
+            patience = self._window_seconds if len(self._storing) < AT_ONCE else None
+            await asyncio.wait(self._storing, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        while self._storing:
+            await asyncio.wait(self._storing)
+        self._threads.shutdown()
 
     def close(self) -> None:
         """Let `run` end when nothing waits any more."""
         self._is_closing = True
         self._arrived.set()
 
+    def _begin(self, batch: Sequence[Waiting]) -> None:
+        writers = {waiting.delivery.writer for waiting in batch}
+        self._writers |= writers
+        storing = asyncio.create_task(self._store_batch(batch))
+        self._storing.add(storing)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._storing.discard(task)
+            self._writers -= writers
+
+        storing.add_done_callback(done)
+
     async def _store_batch(self, batch: Sequence[Waiting]) -> None:
         deliveries = [waiting.delivery for waiting in batch]
         loop = asyncio.get_running_loop()
         with self._meters.batch_seconds.time():
-            outcomes = await loop.run_in_executor(self._thread, self._try, deliveries)
+            outcomes = await loop.run_in_executor(self._threads, self._try, deliveries)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             self._count(waiting.delivery, outcome)
             if waiting.outcome.done():  # its client is gone, and the request with it

@@ -1,6 +1,7 @@
 """Flushes that wait for a batch, each tenant and each run in its turn."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from gateway.waiting import Waiting
@@ -62,14 +63,19 @@ class FairQueue:
         self._line(waiting).put(waiting)
         self._length += 1
 
-    def take(self, *, most_points: int, most_flushes: int) -> list[Waiting]:
+    def take(
+        self, *, most_points: int, most_flushes: int, but: Collection[tuple[str, str]] = ()
+    ) -> list[Waiting]:
         """What makes the next batch: at most one flush of each writer, whatever waits besides.
 
         One flush may be larger than a batch, and is then a batch of its own.
+
+        Args:
+            but: Writers whose flushes stay where they are.
         """
         taken: list[Waiting] = []
         later: list[Waiting] = []
-        writers: set[tuple[str, str]] = set()
+        writers = set(but)
         n_points = 0
         while self._turns and n_points < most_points and len(taken) < most_flushes:
             line = self._lines[self._turns[0]]

@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 2.0  # clients wait for this, and come back by themselves
 
 
 class IngestStore:
-    """Stores batches. One thread at a time.
+    """Stores batches, each in the thread that asks for it.
 
     Args:
         max_series: How many curves a run may have; the surplus is refused.

@@ -1,6 +1,8 @@
 """Batches: who is in one, what happens when one fails, and the end."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -106,6 +108,45 @@ def test_an_outcome_may_be_an_error_of_its_own() -> None:
     outcomes = submit_all(Refusing(), [a_delivery("a"), a_delivery("b")])
 
     assert [type(outcome) for outcome in outcomes] == [Receipt, RunNotFound]
+
+
+def test_two_batches_are_stored_side_by_side_and_never_of_one_writer() -> None:
+    class Slow(FakeStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+            self.live: list[set[str]] = []
+            self.most = 0
+
+        def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
+            runs = {delivery.flush.run for delivery in deliveries}
+            with self.lock:
+                assert all(runs.isdisjoint(others) for others in self.live)
+                self.live.append(runs)
+                self.most = max(self.most, len(self.live))
+            time.sleep(0.05)
+            with self.lock:
+                self.live.remove(runs)
+                return super().write(deliveries)
+
+    store = Slow()
+
+    async def scenario() -> list[Receipt]:
+        batcher = Batcher(store, meters=Meters(), window_seconds=0.001)
+        running = asyncio.create_task(batcher.run())
+        waiting: list[asyncio.Task[Receipt]] = []
+        for run, sequence in [("a", 1), ("a", 2), ("b", 1), ("a", 3), ("c", 1), ("b", 2)]:
+            waiting.append(asyncio.create_task(batcher.submit(a_delivery(run, sequence))))
+            await asyncio.sleep(0.01)
+        batcher.close()
+        await running
+        return [await task for task in waiting]
+
+    assert asyncio.run(scenario()) == [STORED] * 6
+    assert store.most == 2
+    stored = [flush for batch in store.batches for flush in batch]
+    assert [n for run, n in stored if run == "a"] == [1, 2, 3]
+    assert [n for run, n in stored if run == "b"] == [1, 2]
 
 
 def test_closing_stores_what_waits() -> None:
