@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
+from assets.system_metrics import system_metrics
 from orchestration import jobs, resources, schedules, sensors
 
 # Sensors get their resources by port; Dagster calls that a preview.
@@ -16,7 +17,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources."""
     return dg.Definitions(
-        assets=[sweep, TRIALS, metric_points, *ROLLUPS],
+        assets=[sweep, TRIALS, metric_points, *ROLLUPS, system_metrics],
         asset_checks=CHECKS,
         jobs=[
             jobs.run_sweep,
@@ -24,6 +25,7 @@ def defs() -> dg.Definitions:
             jobs.refresh_rollups,
             jobs.close_metric_chunks,
             jobs.finish_metric_day,
+            jobs.drop_system_metrics,
         ],
         schedules=schedules.SCHEDULES,
         sensors=sensors.SENSORS,

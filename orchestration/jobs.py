@@ -11,6 +11,7 @@ from assets.boundary import dagster_errors
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.sweep import sweep
+from assets.system_metrics import system_metrics
 from orchestration.submission import submission
 from sweeps.ports import SweepLog
 
@@ -43,6 +44,13 @@ finish_metric_day = dg.define_asset_job(
     "finish_metric_day",
     selection=dg.AssetSelection.assets(metric_points, *ROLLUPS),
     description="All tiers of a day, counted, and rolled up anew where they differ.",
+    executor_def=dg.in_process_executor,
+)
+
+drop_system_metrics = dg.define_asset_job(
+    "drop_system_metrics",
+    selection=dg.AssetSelection.assets(system_metrics),
+    description="Drops what was measured beside the training of runs that ended long ago.",
     executor_def=dg.in_process_executor,
 )
 

@@ -14,9 +14,11 @@ from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
 from orchestration.workers import home_tags, process_tags
+from retention.system_metrics import SystemMetrics
 from retention.tiers import MetricTiers
 from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
+from storage.system_points import PostgresSystemMetrics
 from storage.trial_store import PostgresTrialStore
 from sweeps.ports import (
     Courier,
@@ -89,6 +91,18 @@ class MetricTiersResource(dg.ConfigurableResource[MetricTiers]):
         yield PostgresMetricTiers(platform().pool)
 
 
+class SystemMetricsResource(dg.ConfigurableResource[SystemMetrics]):
+    """What is measured beside the training."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[SystemMetrics, None, None]:
+        """Those of the process's pool."""
+        yield PostgresSystemMetrics(platform().pool)
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -141,6 +155,7 @@ def resources() -> dict[str, object]:
         "sweep_claims": SweepClaimsResource(),
         "steering": SweepSteeringResource(),
         "metric_tiers": MetricTiersResource(),
+        "system_points": SystemMetricsResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

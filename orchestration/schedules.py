@@ -1,10 +1,17 @@
-"""Schedules: keep the tiers of metric points up to date, when there is something to do."""
+"""Schedules: keep the tiers of metric points up to date and drop what is old, when there is any."""
 
 import datetime as dt
 
 import dagster as dg
 
-from orchestration.jobs import close_metric_chunks, finish_metric_day, refresh_rollups
+from orchestration.jobs import (
+    close_metric_chunks,
+    drop_system_metrics,
+    finish_metric_day,
+    refresh_rollups,
+)
+from orchestration.settings import Settings
+from retention.system_metrics import SystemMetrics
 from retention.tiers import ROLLUPS, MetricTiers
 
 _UNFINISHED = [
@@ -29,7 +36,7 @@ def due_rollups(
     """The present day, when points wait. Where the database's own workers are quicker, none do."""
     if not any(metric_tiers.state(tier).lag for tier in ROLLUPS):
         return dg.SkipReason("all points that are due are rolled up")
-    return _unless_busy(context, refresh_rollups.name, context.scheduled_execution_time.date())
+    return _unless_busy(context, refresh_rollups.name, request=_today(context))
 
 
 @dg.schedule(
@@ -45,7 +52,7 @@ def closed_chunks(
     """The present day, when a chunk waits."""
     if not metric_tiers.chunks().to_close:
         return dg.SkipReason("no chunk waits to be closed")
-    return _unless_busy(context, close_metric_chunks.name, context.scheduled_execution_time.date())
+    return _unless_busy(context, close_metric_chunks.name, request=_today(context))
 
 
 @dg.schedule(
@@ -61,14 +68,41 @@ def finished_days(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
 
+@dg.schedule(
+    job=drop_system_metrics,
+    cron_schedule="10 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Drops what was measured beside the training of runs that were sealed long ago.",
+)
+def old_system_metrics(
+    context: dg.ScheduleEvaluationContext, system_points: dg.ResourceParam[SystemMetrics]
+) -> dg.RunRequest | dg.SkipReason:
+    """All of them, when there is one."""
+    kept = Settings.from_environment().system_metrics_kept
+    n_due = system_points.count_due(sealed_before=context.scheduled_execution_time - kept)
+    if not n_due:
+        return dg.SkipReason("no run has system metrics that are older")
+    days = kept / dt.timedelta(days=1)
+    return _unless_busy(
+        context,
+        drop_system_metrics.name,
+        request=dg.RunRequest(run_config={"ops": {"system_metrics": {"config": {"days": days}}}}),
+    )
+
+
+def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
+
+
 def _unless_busy(
-    context: dg.ScheduleEvaluationContext, job: str, day: dt.date
+    context: dg.ScheduleEvaluationContext, job: str, *, request: dg.RunRequest
 ) -> dg.RunRequest | dg.SkipReason:
     """A run, unless the last one goes on: what is missed now is found by the next look."""
     busy = dg.RunsFilter(job_name=job, statuses=_UNFINISHED)
     if context.instance.get_runs_count(busy):
         return dg.SkipReason("the last one goes on")
-    return dg.RunRequest(partition_key=day.isoformat())
+    return request
 
 
-SCHEDULES = [due_rollups, closed_chunks, finished_days]
+SCHEDULES = [due_rollups, closed_chunks, finished_days, old_system_metrics]

@@ -1,5 +1,6 @@
 """Configuration from the environment: the one place in the platform that reads or writes it."""
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from orchestration.home import FOLDER_NAME, Home
+from retention.system_metrics import KEPT
 from sweeps.errors import PermanentError
 
 _MINIMUM_KEY_BYTES = 32
@@ -41,6 +43,7 @@ class Settings:
     gpus: str | None = None  #: what trials may use; None: all there are
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
+    system_metrics_kept: dt.timedelta = KEPT  #: after their run was sealed
     webserver_port: int = 3000  #: taken if free, else another; 0: any
     idle_seconds: float = 10.0  #: how long the supervisor stays without a client
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
@@ -85,6 +88,9 @@ class Settings:
             gpus=env.get("SWEEPWORKS_GPUS"),
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
             silent_minutes=env.get("SWEEPWORKS_SILENT_MINUTES") or None,
+            system_metrics_kept=dt.timedelta(
+                days=_number(env, "SWEEPWORKS_SYSTEM_METRICS_DAYS", KEPT.days, most=36_500)
+            ),
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
             idle_seconds=_number(env, "SWEEPWORKS_IDLE_SECONDS", 10.0, most=1e9),
             postgres_folder=base
@@ -131,6 +137,7 @@ class Settings:
             "SWEEPWORKS_GPUS": self.gpus,
             "SWEEPWORKS_MAX_SERIES": self.max_series,
             "SWEEPWORKS_SILENT_MINUTES": self.silent_minutes,
+            "SWEEPWORKS_SYSTEM_METRICS_DAYS": str(self.system_metrics_kept / dt.timedelta(days=1)),
             "SWEEPWORKS_SUPERVISED": "1" if self.is_supervised else None,
         }
         return {

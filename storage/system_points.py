@@ -1,0 +1,42 @@
+"""Points of the family `system` in the database: counted, and dropped from all tiers."""
+
+import datetime as dt
+
+from retention.system_metrics import Dropped
+from storage import queries
+from storage.database import Pool, transaction
+
+_QUERIES = queries.load("system_points")
+_RUNS_AT_ONCE = 20  # in a transaction, which holds up refreshes of the rollups
+
+
+class PostgresSystemMetrics:
+    """A `retention.system_metrics.SystemMetrics`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def count_due(self, *, sealed_before: dt.datetime) -> int:
+        """How many runs have points that are no longer kept."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(
+                _QUERIES["count_due"], {"sealed_before": sealed_before}
+            ).fetchone()
+        assert row is not None  # count always gives one
+        return int(row[0])
+
+    def drop(self, *, sealed_before: dt.datetime) -> Dropped:
+        """Remove these points, some runs in a transaction, so that an end in the midst loses little."""
+        runs = points = 0
+        while True:
+            with transaction(self._pool) as connection:
+                taken = connection.execute(
+                    _QUERIES["take_due"], {"sealed_before": sealed_before, "limit": _RUNS_AT_ONCE}
+                ).fetchall()
+                if not taken:
+                    return Dropped(runs=runs, points=points)
+                run_ids = [run_id for (run_id,) in taken]
+                row = connection.execute(_QUERIES["drop"], {"run_ids": run_ids}).fetchone()
+                connection.execute(_QUERIES["note_dropped"], {"run_ids": run_ids})
+            assert row is not None  # a function's value
+            runs, points = runs + len(run_ids), points + int(row[0])

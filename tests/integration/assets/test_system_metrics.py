@@ -1,0 +1,141 @@
+"""What is measured beside the training goes after a while; what scripts log, and summaries, stay."""
+
+import datetime as dt
+from collections.abc import Generator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.system_metrics import system_metrics
+from orchestration.definitions import defs
+from orchestration.schedules import old_system_metrics
+from retention.sealing import SealingRule
+from storage.database import Pool, open_pool, transaction
+from storage.ingest_store import IngestStore
+from storage.run_summaries import RunSummaries
+from storage.run_upkeep import RunUpkeep
+from storage.system_points import PostgresSystemMetrics
+from sweeps.clock import SystemClock
+from sweeps.ids import RunId
+from tests.integration.storage.test_ingest_store import NOW_US, a_delivery, a_scratch_run
+from tests.integration.storage.tier_world import TierWorld
+from tests.plugins.postgres import Database
+
+# Of Dagster's resources, on the way from pydantic 1.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+POINTS = [(n, NOW_US - n * 1_000_000, 1.0 * n) for n in range(50)]
+
+
+@pytest.fixture
+def pool(database: Database) -> Generator[Pool, None, None]:
+    with open_pool(database.url, max_size=2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def instance() -> Generator[dg.DagsterInstance, None, None]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def a_run(pool: Pool, name: str, *, sealed_days_ago: float) -> RunId:
+    """A run with one curve of each family, both in all tiers."""
+    run = a_scratch_run(pool, name)
+    IngestStore(pool, clock=SystemClock()).write(
+        [a_delivery(run, 1, points={"loss": POINTS}, system={"cpu": POINTS})]
+    )
+    TierWorld(pool).refresh()
+    with transaction(pool) as connection:
+        connection.execute(
+            "UPDATE runs SET state = 'completed', ended_at = now() - %s::interval"
+            " WHERE run_id = %s",
+            [dt.timedelta(days=sealed_days_ago + 1), run],
+        )
+    RunUpkeep(pool).seal(SealingRule())
+    while RunSummaries(pool).refresh(seconds=1):
+        pass
+    with transaction(pool) as connection:  # as if it had been then; else nothing may
+        connection.execute("ALTER TABLE runs DISABLE TRIGGER runs_freeze")
+        connection.execute(
+            "UPDATE runs SET sealed_at = now() - %s::interval WHERE run_id = %s",
+            [dt.timedelta(days=sealed_days_ago), run],
+        )
+        connection.execute("ALTER TABLE runs ENABLE TRIGGER runs_freeze")
+    return run
+
+
+def counted(pool: Pool, run: RunId, table: str = "metric_points") -> dict[str, int]:
+    """Points of each family."""
+    amount = "count(*)" if table == "metric_points" else "sum(count)::int"
+    with transaction(pool) as connection:
+        return dict(
+            connection.execute(
+                f"SELECT family::text, {amount} FROM {table} JOIN series USING (series_id)"  # pyright: ignore[reportArgumentType]  names of ours
+                " WHERE run_id = %s GROUP BY family",
+                [run],
+            ).fetchall()
+        )
+
+
+def materialize(pool: Pool, instance: dg.DagsterInstance, **config: Any) -> dict[str, Any]:
+    result = dg.materialize(
+        [system_metrics],
+        instance=instance,
+        resources={"system_points": PostgresSystemMetrics(pool)},
+        run_config={"ops": {"system_metrics": {"config": config}}},
+    )
+    (event,) = result.asset_materializations_for_node("system_metrics")
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_old_points_go_from_all_tiers_and_the_rest_stays(
+    pool: Pool, instance: dg.DagsterInstance
+) -> None:
+    old = a_run(pool, "scratch-old", sealed_days_ago=40)
+    fresh = a_run(pool, "scratch-fresh", sealed_days_ago=3)
+
+    first = materialize(pool, instance)
+    again = materialize(pool, instance)
+
+    assert (first["dropped_runs"], first["dropped_points"], first["kept_days"]) == (1, 50, 30.0)
+    assert (again["dropped_runs"], again["dropped_points"]) == (0, 0)
+    for table in ("metric_points", "metric_points_1m", "metric_points_1h"):
+        assert counted(pool, old, table) == {"user": 50}
+        assert counted(pool, fresh, table) == {"user": 50, "system": 50}
+    with transaction(pool) as connection:
+        summaries = connection.execute(
+            "SELECT key, point_count FROM series_summaries JOIN series USING (series_id)"
+            " WHERE run_id = %s ORDER BY key",
+            [old],
+        ).fetchall()
+    assert summaries == [("cpu", 50), ("loss", 50)]
+
+
+def test_a_live_run_keeps_what_is_measured(pool: Pool, instance: dg.DagsterInstance) -> None:
+    run = a_scratch_run(pool)
+    IngestStore(pool, clock=SystemClock()).write([a_delivery(run, 1, system={"cpu": POINTS})])
+
+    assert materialize(pool, instance, days=0)["dropped_runs"] == 0
+    assert counted(pool, run) == {"system": 50}
+
+
+def test_the_schedule_runs_when_something_is_old(
+    pool: Pool, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(pool, "scratch-old", sealed_days_ago=10)
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=dt.datetime.now(dt.UTC),
+        resources={"system_points": PostgresSystemMetrics(pool)},
+        repository_def=defs().get_repository_def(),
+    )
+
+    skipped = old_system_metrics(context)
+    monkeypatch.setenv("SWEEPWORKS_SYSTEM_METRICS_DAYS", "7")
+    asked = old_system_metrics(context)
+
+    assert isinstance(skipped, dg.SkipReason)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.run_config == {"ops": {"system_metrics": {"config": {"days": 7.0}}}}
