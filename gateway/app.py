@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from gateway import ingest
 from gateway.body_limit import BodyLimit
-from gateway.errors import answer_to
+from gateway.errors import InvalidRequest, answer_to
 from gateway.html import error_page, is_page
 from gateway.ingest import IngestRoute, Scope, Send
 from gateway.paced_body import Receive
@@ -93,13 +93,13 @@ async def _refuse(request: Request, exc: Exception) -> Response:
     )
 
 
-async def _refuse_input(_: Request, exc: Exception) -> Response:
+async def _refuse_input(request: Request, exc: Exception) -> Response:
     problems = cast("Sequence[dict[str, Any]]", cast("RequestValidationError", exc).errors())
     sentence = "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in problems[:10]
     )
-    return JSONResponse({"error": sentence}, status_code=422)
+    return await _refuse(request, InvalidRequest(sentence))
 
 
 async def _refuse_route(_: Request, exc: Exception) -> Response:

@@ -160,6 +160,18 @@ def test_names_are_text_on_every_page(platform: Platform) -> None:
         assert not re.search(r"<script(?![^>]* src=\"/assets/)", page.text)
 
 
+def test_an_address_that_makes_no_sense_is_answered_by_a_page(platform: Platform) -> None:
+    run = a_run(platform)
+    browser = a_browser(platform)
+
+    for path in (f"/compare?runs={run}&x=moon", f"/runs/{run}?x=%00"):
+        answer = browser.get(path)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "step" in answer.text, "what is possible instead"
+    assert browser.get(f"/api/v1/query/series?runs={run}&keys=a&axis=moon").json()["error"]
+
+
 def test_pages_load_scripts_from_here_only(platform: Platform) -> None:
     run = a_run(platform)
     page = a_browser(platform).get(f"/compare?runs={run}")
