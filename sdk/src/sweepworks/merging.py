@@ -88,24 +88,29 @@ class _Room:
 
 def merge(flushes: Sequence[Flush]) -> Flush:
     """One flush that says what these say, one after the other."""
-    parts: dict[str, list[tuple[memoryview, memoryview, memoryview]]] = {}
+    parts: dict[tuple[bool, str], list[tuple[memoryview, memoryview, memoryview]]] = {}
     reports: list[ReportRecord] = []
     params: dict[str, Scalar] = {}
     tags: dict[str, str] = {}
     for flush in flushes:
         steps, times, values = (memoryview(c) for c in (flush.steps, flush.times, flush.values))
         at = 0
-        for key, count in flush.series.items():
-            cut = slice(at, at + 8 * count)
-            parts.setdefault(key, []).append((steps[cut], times[cut], values[cut]))
-            at += 8 * count
+        for is_system, counts in ((False, flush.series), (True, flush.system)):
+            for key, count in counts.items():
+                cut = slice(at, at + 8 * count)
+                of_key = parts.setdefault((is_system, key), [])
+                of_key.append((steps[cut], times[cut], values[cut]))
+                at += 8 * count
         reports.extend(flush.reports)
         params = {**flush.params, **params}  # the first value stands
         tags = {**tags, **flush.tags}
-    ordered = [part for of_key in parts.values() for part in of_key]
+    names = sorted(parts, key=lambda name: name[0])  # what is of the system comes last
+    counts = {name: sum(len(v) // 8 for _, _, v in parts[name]) for name in names}
+    ordered = [part for name in names for part in parts[name]]
     return replace(
         flushes[-1],
-        series={key: sum(len(v) // 8 for _, _, v in of_key) for key, of_key in parts.items()},
+        series={key: n for (is_system, key), n in counts.items() if not is_system},
+        system={key: n for (is_system, key), n in counts.items() if is_system},
         steps=b"".join(steps for steps, _, _ in ordered),
         times=b"".join(times for _, times, _ in ordered),
         values=b"".join(values for _, _, values in ordered),

@@ -1,5 +1,6 @@
 """Many batches as one flush: the same words, stored once, whatever dies meanwhile."""
 
+import itertools
 import struct
 import tempfile
 from collections.abc import Mapping
@@ -18,14 +19,21 @@ from sweepworks.spool import Spool
 from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
 
-def a_flush(sequence: int, points: Mapping[str, list[int]], **changes: Any) -> Flush:
-    steps = [step for of_key in points.values() for step in of_key]
+def a_flush(
+    sequence: int,
+    points: Mapping[str, list[int]],
+    system: Mapping[str, list[int]] | None = None,
+    **changes: Any,
+) -> Flush:
+    system = system or {}
+    steps = [step for of_key in (*points.values(), *system.values()) for step in of_key]
     return Flush(
         **{
             "writer": "w",
             "sequence": sequence,
             "run": "r",
             "series": {key: len(of_key) for key, of_key in points.items()},
+            "system": {key: len(of_key) for key, of_key in system.items()},
             "steps": struct.pack(f"<{len(steps)}q", *steps),
             "times": struct.pack(f"<{len(steps)}q", *steps),
             "values": struct.pack(f"<{len(steps)}d", *map(float, steps)),
@@ -34,13 +42,22 @@ def a_flush(sequence: int, points: Mapping[str, list[int]], **changes: Any) -> F
     )
 
 
-def points_of(flush: Flush) -> list[tuple[str, int, int, float]]:
+def points_of(flush: Flush) -> list[tuple[str, str, int, int, float]]:
+    """Family, key and what stands in the columns."""
     steps, times, values = (
         np.frombuffer(column, dtype=kind).tolist()
         for column, kind in ((flush.steps, "<i8"), (flush.times, "<i8"), (flush.values, "<f8"))
     )
-    keys = [key for key, count in flush.series.items() for _ in range(count)]
-    return list(zip(keys, steps, times, values, strict=True))
+    names = [
+        (family, key)
+        for family, counts in (("user", flush.series), ("system", flush.system))
+        for key, count in counts.items()
+        for _ in range(count)
+    ]
+    return [
+        (*name, step, time, value)
+        for name, step, time, value in zip(names, steps, times, values, strict=True)
+    ]
 
 
 POINTS = st.dictionaries(
@@ -48,32 +65,33 @@ POINTS = st.dictionaries(
 )
 
 
-@given(parts=st.lists(st.tuples(POINTS, st.booleans()), min_size=1, max_size=6))
+@given(parts=st.lists(st.tuples(POINTS, POINTS, st.booleans()), min_size=1, max_size=6))
 def test_a_merged_flush_says_what_its_parts_say(
-    parts: list[tuple[dict[str, list[int]], bool]],
+    parts: list[tuple[dict[str, list[int]], dict[str, list[int]], bool]],
 ) -> None:
     flushes = [
         a_flush(
             n,
             points,
+            system,
             reports=[ReportRecord(level=n, values={"v": 1.0}, time_us=n)] if reports else [],
             params={"first": n},
             tags={"last": str(n)},
             dropped=n,
             beat=reports,
         )
-        for n, (points, reports) in enumerate(parts, start=1)
+        for n, (points, system, reports) in enumerate(parts, start=1)
     ]
 
     merged = decode_flush(encode_flush(merge(flushes)))
 
-    for key in "abc":
-        wanted = [p for flush in flushes for p in points_of(flush) if p[0] == key]
-        assert [p for p in points_of(merged) if p[0] == key] == wanted
+    for name in itertools.product(("user", "system"), "abc"):
+        wanted = [p for flush in flushes for p in points_of(flush) if p[:2] == name]
+        assert [p for p in points_of(merged) if p[:2] == name] == wanted
     assert merged.reports == [report for flush in flushes for report in flush.reports]
     assert (merged.sequence, merged.dropped) == (len(parts), len(parts))
     assert (merged.params, merged.tags) == ({"first": 1}, {"last": str(len(parts))})
-    assert merged.beat == any(reports for _, reports in parts)
+    assert merged.beat == any(reports for _, _, reports in parts)
 
 
 class Killed(BaseException):
