@@ -153,7 +153,7 @@ def a_spool(folder: Path, n: int) -> Path:
     spool = Spool.create(folder, "w")
     for sequence in range(1, n + 1):
         report = ReportRecord(level=sequence, values={"v": 1.0}, time_us=1)
-        finish = {"finish": "completed"} if sequence == n else {}
+        finish: dict[str, Any] = {"finish": "completed"} if sequence == n else {}
         flush = a_flush(sequence, {"a": [sequence]}, reports=[report], **finish)
         spool.append(sequence, encode_flush(flush), durable=False)
     spool.close()
