@@ -5,10 +5,27 @@ What ends it is gone when `atexit` runs: a traceback is kept by the interpreter,
 """
 
 import sys
+import threading
 from typing import NoReturn
 
 _exit = sys.exit
 _argument: object = None
+
+
+class _Leaving(SystemExit):
+    """What `sys.exit` raises: it knows whether anybody has caught it.
+
+    Whoever catches an exception drops it while his own code runs. The interpreter drops one that
+    nobody has caught when no code runs any more.
+    """
+
+    def __del__(self) -> None:
+        global _argument  # noqa: PLW0603 - there is one interpreter to leave
+        if sys._getframe().f_back is None:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no other way
+            _argument = self.code
+
+
+_Leaving.__name__ = _Leaving.__qualname__ = "SystemExit"  # as it is printed
 
 
 def watch() -> None:
@@ -20,16 +37,26 @@ def watch() -> None:
 
 def failure() -> str | None:
     """Why the script ends; None when it ends well."""
-    error = getattr(sys, "last_value", None)
+    # Where a person types, an error ends a line or a cell, not the script, and is kept all the same.
+    is_typed = hasattr(sys, "ps1") or "ipykernel" in sys.modules
+    error = None if is_typed else getattr(sys, "last_value", None)
     if error is not None:
         return f"{type(error).__name__}: {error}"
-    if _argument is None or _argument == 0:
+    return exit_failure(_argument)
+
+
+def exit_failure(argument: object) -> str | None:
+    """What `sys.exit` with that argument says; None when it says that all is well."""
+    if argument is None or argument == 0:
         return None
-    return f"exit code {_argument}" if isinstance(_argument, int) else str(_argument)
+    return f"exit code {argument}" if isinstance(argument, int) else str(argument)
 
 
 def _remembering(status: object = None, /) -> NoReturn:
-    global _argument  # noqa: PLW0603 - there is one interpreter to leave
-    _argument = status
-    _exit(status)  # pyright: ignore[reportArgumentType] - whatever it takes
-    raise SystemExit(status)  # in case what was there before us returns
+    try:
+        _exit(status)  # pyright: ignore[reportArgumentType] - whatever it takes
+    except SystemExit as exc:
+        if threading.current_thread() is not threading.main_thread():
+            raise  # ends the thread, not the script
+        leaving = _Leaving(*exc.args)
+    raise leaving

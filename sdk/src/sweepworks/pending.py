@@ -22,10 +22,19 @@ def checked_report(level: Any, values: Mapping[str, Any]) -> ReportRecord:
         ValueError: It cannot be a report.
     """
     whole = check_int64(int(level), "the level")
-    numbers = {check_key(str(key)): float(value) for key, value in values.items()}
+    if whole != level:
+        raise ValueError(f"the level {level!r} is no whole number")
+    numbers = {check_key(str(key)): _number(key, value) for key, value in values.items()}
     if whole < 0 or not 1 <= len(numbers) <= MAX_REPORT_VALUES:
         raise ValueError(f"report needs a level of 0 or more and 1 to {MAX_REPORT_VALUES} values")
     return ReportRecord(level=whole, values=numbers, time_us=now_us())
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        return float(value)  # also what numpy and torch call a scalar
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"{key} is {value!r}, not a number") from exc
 
 
 @dataclass(slots=True)

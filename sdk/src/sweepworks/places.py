@@ -28,9 +28,9 @@ def spool_folders() -> Iterator[Path]:
         yield Path(wanted)
     elif home is not None:
         yield home / "spool"
-    # Anybody may make a folder of that name; what lies there is its owner's to read.
-    shared = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # also where there is no temporary folder
+        # Anybody may make a folder of that name; what lies there is its owner's to read.
+        shared = Path(tempfile.gettempdir()) / f"sweepworks-spool-{os.getuid()}"
         shared.mkdir(exist_ok=True, mode=0o700)
         if shared.stat().st_uid == os.getuid() and not shared.is_symlink():
             yield shared
@@ -52,7 +52,10 @@ def _client_file() -> dict[str, Any] | None:
 def _home() -> Path | None:
     if given := os.environ.get(env.HOME):
         return Path(given)
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed
+        return None
     return next(
         (p / ".sweepworks" for p in (here, *here.parents) if (p / ".sweepworks").is_dir()), None
     )

@@ -4,6 +4,7 @@ import atexit
 import os
 import time
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -83,12 +84,13 @@ class Run:
         self._console = Console()
         self._stop = False
         self._finished = False
+        self._is_ending = False  # its last word is asked for
         self._connection = connection
         self._recorder: Recorder | None = None
         self._sampler: Sampler | None = None
         self._outbox: Outbox | None = None
         self._last_acts: list[Callable[[], None]] = []
-        self._media_steps: dict[str, int] = {}  # the last one of each name
+        self._media_steps: dict[tuple[str, str], int] = {}  # the last one of each kind and name
         self._entries: deque[Any] = deque(maxlen=3)
         if spool is not None:
             self._recorder = Recorder(
@@ -115,7 +117,7 @@ class Run:
             atexit.register(self._at_exit)
             ending.watch()
             if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=self._after_fork)
+                os.register_at_fork(after_in_child=partial(_after_fork, weakref.ref(self)))
         self._checkpoints = Checkpoints(
             run_id,
             attempt=attempt_id,
@@ -356,7 +358,7 @@ class Run:
     def _log_media(
         self, name: str, step: int | None, kind: str, content: Callable[[], Content]
     ) -> None:
-        last = self._media_steps.get(name, -1)
+        last = self._media_steps.get((kind, name), -1)
         at = last + 1 if step is None else check_int64(int(step), "a step")
         if at < 0:
             raise ValueError(f"the step {at} of {name!r} is negative")
@@ -370,7 +372,7 @@ class Run:
                 subject, f"{name} was logged at step {at} before; the first one stands"
             )
             return
-        self._media_steps[name] = at
+        self._media_steps[kind, name] = at
         try:
             made = content()
         except Exception as exc:  # noqa: BLE001 - whatever a script calls an image is no reason to end it
@@ -401,18 +403,24 @@ class Run:
         is_first, self._finished = not self._finished, True
         if is_first and self._sampler is not None:
             self._sampler.stop()
-        if self._recorder is None:
+        recorder = self._recorder
+        if recorder is None:
             return
-        if is_first:
-            self._entries = deque(maxlen=3)  # of which nothing is read
-            give_up_at = time.monotonic() + self._finish_seconds
-            if self._outbox is not None:  # before the run's last word
-                self._outbox.finish(seconds=self._finish_seconds / 2)
-            self._recorder.finish(
-                state, as_text(message)[:2000], seconds=give_up_at - time.monotonic()
-            )
-        else:
-            self._recorder.wait_until_written(self._finish_seconds)
+        give_up_at = time.monotonic() + self._finish_seconds
+        try:
+            if is_first:
+                self._entries = deque(maxlen=3)  # of which nothing is read
+                if self._outbox is not None:  # before the run's last word
+                    self._outbox.finish(seconds=self._finish_seconds / 2)
+        finally:  # whoever interrupts that, and says in its turn how the run ends
+            is_mine, self._is_ending = not self._is_ending, True
+            if is_mine:
+                recorder.finish(
+                    state, as_text(message)[:2000], seconds=give_up_at - time.monotonic()
+                )
+            else:
+                recorder.wait_until_written(give_up_at - time.monotonic())
+            atexit.unregister(self._at_exit)  # who makes many runs keeps none of them
 
     def at_finish(self, act: Callable[[], None]) -> None:
         """Call `act` when the run is finished, before nothing more is recorded."""
@@ -428,10 +436,13 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
-        if kind is None:
+        failure = None if kind is None else f"{kind.__name__}: {error}"
+        if isinstance(error, SystemExit):
+            failure = ending.exit_failure(error.code)
+        if failure is None:
             self.finish()
         else:
-            self.finish("failed", f"{kind.__name__}: {error}")
+            self.finish("failed", failure)
 
     def _on_control(self, control: str | None) -> None:
         if control in {"stop", "pause"}:
@@ -445,7 +456,7 @@ class Run:
             else:
                 self.finish("failed", failure)
 
-    def _after_fork(self) -> None:
+    def _leave(self) -> None:
         self._sampler = None  # its thread is its parent's, and may have held its lock
         self._outbox = None
         self._last_acts.clear()
@@ -453,3 +464,9 @@ class Run:
         if recorder is not None:
             recorder.leave()
         self._entries = deque(maxlen=3)
+
+
+def _after_fork(run: weakref.ref[Run]) -> None:
+    """In the child. Hooks stay for good, runs need not."""
+    if (found := run()) is not None:
+        found._leave()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module

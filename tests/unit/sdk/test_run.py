@@ -320,6 +320,15 @@ def run_script(ending: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def test_a_run_that_is_finished_is_let_go(gateway: FakeGateway) -> None:
+    code = (
+        "import gc, weakref; run.finish(); gone = weakref.ref(run); run = None\n"
+        "import sweepworks.start as s; s._current = None; gc.collect(); print(gone() is None)"
+    )
+
+    assert run_script(code).stdout.strip() == "True"
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "finish", "message"),
     [
@@ -330,6 +339,21 @@ def run_script(ending: str) -> subprocess.CompletedProcess[str]:
         ("import sys; sys.exit('no data')", 1, "failed", "no data"),
         ("from sys import exit; exit(3)", 3, "failed", "exit code 3"),
         ("import argparse; argparse.ArgumentParser().error('x')", 2, "failed", "exit code 2"),
+        ("import sys\ntry: sys.exit(2)\nexcept SystemExit: pass", 0, "completed", ""),
+        (
+            "import sys\ntry: sys.exit(2)\nexcept SystemExit: pass\nsys.exit(3)",
+            3,
+            "failed",
+            "exit code 3",
+        ),
+        (
+            "import sys, threading\nt = threading.Thread(target=sys.exit, args=[1]); t.start(); t.join()",
+            0,
+            "completed",
+            "",
+        ),
+        ("import sys\nwith run: sys.exit(0)", 0, "completed", ""),
+        ("import sys\nwith run: sys.exit(4)", 4, "failed", "exit code 4"),
     ],
 )
 def test_a_script_that_forgets_to_finish_is_finished_at_its_end(

@@ -89,3 +89,38 @@ def test_a_handler_that_interrupts_finish_finds_everything_on_disk(
     flushes = [decode_flush(batch) for _, batch in read_batches(file)]
     assert sum(flush.n_points for flush in flushes) == 100
     assert flushes[-1].finish == "completed"
+
+
+MEDIA = """
+import signal, sys, time, sweepworks
+from sweepworks.media.content import Content
+
+run = sweepworks.init()
+if {handles}:
+    signal.signal(signal.SIGTERM, lambda *_: (run.finish("failed", "terminated"), sys.exit(3)))
+run.log({{"loss": 1.0}})
+slow = Content("png", 1, lambda: time.sleep(6) or b"x")
+run._outbox.put("media/a/0.png", "image", slow, subject="a")
+print("ready", flush=True)
+run.finish()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "finish"), [(signal.SIGINT, "completed"), (signal.SIGTERM, "failed")]
+)
+def test_an_interrupted_wait_for_media_still_ends_the_run(
+    gateway: FakeGateway, number: signal.Signals, finish: str
+) -> None:
+    code = MEDIA.format(handles=number is signal.SIGTERM)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as script:  # fmt: skip
+        assert script.stdout is not None
+        script.stdout.readline()
+        time.sleep(0.3)
+        began = time.monotonic()
+        script.send_signal(number)
+        script.wait(20)
+
+    assert time.monotonic() - began < 3
+    assert gateway.points() == {"loss": [(0, 1.0)]}
+    assert gateway.flushes[-1].finish == finish
