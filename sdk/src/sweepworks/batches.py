@@ -78,6 +78,7 @@ class Batcher:
             reports=part.reports,
             params=part.params,
             tags=part.tags,
+            provenance=part.provenance,
             beat=part.beat or n_logged > 0,
             dropped=dropped,
             finish=part.finish,
@@ -149,7 +150,9 @@ class Batcher:
 def lighten(batch: bytes) -> tuple[bytes | None, int]:
     """A flush without its metric points, None when it had nothing else; and how many they were."""
     flush = decode_flush(batch)
-    if not (flush.reports or flush.params or flush.tags or flush.finish):
+    if not (
+        flush.reports or flush.params or flush.tags or flush.provenance or flush.finish
+    ):
         return None, flush.n_points
     lighter = replace(flush, series={}, system={}, steps=b"", times=b"", values=b"")
     return encode_flush(lighter), flush.n_points

@@ -44,6 +44,7 @@ class Pending:
     reports: list[ReportRecord] = field(default_factory=list[ReportRecord])
     params: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
     tags: dict[str, str] = field(default_factory=dict[str, str])
+    provenance: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     finish: str | None = None
     message: str = ""
     beat: bool = False
@@ -54,7 +55,7 @@ class Pending:
 
     def has_records(self) -> bool:
         """Whether it has any of what belongs to the run's record."""
-        return bool(self.reports or self.params or self.tags)
+        return bool(self.reports or self.params or self.tags or self.provenance)
 
     def take(self, room: int = HEADER_BYTES) -> tuple["Pending", int]:
         """Move as much of it as a header has room for into another one.
@@ -68,7 +69,11 @@ class Pending:
             report = self.reports.pop(0)
             part.reports.append(report)
             room -= _json_bytes({key: number_text(v) for key, v in report.values.items()}) + 64
-        for source, target in ((self.params, part.params), (self.tags, part.tags)):
+        for source, target in (
+            (self.params, part.params),
+            (self.tags, part.tags),
+            (self.provenance, part.provenance),
+        ):
             while source and room > 0:
                 name = next(iter(source))
                 target[name] = source.pop(name)  # pyright: ignore[reportArgumentType] - of one kind

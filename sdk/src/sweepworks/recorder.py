@@ -124,6 +124,10 @@ class Recorder:
         """Parameters for the record; on disk when it returns."""
         self._writing.ask(lambda pending: pending.params.update(params))
 
+    def add_provenance(self, section: str, document: Mapping[str, Any]) -> None:
+        """What the run was made of; on disk when it returns."""
+        self._writing.ask(lambda pending: pending.provenance.update({section: document}))
+
     def drop(self, n_points: int) -> None:
         """Metric points came faster than they could be stored."""
         self._writing.drop(n_points)

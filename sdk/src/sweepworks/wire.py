@@ -57,6 +57,8 @@ class Flush:
     reports: Sequence[ReportRecord] = ()
     params: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: What the run was made of, by section; the first of each counts.
+    provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     beat: bool = False
     dropped: int = 0  #: metric points that the writer had to leave out so far
     finish: str | None = None  #: ``completed`` or ``failed``
@@ -94,6 +96,8 @@ def encode_flush(flush: Flush) -> bytes:
         header["params"] = dict(flush.params)
     if flush.tags:
         header["tags"] = dict(flush.tags)
+    if flush.provenance:
+        header["provenance"] = {name: dict(part) for name, part in flush.provenance.items()}
     if flush.finish is not None:
         header["finish"], header["message"] = flush.finish, flush.message
     # Lone surrogates, which a script can put into any string, must not break the connection.
@@ -189,11 +193,20 @@ def _flush(
         reports=[_report(item) for item in _sequence(header.get("reports", []), "reports")],
         params={check_key(k): check_scalar(v) for k, v in _object(header, "params").items()},
         tags={check_key(k): clean(str(v)) for k, v in _object(header, "tags").items()},
+        provenance=_provenance(_object(header, "provenance")),
         beat=header.get("beat") is True,
         dropped=max(0, check_int64(header.get("dropped", 0), "dropped")),
         finish=cast("str | None", finish),
         message=clean(str(header.get("message", "")))[:2000],
     )
+
+
+def _provenance(sections: Mapping[str, object]) -> Mapping[str, Mapping[str, Any]]:
+    for name in sections:
+        if not _SECTION.fullmatch(name):
+            raise WireError(f"the section {name[:40]!r} is not 1 to 32 of a-z _")
+        _object(sections, name)
+    return cast("Mapping[str, Mapping[str, Any]]", sections)
 
 
 def _json_object(text: bytes) -> Mapping[str, object]:

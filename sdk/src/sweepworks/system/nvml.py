@@ -8,6 +8,8 @@ LIBRARY = "libnvidia-ml.so.1"
 _GOOD = 0
 _TEMPERATURE_OF_GPU = 0
 _UUID_BYTES = 96
+#: How two GPUs reach each other, by the number that NVML has for it; as `nvidia-smi topo` writes it.
+_TOPOLOGY = {0: "X", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
 
 
 class _Utilization(ctypes.Structure):
@@ -43,6 +45,46 @@ class Gpus:
             for index, device in self._devices
             for name, value in self._readings(device)
         }
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What each is: its number, model, identifier and memory."""
+        found: list[dict[str, Any]] = []
+        for index, device in self._devices:
+            memory = _Memory()
+            known = self._library.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == _GOOD
+            found.append(
+                {
+                    "index": index,
+                    "model": self._text(self._library.nvmlDeviceGetName, device),
+                    "uuid": self._uuid(device),
+                    "memory_bytes": memory.total if known else None,
+                }
+            )
+        return found
+
+    def topology(self) -> dict[str, str]:
+        """How each pair is connected, by their numbers: ``0-1``."""
+        pairs: dict[str, str] = {}
+        for place, (index, device) in enumerate(self._devices):
+            for other_index, other in self._devices[place + 1 :]:
+                level = ctypes.c_int()
+                ask = self._library.nvmlDeviceGetTopologyCommonAncestor
+                if ask(device, other, ctypes.byref(level)) == _GOOD:
+                    pairs[f"{index}-{other_index}"] = _TOPOLOGY.get(level.value, str(level.value))
+        return pairs
+
+    def driver(self) -> dict[str, str | None]:
+        """Version of the driver, and of the CUDA that it brings."""
+        number = ctypes.c_int()
+        has_cuda = self._library.nvmlSystemGetCudaDriverVersion_v2(ctypes.byref(number)) == _GOOD
+        cuda = f"{number.value // 1000}.{number.value % 1000 // 10}" if has_cuda else None
+        return {"version": self._text(self._library.nvmlSystemGetDriverVersion), "cuda": cuda}
+
+    def _text(self, ask: Any, *of: ctypes.c_void_p) -> str | None:
+        text = ctypes.create_string_buffer(_UUID_BYTES)
+        if ask(*of, text, ctypes.c_uint(_UUID_BYTES)) != _GOOD:
+            return None
+        return text.value.decode("utf-8", "replace")
 
     def _all(self) -> Iterator[tuple[int, ctypes.c_void_p]]:
         count = ctypes.c_uint()

@@ -1,0 +1,178 @@
+"""Which code a run is: a commit, and what differs from it."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from sweepworks.provenance.bundle import Bundle, bundle
+from sweepworks.provenance.git import Git, GitFailed
+
+MOST_PATCH_BYTES = 20_000_000
+_LEFT_OUT = ":(exclude,top).sweepworks"  # a home is no code
+_SCP_PASSWORD = re.compile(r"^[^/@]*:[^/@]*@")
+_CODE = {".py", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".json", ".cfg", ".ini", ".txt"}
+_NO_CODE = {"node_modules", "site-packages", "__pycache__", "venv"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeState:
+    """A work tree as it was.
+
+    Attributes:
+        commit: None when there is none yet, or no repository.
+        branch: None when the head is detached.
+        remote: Where it can be fetched, without credentials.
+        patch: Of tracked files against the commit, as `git apply` takes it, binaries included.
+        files: What is in no commit: untracked files; changed files of Git LFS, of which a patch has
+            the pointer only; without a repository, the script and what lies beside it.
+        left_out: Why something that would be needed is not there, a sentence each.
+    """
+
+    root: Path
+    commit: str | None = None
+    branch: str | None = None
+    remote: str | None = None
+    is_dirty: bool = False
+    patch: bytes = b""
+    files: Bundle = field(default_factory=lambda: Bundle(archive=b"", names=(), left_out=()))
+    left_out: Sequence[str] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be made again from this."""
+        return not self.left_out and not self.files.left_out
+
+
+def code_state(folder: Path, *, script: Path | None = None) -> CodeState:
+    """The work tree that `folder` is in; without a repository the code beside `script`.
+
+    Takes two or three commands of git, some tens of milliseconds for ten thousand files.
+    """
+    git = Git(folder)
+    try:
+        root = Path(git.text("rev-parse", "--show-toplevel"))
+        status = git.fields(
+            "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
+            "--ignore-submodules=none", "--", ":/", _LEFT_OUT,
+        )  # fmt: skip
+        return _of_repository(Git(root), root, status)
+    except GitFailed as exc:
+        near = (script or folder).resolve().parent if script else folder.resolve()
+        return CodeState(root=near, files=bundle(near, _beside(near)), left_out=[str(exc)])
+
+
+def _of_repository(git: Git, root: Path, status: Sequence[str]) -> CodeState:
+    said = dict(
+        line[2:].split(" ", 1) for line in status if line.startswith("# ") and " " in line[2:]
+    )
+    commit = said.get("branch.oid")
+    commit = None if commit in {None, "(initial)"} else commit
+    branch = said.get("branch.head")
+    changed, submodules = _changed(status)
+    untracked = [entry[2:] for entry in status if entry.startswith("? ")]
+    left_out = [
+        f"{path} is a submodule with changes of its own, which are not kept" for path in submodules
+    ]
+    patch = b""
+    if changed:
+        try:
+            patch = _patch(git, commit)
+        except GitFailed as exc:
+            left_out.append(f"the patch is not kept: {exc}")
+    return CodeState(
+        root=root,
+        commit=commit,
+        branch=None if branch == "(detached)" else branch,
+        remote=_remote(git),
+        is_dirty=bool(changed or untracked or submodules),
+        patch=patch,
+        files=bundle(root, [*untracked, *_kept_by_lfs(git, changed)]),
+        left_out=left_out,
+    )
+
+
+def _changed(status: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tracked paths that differ, and submodules with changes that no patch of ours can have."""
+    changed: list[str] = []
+    submodules: list[str] = []
+    entries = iter(status)
+    for entry in entries:
+        kind = entry[:2]
+        if kind not in {"1 ", "2 ", "u "}:
+            continue
+        words = entry.split(" ", {"1 ": 8, "2 ": 9, "u ": 10}[kind])
+        if kind == "2 ":
+            next(entries, None)  # the path before a renaming
+        path, submodule = words[-1], words[2]
+        if submodule.startswith("S") and submodule[2:] != "..":
+            submodules.append(path)
+        if not submodule.startswith("S") or submodule[1] == "C":
+            changed.append(path)
+    return changed, submodules
+
+
+def _patch(git: Git, commit: str | None) -> bytes:
+    against = commit or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
+    return git.run(
+        "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv",
+        "--no-renames", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/",
+        against, "--", ":/", _LEFT_OUT,
+        most_bytes=MOST_PATCH_BYTES,
+    )  # fmt: skip
+
+
+def _kept_by_lfs(git: Git, changed: Sequence[str]) -> list[str]:
+    if not changed:
+        return []
+    try:
+        found = git.fields(
+            "check-attr", "-z", "--stdin", "filter",
+            stdin=b"".join(os.fsencode(path) + b"\0" for path in changed),
+        )  # fmt: skip
+    except GitFailed:
+        return []
+    triples = zip(found[::3], found[2::3], strict=False)
+    return [path for path, value in triples if value == "lfs" and (Path(path).name)]
+
+
+def _remote(git: Git) -> str | None:
+    try:
+        names = git.text("remote").splitlines()
+        name = "origin" if "origin" in names else next(iter(names), None)
+        return None if name is None else without_credentials(git.text("remote", "get-url", name))
+    except GitFailed:
+        return None
+
+
+def without_credentials(url: str) -> str:
+    """A remote's address without user and password; the user of ssh stays, it is part of the address."""
+    parts = urlsplit(url)
+    if parts.scheme in {"http", "https", "ftp", "ftps"}:
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+        return urlunsplit((parts.scheme, f"{host}{port}", parts.path, "", ""))
+    if parts.scheme and parts.password is not None:
+        user = f"{parts.username}@" if parts.username else ""
+        port = f":{parts.port}" if parts.port else ""
+        return urlunsplit((parts.scheme, f"{user}{parts.hostname}{port}", parts.path, "", ""))
+    return _SCP_PASSWORD.sub("", url) if not parts.scheme else url
+
+
+def _beside(folder: Path) -> list[str]:
+    """Files that may be code, in a folder without a repository."""
+    names: list[str] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_CODE)
+        if len(Path(parent).relative_to(folder).parts) >= 4:
+            folders.clear()
+        names += [
+            str((Path(parent) / name).relative_to(folder))
+            for name in files
+            if Path(name).suffix in _CODE and not name.startswith(".")
+        ]
+        if len(names) > 10_000:  # the home folder of somebody, or worse
+            break
+    return names
