@@ -150,9 +150,7 @@ class Batcher:
 def lighten(batch: bytes) -> tuple[bytes | None, int]:
     """A flush without its metric points, None when it had nothing else; and how many they were."""
     flush = decode_flush(batch)
-    if not (
-        flush.reports or flush.params or flush.tags or flush.provenance or flush.finish
-    ):
+    if not (flush.reports or flush.params or flush.tags or flush.provenance or flush.finish):
         return None, flush.n_points
     lighter = replace(flush, series={}, system={}, steps=b"", times=b"", values=b"")
     return encode_flush(lighter), flush.n_points

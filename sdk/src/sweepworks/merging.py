@@ -5,9 +5,10 @@ must go together again: together with others they would be stored a second time.
 to go is noted beside the spool.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import Any
 
 from sweepworks.acks import Acks
 from sweepworks.values import Scalar, WireError
@@ -92,6 +93,7 @@ def merge(flushes: Sequence[Flush]) -> Flush:
     reports: list[ReportRecord] = []
     params: dict[str, Scalar] = {}
     tags: dict[str, str] = {}
+    provenance: dict[str, Mapping[str, Any]] = {}
     for flush in flushes:
         steps, times, values = (memoryview(c) for c in (flush.steps, flush.times, flush.values))
         at = 0
@@ -104,6 +106,7 @@ def merge(flushes: Sequence[Flush]) -> Flush:
         reports.extend(flush.reports)
         params = {**flush.params, **params}  # the first value stands
         tags = {**tags, **flush.tags}
+        provenance = {**flush.provenance, **provenance}
     names = sorted(parts, key=lambda name: name[0])  # what is of the system comes last
     counts = {name: sum(len(v) // 8 for _, _, v in parts[name]) for name in names}
     ordered = [part for name in names for part in parts[name]]
@@ -117,5 +120,6 @@ def merge(flushes: Sequence[Flush]) -> Flush:
         reports=reports,
         params=params,
         tags=tags,
+        provenance=provenance,
         beat=any(flush.beat for flush in flushes),
     )

@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from time import time as _time
 from typing import Any, Self
 
@@ -24,6 +25,8 @@ from sweepworks.media.images import image_content
 from sweepworks.media.outbox import Outbox
 from sweepworks.media.tables import table_content
 from sweepworks.pending import checked_report
+from sweepworks.provenance.capture import Capture
+from sweepworks.provenance.seeds import seed_everything
 from sweepworks.recorder import Recorder
 from sweepworks.spool import Spool
 from sweepworks.system.sampler import Sampler, sources_of
@@ -49,6 +52,9 @@ class Run:
         max_resource: Resource level at which the search takes the trial for complete; None when
             it does not say.
 
+    What it is made of is recorded when it begins: the code in `code_folder` (None: nothing), packages,
+    machine.
+
     The machine, its GPUs and the process `system_pid`, by default this one, are measured beside it,
     every `system_seconds`; never when that is 0.
     """
@@ -72,6 +78,7 @@ class Run:
         spool_bytes: int = _SPOOL_BYTES,
         system_seconds: float = 0.0,
         system_pid: int | None = None,
+        code_folder: Path | None = None,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -89,6 +96,7 @@ class Run:
         self._recorder: Recorder | None = None
         self._sampler: Sampler | None = None
         self._outbox: Outbox | None = None
+        self._capture: Capture | None = None
         self._last_acts: list[Callable[[], None]] = []
         self._media_steps: dict[tuple[str, str], int] = {}  # the last one of each kind and name
         self._entries: deque[Any] = deque(maxlen=3)
@@ -114,6 +122,14 @@ class Run:
                     every_seconds=system_seconds,
                     say=self._console.say,
                 )
+            if code_folder is not None:
+                self._capture = Capture(
+                    code_folder,
+                    add=self._recorder.add_provenance,
+                    keep=self._keep_code,
+                    warn=self._console.say,
+                )
+                self._capture.begin()
             atexit.register(self._at_exit)
             ending.watch()
             if hasattr(os, "register_at_fork"):
@@ -260,6 +276,20 @@ class Run:
         kept = named(params, as_scalar, leave_out=self._console.leave_out)
         if kept and self._recorder is not None and not self._finished:
             self._recorder.add_params(kept)
+
+    def seed_everything(self, *, deterministic: bool = False) -> Mapping[str, Any]:
+        """Seed Python, numpy, torch and tensorflow from the run's seed, and record what was set.
+
+        Call it below the imports: what is not imported is not seeded. Equal results on GPUs need
+        the same hardware and libraries, and `deterministic`, which is slower.
+
+        Returns:
+            What was set, by name.
+        """
+        done = seed_everything(self.seed, deterministic=deterministic)
+        if self._recorder is not None and not self._finished:
+            self._recorder.add_provenance("seeds", done)
+        return done
 
     def log_artifact(
         self,
@@ -410,6 +440,8 @@ class Run:
         try:
             if is_first:
                 self._entries = deque(maxlen=3)  # of which nothing is read
+                if self._capture is not None:
+                    self._capture.finish(seconds=self._finish_seconds / 4)
                 if self._outbox is not None:  # before the run's last word
                     self._outbox.finish(seconds=self._finish_seconds / 2)
         finally:  # whoever interrupts that, and says in its turn how the run ends
@@ -444,6 +476,11 @@ class Run:
         else:
             self.finish("failed", failure)
 
+    def _keep_code(self, name: str, content: bytes) -> None:
+        if self._outbox is not None:
+            made = Content.of(name.rpartition(".")[2], content)
+            self._outbox.put(name, "code", made, subject=f"code-{name}")
+
     def _on_control(self, control: str | None) -> None:
         if control in {"stop", "pause"}:
             self._stop = True
@@ -459,6 +496,7 @@ class Run:
     def _leave(self) -> None:
         self._sampler = None  # its thread is its parent's, and may have held its lock
         self._outbox = None
+        self._capture = None
         self._last_acts.clear()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:

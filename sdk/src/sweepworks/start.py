@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sweepworks import environment as env
@@ -176,10 +177,18 @@ def _run(
         spool_bytes=int(float(os.environ.get(env.SPOOL_MEGABYTES) or 512) * 1_000_000),
         system_seconds=float(os.environ.get(env.SYSTEM_SECONDS) or DEFAULT_SECONDS),
         system_pid=system_pid,
+        code_folder=_code_folder(),
     )
     if added:
         run.add_params(added)
     return run
+
+
+def _code_folder() -> Path | None:
+    mode = os.environ.get(env.PROVENANCE) or "on"
+    if mode not in {"on", "off"}:
+        raise ValueError(f"{env.PROVENANCE} is {mode!r}; write on or off")
+    return Path(os.environ.get(env.SOURCE_DIR) or Path.cwd()) if mode == "on" else None
 
 
 def _spool(name: str, note: Mapping[str, object] | None) -> Spool | None:

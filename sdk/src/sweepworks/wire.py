@@ -23,6 +23,7 @@ MEDIA_TYPE = "application/x-sweepworks-flush"
 MAX_BYTES = 16 * 1024 * 1024
 _MAGIC = b"SWF1"
 _MAX_HEADER_BYTES = 4 * 1024 * 1024
+_SECTION = re.compile(r"[a-z_]{1,32}")
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -58,7 +59,9 @@ class Flush:
     params: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     #: What the run was made of, by section; the first of each counts.
-    provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    provenance: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
     beat: bool = False
     dropped: int = 0  #: metric points that the writer had to leave out so far
     finish: str | None = None  #: ``completed`` or ``failed``

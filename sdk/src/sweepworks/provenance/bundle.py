@@ -54,15 +54,13 @@ def bundle(root: Path, names: Iterable[str]) -> Bundle:
             total += len(content)
             archive.addfile(entry, io.BytesIO(content))
             packed.append(name)
-    return Bundle(
-        archive=out.getvalue() if packed else b"", names=packed, left_out=left_out
-    )
+    return Bundle(archive=out.getvalue() if packed else b"", names=packed, left_out=left_out)
 
 
 def _entry(name: str, path: Path, status: os.stat_result) -> tarfile.TarInfo | None:
     entry = tarfile.TarInfo(name)  # owner, times and the like are the same for all
     if stat.S_ISLNK(status.st_mode):
-        entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(path)
+        entry.type, entry.linkname = tarfile.SYMTYPE, str(path.readlink())
         return entry
     if not stat.S_ISREG(status.st_mode):
         return None

@@ -42,7 +42,7 @@ class Git:
         """
         command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]
         try:
-            process = subprocess.Popen(  # noqa: S603 - no shell, words of ours and paths of git
+            process = subprocess.Popen(
                 command,
                 cwd=self._folder,
                 env=self._environment,

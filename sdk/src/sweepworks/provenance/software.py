@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import re
 import sys
@@ -60,13 +59,17 @@ def _packages() -> Iterator[tuple[str, str]]:
 def _cuda(packages: Mapping[str, str]) -> dict[str, str | None]:
     """By the wheels that bring it; a framework that is loaded already says what it really uses."""
     versions = {
-        "runtime": next((v for n, v in packages.items() if n.startswith("nvidia-cuda-runtime")), None),
+        "runtime": next(
+            (v for n, v in packages.items() if n.startswith("nvidia-cuda-runtime")), None
+        ),
         "cudnn": next((v for n, v in packages.items() if n.startswith("nvidia-cudnn")), None),
         "nccl": next((v for n, v in packages.items() if n.startswith("nvidia-nccl")), None),
     }
     torch = sys.modules.get("torch")
     if torch is not None:
-        versions["runtime"] = getattr(getattr(torch, "version", None), "cuda", None) or versions["runtime"]
+        versions["runtime"] = (
+            getattr(getattr(torch, "version", None), "cuda", None) or versions["runtime"]
+        )
     return versions
 
 
