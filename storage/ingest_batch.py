@@ -18,6 +18,7 @@ from storage.late_points import note_late_points
 from storage.metric_store import copy_points
 from storage.point_import import import_points, is_import
 from storage.points import SYSTEM, USER, Curves, RunPoints
+from storage.provenance import Section, write_provenance
 from storage.series_registry import SeriesRegistry
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
 from sweeps.states import Decision
@@ -84,6 +85,7 @@ class Batch:
                 self._write_reports(new, runs)
                 self._write_params(new)
                 self._write_tags(new)
+                self._write_provenance(new)
                 self._note_activity(new, runs)
                 self._finish(new)
                 self._note(new)
@@ -216,6 +218,15 @@ class Batch:
                 names=[name for _, name in tags],
                 values=list(tags.values()),
             )
+
+    def _write_provenance(self, places: Sequence[int]) -> None:
+        sections = [
+            Section(run_id=flush.run, attempt_id=flush.attempt or "", name=name, document=document)
+            for flush in (self._deliveries[place].flush for place in places)
+            for name, document in flush.provenance.items()
+        ]
+        if sections:
+            write_provenance(self._connection, sections)
 
     def _note_activity(self, places: Sequence[int], runs: Mapping[str, _OpenRun]) -> None:
         seen = {

@@ -13,6 +13,7 @@ from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
 from storage.points import USER
+from storage.provenance import provenance_of_run
 from storage.run_summaries import summaries_of_run
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
@@ -77,6 +78,7 @@ class RunCatalog:
                 notices=dict(connection.execute(_RUNS["notices_of_run"], of_run)),
                 attempts=tuple(attempts.execute(_RUNS["attempts_of_run"], of_run)),
                 artifacts=artifacts_of_run(connection, run_id, tenant_id=tenant_id),
+                provenance=provenance_of_run(connection, run_id),
             )
 
     def notices(self, run_id: RunId) -> dict[str, str]:

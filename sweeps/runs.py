@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sweeps.artifacts import Artifact
 from sweeps.ids import RunId, SweepId
@@ -57,6 +58,10 @@ class SeriesSummary:
     count: int
 
 
+#: What a run was made of: documents by section, ``code``, ``software``, ``hardware``, ``seeds``.
+Provenance = Mapping[str, Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """Everything about one run but its points."""
@@ -68,6 +73,7 @@ class RunRecord:
     notices: Mapping[str, str]  #: what of it was not stored, and why
     attempts: tuple[Attempt, ...]
     artifacts: tuple[Artifact, ...]
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

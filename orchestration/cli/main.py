@@ -19,6 +19,7 @@ _COMMANDS = {
     "show": "One sweep, or one trial: state, best, leaderboard, what went wrong.",
     "best": "The best trials of a sweep and their configurations.",
     "compare": "Runs side by side: parameters, results, curves.",
+    "provenance": "What a run was made of: code, packages, machine, seeds.",
     "logs": "What a trial printed.",
     "pause": "Let live trials end, start no new ones.",
     "resume": "Go on with a paused sweep.",
