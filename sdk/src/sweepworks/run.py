@@ -79,6 +79,7 @@ class Run:
         system_seconds: float = 0.0,
         system_pid: int | None = None,
         code_folder: Path | None = None,
+        script: Path | None = None,
     ) -> None:
         self.id = run_id
         self.params: Mapping[str, Scalar] = types.MappingProxyType(dict(params))
@@ -125,6 +126,7 @@ class Run:
             if code_folder is not None:
                 self._capture = Capture(
                     code_folder,
+                    script=script,
                     add=self._recorder.add_provenance,
                     keep=self._keep_code,
                     warn=self._console.say,

@@ -16,6 +16,7 @@ from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
 from sweepworks.clock import now
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.console import Console, say
+from sweepworks.provenance.capture import main_script
 from sweepworks.run import Run
 from sweepworks.spool import Spool
 from sweepworks.system.sampler import DEFAULT_SECONDS
@@ -158,6 +159,7 @@ def _run(
     if checkpoints not in CHECKPOINT_MODES:
         raise ValueError(f"{env.CHECKPOINTS} is {checkpoints!r}; write rungs, all or none")
     writer = f"{secrets.token_hex(8)}"
+    script = main_script() if system_pid is None else None  # a reader is not what it reads of
     rungs = tuple(int(rung) for rung in (os.environ.get(env.RUNGS) or "").split(",") if rung)
     max_resource = os.environ.get(env.MAX_RESOURCE)
     run = Run(
@@ -177,18 +179,28 @@ def _run(
         spool_bytes=int(float(os.environ.get(env.SPOOL_MEGABYTES) or 512) * 1_000_000),
         system_seconds=float(os.environ.get(env.SYSTEM_SECONDS) or DEFAULT_SECONDS),
         system_pid=system_pid,
-        code_folder=_code_folder(),
+        code_folder=_code_folder(script),
+        script=script,
     )
     if added:
         run.add_params(added)
     return run
 
 
-def _code_folder() -> Path | None:
+def _code_folder(script: Path | None) -> Path | None:
     mode = os.environ.get(env.PROVENANCE) or "on"
     if mode not in {"on", "off"}:
         raise ValueError(f"{env.PROVENANCE} is {mode!r}; write on or off")
-    return Path(os.environ.get(env.SOURCE_DIR) or Path.cwd()) if mode == "on" else None
+    if mode == "off":
+        return None
+    if source := os.environ.get(env.SOURCE_DIR):
+        return Path(source)
+    if script is not None:
+        return script.parent
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return None
 
 
 def _spool(name: str, note: Mapping[str, object] | None) -> Spool | None:

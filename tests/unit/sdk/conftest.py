@@ -31,6 +31,7 @@ def trial(
         "SWEEPWORKS_SPOOL_DIR": str(tmp_path / "spool"),
         "SWEEPWORKS_FLUSH_SECONDS": "0.05",
         "SWEEPWORKS_SYSTEM_SECONDS": "0",  # what comes is what the script logs
+        "SWEEPWORKS_PROVENANCE": "off",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(start, "_current", None)

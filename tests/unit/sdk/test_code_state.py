@@ -152,15 +152,14 @@ def test_a_repository_without_commits_is_kept_whole(tmp_path: Path) -> None:
     assert list(files_in(state.files.archive)) == ["new.py"]
 
 
-def test_without_a_repository_the_code_beside_the_script_is_kept(tmp_path: Path) -> None:
-    script = tmp_path / "train.py"
-    script.write_text("import helper\n")
+def test_without_a_repository_what_may_be_code_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import helper\n")
     (tmp_path / "helper.py").write_text("h = 1\n")
     (tmp_path / "model.pt").write_bytes(b"no code")
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "lib.py").write_text("v = 1\n")
 
-    state = code_state(tmp_path, script=script)
+    state = code_state(tmp_path)
 
     assert state.commit is None
     assert list(files_in(state.files.archive)) == ["helper.py", "train.py"]

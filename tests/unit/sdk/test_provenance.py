@@ -16,6 +16,8 @@ from sweepworks.provenance.hardware import hardware
 from sweepworks.provenance.seeds import derived, seed_everything
 from sweepworks.provenance.software import software
 
+from tests.fake_gateway import FakeGateway
+
 COMMANDS = [
     (["--lr", "0.1", "data"], ["--lr", "0.1", "data"]),
     (["--token", "S3cret", "--lr=1"], ["--token", "***", "--lr=1"]),
@@ -67,9 +69,10 @@ def test_the_machine_is_told() -> None:
 
 def test_the_same_seed_draws_the_same() -> None:
     drawn: list[tuple[float, float]] = []
+    done: Mapping[str, Any] = {}
     for _ in range(2):
         done = seed_everything(7)
-        drawn.append((random.random(), float(np.random.random())))
+        drawn.append((random.random(), float(np.random.random())))  # noqa: NPY002 - what is seeded
 
     assert drawn[0] == drawn[1]
     assert (done["seed"], done["numpy"]) == (7, derived(7, "numpy"))
@@ -102,13 +105,16 @@ def test_frameworks_are_seeded_and_asked_to_be_deterministic(
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def capture(folder: Path) -> tuple[dict[str, Mapping[str, Any]], dict[str, bytes], list[str]]:
+def capture(
+    folder: Path, script: Path | None = None
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, bytes], list[str]]:
     """Sections, what is kept, and what is said."""
     sections: dict[str, Mapping[str, Any]] = {}
     kept: dict[str, bytes] = {}
     said: list[str] = []
     capturing = Capture(
         folder,
+        script=script,
         add=lambda name, document: sections.update({name: document}),
         keep=lambda name, content: kept.update({name: content}),
         warn=lambda _, sentence: said.append(sentence),
@@ -124,10 +130,9 @@ def test_a_run_gets_its_sections_and_what_differs_is_kept(
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     script = tmp_path / "train.py"
     script.write_text("print(1)\n")
-    monkeypatch.setattr("sweepworks.provenance.capture.main_script", lambda: script)
     monkeypatch.setattr(sys, "argv", [str(script), "--lr", "1", "--password", "S3cret"])
 
-    sections, kept, said = capture(tmp_path)
+    sections, kept, said = capture(tmp_path, script)
 
     assert list(sections) == ["code", "software", "hardware"]
     code = sections["code"]
@@ -150,3 +155,27 @@ def test_a_capture_that_fails_ends_no_training(
 
     assert sections == {}
     assert len(said) == 3
+
+
+@pytest.mark.usefixtures("scratch")
+def test_a_run_sends_what_it_is_made_of(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_PROVENANCE", "on")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import random, sweepworks\nrun = sweepworks.init()\nrun.seed_everything()\n"
+        "print(random.random())\nrun.log({'loss': 1.0})\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, script], check=True, capture_output=True, text=True, timeout=60
+    )
+
+    sections = {name: part for flush in gateway.flushes for name, part in flush.provenance.items()}
+    assert set(sections) == {"code", "software", "hardware", "seeds"}
+    random.seed(derived(sections["seeds"]["seed"], "python"))
+    assert float(done.stdout) == random.random()
+    assert sections["code"]["files"] in {artifact["name"] for artifact in gateway.artifacts}
+    assert gateway.points() == {"loss": [(0, 1.0)]}

@@ -24,6 +24,7 @@ class Capture:
 
     Args:
         folder: Where the script's code is.
+        script: What Python was started with; None where that is not the script.
         add: Takes a section and a document for the run's record.
         keep: Takes a name and bytes to be stored with the run.
         warn: Called with a subject and a sentence when something cannot be rebuilt from this.
@@ -33,11 +34,13 @@ class Capture:
         self,
         folder: Path,
         *,
+        script: Path | None,
         add: Callable[[str, Mapping[str, Any]], None],
         keep: Callable[[str, bytes], None],
         warn: Callable[[str, str], None],
     ) -> None:
         self._folder = folder
+        self._script = script
         self._add = add
         self._keep = keep
         self._warn = warn
@@ -45,10 +48,9 @@ class Capture:
 
     def begin(self) -> None:
         """Capture the code, and begin with the rest. Never raises."""
-        script = main_script()
         try:
-            code = code_state(script.parent if script else self._folder, script=script)
-            self._add("code", self._code(code, script))
+            code = code_state(self._folder)
+            self._add("code", self._code(code))
         except Exception as exc:  # noqa: BLE001 - no reason to end a training
             self._warn("provenance-code", f"the code's state is not recorded: {exc!r}")
             root = self._folder
@@ -68,7 +70,7 @@ class Capture:
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _code(self, code: CodeState, script: Path | None) -> Mapping[str, Any]:
+    def _code(self, code: CodeState) -> Mapping[str, Any]:
         left_out = [*code.left_out, *code.files.left_out]
         if left_out:
             more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
@@ -85,8 +87,8 @@ class Capture:
             "files": self._kept(code.files.archive, "tar"),
             "n_files": len(code.files.names),
             "left_out": left_out[:_MOST_NAMES],
-            "script": _script(script, code.root),
-            "arguments": without_secrets(sys.argv[1:]),
+            "script": _script(self._script, code.root),
+            "arguments": [] if self._script is None else without_secrets(sys.argv[1:]),
             "folder": _relative(Path.cwd(), code.root),
         }
 

@@ -27,7 +27,7 @@ class CodeState:
         remote: Where it can be fetched, without credentials.
         patch: Of tracked files against the commit, as `git apply` takes it, binaries included.
         files: What is in no commit: untracked files; changed files of Git LFS, of which a patch has
-            the pointer only; without a repository, the script and what lies beside it.
+            the pointer only; without a repository, what may be code.
         left_out: Why something that would be needed is not there, a sentence each.
     """
 
@@ -46,8 +46,8 @@ class CodeState:
         return not self.left_out and not self.files.left_out
 
 
-def code_state(folder: Path, *, script: Path | None = None) -> CodeState:
-    """The work tree that `folder` is in; without a repository the code beside `script`.
+def code_state(folder: Path) -> CodeState:
+    """The work tree that `folder` is in; without a repository, the code in `folder`.
 
     Takes two or three commands of git, some tens of milliseconds for ten thousand files.
     """
@@ -60,7 +60,7 @@ def code_state(folder: Path, *, script: Path | None = None) -> CodeState:
         )  # fmt: skip
         return _of_repository(Git(root), root, status)
     except GitFailed as exc:
-        near = (script or folder).resolve().parent if script else folder.resolve()
+        near = folder.resolve()
         return CodeState(root=near, files=bundle(near, _beside(near)), left_out=[str(exc)])
 
 
@@ -158,7 +158,7 @@ def without_credentials(url: str) -> str:
         user = f"{parts.username}@" if parts.username else ""
         port = f":{parts.port}" if parts.port else ""
         return urlunsplit((parts.scheme, f"{user}{parts.hostname}{port}", parts.path, "", ""))
-    return _SCP_PASSWORD.sub("", url) if not parts.scheme else url
+    return _SCP_PASSWORD.sub("", url) if "://" not in url else url
 
 
 def _beside(folder: Path) -> list[str]:
