@@ -44,6 +44,7 @@ def test_what_is_asked_for_as_json_is_json(installation: Installation, sweep: st
     ranked = installation.json("best", sweep, "-n", "3")
     trials = installation.json("export", sweep)
     trial = installation.json("show", best["run"])
+    made_of = installation.json("provenance", best["run"])
     schema = json.loads(installation.run("schema"))
 
     assert sweep in {row["sweep_id"] for row in listed}
@@ -51,6 +52,9 @@ def test_what_is_asked_for_as_json_is_json(installation: Installation, sweep: st
     assert best["objective"] == min(t["objective"] for t in trials)
     assert [t["objective"] for t in ranked] == sorted(t["objective"] for t in trials)[:3]
     assert trial["run"] == best["run"]
+    assert {"code", "software", "hardware"} <= set(made_of)
+    assert made_of["seed"] > 0
+    assert made_of["hardware"]["cores"]
     assert schema["properties"]["experiment"]
 
 
