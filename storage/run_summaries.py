@@ -16,7 +16,7 @@ from sweeps.runs import SeriesSummary
 
 _QUERIES = queries.load("summaries")
 _PERIOD = dt.timedelta(seconds=10)
-_SECONDS_A_LOOK = 0.05
+_SECONDS_A_LOOK = 0.3  # a tenth of a core, with looks every three seconds
 _COLUMNS = (
     "series_id", "point_count", "nonfinite_count", "least", "greatest", "last_value", "last_step",
     "at_best", "least_step", "greatest_step", "first_time_ds", "last_time_ds",
@@ -71,8 +71,9 @@ def summaries_of_run(connection: Connection, run_id: RunId) -> Mapping[str, Seri
 
 
 def _compute(connection: Connection, run_id: RunId) -> Sequence[Mapping[str, Any]]:
+    connection.execute(_QUERIES["plan_once"])
     cursor = connection.cursor(row_factory=dict_row)
-    return cursor.execute(_QUERIES["compute"], {"run_id": run_id}).fetchall()
+    return cursor.execute(_QUERIES["compute"], {"run_id": run_id}, prepare=True).fetchall()
 
 
 def _summary(row: Mapping[str, Any]) -> SeriesSummary:

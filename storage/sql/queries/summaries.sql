@@ -14,6 +14,11 @@ WHERE series.run_id = %(run_id)s
   AND series.family = 'user'
 ORDER BY series.key;
 
+-- plan_once --
+-- For the rest of the transaction. To plan for hundreds of partitions takes longer than to look into
+-- those few that a run has points in.
+SET LOCAL plan_cache_mode = force_generic_plan;
+
 -- compute --
 -- What became of a run's curves so far, from the coarsest rollup and the ends of the curves. `at_best`
 -- is what a curve was at when the best report of the run's objective came. Where points were dropped
@@ -49,6 +54,11 @@ CROSS JOIN LATERAL (
     WHERE hour.series_id = series.series_id
 ) AS whole
 CROSS JOIN LATERAL (
+    -- Hundreds of partitions need no look then.
+    SELECT coalesce(whole.first_bucket, -9223372036854775808) AS low,
+           coalesce(whole.last_bucket + 35999, 9223372036854775807) AS high
+) AS bounds
+CROSS JOIN LATERAL (
     -- When all of them came late, and no rollup has them yet.
     SELECT count(*) AS point_count,
            count(*) FILTER (WHERE NOT value BETWEEN float8 '-1e290' AND float8 '1e290')
@@ -64,11 +74,13 @@ LEFT JOIN LATERAL (
     SELECT min(time_ds) AS time_ds
     FROM metric_points AS point
     WHERE point.series_id = series.series_id
+      AND point.time_ds BETWEEN bounds.low AND bounds.high
 ) AS earliest ON true
 LEFT JOIN LATERAL (
     SELECT point.time_ds, point.step, point.value
     FROM metric_points AS point
     WHERE point.series_id = series.series_id
+      AND point.time_ds BETWEEN bounds.low AND bounds.high
     ORDER BY point.time_ds DESC, point.step DESC, point.value DESC
     LIMIT 1
 ) AS latest ON true
@@ -85,6 +97,7 @@ LEFT JOIN LATERAL (
     SELECT point.value
     FROM metric_points AS point
     WHERE point.series_id = series.series_id
+      AND point.time_ds BETWEEN bounds.low AND bounds.high
       AND point.time_ds <= best.time_ds
     ORDER BY point.time_ds DESC, point.step DESC, point.value DESC
     LIMIT 1
