@@ -90,16 +90,25 @@ WHERE run_id IN (
 );
 
 -- finish_scratch_runs --
--- The script's own word ends a run that no controller looks after.
+-- The script's own word ends a run that no controller looks after. In order of name, as every batch
+-- locks.
+WITH held AS (
+    SELECT run_id
+    FROM runs
+    WHERE run_id = ANY(%(run_ids)s::text[])
+      AND sweep_id IS NULL
+      AND state = 'running'
+    ORDER BY run_id
+    FOR NO KEY UPDATE
+)
 UPDATE runs
 SET state = new.state::run_state,
     reason = new.reason,
     ended_at = greatest(least(coalesce(runs.recorded_ended_at, now()), now()), runs.started_at)
 FROM unnest(%(run_ids)s::text[], %(states)s::text[], %(reasons)s::text[])
     AS new (run_id, state, reason)
-WHERE runs.run_id = new.run_id
-  AND runs.sweep_id IS NULL
-  AND runs.state = 'running';
+JOIN held USING (run_id)
+WHERE runs.run_id = new.run_id;
 
 -- note --
 -- What was left out. A hundred subjects of a run are enough for anybody.

@@ -100,12 +100,20 @@ WHERE run_id = %(run_id)s
   AND sweep_id IS NULL;
 
 -- hear_of_runs --
--- Those that were given up for their silence live again.
+-- Those that were given up for their silence live again. In order of name, as every batch locks.
+WITH held AS (
+    SELECT run_id
+    FROM runs
+    WHERE run_id = ANY(%(run_ids)s::text[])
+      AND lost_at IS NOT NULL
+      AND sealed_at IS NULL
+    ORDER BY run_id
+    FOR NO KEY UPDATE
+)
 UPDATE runs
 SET state = 'running', ended_at = NULL, reason = '', lost_at = NULL
-WHERE run_id = ANY(%(run_ids)s::text[])
-  AND lost_at IS NOT NULL
-  AND sealed_at IS NULL;
+FROM held
+WHERE runs.run_id = held.run_id;
 
 -- record_end --
 -- When the script has ended, of a run whose last flush is still to come.

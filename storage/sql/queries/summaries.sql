@@ -17,7 +17,7 @@ ORDER BY series.key;
 -- plan_once --
 -- For the rest of the transaction. To plan for hundreds of partitions takes longer than to look into
 -- those few that a run has points in.
-SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- compute --
 -- What became of a run's curves so far, from the coarsest rollup and the ends of the curves. `at_best`
