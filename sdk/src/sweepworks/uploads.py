@@ -1,6 +1,7 @@
 """A run's files on their way to the gateway."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -64,6 +65,7 @@ class Uploads:
         self._say = say
         self._keeps = keep
         self._waiting: deque[_Upload] = deque()
+        self._numbers = itertools.count()  # two threads may copy in the same microsecond
         self.n_stored = 0  #: of those that waited
         self.is_answered = True  #: the last time that anything waited
 
@@ -178,20 +180,23 @@ class Uploads:
 
     def _keep(self, path: Path, name: str, kind: str, *, first_stands: bool, subject: str) -> None:
         """Copy a file that cannot be brought now, since the script may overwrite it."""
-        waiting_bytes = sum(upload.described.size for upload in self._waiting)
+        # A copy made in one step: the thread that sends takes from it meanwhile.
+        waiting_bytes = sum(upload.described.size for upload in list(self._waiting))
         if waiting_bytes + path.stat().st_size > self._limit_bytes:
             raise OSError(
                 f"the gateway is away, and {waiting_bytes} bytes of files wait for it already"
             )
         spool = self._spool.path
-        kept = spool.with_name(f"{spool.stem}-{now_us()}-{len(self._waiting)}")
+        kept = spool.with_name(f"{spool.stem}-{now_us()}-{next(self._numbers)}")
         try:
+            _make_private(kept)
             shutil.copyfile(path, kept)
             # Of the copy: the script may write the file at this moment.
             described = artifacts.describe(kept, name, kind, beat=self._beat)
             note = {"described": asdict(described), "first_stands": first_stands}
             _sync(kept)
             unseen = _note_of(kept).with_suffix(".tmp")
+            _make_private(unseen)
             unseen.write_text(json.dumps(note), encoding="utf-8")
             _sync(unseen)
             unseen.replace(_note_of(kept))
@@ -201,6 +206,11 @@ class Uploads:
         self._waiting.append(
             _Upload(path=kept, described=described, first_stands=first_stands, subject=subject)
         )
+
+
+def _make_private(path: Path) -> None:
+    """An empty file that is its owner's to read, as the spool is; the folder may be anybody's."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sync(path: Path) -> None:

@@ -1,14 +1,20 @@
 """Files that wait, change, or cannot be taken."""
 
 import contextlib
+import os
 import shutil
+from collections import deque
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sweepworks
 from sweepworks import resend
+from sweepworks.artifacts import Description
 from sweepworks.connection import Connection
+from sweepworks.spool import Spool
+from sweepworks.uploads import Uploads
 
 from tests.fake_gateway import FakeGateway
 
@@ -20,6 +26,13 @@ AWAY = "http://127.0.0.1:1"
 def away(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEEPWORKS_GATEWAY_URL", AWAY)
     monkeypatch.setenv("SWEEPWORKS_FINISH_TIMEOUT", "0.1")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Generator[Spool, None, None]:
+    made = Spool.create(tmp_path / "spool", "demo-abcdefgh-00001-" + "a" * 16)
+    yield made
+    made.close()
 
 
 def left_in(folder: Path) -> Path:
@@ -135,3 +148,57 @@ def test_half_a_copy_goes_with_its_writer(gateway: FakeGateway, tmp_path: Path) 
     assert send(path, run.id, gateway, [])
     assert list(path.parent.iterdir()) == []
     assert gateway.artifacts == []
+
+
+@pytest.fixture
+def wide_umask() -> Generator[None, None, None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("away", "wide_umask")
+def test_what_waits_is_its_owners_to_read(tmp_path: Path) -> None:
+    run = sweepworks.init()
+    (tmp_path / "secret").write_text("x")
+    run.log_artifact(tmp_path / "secret")
+    run.finish()
+
+    modes = {p.suffix: p.stat().st_mode & 0o777 for p in (tmp_path / "spool").iterdir()}
+
+    assert modes == {"": 0o600, ".json": 0o600, ".spool": 0o600}
+
+
+def test_a_file_is_kept_while_another_thread_takes_from_those_that_wait(
+    spool: Spool, tmp_path: Path
+) -> None:
+    uploads = uploads_to(None, spool)
+    waiting: deque[Any] = uploads._waiting
+    (tmp_path / "model").write_text("x")
+
+    class TakenMeanwhile:
+        """One that waits; at the moment it is looked at, the other thread has its turn."""
+
+        @property
+        def described(self) -> Description:
+            waiting.append(waiting.popleft())
+            return Description("other", "file", "0" * 64, 1)
+
+    waiting.extend([TakenMeanwhile(), TakenMeanwhile()])
+
+    uploads.store(tmp_path / "model", "model", "file")
+
+    assert [upload.described.name for upload in list(waiting)].count("model") == 1
+
+
+def uploads_to(gateway: FakeGateway | None, spool: Spool) -> Uploads:
+    return Uploads(
+        "demo-abcdefgh-00001",
+        connection=None if gateway is None else Connection(gateway.url, "t"),
+        spool=spool,
+        is_away=lambda: False,
+        patience_seconds=1.0,
+        limit_bytes=10**9,
+        beat=lambda: None,
+        say=lambda _, __: None,
+    )
