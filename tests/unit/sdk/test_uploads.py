@@ -150,6 +150,119 @@ def test_half_a_copy_goes_with_its_writer(gateway: FakeGateway, tmp_path: Path) 
     assert gateway.artifacts == []
 
 
+NONSENSE: list[tuple[int, bytes]] = [
+    (302, b""),
+    (200, b""),
+    (204, b""),
+    (200, b"{}"),
+    (200, b"[]"),
+    (200, b"<html>sign in</html>"),
+    (200, b"[" * 100_000),
+    (404, b"<html>default backend</html>"),
+    (403, b""),
+    (502, b"<html>bad gateway</html>"),
+    (200, b'{"upload": true}'),
+    (200, b'{"upload": {}}'),
+    (200, b'{"upload": {"x": 1}}'),
+    (200, b'{"upload": {"method": "PUT", "url": null, "headers": {}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "nowhere", "headers": {}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "http://[", "headers": {}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "http://a:b/", "headers": {}}}'),
+    (200, b'{"upload": {"method": "P\\n", "url": "/x", "headers": {}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": {"a": "b\\r\\nc"}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": {"a": 1}}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": ["a"]}}'),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NONSENSE)
+def test_what_is_no_answer_stores_nothing(
+    gateway: FakeGateway, spool: Spool, tmp_path: Path, status: int, body: bytes
+) -> None:
+    (tmp_path / "model").write_text("weights")
+    gateway.foreign = [(status, body)]
+    uploads = uploads_to(gateway, spool)
+
+    is_answered = uploads.store(tmp_path / "model", "model", "file")
+
+    assert not is_answered
+    assert not uploads.is_idle
+    uploads.retry(beat=lambda: None)
+    assert uploads.is_idle
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (302, b""),
+        (204, b""),
+        (201, b""),
+        (201, b"{}"),
+        (200, b'{"artifact": null}'),
+        (201, b'{"artifact": null}'),
+        (201, b'{"artifact": {"sha256": "another"}}'),
+        (404, b"<html>default backend</html>"),
+    ],
+)
+def test_what_is_no_answer_to_a_commit_leaves_the_copy(
+    gateway: FakeGateway,
+    spool: Spool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    body: bytes,
+) -> None:
+    (tmp_path / "model").write_text("weights")
+    real, foreign = gateway.answer_to, [(status, body)] * 2
+    monkeypatch.setattr(
+        gateway,
+        "answer_to",
+        lambda path, sent: (
+            foreign.pop() if path.endswith("/commit") and foreign else real(path, sent)
+        ),
+    )
+    uploads = uploads_to(gateway, spool)
+
+    assert not uploads.store(tmp_path / "model", "model", "file")
+    uploads.retry(beat=lambda: None)
+    assert not uploads.is_idle
+    uploads.retry(beat=lambda: None)
+
+    assert uploads.is_idle
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
+
+
+def test_a_store_that_answers_otherwise_than_the_gateway_has_not_taken_it(
+    gateway: FakeGateway, spool: Spool, tmp_path: Path
+) -> None:
+    (tmp_path / "model").write_text("weights")
+    gateway.put_answers = [302, 200]
+    uploads = uploads_to(gateway, spool)
+
+    assert not uploads.store(tmp_path / "model", "model", "file")
+    uploads.retry(beat=lambda: None)
+    assert not uploads.is_idle
+    assert gateway.artifacts == []
+    uploads.retry(beat=lambda: None)
+
+    assert list(gateway.blobs.values()) == [b"weights"]
+
+
+def test_an_upload_to_nowhere_costs_no_report(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_RUNGS", "1")
+    (tmp_path / "ckpt").write_text("weights")
+    run = sweepworks.init()
+    gateway.foreign = [(200, b'{"upload": {"x": 1}}')]
+
+    run.report(1, val=0.5, checkpoint=tmp_path / "ckpt")
+    run.finish()
+
+    assert gateway.arrivals == ["checkpoints/0000000001/ckpt", "report 1"]
+
+
 @pytest.fixture
 def wide_umask() -> Generator[None, None, None]:
     before = os.umask(0o022)
