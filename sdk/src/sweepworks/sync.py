@@ -14,7 +14,7 @@ from sweepworks.resend import send_all, spools_in, writer_of
 from sweepworks.spool import Spool
 
 _BEAT_SECONDS = 30.0  # a scratch run that is silent for minutes has failed
-_PASSING = {"away", "back"}  # what the sender says of the gateway, not of what it sends
+_PASSING = {"away", "back", "files-away"}  # what is said of the gateway, not of what it sends
 
 
 class Fate(enum.StrEnum):

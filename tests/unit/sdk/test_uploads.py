@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import sweepworks
-from sweepworks import resend
+from sweepworks import artifacts, resend, uploads
 from sweepworks.artifacts import Description
 from sweepworks.connection import Connection
 from sweepworks.spool import Spool
 from sweepworks.uploads import Uploads
 
 from tests.fake_gateway import FakeGateway
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("trial")
 AWAY = "http://127.0.0.1:1"
@@ -181,14 +182,14 @@ def test_what_is_no_answer_stores_nothing(
 ) -> None:
     (tmp_path / "model").write_text("weights")
     gateway.foreign = [(status, body)]
-    uploads = uploads_to(gateway, spool)
+    files = uploads_to(gateway.url, spool)
 
-    is_answered = uploads.store(tmp_path / "model", "model", "file")
+    is_answered = files.store(tmp_path / "model", "model", "file")
 
     assert not is_answered
-    assert not uploads.is_idle
-    uploads.retry(beat=lambda: None)
-    assert uploads.is_idle
+    assert not files.is_idle
+    files.retry(beat=lambda: None)
+    assert files.is_idle
     assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
 
 
@@ -222,14 +223,14 @@ def test_what_is_no_answer_to_a_commit_leaves_the_copy(
             foreign.pop() if path.endswith("/commit") and foreign else real(path, sent)
         ),
     )
-    uploads = uploads_to(gateway, spool)
+    files = uploads_to(gateway.url, spool)
 
-    assert not uploads.store(tmp_path / "model", "model", "file")
-    uploads.retry(beat=lambda: None)
-    assert not uploads.is_idle
-    uploads.retry(beat=lambda: None)
+    assert not files.store(tmp_path / "model", "model", "file")
+    files.retry(beat=lambda: None)
+    assert not files.is_idle
+    files.retry(beat=lambda: None)
 
-    assert uploads.is_idle
+    assert files.is_idle
     assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
 
 
@@ -238,13 +239,13 @@ def test_a_store_that_answers_otherwise_than_the_gateway_has_not_taken_it(
 ) -> None:
     (tmp_path / "model").write_text("weights")
     gateway.put_answers = [302, 200]
-    uploads = uploads_to(gateway, spool)
+    files = uploads_to(gateway.url, spool)
 
-    assert not uploads.store(tmp_path / "model", "model", "file")
-    uploads.retry(beat=lambda: None)
-    assert not uploads.is_idle
+    assert not files.store(tmp_path / "model", "model", "file")
+    files.retry(beat=lambda: None)
+    assert not files.is_idle
     assert gateway.artifacts == []
-    uploads.retry(beat=lambda: None)
+    files.retry(beat=lambda: None)
 
     assert list(gateway.blobs.values()) == [b"weights"]
 
@@ -261,6 +262,63 @@ def test_an_upload_to_nowhere_costs_no_report(
     run.finish()
 
     assert gateway.arrivals == ["checkpoints/0000000001/ckpt", "report 1"]
+
+
+@pytest.fixture
+def hanging_store(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[sweepworks.Run, None, None]:
+    """A run whose checkpoint of level 1 waits, since the store takes no bytes."""
+    monkeypatch.setattr(artifacts, "_STORE_SECONDS", 0.2)
+    monkeypatch.setenv("SWEEPWORKS_RUNGS", "1")
+    monkeypatch.setenv("SWEEPWORKS_DECISION_TIMEOUT", "0.2")
+    (tmp_path / "ckpt").write_text("weights")
+    gateway.take.clear()
+    run = sweepworks.init()
+    run.report(1, val=0.5, checkpoint=tmp_path / "ckpt")
+    yield run
+    gateway.take.set()
+    run.finish()
+
+
+def test_a_report_waits_for_its_checkpoint_while_the_store_hangs(
+    gateway: FakeGateway, hanging_store: sweepworks.Run
+) -> None:
+    for _ in range(2):
+        gateway.puts.clear()
+        assert gateway.puts.wait(5.0), "it is tried again and again"
+
+    assert gateway.arrivals == []
+    gateway.take.set()
+    hanging_store.finish()
+    assert gateway.arrivals == ["checkpoints/0000000001/ckpt", "report 1"]
+
+
+def test_a_store_that_hangs_holds_nothing_back_for_ever(
+    gateway: FakeGateway, hanging_store: sweepworks.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging_store.log({"loss": 1.0})
+    monkeypatch.setattr(uploads, "_HOLD_SECONDS", 0.5)
+
+    wait_until(lambda: gateway.points() == {"loss": [(0, 1.0)]})
+
+    assert gateway.arrivals == ["report 1"]
+    gateway.take.set()
+    hanging_store.finish()
+    assert gateway.arrivals == ["report 1", "checkpoints/0000000001/ckpt"]
+
+
+def test_with_the_gateway_away_a_report_waits_for_its_checkpoint_however_long(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_HOLD_SECONDS", 0.0)
+    (tmp_path / "model").write_text("weights")
+    waiting = uploads_to(AWAY, spool)
+    waiting.store(tmp_path / "model", "model", "file")
+
+    waiting.retry(beat=lambda: None)
+
+    assert not waiting.is_answered
 
 
 @pytest.fixture
@@ -285,8 +343,8 @@ def test_what_waits_is_its_owners_to_read(tmp_path: Path) -> None:
 def test_a_file_is_kept_while_another_thread_takes_from_those_that_wait(
     spool: Spool, tmp_path: Path
 ) -> None:
-    uploads = uploads_to(None, spool)
-    waiting: deque[Any] = uploads._waiting
+    files = uploads_to(None, spool)
+    waiting: deque[Any] = files._waiting
     (tmp_path / "model").write_text("x")
 
     class TakenMeanwhile:
@@ -299,15 +357,15 @@ def test_a_file_is_kept_while_another_thread_takes_from_those_that_wait(
 
     waiting.extend([TakenMeanwhile(), TakenMeanwhile()])
 
-    uploads.store(tmp_path / "model", "model", "file")
+    files.store(tmp_path / "model", "model", "file")
 
     assert [upload.described.name for upload in list(waiting)].count("model") == 1
 
 
-def uploads_to(gateway: FakeGateway | None, spool: Spool) -> Uploads:
+def uploads_to(url: str | None, spool: Spool) -> Uploads:
     return Uploads(
         "demo-abcdefgh-00001",
-        connection=None if gateway is None else Connection(gateway.url, "t"),
+        connection=None if url is None else Connection(url, "t"),
         spool=spool,
         is_away=lambda: False,
         patience_seconds=1.0,
