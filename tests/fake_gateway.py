@@ -25,6 +25,7 @@ class FakeGateway:
         self.gets: list[str] = []
         self.got_tokens: list[str | None] = []
         self.get_answers: list[int] = []
+        self.put_answers: list[int] = []  # to bytes that are not kept then
         self.answers: list[int] = []
         self.foreign: list[tuple[int, bytes]] = []  # what something else answers in its place
         self.scratch_runs: list[dict[str, Any]] = []
@@ -54,8 +55,7 @@ class FakeGateway:
                 outer.puts.set()
                 outer.take.wait()
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.blobs[self.path.split("/")[-1].split("?")[0]] = body
-                self._answer(201, {})
+                self._send(*outer.put(self.path, body))
 
             def do_GET(self) -> None:
                 outer.hang.wait()
@@ -99,6 +99,12 @@ class FakeGateway:
             return self.foreign.pop(0)
         status, document = self.post(path, body)
         return status, json.dumps(document).encode()
+
+    def put(self, path: str, body: bytes) -> tuple[int, bytes]:
+        if self.put_answers:
+            return self.put_answers.pop(0), b""
+        self.blobs[path.rsplit("/", maxsplit=1)[-1].split("?", maxsplit=1)[0]] = body
+        return 201, b"{}"
 
     def post(self, path: str, body: bytes) -> tuple[int, object]:
         if path == "/api/v1/ingest":

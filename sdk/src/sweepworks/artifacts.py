@@ -6,10 +6,10 @@ import os
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from sweepworks.connection import Connection, Unreachable, post_json
 
@@ -106,12 +106,15 @@ def upload(
         OSError: The file cannot be read.
     """
     body = asdict(described)
-    begun = expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts", body))
-    target: dict[str, Any] | None = begun.get("upload")
+    begun = expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts", body), "upload")
+    target = None if begun["upload"] is None else _target(begun["upload"])
     connection.limit(_COMMIT_SECONDS)
-    if target:
+    if target is not None:
         _put(connection, target, path, described.size, beat)
-    expect(*post_json(connection, f"/api/v1/runs/{run}/artifacts/commit", body))
+    status, answer = post_json(connection, f"/api/v1/runs/{run}/artifacts/commit", body)
+    stored = expect(status, answer, "artifact", good=(201,))["artifact"]
+    if not isinstance(stored, dict) or cast("Any", stored).get("sha256") != described.sha256:
+        raise _nonsense(status)
 
 
 def download(
@@ -140,7 +143,7 @@ def download(
             incoming = _Incoming(file, beat)
             status, headers, answer = connection.download(location, incoming.write)
             if status in _REDIRECTS:  # another store gives whole addresses, signed
-                there, path = _elsewhere(str(headers["location"]))
+                there, path = _elsewhere(headers.get("location", ""))
                 with contextlib.closing(there):
                     status, _, answer = there.download(path, incoming.write, authorised=False)
             expect(status, answer)
@@ -155,18 +158,37 @@ def download(
         temporary.unlink(missing_ok=True)
 
 
-def expect(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+def expect(
+    status: int, answer: dict[str, Any], *names: str, good: Collection[int] = (200,)
+) -> dict[str, Any]:
     """The answer, if it is a good one.
 
+    Args:
+        names: What it must have.
+        good: Statuses that it may have.
+
     Raises:
+        Unreachable: It is none of the gateway's, such as what a proxy says in its place.
         Unavailable: It is worth another try.
         Refused: It is not.
     """
+    if status >= 400 and not isinstance(answer.get("error"), str):
+        raise _nonsense(status)
+    _refuse(status, answer)
+    if status not in good or not all(name in answer for name in names):
+        raise _nonsense(status)
+    return answer
+
+
+def _refuse(status: int, answer: dict[str, Any]) -> None:
     if status >= 500 or status in {401, 408, 429}:
         raise Unavailable(str(answer.get("error", f"status {status}")))
     if status >= 400:
         raise Refused(status, str(answer.get("error", f"status {status}")))
-    return answer
+
+
+def _nonsense(status: int) -> Unreachable:
+    return Unreachable(f"the answer, of status {status}, is none of the gateway's")
 
 
 class _Incoming:
@@ -206,24 +228,62 @@ class _Outgoing:
         return chunk
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where bytes are to go, and how."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the gateway takes them itself: it signs paths of its own."""
+        return self.url.startswith("/")
+
+
+def _target(document: Any) -> _Target:
+    """Raises Unreachable when it makes no sense."""
+    if isinstance(document, dict):
+        named = cast("dict[str, Any]", document)
+        method, url = named.get("method"), named.get("url")
+        headers: Any = named.get("headers") or {}
+        if isinstance(headers, dict):
+            given = cast("dict[str, str]", headers)
+            if all(_is_text(text) for text in (method, url, *given, *given.values())):
+                return _Target(str(method), str(url), given)
+    raise _nonsense(200)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it may stand in the head of a request."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
 def _put(
     connection: Connection,
-    target: dict[str, Any],
+    target: _Target,
     path: Path,
     size: int,
     beat: Callable[[], None],
 ) -> None:
-    url = str(target["url"])
-    # Our own gateway signs paths of its own.
-    there, location = (connection.twin(), url) if url.startswith("/") else _elsewhere(url)
+    there, location = (connection.twin(), target.url) if target.is_ours else _elsewhere(target.url)
     there.limit(_STORE_SECONDS + size / _STORE_BYTES_PER_SECOND)
-    headers: dict[str, str] = {**(target.get("headers") or {}), "Content-Length": str(size)}
+    headers = {**target.headers, "Content-Length": str(size)}
     with path.open("rb") as file, contextlib.closing(there):
         status, _, answer = there.request(
-            str(target["method"]), location, _Outgoing(file, size, beat), headers, authorised=False
+            target.method, location, _Outgoing(file, size, beat), headers, authorised=False
         )
-    expect(status, answer)
+    if target.is_ours:
+        expect(status, answer, good=(201,))
+    else:  # other stores have other words; whether the bytes are there, the gateway will say
+        _refuse(status, answer)
+        if not 200 <= status < 300:
+            raise _nonsense(status)
 
 
 def _elsewhere(url: str) -> tuple[Connection, str]:
-    return Connection(url, ""), f"?{urllib.parse.urlsplit(url).query}"
+    try:
+        return Connection(url, ""), f"?{urllib.parse.urlsplit(url).query}"
+    except ValueError as exc:
+        raise Unreachable(f"files are said to be at {url!r}: {exc}") from exc

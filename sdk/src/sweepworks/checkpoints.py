@@ -119,7 +119,7 @@ class Checkpoints:
 
     def _fetch(self, connection: Connection) -> Checkpoint | None:
         status, _, answer = connection.request("GET", f"/api/v1/runs/{self._run}/checkpoint")
-        found = artifacts.expect(status, answer)["checkpoint"]
+        found = artifacts.expect(status, answer, "checkpoint")["checkpoint"]
         if found is None:
             return None
         name, level = str(found["name"]), int(found["level"])

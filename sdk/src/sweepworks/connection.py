@@ -4,13 +4,18 @@ import contextlib
 import http.client
 import json
 import ssl
+import time
 import urllib.parse
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol, cast
 
+from sweepworks.answers import Answer
+
 _TIMEOUT_SECONDS = 10.0
+_LEAST_SECONDS = 0.001  # none at all would mean not to wait for anything
 _CHUNK = 1024 * 1024
 _CLOSED = (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_MOST_BYTES = 4 * 1024 * 1024  # of an answer that is no file
 _BLOCK = 256 * 1024  # of a file on its way out; the default of 8 KiB halves the speed
 
 
@@ -59,7 +64,7 @@ class Connection:
         """
         with self._unreachable():
             response = self._send(method, path, body, headers, authorised=authorised)
-            content = response.read()
+            content = _content(response)
         return response.status, _headers(response), self._document(response, content)
 
     def download(
@@ -76,8 +81,9 @@ class Connection:
         with self._unreachable():
             response = self._send("GET", path, None, None, authorised=authorised)
             if response.status != 200:
-                content = b"" if response.status < 400 else response.read()
+                content = b"" if response.status < 400 else _content(response)
                 return response.status, _headers(response), self._document(response, content)
+            response.be_patient()
         while True:
             with self._unreachable():
                 chunk = response.read(_CHUNK)
@@ -88,10 +94,8 @@ class Connection:
             write(chunk)  # what goes wrong here is no fault of the network's
 
     def limit(self, seconds: float) -> None:
-        """From now on wait at most so long for each answer."""
+        """From now on wait at most so long for each answer, the whole of it."""
         self._timeout_seconds = seconds
-        if self._http is not None and self._http.sock is not None:
-            self._http.sock.settimeout(seconds)
 
     def twin(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> "Connection":
         """Another connection to the same place, for another thread or with more patience."""
@@ -113,26 +117,41 @@ class Connection:
         headers: Mapping[str, str] | None,
         *,
         authorised: bool,
-    ) -> http.client.HTTPResponse:
+    ) -> Answer:
         sent = dict(headers or {})
         if authorised:
             sent["Authorization"] = f"Bearer {self._token}"
         is_repeatable = body is None or isinstance(body, bytes)
         if self._http is not None and self._http.sock is not None and is_repeatable:
             try:
-                self._http.request(method, self._prefix + path, body, sent)
-                return self._http.getresponse()
+                return self._ask(self._http, method, path, body, sent)
             except _CLOSED:  # as servers do with a connection on which nothing came for a while
                 self.close()
         if self._http is None:
             self._http = self._open()
-        self._http.request(method, self._prefix + path, body, sent)
-        return self._http.getresponse()
+        return self._ask(self._http, method, path, body, sent)
+
+    def _ask(
+        self,
+        http_: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | Readable | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        ends_at = time.monotonic() + self._timeout_seconds
+        http_.timeout = self._timeout_seconds
+        if http_.sock is not None:
+            http_.sock.settimeout(self._timeout_seconds)
+        http_.request(method, self._prefix + path, body, headers)
+        if body is None and http_.sock is not None:  # a body may take its time on its way out
+            http_.sock.settimeout(max(ends_at - time.monotonic(), _LEAST_SECONDS))
+        return cast("Answer", http_.getresponse())
 
     def _document(self, response: http.client.HTTPResponse, content: bytes) -> dict[str, Any]:
         try:
             document: Any = json.loads(content) if content else {}
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             if response.status < 400:
                 self.close()
                 raise Unreachable("the answer is no JSON") from exc
@@ -141,23 +160,34 @@ class Connection:
 
     def _open(self) -> http.client.HTTPConnection:
         if self._secure:
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
+            made: http.client.HTTPConnection = http.client.HTTPSConnection(
                 self._host,
                 self._port,
                 timeout=self._timeout_seconds,
                 blocksize=_BLOCK,
-                context=context,
+                context=ssl.create_default_context(),
             )
-        return http.client.HTTPConnection(
-            self._host, self._port, timeout=self._timeout_seconds, blocksize=_BLOCK
-        )
+        else:
+            made = http.client.HTTPConnection(
+                self._host, self._port, timeout=self._timeout_seconds, blocksize=_BLOCK
+            )
+        made.response_class = Answer
+        return made
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
         if self._http is not None:
             self._http.close()
             self._http = None
+
+
+def _content(response: http.client.HTTPResponse) -> bytes:
+    content = response.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise http.client.HTTPException("the answer is too long")
+    if response.length:
+        raise http.client.IncompleteRead(content, response.length)
+    return content
 
 
 def _headers(response: http.client.HTTPResponse) -> dict[str, str]:

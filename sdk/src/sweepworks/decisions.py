@@ -18,5 +18,5 @@ def await_decision(connection: Connection, run: str, level: int, *, seconds: flo
             status, _, answer = twin.request("GET", f"/api/v1/runs/{run}/decision?level={level}")
             if status == 200 and answer.get("decision"):
                 return str(answer["decision"])
-            time.sleep(_POLL_SECONDS)
+            time.sleep(max(0.0, min(_POLL_SECONDS, deadline - time.monotonic())))
     return None

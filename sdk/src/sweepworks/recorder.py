@@ -105,7 +105,7 @@ class Recorder:
     @property
     def is_away(self) -> bool:
         """Whether the gateway did not answer the last time."""
-        return self._sender is not None and self._sender.is_away
+        return self._sender is not None and (self._sender.is_away or not self.uploads.is_answered)
 
     def report(self, *reports: ReportRecord) -> None:
         """On disk when it returns."""

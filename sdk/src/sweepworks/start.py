@@ -4,14 +4,17 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweepworks import environment as env
 from sweepworks import places
+from sweepworks.artifacts import Refused, expect
 from sweepworks.checkpoints import MODES as CHECKPOINT_MODES
 from sweepworks.clock import now
 from sweepworks.connection import Connection, Unreachable, post_json
@@ -23,6 +26,7 @@ from sweepworks.system.sampler import DEFAULT_SECONDS
 from sweepworks.values import Scalar, as_scalar, as_text, named
 
 _BESIDE_FINISH_SECONDS = 5
+_RUN = re.compile(r"[A-Za-z0-9._-]{1,200}")  # it becomes the name of a file
 _current: Run | None = None
 
 
@@ -118,17 +122,15 @@ def _scratch(
     if online and record and url and token:
         try:
             with contextlib.closing(Connection(url, token)) as asking:
-                status, answer = post_json(asking, "/api/v1/runs", described)
+                opened = _opened(*post_json(asking, "/api/v1/runs", described))
         except Unreachable as exc:
             say(f"the gateway does not answer ({exc}); this run is kept on disk")
+        except Refused as exc:
+            say(f"the gateway refuses a run: {exc}; it is kept on disk")
         else:
-            if status in {200, 201}:  # 200: it was made, and the answer lost
-                described |= {"run": str(answer["run"]), "seed": int(answer["seed"])}
-                connection = Connection(url, str(answer["token"]))
-                say(f"scratch run {described['run']}")
-            else:
-                said = answer.get("error", status)
-                say(f"the gateway refuses a run: {said}; it is kept on disk")
+            described |= {"run": opened.run, "seed": opened.seed}
+            connection = Connection(url, opened.token)
+            say(f"scratch run {opened.run}")
     elif online and record:
         say("no gateway is known here (`sweepworks up` starts one); this run is kept on disk")
     return _run(
@@ -141,6 +143,27 @@ def _scratch(
         record=record,
         note={**described, "started_at": now()},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A scratch run that the gateway has made."""
+
+    run: str
+    seed: int
+    token: str
+
+
+def _opened(status: int, answer: dict[str, Any]) -> _Opened:
+    """Raises Unreachable or Refused when there is none."""
+    # 200: it was made, and the answer lost.
+    made = expect(status, answer, "run", "seed", "token", good=(200, 201))
+    run, seed, token = made["run"], made["seed"], made["token"]
+    is_run = isinstance(run, str) and _RUN.fullmatch(run)
+    is_token = isinstance(token, str) and token.isascii() and token.isprintable()
+    if not is_run or not is_token or type(seed) is not int:
+        raise Unreachable("what it says of the run makes no sense")
+    return _Opened(run, seed, token)
 
 
 def _run(

@@ -14,7 +14,7 @@ from sweepworks.resend import send_all, spools_in, writer_of
 from sweepworks.spool import Spool
 
 _BEAT_SECONDS = 30.0  # a scratch run that is silent for minutes has failed
-_PASSING = {"away", "back"}  # what the sender says of the gateway, not of what it sends
+_PASSING = {"away", "back", "files-away"}  # what is said of the gateway, not of what it sends
 
 
 class Fate(enum.StrEnum):
@@ -145,9 +145,10 @@ class Sync:
             raise Unreachable(self._away)
         with contextlib.closing(Connection(self._url, self._token)) as asking:
             if is_scratch:
-                answer = expect(*post_json(asking, "/api/v1/runs", read_note(path)))
+                opened = post_json(asking, "/api/v1/runs", read_note(path))
             else:
-                answer = expect(*post_json(asking, f"/api/v1/runs/{run}/token", {}))
+                opened = post_json(asking, f"/api/v1/runs/{run}/token", {})
+            answer = expect(*opened, "token", good=(200, 201))
         watermarks: dict[str, int] | None = answer.get("watermarks")
         stored = None if watermarks is None else watermarks.get(writer_of(path) or "", 0)
         return str(answer["token"]), stored

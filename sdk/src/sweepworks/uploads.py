@@ -1,9 +1,11 @@
 """A run's files on their way to the gateway."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,8 +17,11 @@ from sweepworks.clock import now_us
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import REFUSED, Spool
 
+_GOOD = 200
 _CONFLICT = 409
 _RETRY_SECONDS = 10.0
+_HOLD_SECONDS = 60.0  # that reports wait for a file which alone is not answered
+_ASK_SECONDS = 2.0
 _NOTE = ".json"
 
 
@@ -64,8 +69,10 @@ class Uploads:
         self._say = say
         self._keeps = keep
         self._waiting: deque[_Upload] = deque()
+        self._numbers = itertools.count()  # two threads may copy in the same microsecond
         self.n_stored = 0  #: of those that waited
-        self.is_answered = True  #: the last time that anything waited
+        self.is_answered = True  #: the last time; else reports wait for what is to go before them
+        self._n_unanswered = 0
 
     @property
     def is_idle(self) -> bool:
@@ -109,25 +116,58 @@ class Uploads:
     def retry(self, *, beat: Callable[[], None]) -> None:
         """Bring what waits, oldest first, until the gateway does not answer.
 
+        Then `is_answered` is false: a checkpoint is stored before its report. It is true again for
+        a gateway that answers otherwise, when the file has waited for a minute.
+
         Args:
             beat: Called while bytes go out; the batches wait for them.
         """
         self.is_answered = True
         for upload in list(self._waiting):
             is_stored = False
+            # Before, not after: a gateway that comes back meanwhile gets the file first.
+            is_there = self._is_overdue(upload) and self._is_gateway_there()
             try:
                 is_stored = self._bring(upload, patience_seconds=_RETRY_SECONDS, beat=beat)
             except Unavailable:
                 continue  # what is wrong with it must not hold up the others
-            except Unreachable:
-                self.is_answered = False
+            except Unreachable as exc:
+                self.is_answered = is_there
+                self._say_away(exc)
+                if not is_there:
+                    beat()  # the batches, which say it otherwise, wait
                 return
             except (OSError, Changed) as exc:
                 self._say_unstored(upload.described.name, exc, subject=upload.subject)
+            self._n_unanswered = 0
             self._waiting.remove(upload)
             self.n_stored += is_stored
             with contextlib.suppress(OSError):
                 self._put_away(upload, is_stored=is_stored)
+
+    def _is_overdue(self, upload: _Upload) -> bool:
+        """Whether it has waited for so long that reports may go before it, if they can."""
+        try:
+            return time.time() - upload.path.stat().st_mtime > _HOLD_SECONDS
+        except OSError:
+            return False
+
+    def _is_gateway_there(self) -> bool:
+        """Whether it is only files that it, or the store behind it, does not take."""
+        assert self._connection is not None  # else everything waits
+        twin = self._connection.twin(timeout_seconds=_ASK_SECONDS)
+        with contextlib.closing(twin), contextlib.suppress(Unreachable):
+            return twin.request("GET", "/healthz", authorised=False)[0] == _GOOD
+        return False
+
+    def _say_away(self, why: Unreachable) -> None:
+        self._n_unanswered += 1
+        if self._n_unanswered == 2:
+            self._say(
+                "files-away",
+                f"files are not taken now ({why}); they are kept beside {self._spool.path}, and "
+                "what was reported after them waits, too",
+            )
 
     def _put_away(self, upload: _Upload, *, is_stored: bool) -> None:
         if is_stored and self._keeps:
@@ -178,20 +218,23 @@ class Uploads:
 
     def _keep(self, path: Path, name: str, kind: str, *, first_stands: bool, subject: str) -> None:
         """Copy a file that cannot be brought now, since the script may overwrite it."""
-        waiting_bytes = sum(upload.described.size for upload in self._waiting)
+        # A copy made in one step: the thread that sends takes from it meanwhile.
+        waiting_bytes = sum(upload.described.size for upload in list(self._waiting))
         if waiting_bytes + path.stat().st_size > self._limit_bytes:
             raise OSError(
                 f"the gateway is away, and {waiting_bytes} bytes of files wait for it already"
             )
         spool = self._spool.path
-        kept = spool.with_name(f"{spool.stem}-{now_us()}-{len(self._waiting)}")
+        kept = spool.with_name(f"{spool.stem}-{now_us()}-{next(self._numbers)}")
         try:
+            _make_private(kept)
             shutil.copyfile(path, kept)
             # Of the copy: the script may write the file at this moment.
             described = artifacts.describe(kept, name, kind, beat=self._beat)
             note = {"described": asdict(described), "first_stands": first_stands}
             _sync(kept)
             unseen = _note_of(kept).with_suffix(".tmp")
+            _make_private(unseen)
             unseen.write_text(json.dumps(note), encoding="utf-8")
             _sync(unseen)
             unseen.replace(_note_of(kept))
@@ -201,6 +244,12 @@ class Uploads:
         self._waiting.append(
             _Upload(path=kept, described=described, first_stands=first_stands, subject=subject)
         )
+        self.is_answered = False  # until it was tried: what is reported next must not go before it
+
+
+def _make_private(path: Path) -> None:
+    """An empty file that is its owner's to read, as the spool is; the folder may be anybody's."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sync(path: Path) -> None:

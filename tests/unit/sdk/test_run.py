@@ -404,6 +404,41 @@ def test_without_a_gateway_a_scratch_run_is_kept_and_said_once(
     assert capsys.readouterr().err.count("kept on disk") == 1
 
 
+@pytest.mark.usefixtures("scratch")
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"{}"),
+        (204, b""),
+        (302, b""),
+        (201, b"[" * 100_000),
+        (404, b"<html>default backend</html>"),
+        (201, b'{"run": "scratch-abc", "seed": Infinity, "token": "t"}'),
+        (201, b'{"run": "scratch-abc", "seed": null, "token": "t"}'),
+        (201, b'{"run": "../elsewhere", "seed": 1, "token": "t"}'),
+        (201, b'{"run": 7, "seed": 1, "token": "t"}'),
+        (201, b'{"run": "scratch-abc", "seed": 1, "token": "t\\n"}'),
+    ],
+)
+def test_a_scratch_run_that_makes_no_sense_is_kept_on_disk(
+    gateway: FakeGateway,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    body: bytes,
+) -> None:
+    gateway.foreign = [(status, body)]
+
+    run = sweepworks.init()
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert run.id.startswith("scratch-")
+    (kept,) = (tmp_path / "spool").glob("*.spool")
+    assert kept.name.startswith(run.id)
+    assert "does not answer" in capsys.readouterr().err
+
+
 def test_disabled_means_nothing_is_recorded(
     gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

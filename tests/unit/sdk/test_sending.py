@@ -1,15 +1,20 @@
 """Batches on their way: what is an answer of the gateway's, and what is not."""
 
+import contextlib
 import os
+import socket
 import threading
 import time
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
 import psutil
 import pytest
 import sweepworks
-from sweepworks.connection import Connection
+from sweepworks.connection import Connection, Unreachable
+from sweepworks.decisions import await_decision
 from sweepworks.frames import read_batches
 from sweepworks.spool import Spool, read_spool
 from sweepworks.wire import decode_flush
@@ -122,6 +127,104 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Talker:
+    """A server that sends what it is given, piece by piece, to one connection after the other."""
+
+    def __init__(self, pieces: Iterable[bytes], *, pause_seconds: float = 0.0) -> None:
+        self._pieces = list(pieces)
+        self._pause_seconds = pause_seconds
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                for piece in self._pieces:
+                    connection.sendall(piece)
+                    time.sleep(self._pause_seconds)
+
+
+DRIPS = [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+
+
+def test_a_decision_that_comes_in_drips_is_not_waited_for_longer() -> None:
+    with Talker(DRIPS, pause_seconds=0.05) as talker:
+        connection = Connection(talker.url, "t")
+        began = time.monotonic()
+        decision = await_decision(connection, "r", 1, seconds=0.2)
+        took = time.monotonic() - began
+
+    assert decision is None
+    assert 0.15 < took < 0.6
+
+
+def test_an_answer_in_drips_that_comes_in_time_is_one() -> None:
+    with Talker(DRIPS, pause_seconds=0.005) as talker:
+        connection = Connection(talker.url, "t", timeout_seconds=5.0)
+        status, _, answer = connection.request("GET", "/x")
+        connection.close()
+
+    assert (status, answer) == (200, {})
+
+
+def test_a_download_may_take_longer_than_a_piece_of_it() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    came: list[bytes] = []
+    with Talker([head, *[b"x"] * 10], pause_seconds=0.06) as talker:
+        connection = Connection(talker.url, "t", timeout_seconds=0.3)
+        connection.download("/x", came.append)
+        connection.close()
+
+    assert b"".join(came) == b"x" * 10
+
+
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 62914560\r\n"])
+def test_an_answer_without_end_is_not_read_to_its_end(head: bytes) -> None:
+    def pieces() -> Iterable[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
+        for _ in range(60):
+            yield b" " * 1024 * 1024
+
+    with Talker(pieces()) as talker:
+        connection = Connection(talker.url, "t")
+        with pytest.raises(Unreachable, match="too long"):
+            connection.request("GET", "/x")
+
+
+def test_an_answer_that_breaks_off_is_none() -> None:
+    with Talker([b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"]) as talker:
+        connection = Connection(talker.url, "t")
+        with pytest.raises(Unreachable, match="IncompleteRead"):
+            connection.request("GET", "/x")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_is_nested_without_end_is_no_answer(gateway: FakeGateway, status: int) -> None:
+    gateway.foreign = [(status, b"[" * 100_000)] * 2
+    run = sweepworks.init()
+
+    run.report(1, val=0.5)
+    run.finish()
+
+    assert gateway.foreign == []
+    assert [r.level for flush in gateway.flushes for r in flush.reports] == [1]
 
 
 def test_a_disk_that_cannot_be_written_does_not_end_the_sending(
