@@ -159,8 +159,21 @@ class Sender:
                 return
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
-        if not self._waiting:  # nothing is left of what was added
-            self.acknowledged = self._last_added
+        found = self._waiting[-1][0] if self._waiting else self.acknowledged
+        if found >= self._last_added:
+            return
+        if self._spool.is_whole():  # the rest was left out, there was no room for it
+            self._last_added = found
+            return
+        # The gateway takes nothing of a lower sequence than the last: what comes later must wait.
+        self._spilled = True
+        if not self._waiting:
+            self._not_before = time.monotonic() + self._max_backoff_seconds
+            self._say(
+                "damaged",
+                f"{self._spool.path} is damaged in its midst; nothing behind that is sent, and the "
+                "file is kept",
+            )
 
     def _send(self, sequence: int, batch: bytes) -> bool:
         try:

@@ -231,6 +231,21 @@ def test_shrinking_on_a_full_disk_leaves_the_file_as_it_was(
     spool.close()
 
 
+def test_a_damaged_file_is_not_shrunk(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w")
+    for sequence in (1, 2, 3):
+        spool.append(sequence, a_flush(sequence, points=5, reports=1), durable=True)
+    content = bytearray(spool.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    spool.path.write_bytes(content)
+
+    with pytest.raises(OSError, match="damaged in its midst"):
+        spool.shrink(0, acknowledged=0, lighten=lambda batch: lighten(batch)[0])
+
+    assert spool.path.read_bytes() == content
+    spool.close()
+
+
 def test_a_report_that_comes_while_the_file_shrinks_is_kept(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, "w")
     spool.append(1, a_flush(1, points=60_000), durable=False)

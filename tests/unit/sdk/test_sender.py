@@ -1,0 +1,113 @@
+"""Batches between memory, spool and gateway, without threads."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sweepworks import sender as sender_module
+from sweepworks.bounded_spool import BoundedSpool
+from sweepworks.connection import Connection
+from sweepworks.sender import Sender
+from sweepworks.spool import Spool
+from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
+
+
+class Gateway:
+    """A connection to one that takes everything."""
+
+    def __init__(self) -> None:
+        self.levels: list[int] = []
+
+    def request(self, *request: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
+        flush = decode_flush(request[2])
+        self.levels += [report.level for report in flush.reports]
+        return 200, {}, {"acked": flush.sequence}
+
+
+class World:
+    """A sender, what it sends from and to, and what it said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.said: list[str] = []
+        self.gateway = Gateway()
+        self.spool = Spool.create(folder, "w")
+        self.sender = Sender(
+            cast("Connection", self.gateway),
+            self.spool,
+            on_control=lambda _: None,
+            say=lambda _, sentence: self.said.append(sentence),
+        )
+
+    def record(self, sequence: int, *, is_spooled: bool = True) -> None:
+        batch = a_report(sequence)
+        if is_spooled:
+            self.spool.append(sequence, batch, durable=True)
+        assert self.sender.add(sequence, batch, is_spooled=is_spooled)
+
+    def shrink(self) -> None:
+        bound = BoundedSpool(
+            self.spool,
+            10,
+            sender=self.sender,
+            say=lambda _, sentence: self.said.append(sentence),
+        )
+        bound.look()
+        bound.wait()
+
+
+def a_report(sequence: int) -> bytes:
+    report = ReportRecord(level=sequence, values={"v": 1.0}, time_us=1)
+    return encode_flush(Flush(writer="w", sequence=sequence, run="r", reports=[report]))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Generator[World, None, None]:
+    made = World(tmp_path)
+    yield made
+    made.spool.close()
+
+
+def test_what_cannot_be_read_back_does_not_count_as_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_MEMORY_BYTES", 0)
+    for sequence in (1, 2, 3):
+        world.record(sequence)
+    content = bytearray(world.spool.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    world.spool.path.write_bytes(content)
+
+    world.sender.pump()
+    world.record(4)
+    world.sender.pump()
+
+    assert world.gateway.levels == [1]
+    assert world.sender.acknowledged == 1
+    assert not world.sender.is_idle, "else the file would be deleted"
+    assert world.spool.path.read_bytes().startswith(content)
+    (why,) = world.said
+    assert f"{world.spool.path} is damaged in its midst" in why
+
+
+def test_what_was_left_out_for_want_of_room_is_not_waited_for(world: World) -> None:
+    points = encode_flush(
+        Flush(
+            writer="w",
+            sequence=2,
+            run="r",
+            series={"loss": 1},
+            steps=bytes(8),
+            times=bytes(8),
+            values=bytes(8),
+        )
+    )
+    world.record(1)
+    world.spool.append(2, points, durable=True)
+    world.sender.add(2, points)
+
+    world.shrink()
+    world.sender.pump()
+
+    assert world.gateway.levels == [1]
+    assert world.sender.is_idle
