@@ -125,19 +125,30 @@ def a_reader(run: Any, folder: Path, said: list[str]) -> EventReader:
 
 
 @settings(deadline=None)
-@given(lives=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9)), max_size=6))
+@given(
+    lives=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9), st.integers(1, 6)), max_size=6),
+    last_at_once=st.integers(1, 6),
+)
+@example(lives=[(5, 6, 6)], last_at_once=2)
 def test_a_reader_that_is_killed_loses_points_at_most_and_doubles_none(
-    tmp_path_factory: pytest.TempPathFactory, lives: list[tuple[int, int]]
+    tmp_path_factory: pytest.TempPathFactory,
+    lives: list[tuple[int, int, int]],
+    last_at_once: int,
 ) -> None:
     folder, run, n_events = tmp_path_factory.mktemp("logs"), FakeRun(), 0
-    for n_more, steps in [*lives, (1, 10**9)]:
+    for n_more, steps, at_once in [*lives, (1, 10**9, last_at_once)]:
         with (folder / FILE).open("ab") as file:
             for n in range(n_events + 1, n_events + n_more + 1):
                 file.write(a_scalar(n, "acc", n))
         n_events += n_more
         run.steps_left = steps
         try:
-            a_reader(run, folder, []).pump()
+            with pytest.MonkeyPatch.context() as patch:
+                # In several goes, of another size each life.
+                patch.setattr("sweepworks.tensorboard.records._MOST_AT_ONCE", at_once)
+                reader = a_reader(run, folder, [])
+                while reader.pump():
+                    pass
         except Killed:
             continue
 

@@ -90,13 +90,13 @@ class EventReader:
                 reports.setdefault(event.step, {self._objective: value})
         end = read[-1][0] if read else 0
         if points:
-            self._save(name, Progress(logged=end, reported=before.reported))
+            self._save(name, before.reached(logged=end))
             for event in points:
                 self._run.log_at(event.seconds, event.scalars, event.step)
         if reports:
             self._run.report_all(reports)
         if points or reports:
-            self._save(name, Progress(logged=end, reported=end))
+            self._save(name, before.reached(logged=end, reported=end))
         return not records.is_at_end
 
     def _event(self, record: bytes, prefix: str) -> Event:
