@@ -1,6 +1,7 @@
 """Sends batches in order, one at a time, until each is acknowledged; in a thread of its own."""
 
 import contextlib
+import heapq
 import random
 import threading
 import time
@@ -50,6 +51,7 @@ class Sender:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
+        self._unspooled: dict[int, bytes] = {}  # of what waits: what the disk did not take
         self._spilled = False  # some batches are in the spool alone
         self._last_added = 0
         self.acknowledged = 0
@@ -77,6 +79,8 @@ class Sender:
             else:
                 self._waiting.append((sequence, batch))
                 self._waiting_bytes += len(batch)
+                if not is_spooled:
+                    self._unspooled[sequence] = batch
             self._last_added = sequence
             return True
 
@@ -84,7 +88,8 @@ class Sender:
     def holding(self) -> Generator[int, None, None]:
         """While the spool is rewritten: nothing more is sent than what is under way already.
 
-        Yields the sequence that was acknowledged last. Then what the spool has is what is sent.
+        Yields the sequence that was acknowledged last. Then what the spool has is what is sent, and
+        what was never in it.
         """
         with self._lock:
             self._is_held = True
@@ -151,7 +156,8 @@ class Sender:
 
     def _refill(self) -> None:
         self._spilled = False
-        for sequence, batch in read_spool(self._spool.path):
+        unspooled = sorted(self._unspooled.items())
+        for sequence, batch in heapq.merge(read_spool(self._spool.path), unspooled):
             if sequence <= self.acknowledged:
                 continue
             if self._waiting_bytes + len(batch) > _MEMORY_BYTES and self._waiting:
@@ -209,6 +215,7 @@ class Sender:
         with self._lock:
             self.is_over = True
             self._waiting.clear()
+            self._unspooled.clear()
             self._waiting_bytes = 0
         self._say("sealed", f"nothing more of this run is stored: {reason}")
 
@@ -243,6 +250,8 @@ class Sender:
                 self._waiting_bytes -= len(self._waiting[0][1])
                 self._on_sent(len(self._waiting.popleft()[1]))
             self.acknowledged = sequence
+            for stored in [own for own in self._unspooled if own <= sequence]:
+                del self._unspooled[stored]
         if self._groups is not None:
             self._groups.stored()
         try:

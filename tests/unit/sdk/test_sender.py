@@ -1,5 +1,7 @@
 """Batches between memory, spool and gateway, without threads."""
 
+import errno
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
@@ -111,3 +113,27 @@ def test_what_was_left_out_for_want_of_room_is_not_waited_for(world: World) -> N
 
     assert world.gateway.levels == [1]
     assert world.sender.is_idle
+
+
+@pytest.mark.parametrize("is_disk_full", [True, False])
+def test_what_is_in_memory_alone_is_sent_in_order_after_shrinking(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_disk_full: bool
+) -> None:
+    world.record(1)
+    world.record(2, is_spooled=False)
+    world.record(3)
+
+    with monkeypatch.context() as full:
+        if is_disk_full:
+            full.setattr(os, "fsync", no_space)
+        world.shrink()
+    world.sender.pump()
+    world.record(4)
+    world.sender.pump()
+
+    assert world.gateway.levels == [1, 2, 3, 4]
+    assert world.sender.is_idle
+
+
+def no_space(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
