@@ -3,6 +3,7 @@
 import contextlib
 import heapq
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from sweepworks.wire import MEDIA_TYPE
 
 _MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are read back from it
 _MAX_BACKOFF_SECONDS = 30.0
+_MAX_RETRY_AFTER_SECONDS = 120.0  # whatever a proxy says: it may be wrong
 _MAX_TOLD = 20  # parts that were refused
 _GOOD = 200
 _SEALED = 409
@@ -262,8 +264,8 @@ class Sender:
     def _back_off(self, retry_after: str | None, reason: str) -> None:
         self._failures += 1
         seconds = min(self._max_backoff_seconds, 0.5 * 2 ** min(self._failures, 8))
-        if retry_after is not None and retry_after.isdigit():
-            seconds = max(float(retry_after), 0.1)
+        if retry_after is not None and re.fullmatch("[0-9]+", retry_after):
+            seconds = min(max(float(retry_after), 0.1), _MAX_RETRY_AFTER_SECONDS)
         # Many runs lose the same gateway at the same moment; they must not come back as one.
         self._not_before = time.monotonic() + seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         if not self._away and self._failures > 1:

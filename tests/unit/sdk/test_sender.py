@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +17,15 @@ from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
 
 class Gateway:
-    """A connection to one that takes everything."""
+    """A connection to one that takes everything, unless it is busy: then it says for how long."""
 
     def __init__(self) -> None:
         self.levels: list[int] = []
+        self.busy: str | None = None
 
     def request(self, *request: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
+        if self.busy is not None:
+            return 503, {"retry-after": self.busy}, {}
         flush = decode_flush(request[2])
         self.levels += [report.level for report in flush.reports]
         return 200, {}, {"acked": flush.sequence}
@@ -137,3 +141,18 @@ def test_what_is_in_memory_alone_is_sent_in_order_after_shrinking(
 
 def no_space(_: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("said", "at_most"),
+    [("31536000", 120), ("9" * 400, 120), ("²", 1), ("٣", 1), ("-5", 1), ("soon", 1), ("7", 7)],
+)
+def test_how_long_a_proxy_makes_wait_has_a_bound(world: World, said: str, at_most: float) -> None:
+    world.gateway.busy = said
+    world.record(1)
+
+    began = time.monotonic()
+    world.sender.pump()
+
+    assert world.sender._not_before - began <= at_most + 1
+    assert world.gateway.levels == []
