@@ -90,6 +90,8 @@ class Spool:
         if os.fstat(descriptor).st_nlink == 0:  # sent and deleted a moment ago
             os.close(descriptor)
             return None
+        with contextlib.suppress(OSError):  # of a writer that died while it shrank the file
+            _unseen(path).unlink(missing_ok=True)
         return cls(path, descriptor, last=None)
 
     def note(self, note: Mapping[str, object]) -> None:
