@@ -39,6 +39,7 @@ class SpoolCourier:
         self._lock = threading.Lock()
         self._not_before: dict[Path, float] = {}  # infinite while it is under way
         self._told: set[Path] = set()
+        self._said: set[str] = set()
         self._thread: threading.Thread | None = None
 
     def unsent(
@@ -96,8 +97,9 @@ class SpoolCourier:
         if not url or not token:
             return False
         with contextlib.closing(Connection(url, token)) as connection:
-            return resend(path, ids.run_of(attempt_id), connection, say=_say).is_done
+            return resend(path, ids.run_of(attempt_id), connection, say=self._say).is_done
 
-
-def _say(_subject: str, sentence: str) -> None:
-    logger.warning("%s", sentence)
+    def _say(self, _subject: str, sentence: str) -> None:
+        if sentence not in self._said:  # a file that is damaged stays, and is tried again
+            logger.warning("%s", sentence)
+        self._said.add(sentence)

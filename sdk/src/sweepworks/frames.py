@@ -54,6 +54,11 @@ def read_batches(path: Path, *, end: int | None = None) -> Iterator[tuple[int, b
     return (found for found in read_frames(path, end=end) if not is_note(found[0]))
 
 
+def whole_bytes(path: Path, *, end: int | None = None) -> int:
+    """How many bytes of a file, or of its first `end`, are whole frames that can be read."""
+    return sum(_HEAD.size + len(content) for _, content in read_frames(path, end=end))
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """What the writer noted in the file; empty when it is nothing, or cannot be read."""
     note: dict[str, Any] = {}
@@ -69,7 +74,7 @@ def read_note(path: Path) -> dict[str, Any]:
 
 def damage(path: Path) -> Damage | None:
     """What is wrong with the end of a file; None when it consists of whole frames."""
-    good = sum(_HEAD.size + len(content) for _, content in read_frames(path))
+    good = whole_bytes(path)
     if good == path.stat().st_size:
         return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sweepworks.artifacts import no_beat
 from sweepworks.connection import Connection
-from sweepworks.frames import read_batches
+from sweepworks.frames import Damage, damage, read_batches
 from sweepworks.sender import Sender
 from sweepworks.spool import SUFFIX, Spool
 from sweepworks.uploads import Uploads
@@ -63,6 +63,8 @@ def resend(
     path: Path, run: str, connection: Connection, *, say: Callable[[str, str], None]
 ) -> Resent:
     """Send everything in the file of a writer that is gone, once, and delete it.
+
+    Of one that is damaged in its midst what lies before that is sent, and the file is kept.
 
     Args:
         connection: With a token that opens the run.
@@ -145,12 +147,20 @@ class _Resending:
         give_up_at = time.monotonic() + patience_seconds
         while not self._try() and time.monotonic() < give_up_at:
             time.sleep(_AGAIN_SECONDS)
-        if self._sender.is_over and not self._keep:
+        is_done = self._is_done
+        if is_done and damage(self._spool.path) is Damage.CORRUPT:
+            is_done = False
+            self._say(
+                "damaged",
+                f"{self._spool.path} is damaged in its midst; what lies behind that is not sent, "
+                "and the file is kept",
+            )
+        elif self._sender.is_over and not self._keep:
             self._say("aside", f"the rest is kept in {self._spool.set_aside()}")
-        elif self._is_done and not self._keep:
+        elif is_done and not self._keep:
             self._spool.delete()
         return Resent(
-            is_done=self._is_done,
+            is_done=is_done,
             is_sealed=self._sender.is_over,
             batches=self._batches,
             artifacts=self._uploads.n_stored,

@@ -1,7 +1,9 @@
 """Sends batches in order, one at a time, until each is acknowledged; in a thread of its own."""
 
 import contextlib
+import heapq
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -16,6 +18,7 @@ from sweepworks.wire import MEDIA_TYPE
 
 _MEMORY_BYTES = 32 * 1024 * 1024  # of batches kept besides the spool; more are read back from it
 _MAX_BACKOFF_SECONDS = 30.0
+_MAX_RETRY_AFTER_SECONDS = 120.0  # whatever a proxy says: it may be wrong
 _MAX_TOLD = 20  # parts that were refused
 _GOOD = 200
 _SEALED = 409
@@ -50,6 +53,7 @@ class Sender:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
+        self._unspooled: dict[int, bytes] = {}  # of what waits: what the disk did not take
         self._spilled = False  # some batches are in the spool alone
         self._last_added = 0
         self.acknowledged = 0
@@ -77,6 +81,8 @@ class Sender:
             else:
                 self._waiting.append((sequence, batch))
                 self._waiting_bytes += len(batch)
+                if not is_spooled:
+                    self._unspooled[sequence] = batch
             self._last_added = sequence
             return True
 
@@ -84,7 +90,8 @@ class Sender:
     def holding(self) -> Generator[int, None, None]:
         """While the spool is rewritten: nothing more is sent than what is under way already.
 
-        Yields the sequence that was acknowledged last. Then what the spool has is what is sent.
+        Yields the sequence that was acknowledged last. Then what the spool has is what is sent, and
+        what was never in it.
         """
         with self._lock:
             self._is_held = True
@@ -151,7 +158,8 @@ class Sender:
 
     def _refill(self) -> None:
         self._spilled = False
-        for sequence, batch in read_spool(self._spool.path):
+        unspooled = sorted(self._unspooled.items())
+        for sequence, batch in heapq.merge(read_spool(self._spool.path), unspooled):
             if sequence <= self.acknowledged:
                 continue
             if self._waiting_bytes + len(batch) > _MEMORY_BYTES and self._waiting:
@@ -159,8 +167,21 @@ class Sender:
                 return
             self._waiting.append((sequence, batch))
             self._waiting_bytes += len(batch)
-        if not self._waiting:  # nothing is left of what was added
-            self.acknowledged = self._last_added
+        found = self._waiting[-1][0] if self._waiting else self.acknowledged
+        if found >= self._last_added:
+            return
+        if self._spool.is_whole():  # the rest was left out, there was no room for it
+            self._last_added = found
+            return
+        # The gateway takes nothing of a lower sequence than the last: what comes later must wait.
+        self._spilled = True
+        if not self._waiting:
+            self._not_before = time.monotonic() + self._max_backoff_seconds
+            self._say(
+                "damaged",
+                f"{self._spool.path} is damaged in its midst; nothing behind that is sent, and the "
+                "file is kept",
+            )
 
     def _send(self, sequence: int, batch: bytes) -> bool:
         try:
@@ -196,6 +217,7 @@ class Sender:
         with self._lock:
             self.is_over = True
             self._waiting.clear()
+            self._unspooled.clear()
             self._waiting_bytes = 0
         self._say("sealed", f"nothing more of this run is stored: {reason}")
 
@@ -230,6 +252,8 @@ class Sender:
                 self._waiting_bytes -= len(self._waiting[0][1])
                 self._on_sent(len(self._waiting.popleft()[1]))
             self.acknowledged = sequence
+            for stored in [own for own in self._unspooled if own <= sequence]:
+                del self._unspooled[stored]
         if self._groups is not None:
             self._groups.stored()
         try:
@@ -240,8 +264,8 @@ class Sender:
     def _back_off(self, retry_after: str | None, reason: str) -> None:
         self._failures += 1
         seconds = min(self._max_backoff_seconds, 0.5 * 2 ** min(self._failures, 8))
-        if retry_after is not None and retry_after.isdigit():
-            seconds = max(float(retry_after), 0.1)
+        if retry_after is not None and re.fullmatch("[0-9]+", retry_after):
+            seconds = min(max(float(retry_after), 0.1), _MAX_RETRY_AFTER_SECONDS)
         # Many runs lose the same gateway at the same moment; they must not come back as one.
         self._not_before = time.monotonic() + seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         if not self._away and self._failures > 1:

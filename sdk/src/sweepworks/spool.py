@@ -5,6 +5,7 @@ lives: what is not locked was left behind, and whoever locks it then may send it
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -13,7 +14,14 @@ from pathlib import Path
 from typing import Self
 
 from sweepworks.acks import Acks
-from sweepworks.frames import frame, is_note, note_frame, read_batches, read_frames
+from sweepworks.frames import (
+    frame,
+    is_note,
+    note_frame,
+    read_batches,
+    read_frames,
+    whole_bytes,
+)
 
 SUFFIX = ".spool"
 REFUSED = ".refused"  #: of what no gateway will ever take
@@ -82,6 +90,8 @@ class Spool:
         if os.fstat(descriptor).st_nlink == 0:  # sent and deleted a moment ago
             os.close(descriptor)
             return None
+        with contextlib.suppress(OSError):  # of a writer that died while it shrank the file
+            _unseen(path).unlink(missing_ok=True)
         return cls(path, descriptor, last=None)
 
     def note(self, note: Mapping[str, object]) -> None:
@@ -143,7 +153,7 @@ class Spool:
             lighten: Makes less of a batch; None: nothing of it need be kept.
 
         Raises:
-            OSError: The disk does not take it; the file is as it was.
+            OSError: The disk does not take it, or the file is damaged; it is as it was.
         """
         with self._lock:
             self._is_shrinking = True
@@ -161,6 +171,8 @@ class Spool:
         acknowledged: int,
         lighten: Callable[[bytes], bytes | None],
     ) -> None:
+        if whole_bytes(self.path, end=end) != end:  # what lies behind would be lost
+            raise OSError(errno.EIO, "it is damaged in its midst", str(self.path))
         kept = [
             (sequence, len(batch))
             for sequence, batch in read_batches(self.path, end=end)
@@ -199,6 +211,15 @@ class Spool:
         self._file.close()
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         self.size_bytes = self._file.seek(0, os.SEEK_END)
+
+    def is_whole(self) -> bool:
+        """Whether all that was written can be read.
+
+        Raises:
+            OSError: Nothing of it can be.
+        """
+        end = self.size_bytes  # what is being appended at this moment is none of it
+        return whole_bytes(self.path, end=end) == end
 
     def delete(self) -> None:
         """Everything is stored: nothing is left to keep."""

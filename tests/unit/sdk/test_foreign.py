@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sweepworks
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sweepworks.foreign import tail
 from sweepworks.foreign.follower import Follower, Harvest, merged
@@ -242,13 +242,20 @@ def _fail(subject: str, sentence: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 12)), max_size=6))
+@given(
+    lives=st.lists(
+        st.tuples(st.integers(1, 8), st.integers(0, 12), st.integers(1, 60)), max_size=6
+    ),
+    last_chunk=st.integers(1, 60),
+)
+@example(lives=[(8, 9, 60)], last_chunk=6)
 def test_a_reader_that_is_killed_loses_points_at_most_and_doubles_none(
-    lives: list[tuple[int, int]],
+    lives: list[tuple[int, int, int]], last_chunk: int
 ) -> None:
     run, n_lines = FakeRun(), 0
-    with _file() as path:
-        for n_more, steps in [*lives, (1, 10**9)]:
+    with _file() as path, pytest.MonkeyPatch.context() as patch:
+        for n_more, steps, chunk in [*lives, (1, 10**9, last_chunk)]:
+            patch.setattr(tail, "_CHUNK", chunk)  # in several goes, of another size each life
             with path.open("a") as file:
                 file.writelines(f"acc={n_lines + n}\n" for n in range(1, n_more + 1))
             n_lines += n_more
@@ -256,7 +263,8 @@ def test_a_reader_that_is_killed_loses_points_at_most_and_doubles_none(
             reader = a_reader(run, path.parent)
             try:
                 reader.pump(is_last=False)
-                reader.pump(is_last=True)
+                while reader.pump(is_last=True):
+                    pass
             except Killed:
                 continue
 

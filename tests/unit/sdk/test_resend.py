@@ -9,7 +9,7 @@ from sweepworks.connection import Connection
 from sweepworks.frames import read_batches
 from sweepworks.resend import attempt_of, resend, spools_in
 from sweepworks.spool import Spool
-from sweepworks.wire import decode_flush
+from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
 from tests.fake_gateway import FakeGateway
 
@@ -28,6 +28,17 @@ def away(trial: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No gateway answers while the script runs."""
     monkeypatch.setenv("SWEEPWORKS_GATEWAY_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SWEEPWORKS_FINISH_TIMEOUT", "0.1")
+
+
+def a_spool_of_reports(folder: Path, n: int) -> Path:
+    """What a writer left that is gone; a batch a report."""
+    spool = Spool.create(folder, f"{RUN}-{'0' * 16}")
+    for level in range(1, n + 1):
+        report = ReportRecord(level=level, values={"val": 0.5}, time_us=1)
+        flush = Flush(writer="0" * 16, sequence=level, run=RUN, reports=[report])
+        spool.append(level, encode_flush(flush), durable=True)
+    spool.close()
+    return spool.path
 
 
 def send(path: Path, gateway: FakeGateway) -> tuple[bool, list[str]]:
@@ -180,6 +191,25 @@ def test_a_file_that_a_crash_cut_short_is_sent_as_far_as_it_goes(
 
     assert [r.level for flush in gateway.flushes for r in flush.reports] == [1, 2]
     assert gateway.flushes[-1].finish is None
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_file_that_is_damaged_in_its_midst_is_sent_up_to_there_and_kept(
+    gateway: FakeGateway, folder: Path, is_sealed: bool
+) -> None:
+    path = a_spool_of_reports(folder, 3)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # in the second of them
+    path.write_bytes(content)
+    gateway.answers = [409] if is_sealed else []
+
+    is_sent, said = send(path, gateway)
+
+    assert not is_sent
+    levels = [r.level for flush in gateway.flushes for r in flush.reports]
+    assert levels == ([] if is_sealed else [1])
+    assert path.read_bytes() == content
+    assert any(str(path) in why and "damaged in its midst" in why for why in said)
 
 
 def test_spools_are_told_apart_by_run(tmp_path: Path) -> None:

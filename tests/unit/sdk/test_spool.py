@@ -1,7 +1,9 @@
 """Batches on disk: whole or not there."""
 
 import errno
+import multiprocessing
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +230,50 @@ def test_shrinking_on_a_full_disk_leaves_the_file_as_it_was(
 
     assert list(read_batches(spool.path)) == before
     assert [path.name for path in tmp_path.iterdir()] == ["w.spool"]
+    spool.close()
+
+
+def test_a_damaged_file_is_not_shrunk(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, "w")
+    for sequence in (1, 2, 3):
+        spool.append(sequence, a_flush(sequence, points=5, reports=1), durable=True)
+    content = bytearray(spool.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    spool.path.write_bytes(content)
+
+    with pytest.raises(OSError, match="damaged in its midst"):
+        spool.shrink(0, acknowledged=0, lighten=lambda batch: lighten(batch)[0])
+
+    assert spool.path.read_bytes() == content
+    spool.close()
+
+
+def _die_while_shrinking(folder: str) -> None:
+    spool = Spool.create(Path(folder), "w")
+    for sequence in (1, 2, 3):
+        spool.append(sequence, a_flush(sequence, points=5, reports=1), durable=False)
+
+    def die(_: bytes) -> bytes | None:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+    spool.shrink(1, acknowledged=0, lighten=die)
+
+
+def test_half_a_file_of_a_process_that_died_while_it_shrank_goes(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_die_while_shrinking, args=(str(tmp_path),)
+    )
+    process.start()
+    process.join()
+    left = {path.name for path in tmp_path.iterdir()}
+
+    spool = Spool.adopt(tmp_path / "w.spool")
+
+    assert left == {"w.spool", ".w.new"}
+    assert spool is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["w.spool"]
+    assert [sequence for sequence, _ in read_spool(spool.path)] == [1, 2, 3]
     spool.close()
 
 

@@ -179,6 +179,32 @@ def test_only_gpus_that_the_script_may_use_are_measured(
     assert {int(name.split("/")[1]) for name in found} == indices
 
 
+@pytest.mark.parametrize(
+    ("visible", "indices"),
+    [
+        ("MIG-a", {2}),
+        ("MIG-a,MIG-b,1", {1, 2}),
+        ("MIG-c", {0}),
+        ("MIG-unknown,0", set[int]()),
+        ("MIG-GPU-1cafe-42/3/0", {1}),
+        ("MIG-GPU-7cafe-42/3/0", set[int]()),
+    ],
+)
+def test_of_an_instance_the_whole_gpu_is_measured(visible: str, indices: set[int]) -> None:
+    nvml = FakeNvml(3, instances={"MIG-a": 2, "MIG-b": 2, "MIG-c": 0})
+
+    found = Gpus(nvml, visible=visible).read()
+
+    assert {int(name.split("/")[1]) for name in found} == indices
+
+
+def test_a_driver_that_knows_no_instances_measures_none_but_those_named_by_their_gpu() -> None:
+    nvml = FakeNvml(2, missing={"nvmlDeviceGetHandleByUUID"})
+
+    assert Gpus(nvml, visible="MIG-a").read() == {}
+    assert "gpu/1/memory_percent" in Gpus(nvml, visible="MIG-GPU-1cafe-42/3/0").read()
+
+
 def test_what_a_gpu_does_not_tell_is_left_out() -> None:
     nvml = FakeNvml(1, failing={"nvmlDeviceGetPowerUsage", "nvmlDeviceGetUtilizationRates"})
 

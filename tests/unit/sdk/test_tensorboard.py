@@ -1,12 +1,14 @@
 """Scalars from TensorBoard's event files."""
 
+import errno
+import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import sweepworks
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sweepworks import tensorboard
 from sweepworks.run import Run
@@ -74,6 +76,8 @@ def test_a_record_that_is_cut_off_waits_for_its_end(tmp_path: Path, length: int)
 
 
 @given(st.binary(max_size=100))
+@example(b"\x0d" + bytes(4))  # a moment of four bytes
+@example(b"\x2a\x0b\x0a\x09\x11" + bytes(8))  # a simple value of eight
 def test_any_bytes_are_an_event_or_refused(record: bytes) -> None:
     try:
         event = read_event(record)
@@ -121,19 +125,30 @@ def a_reader(run: Any, folder: Path, said: list[str]) -> EventReader:
 
 
 @settings(deadline=None)
-@given(lives=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9)), max_size=6))
+@given(
+    lives=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9), st.integers(1, 6)), max_size=6),
+    last_at_once=st.integers(1, 6),
+)
+@example(lives=[(5, 6, 6)], last_at_once=2)
 def test_a_reader_that_is_killed_loses_points_at_most_and_doubles_none(
-    tmp_path_factory: pytest.TempPathFactory, lives: list[tuple[int, int]]
+    tmp_path_factory: pytest.TempPathFactory,
+    lives: list[tuple[int, int, int]],
+    last_at_once: int,
 ) -> None:
     folder, run, n_events = tmp_path_factory.mktemp("logs"), FakeRun(), 0
-    for n_more, steps in [*lives, (1, 10**9)]:
+    for n_more, steps, at_once in [*lives, (1, 10**9, last_at_once)]:
         with (folder / FILE).open("ab") as file:
             for n in range(n_events + 1, n_events + n_more + 1):
                 file.write(a_scalar(n, "acc", n))
         n_events += n_more
         run.steps_left = steps
         try:
-            a_reader(run, folder, []).pump()
+            with pytest.MonkeyPatch.context() as patch:
+                # In several goes, of another size each life.
+                patch.setattr("sweepworks.tensorboard.records._MOST_AT_ONCE", at_once)
+                reader = a_reader(run, folder, [])
+                while reader.pump():
+                    pass
         except Killed:
             continue
 
@@ -165,8 +180,68 @@ def test_a_file_that_is_broken_costs_the_others_nothing_and_is_said_once(tmp_pat
 
     assert (1, {"acc": 0.5}) in run.points
     assert len(said) == 2
-    assert "has no record at byte" in said[0]
-    assert "a field of kind 7" in said[1]
+    assert "a field of kind 7" in said[0]
+    assert "has no record at byte" in said[1]
+
+
+@pytest.mark.parametrize(
+    "tail", [bytes(100), b"nonsense in place of a head"], ids=["zeros", "text"]
+)
+def test_what_lies_before_a_broken_record_comes(tmp_path: Path, tail: bytes) -> None:
+    run, said = FakeRun(), list[str]()
+    scalars = [a_scalar(step, "acc", step) for step in range(1, 101)]
+    (tmp_path / FILE).write_bytes(b"".join(scalars) + tail)
+    reader = a_reader(run, tmp_path, said)
+
+    while reader.pump():
+        pass
+
+    assert run.points == [(step, {"acc": float(step)}) for step in range(1, 101)]
+    assert run.reports == {step: float(step) for step in range(1, 101)}
+    (why,) = said
+    assert f"has no record at byte {sum(map(len, scalars))}" in why
+
+
+class Stale:
+    """A file whose server goes away after some reads."""
+
+    def __init__(self, file: Any, reads_left: int) -> None:
+        self._file = file
+        self._reads_left = reads_left
+
+    def read(self, size: int) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2, 3])
+def test_a_file_that_cannot_be_read_for_a_while_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    run, said = FakeRun(), list[str]()
+    (tmp_path / FILE).write_bytes(a_scalar(1, "acc", 1.0) + a_scalar(2, "acc", 2.0))
+    reader = a_reader(run, tmp_path, said)
+
+    with monkeypatch.context() as away:
+        real = Path.open
+        away.setattr(Path, "open", lambda path, mode: Stale(real(path, mode), reads))
+        reader.pump()
+        reader.pump()
+    reader.pump()
+
+    assert run.points == [(1, {"acc": 1.0}), (2, {"acc": 2.0})]
+    assert len(said) == 1
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,10 @@ class Progress:
         with contextlib.suppress(OSError, ValueError, TypeError):
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         return cls()
+
+    def reached(self, *, logged: int = 0, reported: int = 0) -> Self:
+        """With what was brought since; a reader that begins anew is behind for a while."""
+        return replace(self, logged=max(self.logged, logged), reported=max(self.reported, reported))
 
     def save(self, path: Path) -> None:
         """Replace what was saved.

@@ -1,7 +1,6 @@
 """Brings what a script writes into its run, while it runs."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from sweepworks.foreign.follower import Follower, merged
@@ -58,7 +57,7 @@ class LineReader:
         reports = merged(harvest for at, harvest in read if at > self._progress.reported).reports
         end = lines[-1][0] if lines else 0
         if points:
-            self._save(replace(self._progress, logged=end))
+            self._save(self._progress.reached(logged=end))
             for step, values in points:
                 self._run.log(values, step=step)
         if reports and self._objective is not None:
@@ -66,7 +65,7 @@ class LineReader:
                 {level: {self._objective: value} for level, value in reports.items()}
             )
         if points or reports:
-            self._save(Progress(logged=end, reported=end))
+            self._save(self._progress.reached(logged=end, reported=end))
         return not self._tail.is_at_end
 
     def _save(self, progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """NVIDIA's GPUs, by the library that comes with their driver (NVML), through ctypes."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 LIBRARY = "libnvidia-ml.so.1"
@@ -36,7 +36,7 @@ class Gpus:
         self._library = library
         self._devices: list[tuple[int, ctypes.c_void_p]] = []
         if library.nvmlInit_v2() == _GOOD:
-            self._devices = _only(visible, list(self._all()), self._uuid)
+            self._devices = _only(visible, list(self._all()), self._uuid, self._gpu_of)
 
     def read(self) -> dict[str, float]:
         """What each tells now, by name; what a device does not tell is left out."""
@@ -101,6 +101,20 @@ class Gpus:
         self._library.nvmlDeviceGetUUID(device, text, ctypes.c_uint(_UUID_BYTES))
         return text.value.decode("ascii", "replace")
 
+    def _gpu_of(self, instance: str) -> str | None:
+        """Name of the GPU that a MIG instance is a part of; None when it cannot be told."""
+        if instance.startswith("MIG-GPU-"):  # as drivers before 470 named them: MIG-<GPU>/<i>/<i>
+            return instance.removeprefix("MIG-").partition("/")[0]
+        part, whole = ctypes.c_void_p(), ctypes.c_void_p()
+        try:
+            by_name = self._library.nvmlDeviceGetHandleByUUID
+            parent_of = self._library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle
+        except AttributeError:  # of an age before there were instances
+            return None
+        if by_name(ctypes.c_char_p(instance.encode()), ctypes.byref(part)) != _GOOD:
+            return None
+        return self._uuid(whole) if parent_of(part, ctypes.byref(whole)) == _GOOD else None
+
     def _readings(self, device: ctypes.c_void_p) -> Iterator[tuple[str, float]]:
         nvml, number = self._library, ctypes.c_uint()
         utilization, memory = _Utilization(), _Memory()
@@ -125,18 +139,32 @@ def open_gpus(*, visible: str | None, library: str = LIBRARY) -> Gpus | None:
 
 
 def _only(
-    visible: str | None, devices: list[tuple[int, ctypes.c_void_p]], uuid: Any
+    visible: str | None,
+    devices: list[tuple[int, ctypes.c_void_p]],
+    uuid: Callable[[ctypes.c_void_p], str],
+    gpu_of: Callable[[str], str | None],
 ) -> list[tuple[int, ctypes.c_void_p]]:
-    """The devices that CUDA would show: those after a name that is none are hidden, too."""
+    """The devices that CUDA would show: those after a name that is none are hidden, too.
+
+    Of a MIG instance it is the whole GPU, with what its other parts do: NVML tells power and
+    temperature of no part. Where it cannot be told which GPU that is, none is better than all:
+    theirs would be the numbers of other scripts.
+    """
     if visible is None:
         return devices
     shown: list[tuple[int, ctypes.c_void_p]] = []
-    for word in (part.strip() for part in visible.split(",")):
+    for name in (part.strip() for part in visible.split(",")):
+        is_instance = name.startswith("MIG-")
+        word = gpu_of(name) if is_instance else name
+        if word is None:
+            break
         found = [
             (index, device)
             for index, device in devices
             if word == str(index) or (word.startswith("GPU-") and uuid(device).startswith(word))
         ]
+        if is_instance and len(found) == 1 and found[0] in shown:
+            continue  # two parts of one GPU
         if len(found) != 1 or found[0] in shown:
             break
         shown += found

@@ -35,7 +35,7 @@ def read_event(record: bytes) -> Event:
     event = Event()
     for number, value in _fields(record):
         if number == 1 and isinstance(value, bytes):
-            (event.seconds,) = struct.unpack("<d", value)
+            event.seconds = _float("<d", value)
         elif number == 2 and isinstance(value, int):
             event.step = _signed(value)
         elif number == 5 and isinstance(value, bytes):
@@ -55,7 +55,7 @@ def _scalar(summary: bytes) -> tuple[str, float | None]:
         if number == 1:
             tag = value.decode("utf-8", "replace")
         elif number == 2:
-            (scalar,) = struct.unpack("<f", value)
+            scalar = _float("<f", value)
         elif number == 8:
             scalar = _number_of(value)
     return tag, scalar
@@ -77,6 +77,12 @@ def _number_of(tensor: bytes) -> float | None:
         # Packed: whole numbers of changing length, as the field of repeated ones has them.
         value = _varint(value, 0)[0] if kind in {3, 9} and value else 0
     return float(_signed(value))
+
+
+def _float(form: str, content: bytes) -> float:
+    if len(content) != struct.calcsize(form):
+        raise ValueError(f"a number of {len(content)} bytes")
+    return float(struct.unpack(form, content)[0])
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Value]]:

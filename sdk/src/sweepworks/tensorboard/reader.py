@@ -43,6 +43,7 @@ class EventReader:
         self._say = say
         self._files: dict[str, Records] = {}
         self._broken: set[str] = set()
+        self._said: set[str] = set()
         self._progress = _load(progress)
         self.names: set[str] = set()  #: of scalars that were found
 
@@ -59,10 +60,19 @@ class EventReader:
                 continue
             try:
                 is_more = self._bring(name, path) or is_more
-            except (Broken, OSError) as exc:
+            except Broken as exc:
                 self._broken.add(name)
-                self._say(f"events-{name}", f"cannot read {path}: {exc}")
+                self._complain(name, path, exc)
+            except (
+                OSError
+            ) as exc:  # it may pass: a file server that is away, rights that are mended
+                self._complain(name, path, exc)
         return is_more
+
+    def _complain(self, name: str, path: Path, exc: Exception) -> None:
+        if (complaint := f"cannot read {path}: {exc}") not in self._said:
+            self._said.add(complaint)
+            self._say(f"events-{name}", complaint)
 
     def _bring(self, name: str, path: Path) -> bool:
         records = self._files.setdefault(name, Records(path))
@@ -80,13 +90,13 @@ class EventReader:
                 reports.setdefault(event.step, {self._objective: value})
         end = read[-1][0] if read else 0
         if points:
-            self._save(name, Progress(logged=end, reported=before.reported))
+            self._save(name, before.reached(logged=end))
             for event in points:
                 self._run.log_at(event.seconds, event.scalars, event.step)
         if reports:
             self._run.report_all(reports)
         if points or reports:
-            self._save(name, Progress(logged=end, reported=end))
+            self._save(name, before.reached(logged=end, reported=end))
         return not records.is_at_end
 
     def _event(self, record: bytes, prefix: str) -> Event:

@@ -31,29 +31,35 @@ class Records:
     def read(self) -> list[tuple[int, bytes]]:
         """Records that have come, ten thousand at most: where each ends, and its bytes.
 
+        Those before one that is broken come first; an error costs none.
+
         Raises:
-            Broken: What follows is no record.
+            Broken: What is next is no record.
             OSError: The file cannot be read.
         """
         found: list[tuple[int, bytes]] = []
+        position = self._position
         with self._path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             self.is_at_end = False
             while len(found) < _MOST_AT_ONCE:
-                if size - self._position < _HEAD.size:
+                if size - position < _HEAD.size:
                     self.is_at_end = True
                     break
-                file.seek(self._position)
+                file.seek(position)
                 head = file.read(_HEAD.size)
                 length, checksum = _HEAD.unpack(head)
                 if masked_crc32c(head[:8]) != checksum:
-                    raise Broken(f"{self._path.name} has no record at byte {self._position}")
-                end = self._position + _HEAD.size + length + _FOOT_BYTES
+                    if found:
+                        break
+                    raise Broken(f"{self._path.name} has no record at byte {position}")
+                end = position + _HEAD.size + length + _FOOT_BYTES
                 if end > size:  # not all of it is written yet
                     self.is_at_end = True
                     break
                 found.append((end, file.read(length) if length <= _LARGEST else b""))
-                self._position = end
+                position = end
+        self._position = position
         return found
 
 
