@@ -203,6 +203,7 @@ def test_what_dagster_loads() -> None:
     checks = {str(key.to_user_string()) for key in graph.asset_check_keys}
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
+        "system_metrics",
     }  # fmt: skip
     assert checks == {
         f"{tier}:{name}"
@@ -213,6 +214,7 @@ def test_what_dagster_loads() -> None:
         "due_rollups": "*/5 * * * *",
         "closed_chunks": "20 * * * *",
         "finished_days": "40 1 * * *",
+        "old_system_metrics": "10 2 * * *",
     }
     frequent = {node.name for node in repository.get_job("refresh_rollups").nodes}
     assert frequent == {
