@@ -168,6 +168,41 @@ def test_late_points_lag_until_they_are_rolled_up(world: TierWorld) -> None:
     assert world.rows("SELECT * FROM late_metric_points") == []
 
 
+def test_a_late_point_is_noted_until_the_hours_have_it_whatever_is_refreshed_when(
+    world: TierWorld,
+) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(1, 0, hour + US, 1.0)])
+    world.refresh()
+    world.tiers.refresh(Tier.MINUTES)
+
+    world.write([(1, 1, hour + 2 * US, 99.0)])
+    for tier in (Tier.HOURS, Tier.MINUTES):
+        world.tiers.refresh(tier)
+        has_it = world.rollup(Tier.HOURS, [1]) == world.group_by(Tier.HOURS, [1])
+        is_noted = world.rows("SELECT hour FROM late_metric_points WHERE series_id = 1") != []
+        assert has_it or is_noted, tier
+    world.tiers.refresh(Tier.HOURS)
+
+    world.assert_rolled_up([1])
+    assert world.rows("SELECT * FROM late_metric_points") == []
+
+
+def test_a_refresh_that_ends_within_an_hour_keeps_what_is_noted_of_it(world: TierWorld) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(1, 0, hour + US, 1.0), (1, 1, hour + 50 * MINUTE_US, 1.0)])
+    world.refresh()
+
+    world.write([(1, 2, hour + 50 * MINUTE_US, 99.0)])
+    half_past = dt.datetime.fromtimestamp(hour // US + 1800, dt.UTC)
+    world.tiers.refresh(Tier.MINUTES, until=half_past)
+    world.tiers.refresh(Tier.HOURS)
+
+    has_it = world.rollup(Tier.HOURS, [1]) == world.group_by(Tier.HOURS, [1])
+    is_noted = world.rows("SELECT hour FROM late_metric_points WHERE series_id = 1") != []
+    assert has_it or is_noted
+
+
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
     world: TierWorld,
 ) -> None:

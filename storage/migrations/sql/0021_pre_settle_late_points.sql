@@ -1,0 +1,72 @@
+-- A note about late points goes from tier to tier with the points: where there are continuous
+-- aggregates, the finer tier hands it on to the coarser one when it has them itself.
+
+ALTER TABLE late_metric_points ADD COLUMN note_id bigint GENERATED ALWAYS AS IDENTITY;
+
+CREATE OR REPLACE FUNCTION note_late_points(series_ids bigint[], hours bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    -- Nobody stops a policy that moves the line: then all that are not fresh, not only those below.
+    line bigint := (
+        SELECT CASE WHEN has_continuous_aggregates THEN 9223372036854775807 END FROM metric_storage
+    );
+BEGIN
+    IF line IS NULL THEN
+        -- Shared among writers; a refresh that moves the line waits for them, and they for it.
+        PERFORM pg_advisory_xact_lock_shared(hashtext('sweepworks.note_late_points'));
+        line := (SELECT noticed_until FROM metric_tiers WHERE tier = 'metric_points_1m');
+    END IF;
+    INSERT INTO late_metric_points (tier, series_id, hour)
+    SELECT 'metric_points_1m', late.series_id, late.hour
+    FROM unnest(series_ids, hours) AS late (series_id, hour)
+    WHERE late.hour < line
+      AND late.hour >= (SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points');
+END $$;
+
+CREATE OR REPLACE PROCEDURE refresh_metric_rollup(which text, until bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    tier metric_tiers := (SELECT metric_tiers FROM metric_tiers WHERE metric_tiers.tier = which);
+    kept bigint := (SELECT kept_since FROM metric_tiers WHERE metric_tiers.tier = tier.source);
+    ends bigint := metric_bucket(tier.width, least(until, metric_now() - 6000));
+    noted bigint[];
+BEGIN
+    IF (SELECT has_continuous_aggregates FROM metric_storage) THEN
+        -- Those that are seen now; what they are about is seen by a refresh that begins later.
+        noted := ARRAY(SELECT note_id FROM late_metric_points AS late WHERE late.tier = which);
+        COMMIT;
+        IF ends - tier.width >= kept THEN
+            CALL refresh_continuous_aggregate(
+                which::regclass, CASE WHEN kept > -9223372036854775808 THEN kept END, ends
+            );
+        END IF;
+        -- A policy that began before us may have taken over what we found nothing of, and not be
+        -- done with it: then they stay for the next time.
+        IF EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database()
+              AND application_name LIKE 'Refresh Continuous Aggregate Policy%'
+              AND pid <> pg_backend_pid()
+        ) THEN
+            RETURN;
+        END IF;
+        -- Of the last hour too, when nothing after `ends` is stored.
+        WITH done AS (
+            DELETE FROM late_metric_points AS late
+            WHERE late.note_id = ANY(noted)
+              AND late.hour < CASE WHEN metric_stored_until(which) <= ends THEN ends
+                                   ELSE metric_bucket(36000, ends) END
+            RETURNING late.series_id, late.hour, late.noted_at
+        )
+        INSERT INTO late_metric_points (tier, series_id, hour, noted_at)
+        SELECT coarser.tier, done.series_id, done.hour, min(done.noted_at)
+        FROM done
+        JOIN metric_tiers AS coarser ON coarser.source = which
+        GROUP BY coarser.tier, done.series_id, done.hour;
+        RETURN;
+    END IF;
+    IF tier.source <> 'metric_points' THEN
+        ends := least(ends, metric_bucket(tier.width, metric_stored_until(tier.source)));
+    END IF;
+    CALL advance_metric_rollup(which, ends);
+    CALL redo_late_metric_rollup(which);
+END $$;
