@@ -70,3 +70,43 @@ BEGIN
     CALL advance_metric_rollup(which, ends);
     CALL redo_late_metric_rollup(which);
 END $$;
+
+-- Stores a rollup of our own up to `ends`, chunk by chunk.
+CREATE OR REPLACE PROCEDURE advance_metric_rollup(which text, ends bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    begins bigint;
+    stop bigint;
+BEGIN
+    IF which = 'metric_points_1m' THEN
+        -- First whoever rolls up or deletes, which may take long: writers who note wait behind the
+        -- lock that is next.
+        PERFORM FROM metric_tiers WHERE tier = which FOR UPDATE;
+        PERFORM pg_advisory_xact_lock(hashtext('sweepworks.note_late_points'));
+        -- A batch that says nothing has points of the five minutes before it began, or newer; so
+        -- as long as one goes on, what it may bring stays ahead of us.
+        SELECT least(ends, metric_bucket(600, metric_tenths(min(xact_start)) - 3000))
+        INTO ends
+        FROM pg_stat_activity
+        WHERE datname = current_database()
+          AND application_name = 'sweepworks'
+          AND pid <> pg_backend_pid();
+        UPDATE metric_tiers SET noticed_until = greatest(noticed_until, ends) WHERE tier = which;
+        COMMIT;
+    END IF;
+    LOOP
+        SELECT stored_until INTO begins FROM metric_tiers WHERE tier = which FOR UPDATE;
+        EXIT WHEN begins >= ends;
+        IF which = 'metric_points_1m' THEN
+            SELECT least(ends, min(high)) INTO stop FROM metric_chunk_bounds() WHERE high > begins;
+            INSERT INTO stored_metric_points_1m
+            SELECT * FROM roll_up_points(begins, stop) ORDER BY series_id, bucket;
+        ELSE
+            stop := ends;
+            INSERT INTO stored_metric_points_1h
+            SELECT * FROM roll_up_minutes(begins, stop) ORDER BY series_id, bucket;
+        END IF;
+        UPDATE metric_tiers SET stored_until = stop WHERE tier = which;
+        COMMIT;
+    END LOOP;
+    COMMIT;
+END $$;

@@ -2,14 +2,18 @@
 
 import datetime as dt
 import itertools
+import threading
+import time
 from collections.abc import Generator
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retention.tiers import Tier
-from storage.database import open_pool
+from storage.database import open_pool, transaction
+from storage.late_points import note_late_points
 from sweeps.errors import StorageError
 from tests.integration.storage.tier_world import (
     DAY_US,
@@ -19,6 +23,7 @@ from tests.integration.storage.tier_world import (
     NAN,
     US,
     TierWorld,
+    run_points,
     us,
 )
 from tests.plugins.postgres import Database
@@ -201,6 +206,42 @@ def test_a_refresh_that_ends_within_an_hour_keeps_what_is_noted_of_it(world: Tie
     has_it = world.rollup(Tier.HOURS, [1]) == world.group_by(Tier.HOURS, [1])
     is_noted = world.rows("SELECT hour FROM late_metric_points WHERE series_id = 1") != []
     assert has_it or is_noted
+
+
+def test_points_that_come_late_do_not_wait_for_a_rollup_that_waits(database: Database) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        world.write([(1, 0, world.ago(hours=5), 1.0)])
+        world.refresh()
+        with psycopg.connect(database.url, options="-c search_path=sweepworks,public") as holder:
+            # As long as a refresh of many points, or a deletion, takes.
+            holder.execute("SELECT FROM metric_tiers FOR UPDATE")
+            refresh = threading.Thread(target=lambda: world.tiers.refresh(Tier.MINUTES))
+            refresh.start()
+            if not world.has_continuous_aggregates:
+                _wait_for_a_lock(world)
+            begun = time.monotonic()
+            with transaction(pool) as connection:
+                connection.execute("SET LOCAL lock_timeout = '5s'")
+                note_late_points(
+                    connection, [run_points([(1, 1, world.ago(hours=5), 2.0)])], now_us=None
+                )
+            took = time.monotonic() - begun
+            holder.rollback()
+            refresh.join()
+
+    assert took < 3
+
+
+def _wait_for_a_lock(world: TierWorld) -> None:
+    until = time.monotonic() + 20
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND query LIKE '%refresh_metric_rollup%'"
+    )
+    while not world.rows(f"SELECT EXISTS ({waiting})")[0][0]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
