@@ -2,6 +2,7 @@
 -- aggregates, the finer tier hands it on to the coarser one when it has them itself.
 
 ALTER TABLE late_metric_points ADD COLUMN note_id bigint GENERATED ALWAYS AS IDENTITY;
+CREATE INDEX late_metric_points_series_idx ON late_metric_points (series_id, hour);
 
 CREATE OR REPLACE FUNCTION note_late_points(series_ids bigint[], hours bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
