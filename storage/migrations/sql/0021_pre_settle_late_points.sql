@@ -2,6 +2,7 @@
 -- aggregates, the finer tier hands it on to the coarser one when it has them itself.
 
 ALTER TABLE late_metric_points ADD COLUMN note_id bigint GENERATED ALWAYS AS IDENTITY;
+ALTER TABLE late_metric_points ADD COLUMN is_taken boolean NOT NULL DEFAULT false;  -- by a refresh
 CREATE INDEX late_metric_points_series_idx ON late_metric_points (series_id, hour);
 
 CREATE OR REPLACE FUNCTION note_late_points(series_ids bigint[], hours bigint[]) RETURNS void
@@ -17,11 +18,36 @@ BEGIN
         PERFORM pg_advisory_xact_lock_shared(hashtext('sweepworks.note_late_points'));
         line := (SELECT noticed_until FROM metric_tiers WHERE tier = 'metric_points_1m');
     END IF;
+    -- What is noted already is not noted again. It is held until the points are there, so that
+    -- whoever takes it up waits for them; what somebody takes up now, or has, says nothing of them.
+    WITH late AS MATERIALIZED (
+        SELECT DISTINCT late.series_id, late.hour
+        FROM unnest(series_ids, hours) AS late (series_id, hour)
+        WHERE late.hour < line
+          AND late.hour >= (SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points')
+    ),
+    noted AS MATERIALIZED (
+        SELECT note.series_id, note.hour
+        FROM late
+        JOIN late_metric_points AS note USING (series_id, hour)
+        WHERE note.tier = 'metric_points_1m' AND NOT note.is_taken
+        FOR SHARE OF note SKIP LOCKED
+    ),
+    noted_of_all AS MATERIALIZED (
+        SELECT note.hour
+        FROM late_metric_points AS note
+        WHERE note.series_id IS NULL
+          AND note.hour IN (SELECT late.hour FROM late WHERE late.series_id IS NULL)
+          AND note.tier = 'metric_points_1m' AND NOT note.is_taken
+        FOR SHARE OF note SKIP LOCKED
+    )
     INSERT INTO late_metric_points (tier, series_id, hour)
     SELECT 'metric_points_1m', late.series_id, late.hour
-    FROM unnest(series_ids, hours) AS late (series_id, hour)
-    WHERE late.hour < line
-      AND late.hour >= (SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points');
+    FROM late
+    WHERE NOT EXISTS (
+              SELECT FROM noted WHERE noted.series_id = late.series_id AND noted.hour = late.hour
+          )
+      AND NOT (late.series_id IS NULL AND late.hour IN (SELECT hour FROM noted_of_all));
 END $$;
 
 CREATE OR REPLACE PROCEDURE refresh_metric_rollup(which text, until bigint) LANGUAGE plpgsql AS $$
@@ -33,7 +59,13 @@ DECLARE
 BEGIN
     IF (SELECT has_continuous_aggregates FROM metric_storage) THEN
         -- Those that are seen now; what they are about is seen by a refresh that begins later.
-        noted := ARRAY(SELECT note_id FROM late_metric_points AS late WHERE late.tier = which);
+        -- From now on writers note anew.
+        WITH taken AS (
+            UPDATE late_metric_points AS late SET is_taken = true
+            WHERE late.tier = which AND late.hour < ends
+            RETURNING late.note_id
+        )
+        SELECT array_agg(note_id) INTO noted FROM taken;
         COMMIT;
         IF ends - tier.width >= kept THEN
             CALL refresh_continuous_aggregate(

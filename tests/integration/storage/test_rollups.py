@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from retention.tiers import Tier
 from storage.database import open_pool, transaction
 from storage.late_points import note_late_points
+from storage.metric_store import copy_points
 from sweeps.errors import StorageError
 from tests.integration.storage.tier_world import (
     DAY_US,
@@ -242,6 +243,62 @@ def _wait_for_a_lock(world: TierWorld) -> None:
     while not world.rows(f"SELECT EXISTS ({waiting})")[0][0]:
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_what_is_noted_already_is_not_noted_again(world: TierWorld) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(i, 0, hour + US, 1.0) for i in range(2)])
+    world.refresh()
+
+    for step in range(1, 5):
+        world.write([(i, step, hour + step * US, 2.0) for i in range(2)])
+        world.rows("SELECT note_late_points(ARRAY[NULL]::bigint[], %s)", [[hour // 100_000]])
+    noted = world.rows("SELECT series_id FROM late_metric_points ORDER BY series_id")
+    world.refresh()
+
+    assert noted == [(0,), (1,), (None,)]
+    world.assert_rolled_up([0, 1])
+    assert world.rows("SELECT * FROM late_metric_points") == []
+
+
+def test_a_note_that_others_rely_on_is_not_taken_up_before_their_points_are_there(
+    database: Database,
+) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        hour = world.ago(hours=5) // HOUR_US * HOUR_US
+        world.write([(1, 0, hour + US, 1.0)])
+        world.refresh()
+        world.write([(1, 1, hour + 2 * US, 2.0)])
+        refresh = threading.Thread(target=world.refresh)
+        with transaction(pool) as connection:
+            late = [run_points([(1, 2, hour + 3 * US, 3.0)])]
+            copy_points(connection, late)
+            note_late_points(connection, late, now_us=None)
+            refresh.start()
+            _wait_for_a_lock(world)
+        refresh.join()
+
+        world.refresh()
+        world.assert_rolled_up([1])
+
+
+def test_a_note_that_is_being_taken_up_does_not_stand_for_later_points(database: Database) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        hour = world.ago(hours=5) // HOUR_US * HOUR_US
+        world.write([(1, 0, hour + US, 1.0)])
+        world.refresh()
+        world.write([(1, 1, hour + 2 * US, 2.0)])
+        with transaction(pool) as connection:
+            connection.execute("UPDATE late_metric_points SET is_taken = true")
+            world.write([(1, 2, hour + 3 * US, 3.0)])  # does not wait
+
+        assert world.rows("SELECT count(*) FROM late_metric_points") == [(2,)]
+        world.write([(1, 3, hour + 4 * US, 3.0)])
+        assert world.rows("SELECT count(*) FROM late_metric_points") == [(2,)]
+        world.refresh()
+        world.assert_rolled_up([1])
 
 
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
