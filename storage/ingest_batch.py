@@ -14,7 +14,7 @@ from sweepworks.wire import ReportRecord
 from storage import queries
 from storage.deliveries import Delivery, Receipt, Refusal
 from storage.json_numbers import json_number
-from storage.late_points import note_late_points
+from storage.late_points import ask_present, note_late_points, present_us
 from storage.metric_store import copy_points
 from storage.point_import import import_points, is_import
 from storage.points import SYSTEM, USER, Curves, RunPoints
@@ -50,14 +50,11 @@ class Batch:
         series: SeriesRegistry,
         deliveries: Sequence[Delivery],
         points: Sequence[RunPoints],
-        *,
-        now: dt.datetime,
     ) -> None:
         self._connection = connection
         self._series = series
         self._deliveries = deliveries
         self._points = points
-        self._now_us = (now - _EPOCH) // dt.timedelta(microseconds=1)
         self._refused: dict[int, list[Refusal]] = {}
         self.stored: list[RunPoints] = []
 
@@ -67,6 +64,7 @@ class Batch:
         with self._connection.pipeline():
             held = self._hold_runs()
             moved = self._move_watermarks()
+            present = ask_present(self._connection)
         runs = {row.run_id: row for row in held}
         writers = {(run_id, writer_id) for run_id, writer_id in moved}
         failures = {
@@ -80,7 +78,8 @@ class Batch:
             if place not in failures and delivery.writer in writers
         ]
         if new:
-            self._write_points(new)  # COPY knows no pipeline
+            # COPY knows no pipeline.
+            self._write_points(new, now_us=present_us(present))
             with self._connection.pipeline():
                 self._write_reports(new, runs)
                 self._write_params(new)
@@ -120,18 +119,18 @@ class Batch:
             },
         )
 
-    def _write_points(self, places: Sequence[int]) -> None:
+    def _write_points(self, places: Sequence[int], *, now_us: int) -> None:
         batch = [self._points[place] for place in places if len(self._points[place].counts)]
         if not batch:
             return
         unkept = self._series.register(self._connection, (points.curves for points in batch))
         if unkept:
             batch = [self._without(place, unkept) for place in places]
-        past = [points for points in batch if is_import(points, now_us=self._now_us)]
-        live = [points for points in batch if not is_import(points, now_us=self._now_us)]
+        past = [points for points in batch if is_import(points, now_us=now_us)]
+        live = [points for points in batch if not is_import(points, now_us=now_us)]
         if live:
             copy_points(self._connection, live)
-            note_late_points(self._connection, live, now_us=self._now_us)
+            note_late_points(self._connection, live, now_us=now_us)
         if past:
             import_points(self._connection, past)
         self.stored = batch

@@ -28,7 +28,6 @@ class IngestStore:
 
     def __init__(self, pool: Pool, *, clock: Clock, max_series: int = DEFAULT_MAX_SERIES) -> None:
         self._pool = pool
-        self._clock = clock
         self._metrics = MetricStore(pool, clock=clock)
         self._series = SeriesRegistry(most_of_a_run=max_series)
 
@@ -50,7 +49,7 @@ class IngestStore:
         self._metrics.ensure_partitions(part.times for part in points if len(part.times))
         with translate_errors(), self._pool.connection(timeout=_CONNECT_SECONDS) as connection:
             try:
-                batch = Batch(connection, self._series, deliveries, points, now=self._clock.now())
+                batch = Batch(connection, self._series, deliveries, points)
                 outcomes = batch.write()
             except (psycopg.DataError, psycopg.IntegrityError) as exc:
                 raise InvalidFlush(

@@ -20,6 +20,18 @@ _HOUR_US = 3_600_000_000
 _MOST_SERIES = 2_000  # of one hour, then all of it is rolled up anew
 
 
+def ask_present(connection: Connection) -> psycopg.Cursor[tuple[Any, ...]]:
+    """When this transaction began, by the clock that rollups go by; also in a pipeline."""
+    return connection.execute(_QUERIES["present"])
+
+
+def present_us(asked: psycopg.Cursor[tuple[Any, ...]]) -> int:
+    """What `ask_present` has asked for, in microseconds since 1970."""
+    row = asked.fetchone()
+    assert row is not None  # a function's value
+    return int(row[0]) * TENTH_US
+
+
 def note_late_points(
     connection: Connection, batch: Sequence[RunPoints], *, now_us: int | None
 ) -> None:
@@ -28,7 +40,8 @@ def note_late_points(
     One statement when some are late, none otherwise.
 
     Args:
-        now_us: The present; None when all points count as late, as those of an import do.
+        now_us: When the transaction began, by the database's clock; None when all points count as
+            late, as those of an import do.
     """
     oldest = None if now_us is None else now_us - FRESH_US
     columns = [points.times for points in batch if len(points.times)]

@@ -1,10 +1,12 @@
 """Points of the family `system` in the database: counted, and dropped from all tiers."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from retention.system_metrics import Dropped
 from storage import queries
 from storage.database import Pool, transaction
+from sweeps.ids import RunId
 
 _QUERIES = queries.load("system_points")
 _RUNS_AT_ONCE = 20  # in a transaction, which holds up refreshes of the rollups
@@ -40,3 +42,8 @@ class PostgresSystemMetrics:
                 connection.execute(_QUERIES["note_dropped"], {"run_ids": run_ids})
             assert row is not None  # a function's value
             runs, points = runs + len(run_ids), points + int(row[0])
+
+    def dropped_at(self, run_ids: Sequence[RunId]) -> list[tuple[RunId, dt.datetime]]:
+        """When their points were dropped, by run; runs that have them still are not among them."""
+        with transaction(self._pool) as connection:
+            return connection.execute(_QUERIES["dropped_at"], {"run_ids": list(run_ids)}).fetchall()

@@ -12,6 +12,8 @@ from gateway.curve_documents import VERSION, series_body
 from gateway.services import GivenServices, Services
 from gateway.viewports import Family, SeriesQuery, asked_keys, asked_runs, viewport
 from retention.resolution import Viewport
+from storage.points import SYSTEM
+from storage.system_points import PostgresSystemMetrics
 from sweeps.ids import TenantId
 
 router = APIRouter(prefix="/api/v1/query/series")
@@ -52,14 +54,22 @@ def series_answer(
     *,
     family: Family,
 ) -> Response:
-    """The answer, or 304; about sealed runs only, it may be kept for ever."""
+    """The answer, or 304; about sealed runs only, it may be kept for ever.
+
+    What is measured beside the training goes some time later: the answer is another one then.
+    """
     run_ids = asked_runs(run_names)
     keys = asked_keys(key_names, n_runs=len(run_ids))
     runs = services.curves.runs(run_ids, tenant_id=tenant_id)
     tag = None
     if all(run.settled_at for run in runs):
         sealed = [[run.run_id, run.settled_at] for run in runs]
-        tag = etag(VERSION, sealed, family, keys, seen.axis, seen.pixels, seen.low, seen.high)
+        dropped = (
+            PostgresSystemMetrics(services.pool).dropped_at(run_ids) if family == SYSTEM else []
+        )
+        tag = etag(
+            VERSION, sealed, dropped, family, keys, seen.axis, seen.pixels, seen.low, seen.high
+        )
     if (unchanged := known(request, tag)) is not None:
         return unchanged
     body = series_body(services.curves.read(runs, keys, seen, family=family), seen)

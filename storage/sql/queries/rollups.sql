@@ -1,3 +1,7 @@
+-- present --
+-- When this transaction began. Clocks of gateways may differ, and rollups do not go by them.
+SELECT metric_tenths(now());
+
 -- note_late_points --
 -- In the transaction that writes points which a rollup may have gone past: of which series (null:
 -- of all), in which hours.

@@ -115,12 +115,16 @@ SELECT run_summaries.run_id, runs.sealed_at IS NOT NULL AND rollups.are_whole AS
 FROM run_summaries
 JOIN runs USING (run_id)
 CROSS JOIN LATERAL (
-    SELECT NOT EXISTS (
-               SELECT FROM late_metric_points AS late
-               WHERE late.series_id IS NULL
-                  OR late.series_id IN (
-                      SELECT series_id FROM series WHERE series.run_id = runs.run_id
-                  )
+    -- Once for notes that are about all series, then series by series: both by an index.
+    SELECT NOT EXISTS (SELECT FROM late_metric_points AS late WHERE late.series_id IS NULL)
+       AND NOT EXISTS (
+               SELECT FROM series
+               CROSS JOIN LATERAL (
+                   SELECT FROM late_metric_points AS late
+                   WHERE late.series_id = series.series_id
+                   LIMIT 1
+               ) AS late
+               WHERE series.run_id = runs.run_id
            ) AS are_whole
 ) AS rollups
 WHERE NOT run_summaries.is_final

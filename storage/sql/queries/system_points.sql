@@ -31,3 +31,11 @@ WHERE run_id = ANY(%(run_ids)s::text[])
 UPDATE run_summaries
 SET system_dropped_at = now()
 WHERE run_id = ANY(%(run_ids)s::text[]);
+
+-- dropped_at --
+-- When that was, of those of some runs that have been through it.
+SELECT run_id, system_dropped_at
+FROM run_summaries
+WHERE run_id = ANY(%(run_ids)s::text[])
+  AND system_dropped_at IS NOT NULL
+ORDER BY run_id;

@@ -15,6 +15,7 @@ from retention.resolution import Axis, Budget, Resolution, Viewport
 from retention.tiers import ROLLUPS, Tier
 from storage.curve_store import CurveStore
 from storage.rollups import PostgresMetricTiers
+from storage.system_points import PostgresSystemMetrics
 from sweeps.ids import RunId
 from tests.integration.gateway.conftest import (
     NOW_US,
@@ -210,6 +211,26 @@ def test_an_answer_about_sealed_runs_is_kept_for_ever(platform: Platform) -> Non
         for more in ("", "&pixels=9", "&axis=wall", "&from=1", "&to=1", "&keys=x")
     }
     assert len(others) == 6
+
+
+def test_an_answer_is_another_one_when_what_it_is_about_was_dropped(platform: Platform) -> None:
+    run, _ = platform.scratch()
+    both = {"x": [(0, NOW_US, 1.0)], "cpu": [(0, NOW_US, 9.0)]}
+    platform.flush(a_flush(run, points=both, series={"x": 1}, system={"cpu": 1}))
+    settle(platform, run)
+    path = f"{PATH}?runs={run}&keys=cpu&family=system"
+    user = f"{PATH}?runs={run}&keys=x"
+    before, of_user = platform.get(path), platform.get(user)
+
+    sealed_before = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    PostgresSystemMetrics(platform.pool).drop(sealed_before=sealed_before)
+
+    given = {**bearer(TOKEN), "If-None-Match": before.headers["etag"]}
+    after = platform.client.get(path, headers=given)
+    assert after.status_code == 200
+    assert len(before.json()["series"]) == 1
+    assert after.json()["series"] == []
+    assert platform.get(user).headers["etag"] == of_user.headers["etag"]
 
 
 def test_what_has_not_changed_is_known_without_a_look_at_points(platform: Platform) -> None:

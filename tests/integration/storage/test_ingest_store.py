@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from sweepworks.wire import Flush, ReportRecord
 
 from retention.sealing import SealingRule
+from retention.tiers import Tier
 from storage import known_curves
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
 from storage.points import fingerprint, series_id
+from storage.rollups import PostgresMetricTiers
 from storage.run_catalog import RunCatalog
 from storage.run_upkeep import RunUpkeep
 from storage.token_store import TokenStore
@@ -408,3 +410,26 @@ _names = iter(range(10**6))
 
 def _fresh_run(pool: Pool) -> RunId:
     return a_scratch_run(pool, f"scratch-{next(_names):06d}")
+
+
+class _SlowClock:
+    """Of a gateway whose machine is 20 minutes behind."""
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=20)
+
+
+def test_what_is_late_is_judged_by_the_clock_of_the_database(pool: Pool) -> None:
+    run = a_scratch_run(pool)
+    store = IngestStore(pool, clock=_SlowClock())
+    tiers = PostgresMetricTiers(pool)
+    late = NOW_US - 18 * 60_000_000  # new to that gateway
+    store.write([a_delivery(run, points={"x": [(1, late - 60_000_000, 1.0)]})])
+    tiers.refresh(Tier.MINUTES)
+
+    store.write([a_delivery(run, 2, points={"x": [(2, late, 2.0)]})])
+    tiers.refresh(Tier.MINUTES)
+
+    with transaction(pool) as connection:
+        rolled_up = connection.execute("SELECT sum(count) FROM metric_points_1m").fetchone()
+    assert rolled_up == (2,)

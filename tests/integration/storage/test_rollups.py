@@ -2,14 +2,19 @@
 
 import datetime as dt
 import itertools
+import threading
+import time
 from collections.abc import Generator
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retention.tiers import Tier
-from storage.database import open_pool
+from storage.database import open_pool, transaction
+from storage.late_points import note_late_points
+from storage.metric_store import copy_points
 from sweeps.errors import StorageError
 from tests.integration.storage.tier_world import (
     DAY_US,
@@ -19,6 +24,7 @@ from tests.integration.storage.tier_world import (
     NAN,
     US,
     TierWorld,
+    run_points,
     us,
 )
 from tests.plugins.postgres import Database
@@ -166,6 +172,133 @@ def test_late_points_lag_until_they_are_rolled_up(world: TierWorld) -> None:
     assert world.tiers.state(Tier.MINUTES).lag == dt.timedelta(0)
     assert world.tiers.state(Tier.HOURS).lag == dt.timedelta(0)
     assert world.rows("SELECT * FROM late_metric_points") == []
+
+
+def test_a_late_point_is_noted_until_the_hours_have_it_whatever_is_refreshed_when(
+    world: TierWorld,
+) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(1, 0, hour + US, 1.0)])
+    world.refresh()
+    world.tiers.refresh(Tier.MINUTES)
+
+    world.write([(1, 1, hour + 2 * US, 99.0)])
+    for tier in (Tier.HOURS, Tier.MINUTES):
+        world.tiers.refresh(tier)
+        has_it = world.rollup(Tier.HOURS, [1]) == world.group_by(Tier.HOURS, [1])
+        is_noted = world.rows("SELECT hour FROM late_metric_points WHERE series_id = 1") != []
+        assert has_it or is_noted, tier
+    world.tiers.refresh(Tier.HOURS)
+
+    world.assert_rolled_up([1])
+    assert world.rows("SELECT * FROM late_metric_points") == []
+
+
+def test_a_refresh_that_ends_within_an_hour_keeps_what_is_noted_of_it(world: TierWorld) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(1, 0, hour + US, 1.0), (1, 1, hour + 50 * MINUTE_US, 1.0)])
+    world.refresh()
+
+    world.write([(1, 2, hour + 50 * MINUTE_US, 99.0)])
+    half_past = dt.datetime.fromtimestamp(hour // US + 1800, dt.UTC)
+    world.tiers.refresh(Tier.MINUTES, until=half_past)
+    world.tiers.refresh(Tier.HOURS)
+
+    has_it = world.rollup(Tier.HOURS, [1]) == world.group_by(Tier.HOURS, [1])
+    is_noted = world.rows("SELECT hour FROM late_metric_points WHERE series_id = 1") != []
+    assert has_it or is_noted
+
+
+def test_points_that_come_late_do_not_wait_for_a_rollup_that_waits(database: Database) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        world.write([(1, 0, world.ago(hours=5), 1.0)])
+        world.refresh()
+        with psycopg.connect(database.url, options="-c search_path=sweepworks,public") as holder:
+            # As long as a refresh of many points, or a deletion, takes.
+            holder.execute("SELECT FROM metric_tiers FOR UPDATE")
+            refresh = threading.Thread(target=lambda: world.tiers.refresh(Tier.MINUTES))
+            refresh.start()
+            if not world.has_continuous_aggregates:
+                _wait_for_a_lock(world)
+            begun = time.monotonic()
+            with transaction(pool) as connection:
+                connection.execute("SET LOCAL lock_timeout = '5s'")
+                note_late_points(
+                    connection, [run_points([(1, 1, world.ago(hours=5), 2.0)])], now_us=None
+                )
+            took = time.monotonic() - begun
+            holder.rollback()
+            refresh.join()
+
+    assert took < 3
+
+
+def _wait_for_a_lock(world: TierWorld) -> None:
+    until = time.monotonic() + 20
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND query LIKE '%refresh_metric_rollup%'"
+    )
+    while not world.rows(f"SELECT EXISTS ({waiting})")[0][0]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_what_is_noted_already_is_not_noted_again(world: TierWorld) -> None:
+    hour = world.ago(hours=5) // HOUR_US * HOUR_US
+    world.write([(i, 0, hour + US, 1.0) for i in range(2)])
+    world.refresh()
+
+    for step in range(1, 5):
+        world.write([(i, step, hour + step * US, 2.0) for i in range(2)])
+        world.rows("SELECT note_late_points(ARRAY[NULL]::bigint[], %s)", [[hour // 100_000]])
+    noted = world.rows("SELECT series_id FROM late_metric_points ORDER BY series_id")
+    world.refresh()
+
+    assert noted == [(0,), (1,), (None,)]
+    world.assert_rolled_up([0, 1])
+    assert world.rows("SELECT * FROM late_metric_points") == []
+
+
+def test_a_note_that_others_rely_on_is_not_taken_up_before_their_points_are_there(
+    database: Database,
+) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        hour = world.ago(hours=5) // HOUR_US * HOUR_US
+        world.write([(1, 0, hour + US, 1.0)])
+        world.refresh()
+        world.write([(1, 1, hour + 2 * US, 2.0)])
+        refresh = threading.Thread(target=world.refresh)
+        with transaction(pool) as connection:
+            late = [run_points([(1, 2, hour + 3 * US, 3.0)])]
+            copy_points(connection, late)
+            note_late_points(connection, late, now_us=None)
+            refresh.start()
+            _wait_for_a_lock(world)
+        refresh.join()
+
+        world.refresh()
+        world.assert_rolled_up([1])
+
+
+def test_a_note_that_is_being_taken_up_does_not_stand_for_later_points(database: Database) -> None:
+    with open_pool(database.url, max_size=4) as pool:
+        world = TierWorld(pool)
+        hour = world.ago(hours=5) // HOUR_US * HOUR_US
+        world.write([(1, 0, hour + US, 1.0)])
+        world.refresh()
+        world.write([(1, 1, hour + 2 * US, 2.0)])
+        with transaction(pool) as connection:
+            connection.execute("UPDATE late_metric_points SET is_taken = true")
+            world.write([(1, 2, hour + 3 * US, 3.0)])  # does not wait
+
+        assert world.rows("SELECT count(*) FROM late_metric_points") == [(2,)]
+        world.write([(1, 3, hour + 4 * US, 3.0)])
+        assert world.rows("SELECT count(*) FROM late_metric_points") == [(2,)]
+        world.refresh()
+        world.assert_rolled_up([1])
 
 
 def test_completeness_counts_both_sides_up_to_where_the_rollup_is_stored(
