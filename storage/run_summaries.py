@@ -32,7 +32,7 @@ class RunSummaries:
         self._period = period
 
     def refresh(self, *, seconds: float = _SECONDS_A_LOOK) -> int:
-        """Refresh runs that are due, oldest first, and begin no more after `seconds`.
+        """Refresh runs that are due, sealed ones first, and begin no more after `seconds`.
 
         A live run is due every ten seconds, or less often, so that it takes no more than a
         twentieth of the time. A run that was sealed is due once.
@@ -47,10 +47,13 @@ class RunSummaries:
 
     def _refresh_one(self) -> bool:
         with transaction(self._pool) as connection:
-            taken = connection.execute(_QUERIES["take"], {"period": self._period}).fetchone()
+            taken = connection.execute(_QUERIES["take_sealed"]).fetchone()
+            is_final = taken is not None
+            if taken is None:
+                taken = connection.execute(_QUERIES["take"], {"period": self._period}).fetchone()
             if taken is None:
                 return False
-            run_id, is_final = taken
+            run_id = taken[0]
             rows = _compute(connection, run_id)
             columns = {name: [row[name] for row in rows] for name in _COLUMNS}
             connection.execute(_QUERIES["store"], columns)

@@ -106,12 +106,11 @@ WHERE series.run_id = %(run_id)s
   AND coalesce(whole.point_count, late.point_count) > 0
 ORDER BY series.key;
 
--- take --
--- A run whose summaries are the oldest of those that are due: sealed and not final, or not refreshed
--- for a while, the longer the more that took. Final are those of a sealed run whose points are all
--- in the rollups. It is locked for whoever takes it and passed
+-- take_sealed --
+-- A sealed run whose points are all in the rollups: what is computed now is final. Before all live
+-- runs, which are computed anew whenever somebody asks. It is locked for whoever takes it and passed
 -- over by everybody else.
-SELECT run_summaries.run_id, runs.sealed_at IS NOT NULL AND rollups.are_whole AS is_final
+SELECT run_summaries.run_id
 FROM run_summaries
 JOIN runs USING (run_id)
 CROSS JOIN LATERAL (
@@ -128,12 +127,22 @@ CROSS JOIN LATERAL (
            ) AS are_whole
 ) AS rollups
 WHERE NOT run_summaries.is_final
-  AND ((runs.sealed_at IS NOT NULL AND rollups.are_whole)
-       OR run_summaries.refreshed_at
-           <= now() - greatest(%(period)s::interval, 20 * run_summaries.took))
+  AND runs.sealed_at IS NOT NULL
+  AND rollups.are_whole
 ORDER BY run_summaries.refreshed_at
 LIMIT 1
 FOR UPDATE OF run_summaries SKIP LOCKED;
+
+-- take --
+-- A run whose summaries are the oldest of those that were not refreshed for a while, the longer the
+-- more that took. Locked likewise.
+SELECT run_id
+FROM run_summaries
+WHERE NOT is_final
+  AND refreshed_at <= now() - greatest(%(period)s::interval, 20 * took)
+ORDER BY refreshed_at
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
 
 -- store --
 -- What was computed, in place of what was there.

@@ -54,12 +54,10 @@ def _fill(pool: Pool, *, note_of_all: bool) -> None:
 @pytest.mark.parametrize("note_of_all", [False, True])
 def test_a_look_reads_no_notes_of_other_runs(pool: Pool, note_of_all: bool) -> None:
     _fill(pool, note_of_all=note_of_all)
-    take = queries.load("summaries")["take"]
+    take = queries.load("summaries")["take_sealed"]
 
     with transaction(pool) as connection:
-        plan = connection.execute(
-            "EXPLAIN (ANALYZE, COSTS off, TIMING off) " + take, {"period": "1 hour"}
-        ).fetchall()
+        plan = connection.execute("EXPLAIN (ANALYZE, COSTS off, TIMING off) " + take).fetchall()
 
     text = "\n".join(row[0] for row in plan)
     assert "late_metric_points_series_idx" in text
@@ -78,3 +76,27 @@ def test_a_run_is_due_when_its_own_late_points_are_rolled_up(pool: Pool) -> None
     with transaction(pool) as connection:
         final = connection.execute("SELECT run_id FROM run_summaries WHERE is_final").fetchall()
     assert sorted(final) == [("z7",), ("z8",)]
+
+
+def test_sealed_runs_go_before_live_ones(pool: Pool) -> None:
+    _fill(pool, note_of_all=False)
+    with transaction(pool) as connection:
+        connection.execute("DELETE FROM late_metric_points")
+        connection.execute(
+            "INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at)"
+            " SELECT 'live' || i, 'default', (SELECT experiment_id FROM experiments), 1, 'o',"
+            " 'running', now() FROM generate_series(1, 50) AS i"
+        )
+        connection.execute(
+            "UPDATE run_summaries SET refreshed_at = '-infinity' WHERE run_id LIKE 'live%'"
+        )
+
+    RunSummaries(pool).refresh(seconds=0.05)
+
+    with transaction(pool) as connection:
+        ((live, final),) = connection.execute(
+            "SELECT count(*) FILTER (WHERE run_id LIKE 'live%' AND refreshed_at > '-infinity'),"
+            " count(*) FILTER (WHERE is_final) FROM run_summaries"
+        ).fetchall()
+    assert final > 0
+    assert live == 0 or final == _SEALED
