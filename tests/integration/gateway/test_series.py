@@ -97,6 +97,21 @@ def test_a_bucket_of_nothing_but_nan_is_there_and_empty(platform: Platform) -> N
     assert (cut["count"][1], cut["nonfinite"][1]) == (10, 10)
 
 
+@pytest.mark.parametrize("axis", ["step", "wall"])
+def test_values_whose_sum_no_float_holds_are_counted_and_spoil_no_other_curve(
+    platform: Platform, axis: str
+) -> None:
+    huge = a_run(platform, [(n, NOW_US + n * SECOND, 1.7e308) for n in range(1_000)])
+    usual = a_run(platform, [(n, NOW_US + n * SECOND, 2.0) for n in range(1_000)])
+
+    answer = ask(platform, [huge, usual], axis=axis, pixels=100)
+
+    odd, even = answer["series"]
+    assert sum(odd["nonfinite"]) == sum(odd["count"]) == 1_000
+    assert set(even["mean"]) == {2.0}
+    assert sum(even["count"]) == 1_000
+
+
 def test_time_counts_from_the_start_of_the_run_or_is_the_clocks(platform: Platform) -> None:
     began = (
         NOW_US - 100 * SECOND
