@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from gateway.authentication import GivenOwner, GivenRun, GivenWriter
 from gateway.documents import answer
@@ -45,9 +45,17 @@ def _plain(text: str) -> str:
     return text
 
 
+def _bounded(value: object) -> object:
+    # Before it is taken for a float, which would be another number.
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a parameter is an integer beyond 64 bits; send it as text")
+    return value
+
+
 _Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_plain)]
 _Text = Annotated[str, AfterValidator(_storable)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_Param = Annotated[bool | int | _Number | _Text, BeforeValidator(_bounded)]
 
 
 def _scratch(name: str) -> str:
@@ -66,7 +74,7 @@ class ScratchRunRequest(BaseModel):
     experiment: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)] | None
     ) = None
-    params: dict[_Name, bool | int | _Number | _Text] = {}
+    params: dict[_Name, _Param] = {}
     tags: dict[_Name, _Text] = {}
     script: _Text = ""
 

@@ -133,6 +133,8 @@ WRONG: list[tuple[str, str, Any, int]] = [
     ("POST", "/api/v1/runs", b"{", 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": [1]}}', 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": NaN}}', 422),
+    ("POST", "/api/v1/runs", b'{"params": {"x": 1%s}}' % (b"0" * 400), 422),
+    ("POST", "/api/v1/runs", b'{"params": {"x": 9223372036854775808}}', 422),
     ("POST", "/api/v1/runs", b'{"params": {"": 1}}', 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": "\\u0000"}}', 422),
     ("POST", "/api/v1/runs", b'{"experiment": "\\ud800"}', 422),
