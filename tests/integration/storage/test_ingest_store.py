@@ -13,7 +13,7 @@ from sweepworks.wire import Flush, ReportRecord
 
 from retention.sealing import SealingRule
 from retention.tiers import Tier
-from storage import known_curves
+from storage import known_curves, metric_store
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
@@ -23,7 +23,7 @@ from storage.run_catalog import RunCatalog
 from storage.run_upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
-from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
+from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, StorageUnavailable
 from sweeps.ids import RunId, TenantId
 from sweeps.runs import ScratchRun
 from sweeps.states import Decision
@@ -270,6 +270,59 @@ def test_thousands_of_refusals_are_told_in_twenty_lines(pool: Pool) -> None:
     for sequence in range(2, 20):
         store.write([a_delivery(run, sequence, points=curves(3000 * sequence, 3000))])
     assert len(RunCatalog(pool).notices(run)) <= 120
+
+
+def test_a_year_of_days_is_stored_and_asks_for_a_chunk_a_day(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+    hours = [(n, NOW_US - n * 3_600_000_000, 1.0) for n in range(365 * 24)]
+
+    (outcome,) = store.write([a_delivery(run, points={"loss": hours})])
+
+    assert isinstance(outcome, Receipt)
+    assert count(pool) == len(hours)
+    assert count(pool, "metric_chunk_bounds()") <= 365 + 30
+    if count(pool, "metric_storage WHERE NOT is_hypertable"):
+        assert count(pool, "metric_points_default") == 0
+
+
+def test_a_flush_that_asks_for_too_many_chunks_is_refused_alone(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_store, "MOST_NEW_CHUNKS", 10)
+    wild, tame, other = (a_scratch_run(pool, f"scratch-{c * 12}") for c in "abc")
+    days = [(n, NOW_US - (n + 3) * DAY_US, 1.0) for n in range(20)]
+
+    outcomes = store.write(
+        [
+            a_delivery(wild, points={"loss": days}),
+            a_delivery(tame, points={"loss": days[:6]}),
+            a_delivery(other, points={"loss": days[10:17]}),
+        ]
+    )
+    (again,) = store.write([a_delivery(other, points={"loss": days[10:17]})])
+
+    assert [type(outcome) for outcome in outcomes] == [InvalidFlush, Receipt, StorageUnavailable]
+    assert "20 days or hours" in str(outcomes[0])
+    assert isinstance(again, Receipt)
+    assert count(pool) == 6 + 7
+
+
+def test_what_is_there_already_counts_as_no_new_chunk(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_scratch_run(pool)
+    days = [(n, NOW_US - (n + 3) * DAY_US, 1.0) for n in range(20)]
+    store.write([a_delivery(run, points={"loss": days})])
+    monkeypatch.setattr(metric_store, "MOST_NEW_CHUNKS", 10)
+
+    # A gateway that has just started does not know what is there.
+    (outcome,) = IngestStore(pool, clock=SystemClock()).write(
+        [a_delivery(run, 2, points={"loss": days})]
+    )
+
+    assert isinstance(outcome, Receipt)
 
 
 def test_what_a_script_left_out_is_noted_with_its_newest_number(
