@@ -13,7 +13,7 @@ from storage.deliveries import Delivery, Receipt
 from sweeps.errors import PermanentError, StorageError, SweepsError, TransientError
 
 _WINDOW_SECONDS = 0.02  # adds 10 ms to an acknowledgement, and makes 25 flushes one commit
-_MAX_POINTS = 200_000  # in a batch, unless one flush has more: keeps the COPY's buffer near 10 MB
+_MAX_COST = 200_000  # of a batch, in points, or of one flush: keeps the COPY's buffer near 10 MB
 _MAX_FLUSHES = 2_000
 #: Batches that are stored side by side: one is prepared while the database copies the other. More
 #: only make smaller ones of them.
@@ -80,7 +80,7 @@ class Batcher:
                     await asyncio.sleep(self._window_seconds)
                 continue
             batch = self._waiting.take(
-                most_points=_MAX_POINTS, most_flushes=_MAX_FLUSHES, but=self._writers
+                most_cost=_MAX_COST, most_flushes=_MAX_FLUSHES, but=self._writers
             )
             if batch:
                 self._begin(batch)
