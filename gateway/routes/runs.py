@@ -16,6 +16,7 @@ from gateway.routes.series import series_answer
 from gateway.services import GivenServices, Services
 from gateway.viewports import Family, GivenViewport
 from governance.access import RunGrant, sign_run_token
+from storage.ingest_batch import MOST_PARAMS, MOST_TAGS
 from storage.token_store import TokenOwner
 from sweeps import ids
 from sweeps.errors import RunNotFound
@@ -74,8 +75,9 @@ class ScratchRunRequest(BaseModel):
     experiment: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)] | None
     ) = None
-    params: dict[_Name, _Param] = {}
-    tags: dict[_Name, _Text] = {}
+    params: Annotated[dict[_Name, _Param], Field(max_length=MOST_PARAMS)] = {}
+    # One more is the script's name.
+    tags: Annotated[dict[_Name, _Text], Field(max_length=MOST_TAGS - 1)] = {}
     script: _Text = ""
 
 

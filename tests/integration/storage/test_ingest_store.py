@@ -13,7 +13,7 @@ from sweepworks.wire import Flush, ReportRecord
 
 from retention.sealing import SealingRule
 from retention.tiers import Tier
-from storage import known_curves, metric_store
+from storage import ingest_batch, known_curves, metric_store
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
@@ -270,6 +270,36 @@ def test_thousands_of_refusals_are_told_in_twenty_lines(pool: Pool) -> None:
     for sequence in range(2, 20):
         store.write([a_delivery(run, sequence, points=curves(3000 * sequence, 3000))])
     assert len(RunCatalog(pool).notices(run)) <= 120
+
+
+@pytest.mark.parametrize("kind", ["params", "tags"])
+def test_a_run_has_only_so_many_params_and_tags_and_the_surplus_says_so(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(ingest_batch, f"MOST_{kind.upper()}", 5)
+    run = a_scratch_run(pool)
+    other = a_scratch_run(pool, "scratch-bbbbbbbbbbbb")
+    word = kind.removesuffix("s")
+
+    def some(*numbers: int) -> dict[str, Any]:
+        return {kind: {f"n{n}": "x" for n in numbers}}
+
+    first, second, of_another = store.write(
+        [
+            a_delivery(run, 1, **some(0, 1, 2)),
+            a_delivery(run, 1, writer="v", **some(2, 3, 4)),
+            a_delivery(other, **some(*range(7))),
+        ]
+    )
+    (third,) = store.write([a_delivery(run, 2, **some(0, 4, 5))])
+
+    assert refusals(first) == refusals(second) == []
+    assert refusals(of_another) == [
+        (f"{word} 'n5'", f"a flush has at most 5 {kind}"),
+        (f"{word} 'n6'", f"a flush has at most 5 {kind}"),
+    ]
+    assert refusals(third) == [(f"{word} 'n5'", f"the run has 5 {kind}, and more are not kept")]
+    assert count(pool, f"run_{kind}") == 10
 
 
 def test_a_year_of_days_is_stored_and_asks_for_a_chunk_a_day(
