@@ -10,10 +10,16 @@ from gateway.fair_queue import FairQueue
 from gateway.meters import Meters
 from gateway.waiting import Waiting
 from storage.deliveries import Delivery, Receipt
-from sweeps.errors import PermanentError, StorageError, SweepsError, TransientError
+from sweeps.errors import (
+    PermanentError,
+    StorageError,
+    StorageUnavailable,
+    SweepsError,
+    TransientError,
+)
 
 _WINDOW_SECONDS = 0.02  # adds 10 ms to an acknowledgement, and makes 25 flushes one commit
-_MAX_POINTS = 200_000  # in a batch, unless one flush has more: keeps the COPY's buffer near 10 MB
+_MAX_COST = 200_000  # of a batch, in points, or of one flush: keeps the COPY's buffer near 10 MB
 _MAX_FLUSHES = 2_000
 #: Batches that are stored side by side: one is prepared while the database copies the other. More
 #: only make smaller ones of them.
@@ -51,6 +57,7 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="ingest")
+        self._outcomes: set[asyncio.Future[Receipt]] = set()  # that somebody waits for
         self._storing: set[asyncio.Task[None]] = set()
         self._writers: set[tuple[str, str]] = set()  # of which a flush is being stored
 
@@ -66,12 +73,32 @@ class Batcher:
             SweepsError: It was not stored, for that reason.
         """
         outcome: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._outcomes.add(outcome)
+        outcome.add_done_callback(self._outcomes.discard)
         self._waiting.put(Waiting(delivery, outcome))
         self._arrived.set()
         return await outcome
 
     async def run(self) -> None:
-        """Store batches until `close`; then what still waits."""
+        """Store batches until `close`; then what still waits.
+
+        A defect that stops it does not stop the gateway: who waits is told to come again.
+        """
+        while self._waiting or not self._is_closing:
+            try:
+                await self._store_what_comes()
+            except Exception:
+                logger.exception("batches stopped, and begin anew")
+                self._waiting = FairQueue()
+                for outcome in [*self._outcomes]:  # a repeated flush is stored once
+                    if not outcome.done():
+                        outcome.set_exception(StorageUnavailable("batches were interrupted"))
+                await asyncio.sleep(self._window_seconds)
+        while self._storing:
+            await asyncio.wait(self._storing)
+        self._threads.shutdown()
+
+    async def _store_what_comes(self) -> None:
         while self._waiting or not self._is_closing:
             if not self._waiting:
                 self._arrived.clear()
@@ -80,16 +107,18 @@ class Batcher:
                     await asyncio.sleep(self._window_seconds)
                 continue
             batch = self._waiting.take(
-                most_points=_MAX_POINTS, most_flushes=_MAX_FLUSHES, but=self._writers
+                most_cost=_MAX_COST, most_flushes=_MAX_FLUSHES, but=self._writers
             )
             if batch:
                 self._begin(batch)
             # While one is stored, the next gathers.
             patience = self._window_seconds if len(self._storing) < AT_ONCE else None
-            await asyncio.wait(self._storing, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        while self._storing:
-            await asyncio.wait(self._storing)
-        self._threads.shutdown()
+            if self._storing:
+                await asyncio.wait(
+                    self._storing, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                )
+            else:
+                await asyncio.sleep(self._window_seconds)
 
     def close(self) -> None:
         """Let `run` end when nothing waits any more."""
@@ -99,7 +128,7 @@ class Batcher:
     def _begin(self, batch: Sequence[Waiting]) -> None:
         writers = {waiting.delivery.writer for waiting in batch}
         self._writers |= writers
-        storing = asyncio.create_task(self._store_batch(batch))
+        storing = asyncio.create_task(self._answer(batch))
         self._storing.add(storing)
 
         def done(task: asyncio.Task[None]) -> None:
@@ -107,6 +136,15 @@ class Batcher:
             self._writers -= writers
 
         storing.add_done_callback(done)
+
+    async def _answer(self, batch: Sequence[Waiting]) -> None:
+        try:
+            await self._store_batch(batch)
+        except Exception:
+            logger.exception("a batch of %d flushes failed", len(batch))
+            for waiting in batch:
+                if not waiting.outcome.done():
+                    waiting.outcome.set_exception(StorageUnavailable("a batch was interrupted"))
 
     async def _store_batch(self, batch: Sequence[Waiting]) -> None:
         deliveries = [waiting.delivery for waiting in batch]

@@ -49,6 +49,10 @@ class Upkeep:
                 if not was_away:  # once for each outage
                     logger.warning("upkeep: %s", exc)
                 was_away = True
+            except Exception:  # a defect of ours: what else there is to do goes on
+                if not was_away:
+                    logger.exception("upkeep failed and goes on")
+                was_away = True
             await asyncio.sleep(self._period_seconds)
 
     def _once(self) -> None:

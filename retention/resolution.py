@@ -10,6 +10,7 @@ from enum import StrEnum
 MINUTE, HOUR = 600, 36_000  #: widths of the rollups' buckets, in tenths of a second
 _ALWAYS_RAW = 200  # points: below that, buckets save nothing worth having
 _RAW_PER_PIXEL = 2
+_GREATEST_WIDTH = 2**62  # of a bucket, in whatever unit: what databases divide by has 64 bits
 
 
 class Axis(StrEnum):
@@ -163,7 +164,7 @@ def _width(curves: Sequence[Extent], viewport: Viewport) -> int:
     ends = [_ends(curve, viewport.axis) for curve in curves]
     low = min((first for first, _ in ends), default=0) if viewport.low is None else viewport.low
     high = max((last for _, last in ends), default=0) if viewport.high is None else viewport.high
-    return max(1, -(-(high - low + 1) // viewport.pixels))
+    return min(max(1, -(-(high - low + 1) // viewport.pixels)), _GREATEST_WIDTH)
 
 
 def _affordable(sizes: Sequence[int], budget: int) -> list[bool]:

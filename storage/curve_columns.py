@@ -63,7 +63,9 @@ def column_of(
         counts, nonfinite = np.ones_like(x), np.zeros_like(x)
         width = 1
     else:
-        x = row["buckets"] * width
+        # One may begin below what 64 bits hold, and then begins there.
+        least = -(2**63)
+        x = np.where(row["buckets"] < -(2**63 // width), least, row["buckets"] * width)
         order = np.argsort(x)
         counts: Int64s = row["counts"][order]
         nonfinite: Int64s = row["nonfinites"][order] if "nonfinites" in row else 0 * counts

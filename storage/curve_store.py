@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.errors import NumericValueOutOfRange
 from psycopg.rows import class_row, dict_row
 
 from retention.resolution import (
@@ -40,6 +41,8 @@ _STATEMENT = {
     Resolution.MINUTES: "minutes",
     Resolution.HOURS: "hours",
 }
+#: What stands in for statements that cannot bear every value.
+_CAREFUL = {f"buckets_by_{axis}": f"careful_buckets_by_{axis}" for axis in ("step", "time")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +207,8 @@ class CurveStore:
             "step_low": step_low,
             "step_high": step_high,
         }
-        with transaction(self._pool) as connection:
-            cursor = column_cursor(connection, dict_row)
-            rows = cursor.execute(_QUERIES[job.query], parameters).fetchall()
         columns: dict[int, Column] = {}
-        for row in rows:
+        for row in self._rows(job.query, parameters):
             place = job.places[int(row["place"]) - 1]
             curve = curves[place]
             columns[place] = column_of(
@@ -221,6 +221,18 @@ class CurveStore:
                 shift=_shift(curve, viewport.axis),
             )
         return columns
+
+    def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        with transaction(self._pool) as connection:
+            cursor = column_cursor(connection, dict_row)
+            try:
+                with connection.transaction():
+                    return cursor.execute(_QUERIES[query], parameters).fetchall()
+            except NumericValueOutOfRange:
+                if query not in _CAREFUL:
+                    raise
+            # Finite values, whose sum is not: one of the curves has them, and all are looked at.
+            return cursor.execute(_QUERIES[_CAREFUL[query]], parameters).fetchall()
 
 
 def _starts(runs: Sequence[CurveRun], rows: Sequence[Mapping[str, Any]]) -> dict[RunId, int]:

@@ -1,9 +1,10 @@
 """One transaction of the ingest: many flushes, each stored once or left out."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
@@ -27,6 +28,9 @@ _QUERIES = queries.load("ingest")
 _RUNS = queries.load("runs")
 Connection = psycopg.Connection[tuple[Any, ...]]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_Value = TypeVar("_Value")
+MOST_PARAMS = 10_000  #: of a run, and of a flush
+MOST_TAGS = 1_000  #: likewise
 _MAX_REFUSALS = 20  # of a flush, that are told: thousands of curves may be refused alike
 
 
@@ -184,11 +188,8 @@ class Batch:
         )
 
     def _write_params(self, places: Sequence[int]) -> None:
-        params = [
-            (place, name, value)
-            for place in places
-            for name, value in self._deliveries[place].flush.params.items()
-        ]
+        given = ((place, self._deliveries[place].flush.params) for place in places)
+        params = self._within("param", given, most=MOST_PARAMS)
         if not params:
             return
         columns = {
@@ -205,10 +206,10 @@ class Batch:
             self._refuse(place, f"param {name!r}", f"it is {kept[:200]} and is set only once")
 
     def _write_tags(self, places: Sequence[int]) -> None:
+        given = ((place, self._deliveries[place].flush.tags) for place in places)
         tags = {
             (self._deliveries[place].flush.run, name): value
-            for place in places
-            for name, value in self._deliveries[place].flush.tags.items()
+            for place, name, value in self._within("tag", given, most=MOST_TAGS)
         }
         if tags:
             self._run(
@@ -217,6 +218,32 @@ class Batch:
                 names=[name for _, name in tags],
                 values=list(tags.values()),
             )
+
+    def _within(
+        self, kind: str, given: Iterable[tuple[int, Mapping[str, _Value]]], *, most: int
+    ) -> list[tuple[int, str, _Value]]:
+        """What flushes bring, by place, without what is more than a flush, or a run, may have."""
+        kept: list[tuple[int, str, _Value]] = []
+        for place, values in given:
+            kept.extend((place, *item) for item in itertools.islice(values.items(), most))
+            for name in itertools.islice(values, most, None):
+                self._refuse(place, f"{kind} {name!r}", f"a flush has at most {most} {kind}s")
+        if not kept:
+            return kept
+        surplus: list[tuple[int]] = self._connection.execute(
+            _QUERIES[f"surplus_{kind}s"],
+            {
+                "run_ids": [self._deliveries[place].flush.run for place, _, _ in kept],
+                "names": [name for _, name, _ in kept],
+                "most": most,
+            },
+        ).fetchall()
+        for (ordinal,) in surplus:
+            place, name, _ = kept[ordinal - 1]
+            why = f"the run has {most} {kind}s, and more are not kept"
+            self._refuse(place, f"{kind} {name!r}", why)
+        left_out = {ordinal for (ordinal,) in surplus}
+        return [item for ordinal, item in enumerate(kept, 1) if ordinal not in left_out]
 
     def _write_provenance(self, places: Sequence[int]) -> None:
         sections = [

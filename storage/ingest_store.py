@@ -38,15 +38,27 @@ class IngestStore:
             deliveries: At most one of each writer.
 
         Returns:
-            For each delivery its receipt, or why it alone was left out: `RunNotFound`, or
-            `StateConflict` when its run is sealed.
+            For each delivery its receipt, or why it alone was left out: `RunNotFound`,
+            `StateConflict` when its run is sealed, `InvalidFlush` when its points are of too many
+            times, `StorageUnavailable` when those of others come first.
 
         Raises:
             StorageUnavailable: Nothing was stored.
             InvalidFlush: Nothing was stored, because the database cannot take some value.
         """
         points = [self._points(delivery.flush) for delivery in deliveries]
-        self._metrics.ensure_partitions(part.times for part in points if len(part.times))
+        left_out = self._metrics.ensure_partitions([part.times for part in points])
+        if left_out:
+            places = [place for place in range(len(deliveries)) if place not in left_out]
+            kept = [deliveries[place] for place in places]
+            outcomes = self._write(kept, [points[place] for place in places]) if kept else []
+            by_place = left_out | dict(zip(places, outcomes, strict=True))
+            return [by_place[place] for place in range(len(deliveries))]
+        return self._write(deliveries, points)
+
+    def _write(
+        self, deliveries: Sequence[Delivery], points: Sequence[RunPoints]
+    ) -> list[Receipt | SweepsError]:
         with translate_errors(), self._pool.connection(timeout=_CONNECT_SECONDS) as connection:
             try:
                 batch = Batch(connection, self._series, deliveries, points)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from gateway.authentication import GivenOwner, GivenRun, GivenWriter
 from gateway.documents import answer
@@ -16,6 +16,7 @@ from gateway.routes.series import series_answer
 from gateway.services import GivenServices, Services
 from gateway.viewports import Family, GivenViewport
 from governance.access import RunGrant, sign_run_token
+from storage.ingest_batch import MOST_PARAMS, MOST_TAGS
 from storage.token_store import TokenOwner
 from sweeps import ids
 from sweeps.errors import RunNotFound
@@ -45,9 +46,17 @@ def _plain(text: str) -> str:
     return text
 
 
+def _bounded(value: object) -> object:
+    # Before it is taken for a float, which would be another number.
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a parameter is an integer beyond 64 bits; send it as text")
+    return value
+
+
 _Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_plain)]
 _Text = Annotated[str, AfterValidator(_storable)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_Param = Annotated[bool | int | _Number | _Text, BeforeValidator(_bounded)]
 
 
 def _scratch(name: str) -> str:
@@ -66,8 +75,9 @@ class ScratchRunRequest(BaseModel):
     experiment: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)] | None
     ) = None
-    params: dict[_Name, bool | int | _Number | _Text] = {}
-    tags: dict[_Name, _Text] = {}
+    params: Annotated[dict[_Name, _Param], Field(max_length=MOST_PARAMS)] = {}
+    # One more is the script's name.
+    tags: Annotated[dict[_Name, _Text], Field(max_length=MOST_TAGS - 1)] = {}
     script: _Text = ""
 
 

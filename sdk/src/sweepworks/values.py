@@ -68,9 +68,11 @@ def check_scalar(value: object) -> Scalar:
     """
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        raise WireError("a parameter is an integer beyond 64 bits; send it as text")
     if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise WireError("a parameter is no text, number, true or false")
+    raise WireError("a parameter is no text, finite number, true or false")
 
 
 def to_number(value: object, name: str) -> float:

@@ -84,8 +84,8 @@ WHERE points.steps IS NOT NULL;
 -- buckets_by_step --
 -- Points in buckets of steps. NaN and infinities come through here, as sums, leasts or greatests
 -- that are not finite; the careful ones below tell them apart. Buckets begin at multiples of the
--- width, come in any order, and only what has to be is compared: a million points are read here in
--- one go.
+-- width, also below zero, come in any order, and only what has to be is compared: a million points
+-- are read here in one go.
 SELECT asked.place, cut.buckets, cut.counts, cut.sums, cut.leasts, cut.greatests
 FROM unnest(%(series_ids)s::bigint[], %(lows)s::bigint[], %(highs)s::bigint[])
     WITH ORDINALITY AS asked (series_id, low, high, place)
@@ -95,12 +95,14 @@ CROSS JOIN LATERAL (
            array_agg(least) AS leasts,
            array_agg(greatest) AS greatests
     FROM (
-        SELECT point.step / %(width)s::bigint AS bucket, count(*) AS n, sum(point.value) AS total,
+        SELECT CASE WHEN point.step < 0 THEN (point.step + 1) / %(width)s::bigint - 1
+                    ELSE point.step / %(width)s::bigint END AS bucket,
+               count(*) AS n, sum(point.value) AS total,
                min(point.value) AS least, max(point.value) AS greatest
         FROM metric_points AS point
         WHERE point.series_id = asked.series_id
           AND point.time_ds BETWEEN asked.low AND asked.high
-        GROUP BY point.step / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -116,13 +118,15 @@ CROSS JOIN LATERAL (
            array_agg(least) AS leasts,
            array_agg(greatest) AS greatests
     FROM (
-        SELECT point.time_ds / %(width)s::bigint AS bucket, count(*) AS n,
+        SELECT CASE WHEN point.time_ds < 0 THEN (point.time_ds + 1) / %(width)s::bigint - 1
+                    ELSE point.time_ds / %(width)s::bigint END AS bucket,
+               count(*) AS n,
                sum(point.value) AS total,
                min(point.value) AS least, max(point.value) AS greatest
         FROM metric_points AS point
         WHERE point.series_id = asked.series_id
           AND point.time_ds BETWEEN asked.low AND asked.high
-        GROUP BY point.time_ds / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -140,7 +144,9 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT point.step / %(width)s::bigint AS bucket, count(*) AS n,
+        SELECT CASE WHEN point.step < 0 THEN (point.step + 1) / %(width)s::bigint - 1
+                    ELSE point.step / %(width)s::bigint END AS bucket,
+               count(*) AS n,
                sum(finite.value) AS total, min(finite.value) AS least,
                max(finite.value) AS greatest, count(*) - count(finite.value) AS nonfinite
         FROM metric_points AS point
@@ -151,7 +157,7 @@ CROSS JOIN LATERAL (
         WHERE point.series_id = asked.series_id
           AND point.time_ds BETWEEN asked.low AND asked.high
           AND point.step BETWEEN %(step_low)s AND %(step_high)s
-        GROUP BY point.step / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -168,7 +174,9 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT point.time_ds / %(width)s::bigint AS bucket, count(*) AS n,
+        SELECT CASE WHEN point.time_ds < 0 THEN (point.time_ds + 1) / %(width)s::bigint - 1
+                    ELSE point.time_ds / %(width)s::bigint END AS bucket,
+               count(*) AS n,
                sum(finite.value) AS total, min(finite.value) AS least,
                max(finite.value) AS greatest, count(*) - count(finite.value) AS nonfinite
         FROM metric_points AS point
@@ -178,7 +186,7 @@ CROSS JOIN LATERAL (
         ) AS finite
         WHERE point.series_id = asked.series_id
           AND point.time_ds BETWEEN asked.low AND asked.high
-        GROUP BY point.time_ds / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -195,7 +203,9 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT minute.first_step / %(width)s::bigint AS bucket, sum(minute.count)::bigint AS n,
+        SELECT CASE WHEN minute.first_step < 0 THEN (minute.first_step + 1) / %(width)s::bigint - 1
+                    ELSE minute.first_step / %(width)s::bigint END AS bucket,
+               sum(minute.count)::bigint AS n,
                sum(minute.sum) AS total, min(minute.min) AS least, max(minute.max) AS greatest,
                sum(minute.nonfinite_count)::bigint AS nonfinite
         FROM metric_points_1m AS minute
@@ -203,7 +213,7 @@ CROSS JOIN LATERAL (
           AND minute.bucket BETWEEN asked.low AND asked.high
           AND minute.last_step >= %(step_low)s
           AND minute.first_step <= %(step_high)s
-        GROUP BY minute.first_step / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -220,13 +230,15 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT minute.bucket / %(width)s::bigint AS bucket, sum(minute.count)::bigint AS n,
+        SELECT CASE WHEN minute.bucket < 0 THEN (minute.bucket + 1) / %(width)s::bigint - 1
+                    ELSE minute.bucket / %(width)s::bigint END AS bucket,
+               sum(minute.count)::bigint AS n,
                sum(minute.sum) AS total, min(minute.min) AS least, max(minute.max) AS greatest,
                sum(minute.nonfinite_count)::bigint AS nonfinite
         FROM metric_points_1m AS minute
         WHERE minute.series_id = asked.series_id
           AND minute.bucket BETWEEN asked.low AND asked.high
-        GROUP BY minute.bucket / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -243,7 +255,9 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT hour.first_step / %(width)s::bigint AS bucket, sum(hour.count)::bigint AS n,
+        SELECT CASE WHEN hour.first_step < 0 THEN (hour.first_step + 1) / %(width)s::bigint - 1
+                    ELSE hour.first_step / %(width)s::bigint END AS bucket,
+               sum(hour.count)::bigint AS n,
                sum(hour.sum) AS total, min(hour.min) AS least, max(hour.max) AS greatest,
                sum(hour.nonfinite_count)::bigint AS nonfinite
         FROM metric_points_1h AS hour
@@ -251,7 +265,7 @@ CROSS JOIN LATERAL (
           AND hour.bucket BETWEEN asked.low AND asked.high
           AND hour.last_step >= %(step_low)s
           AND hour.first_step <= %(step_high)s
-        GROUP BY hour.first_step / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;
@@ -268,13 +282,15 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(greatest, 'NaN')) AS greatests,
            array_agg(nonfinite) AS nonfinites
     FROM (
-        SELECT hour.bucket / %(width)s::bigint AS bucket, sum(hour.count)::bigint AS n,
+        SELECT CASE WHEN hour.bucket < 0 THEN (hour.bucket + 1) / %(width)s::bigint - 1
+                    ELSE hour.bucket / %(width)s::bigint END AS bucket,
+               sum(hour.count)::bigint AS n,
                sum(hour.sum) AS total, min(hour.min) AS least, max(hour.max) AS greatest,
                sum(hour.nonfinite_count)::bigint AS nonfinite
         FROM metric_points_1h AS hour
         WHERE hour.series_id = asked.series_id
           AND hour.bucket BETWEEN asked.low AND asked.high
-        GROUP BY hour.bucket / %(width)s::bigint
+        GROUP BY 1
     ) AS bucket
 ) AS cut
 WHERE cut.buckets IS NOT NULL;

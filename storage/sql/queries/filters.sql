@@ -54,46 +54,56 @@ WHERE runs.tenant_id = %(tenant_id)s
 
 -- param_text --
 -- By a parameter that is text.
-SELECT run_id
-FROM run_params
+SELECT run_params.run_id
+FROM runs
+JOIN run_params USING (run_id)
 CROSS JOIN LATERAL (SELECT (run_params.value #>> '{}') COLLATE "C" AS text) AS param
-WHERE name = %(name)s
+WHERE runs.tenant_id = %(tenant_id)s
+  AND name = %(name)s
   AND jsonb_typeof(value) = 'string'
   AND CASE %(op)s WHEN '=' THEN text = %(value)s WHEN '!=' THEN text <> %(value)s
                   WHEN '<' THEN text < %(value)s WHEN '<=' THEN text <= %(value)s
                   WHEN '>' THEN text > %(value)s WHEN '>=' THEN text >= %(value)s END;
 
 -- param_number --
--- By a parameter that is a number.
-SELECT run_id
-FROM run_params
+-- By a parameter that is a number. JSON has some that no float8 holds: those are as its greatest.
+SELECT run_params.run_id
+FROM runs
+JOIN run_params USING (run_id)
 CROSS JOIN LATERAL (
     SELECT CASE WHEN jsonb_typeof(run_params.value) = 'number'
-                THEN run_params.value::float8 END AS number
+                THEN greatest(-1.7976931348623157e308,
+                              least(run_params.value::numeric, 1.7976931348623157e308))::float8
+                END AS number
 ) AS param
-WHERE name = %(name)s
-  AND CASE %(op)s WHEN '=' THEN number = %(value)s::float8
-                  WHEN '!=' THEN number <> %(value)s::float8
-                  WHEN '<' THEN number < %(value)s::float8
-                  WHEN '<=' THEN number <= %(value)s::float8
-                  WHEN '>' THEN number > %(value)s::float8
-                  WHEN '>=' THEN number >= %(value)s::float8 END;
+WHERE runs.tenant_id = %(tenant_id)s
+  AND name = %(name)s
+  AND CASE %(op)s WHEN '=' THEN param.number = %(value)s::float8
+                  WHEN '!=' THEN param.number <> %(value)s::float8
+                  WHEN '<' THEN param.number < %(value)s::float8
+                  WHEN '<=' THEN param.number <= %(value)s::float8
+                  WHEN '>' THEN param.number > %(value)s::float8
+                  WHEN '>=' THEN param.number >= %(value)s::float8 END;
 
 -- param_flag --
 -- By a parameter that is true or false.
-SELECT run_id
-FROM run_params
-WHERE name = %(name)s
+SELECT run_params.run_id
+FROM runs
+JOIN run_params USING (run_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND name = %(name)s
   AND jsonb_typeof(value) = 'boolean'
   AND CASE %(op)s WHEN '=' THEN value = to_jsonb(%(value)s::boolean)
                   WHEN '!=' THEN value <> to_jsonb(%(value)s::boolean) END;
 
 -- tag --
 -- By a tag.
-SELECT run_id
-FROM run_tags
+SELECT run_tags.run_id
+FROM runs
+JOIN run_tags USING (run_id)
 CROSS JOIN LATERAL (SELECT run_tags.value COLLATE "C" AS text) AS tag
-WHERE name = %(name)s
+WHERE runs.tenant_id = %(tenant_id)s
+  AND name = %(name)s
   AND CASE %(op)s WHEN '=' THEN text = %(value)s WHEN '!=' THEN text <> %(value)s
                   WHEN '<' THEN text < %(value)s WHEN '<=' THEN text <= %(value)s
                   WHEN '>' THEN text > %(value)s WHEN '>=' THEN text >= %(value)s END;
@@ -106,9 +116,11 @@ FROM (
                                         WHEN 'min' THEN summary.least
                                         WHEN 'max' THEN summary.greatest
                                         WHEN 'best' THEN summary.at_best END AS value
-    FROM series
+    FROM runs
+    JOIN series USING (run_id)
     JOIN series_summaries AS summary USING (series_id)
-    WHERE series.family = 'user'
+    WHERE runs.tenant_id = %(tenant_id)s
+      AND series.family = 'user'
       AND series.key = %(name)s
     UNION ALL
     SELECT reported.run_id, CASE %(stat)s WHEN 'last' THEN reported.last
@@ -163,7 +175,9 @@ LEFT JOIN LATERAL (
              FROM series JOIN series_summaries AS summary USING (series_id)
              WHERE series.run_id = runs.run_id AND series.family = 'user' AND series.key = %(sort)s),
             (SELECT CASE WHEN jsonb_typeof(run_params.value) = 'number'
-                         THEN run_params.value::float8 END
+                         THEN greatest(-1.7976931348623157e308,
+                                       least(run_params.value::numeric, 1.7976931348623157e308)
+                                      )::float8 END
              FROM run_params
              WHERE run_params.run_id = runs.run_id AND 'params.' || run_params.name = %(sort)s),
             (SELECT (reports."values" ->> %(sort)s)::float8

@@ -50,6 +50,28 @@ WHERE reports.decision IS NULL
   AND NOT reports."values" @> EXCLUDED."values"
   AND (reports.value IS NULL OR EXCLUDED.value IS NULL);
 
+-- surplus_params --
+-- Those beyond what a run may have, in the order in which they came.
+SELECT new.place
+FROM unnest(%(run_ids)s::text[], %(names)s::text[]) WITH ORDINALITY AS new (run_id, name, place)
+JOIN (
+    SELECT asked.run_id, asked.name,
+           row_number() OVER (PARTITION BY asked.run_id ORDER BY min(asked.place)) AS nth
+    FROM unnest(%(run_ids)s::text[], %(names)s::text[]) WITH ORDINALITY
+        AS asked (run_id, name, place)
+    LEFT JOIN run_params AS kept USING (run_id, name)
+    WHERE kept.run_id IS NULL
+    GROUP BY asked.run_id, asked.name
+) AS fresh USING (run_id, name)
+LEFT JOIN (
+    SELECT run_id, count(*) AS n
+    FROM run_params
+    WHERE run_id = ANY(%(run_ids)s::text[])
+    GROUP BY run_id
+) AS there USING (run_id)
+WHERE fresh.nth + coalesce(there.n, 0) > %(most)s
+ORDER BY new.place;
+
 -- insert_params --
 -- Set once; `differing_params` tells who tried a second value.
 INSERT INTO run_params (run_id, name, value)
@@ -65,6 +87,28 @@ FROM unnest(%(run_ids)s::text[], %(names)s::text[], %(values)s::jsonb[]) WITH OR
     AS new (run_id, name, value, place)
 JOIN run_params USING (run_id, name)
 WHERE run_params.value <> new.value;
+
+-- surplus_tags --
+-- Those beyond what a run may have, in the order in which they came.
+SELECT new.place
+FROM unnest(%(run_ids)s::text[], %(names)s::text[]) WITH ORDINALITY AS new (run_id, name, place)
+JOIN (
+    SELECT asked.run_id, asked.name,
+           row_number() OVER (PARTITION BY asked.run_id ORDER BY min(asked.place)) AS nth
+    FROM unnest(%(run_ids)s::text[], %(names)s::text[]) WITH ORDINALITY
+        AS asked (run_id, name, place)
+    LEFT JOIN run_tags AS kept USING (run_id, name)
+    WHERE kept.run_id IS NULL
+    GROUP BY asked.run_id, asked.name
+) AS fresh USING (run_id, name)
+LEFT JOIN (
+    SELECT run_id, count(*) AS n
+    FROM run_tags
+    WHERE run_id = ANY(%(run_ids)s::text[])
+    GROUP BY run_id
+) AS there USING (run_id)
+WHERE fresh.nth + coalesce(there.n, 0) > %(most)s
+ORDER BY new.place;
 
 -- set_tags --
 -- The last value counts.

@@ -26,6 +26,19 @@ WHERE series_id = ANY(%(series_ids)s::bigint[]);
 SELECT hot_width
 FROM metric_storage;
 
+-- chunk_layout --
+-- Which chunks there are, and where ensure_metric_chunk makes which kind of them.
+SELECT metric_bucket(hot_width, metric_now()) - 2 * hot_width AS hot_since,
+       metric_now() - 400 * 864000 AS days_since, metric_now() + 2 * 864000 AS until,
+       is_hypertable, chunks.lows, chunks.highs
+FROM metric_storage
+CROSS JOIN (
+    SELECT coalesce(array_agg(low ORDER BY low), '{}') AS lows,
+           coalesce(array_agg(high ORDER BY low), '{}') AS highs
+    FROM metric_chunk_bounds()
+    WHERE low IS NOT NULL
+) AS chunks;
+
 -- ensure_chunks --
 -- Room for points of these times; nothing happens where it is there.
 SELECT ensure_metric_chunk(time_ds)

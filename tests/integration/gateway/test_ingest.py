@@ -477,6 +477,8 @@ MALFORMED = {
     "a report of year 300000": lambda run: _body(
         _header(run, reports=[{"level": 1, "values": {}, "time": 2**63 - 1}])
     ),
+    "a param that no float holds": lambda run: _body(_header(run, params={"x": 10**400})),
+    "a param beyond 64 bits": lambda run: _body(_header(run, params={"x": 2**63})),
     "a param that is NaN": lambda run: _body(_header(run, params={"x": math.nan})),
     "a time beyond all calendars": lambda run: _body(
         _header(run, series={"x": 1}), struct.pack("<qqd", 0, 2**63 - 1, 1.0)

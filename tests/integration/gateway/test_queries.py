@@ -1,5 +1,6 @@
 """What people and programs ask: pages, tenants apart, uniform errors, sweeps."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,10 @@ WRONG: list[tuple[str, str, Any, int]] = [
     ("POST", "/api/v1/runs", b"{", 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": [1]}}', 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": NaN}}', 422),
+    ("POST", "/api/v1/runs", b'{"params": {"x": 1%s}}' % (b"0" * 400), 422),
+    ("POST", "/api/v1/runs", b'{"params": {"x": 9223372036854775808}}', 422),
+    ("POST", "/api/v1/runs", json.dumps({"params": {str(n): n for n in range(10_001)}}), 422),
+    ("POST", "/api/v1/runs", json.dumps({"tags": {str(n): "x" for n in range(1_000)}}), 422),
     ("POST", "/api/v1/runs", b'{"params": {"": 1}}', 422),
     ("POST", "/api/v1/runs", b'{"params": {"x": "\\u0000"}}', 422),
     ("POST", "/api/v1/runs", b'{"experiment": "\\ud800"}', 422),

@@ -4,7 +4,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from psycopg import sql
 
+from storage.run_search import _condition  # pyright: ignore[reportPrivateUsage]
+from sweeps.run_filters import parse_filter
 from tests.integration.gateway.conftest import NOW_US, Platform, a_flush, wait_for
 
 
@@ -102,6 +105,41 @@ def test_a_filter_sees_no_other_tenant(platform: Platform, runs: dict[str, str])
     for where in ("acc > 0", "not acc > 100", "tag.team = vision", "state = completed"):
         answer = platform.get(f"/api/v1/runs?where={quote(where)}", token=theirs)
         assert answer.json() == {"runs": [], "next": None}
+
+
+def test_a_number_that_no_float_holds_is_borne_and_compared(
+    platform: Platform, runs: dict[str, str]
+) -> None:
+    bad = next(run for run, name in runs.items() if name == "bad")
+    # Of the version before, which took it.
+    platform.rows(
+        "INSERT INTO run_params VALUES (%s, 'wd', %s::jsonb), (%s, 'low', %s::jsonb)",
+        bad,
+        "1" + "0" * 400,
+        bad,
+        "-1" + "0" * 400,
+    )
+
+    assert found(platform, runs, "params.wd > 1e300") == ["bad"]
+    assert found(platform, runs, "params.low < -1e300") == ["bad"]
+    assert found(platform, runs, "params.wd < 1") == []
+    assert found(platform, runs, "created > 2020-01-01", sort="-params.wd")[0] == "bad"
+
+
+@pytest.mark.parametrize(
+    "where", ["params.lr < 1", "params.opt != x", "params.relu = true", "tag.team != x", "acc > 0"]
+)
+@pytest.mark.usefixtures("runs")
+def test_a_comparison_by_itself_admits_nothing_of_another_tenant(
+    platform: Platform, where: str
+) -> None:
+    parameters: dict[str, Any] = {"tenant_id": "them"}
+    condition = _condition(parse_filter(where), parameters)
+
+    # Without the tenant around it, which would hide that a comparison has read everybody's rows.
+    statement = sql.SQL("SELECT run_id FROM runs WHERE {}").format(condition)
+    with platform.pool.connection() as connection:
+        assert connection.execute(statement, parameters).fetchall() == []
 
 
 def test_a_wrong_filter_is_refused_with_its_column(platform: Platform) -> None:

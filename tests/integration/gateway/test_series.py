@@ -97,6 +97,54 @@ def test_a_bucket_of_nothing_but_nan_is_there_and_empty(platform: Platform) -> N
     assert (cut["count"][1], cut["nonfinite"][1]) == (10, 10)
 
 
+@pytest.mark.parametrize("axis", ["step", "wall"])
+def test_values_whose_sum_no_float_holds_are_counted_and_spoil_no_other_curve(
+    platform: Platform, axis: str
+) -> None:
+    huge = a_run(platform, [(n, NOW_US + n * SECOND, 1.7e308) for n in range(1_000)])
+    usual = a_run(platform, [(n, NOW_US + n * SECOND, 2.0) for n in range(1_000)])
+
+    answer = ask(platform, [huge, usual], axis=axis, pixels=100)
+
+    odd, even = answer["series"]
+    assert sum(odd["nonfinite"]) == sum(odd["count"]) == 1_000
+    assert set(even["mean"]) == {2.0}
+    assert sum(even["count"]) == 1_000
+
+
+def test_buckets_below_zero_are_as_wide_as_others_and_named_by_where_they_begin(
+    platform: Platform,
+) -> None:
+    points = [(n, NOW_US + n * SECOND, float(n)) for n in range(-500, 500)]
+    run = a_run(platform, points)
+
+    (curve,) = ask(platform, [run], pixels=100)["series"]
+
+    assert curve["x"] == list(range(-500, 500, 10))
+    assert set(curve["count"]) == {10}
+    assert curve["min"] == [float(n) for n in range(-500, 500, 10)]
+
+
+def test_buckets_before_1970_are_as_wide_as_others(platform: Platform) -> None:
+    run = a_run(platform, [(n, n * SECOND, 1.0) for n in range(-500, 500)])
+
+    (curve,) = ask(platform, [run], axis="wall", pixels=100)["series"]
+
+    assert set(curve["count"][1:-1]) == {10}
+    assert sum(curve["count"]) == 1_000
+
+
+def test_steps_from_one_end_of_64_bits_to_the_other_fit_one_pixel(platform: Platform) -> None:
+    points = [(n - 2**63, NOW_US + n * SECOND, 1.0) for n in range(300)]
+    points += [(2**63 - 1 - n, NOW_US + n * SECOND, 1.0) for n in range(300)]
+    run = a_run(platform, points)
+
+    (curve,) = ask(platform, [run], pixels=1)["series"]
+
+    assert sum(curve["count"]) == 600
+    assert curve["x"][0] == -(2**63)
+
+
 def test_time_counts_from_the_start_of_the_run_or_is_the_clocks(platform: Platform) -> None:
     began = (
         NOW_US - 100 * SECOND

@@ -13,7 +13,7 @@ from sweepworks.wire import Flush, ReportRecord
 
 from retention.sealing import SealingRule
 from retention.tiers import Tier
-from storage import known_curves
+from storage import ingest_batch, known_curves, metric_store
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
 from storage.ingest_store import IngestStore
@@ -23,7 +23,7 @@ from storage.run_catalog import RunCatalog
 from storage.run_upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
-from sweeps.errors import InvalidFlush, RunNotFound, StateConflict
+from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, StorageUnavailable
 from sweeps.ids import RunId, TenantId
 from sweeps.runs import ScratchRun
 from sweeps.states import Decision
@@ -270,6 +270,89 @@ def test_thousands_of_refusals_are_told_in_twenty_lines(pool: Pool) -> None:
     for sequence in range(2, 20):
         store.write([a_delivery(run, sequence, points=curves(3000 * sequence, 3000))])
     assert len(RunCatalog(pool).notices(run)) <= 120
+
+
+@pytest.mark.parametrize("kind", ["params", "tags"])
+def test_a_run_has_only_so_many_params_and_tags_and_the_surplus_says_so(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(ingest_batch, f"MOST_{kind.upper()}", 5)
+    run = a_scratch_run(pool)
+    other = a_scratch_run(pool, "scratch-bbbbbbbbbbbb")
+    word = kind.removesuffix("s")
+
+    def some(*numbers: int) -> dict[str, Any]:
+        return {kind: {f"n{n}": "x" for n in numbers}}
+
+    first, second, of_another = store.write(
+        [
+            a_delivery(run, 1, **some(0, 1, 2)),
+            a_delivery(run, 1, writer="v", **some(2, 3, 4)),
+            a_delivery(other, **some(*range(7))),
+        ]
+    )
+    (third,) = store.write([a_delivery(run, 2, **some(0, 4, 5))])
+
+    assert refusals(first) == refusals(second) == []
+    assert refusals(of_another) == [
+        (f"{word} 'n5'", f"a flush has at most 5 {kind}"),
+        (f"{word} 'n6'", f"a flush has at most 5 {kind}"),
+    ]
+    assert refusals(third) == [(f"{word} 'n5'", f"the run has 5 {kind}, and more are not kept")]
+    assert count(pool, f"run_{kind}") == 10
+
+
+def test_a_year_of_days_is_stored_and_asks_for_a_chunk_a_day(
+    pool: Pool, store: IngestStore
+) -> None:
+    run = a_scratch_run(pool)
+    hours = [(n, NOW_US - n * 3_600_000_000, 1.0) for n in range(365 * 24)]
+
+    (outcome,) = store.write([a_delivery(run, points={"loss": hours})])
+
+    assert isinstance(outcome, Receipt)
+    assert count(pool) == len(hours)
+    assert count(pool, "metric_chunk_bounds()") <= 365 + 30
+    if count(pool, "metric_storage WHERE NOT is_hypertable"):
+        assert count(pool, "metric_points_default") == 0
+
+
+def test_a_flush_that_asks_for_too_many_chunks_is_refused_alone(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric_store, "MOST_NEW_CHUNKS", 10)
+    wild, tame, other = (a_scratch_run(pool, f"scratch-{c * 12}") for c in "abc")
+    days = [(n, NOW_US - (n + 3) * DAY_US, 1.0) for n in range(20)]
+
+    outcomes = store.write(
+        [
+            a_delivery(wild, points={"loss": days}),
+            a_delivery(tame, points={"loss": days[:6]}),
+            a_delivery(other, points={"loss": days[10:17]}),
+        ]
+    )
+    (again,) = store.write([a_delivery(other, points={"loss": days[10:17]})])
+
+    assert [type(outcome) for outcome in outcomes] == [InvalidFlush, Receipt, StorageUnavailable]
+    assert "20 days or hours" in str(outcomes[0])
+    assert isinstance(again, Receipt)
+    assert count(pool) == 6 + 7
+
+
+def test_what_is_there_already_counts_as_no_new_chunk(
+    pool: Pool, store: IngestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_scratch_run(pool)
+    days = [(n, NOW_US - (n + 3) * DAY_US, 1.0) for n in range(20)]
+    store.write([a_delivery(run, points={"loss": days})])
+    monkeypatch.setattr(metric_store, "MOST_NEW_CHUNKS", 10)
+
+    # A gateway that has just started does not know what is there.
+    (outcome,) = IngestStore(pool, clock=SystemClock()).write(
+        [a_delivery(run, 2, points={"loss": days})]
+    )
+
+    assert isinstance(outcome, Receipt)
 
 
 def test_what_a_script_left_out_is_noted_with_its_newest_number(

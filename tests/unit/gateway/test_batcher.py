@@ -4,12 +4,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from sweepworks.wire import Flush
 
 from gateway.batcher import Batcher
+from gateway.fair_queue import FairQueue
 from gateway.meters import Meters
+from gateway.waiting import Waiting
 from storage.deliveries import Delivery, Receipt
 from sweeps.errors import InvalidFlush, RunNotFound, StorageError, StorageUnavailable, SweepsError
 from sweeps.ids import TenantId
@@ -180,3 +183,45 @@ def test_a_client_that_is_gone_stops_nobody() -> None:
         return outcome
 
     assert asyncio.run(scenario()) == STORED
+
+
+def test_a_defect_in_the_queue_is_answered_and_the_next_flush_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = FairQueue.take
+    defects = [ValueError("a defect")]
+
+    def take(queue: FairQueue, **arguments: Any) -> list[Waiting]:
+        batch = whole(queue, **arguments)
+        if defects:
+            raise defects.pop()
+        return batch
+
+    monkeypatch.setattr(FairQueue, "take", take)
+
+    async def scenario() -> list[Receipt | BaseException]:
+        batcher = Batcher(FakeStore(), meters=Meters(), window_seconds=0.01)
+        running = asyncio.create_task(batcher.run())
+        outcomes = [
+            *await asyncio.gather(batcher.submit(a_delivery("a")), return_exceptions=True),
+            await batcher.submit(a_delivery("a", 2)),
+        ]
+        batcher.close()
+        await running
+        return outcomes
+
+    first, second = asyncio.run(asyncio.wait_for(scenario(), timeout=10))
+
+    assert isinstance(first, StorageUnavailable)
+    assert second == STORED
+
+
+def test_a_store_that_loses_an_outcome_leaves_nobody_waiting() -> None:
+    class Forgetful(FakeStore):
+        def write(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | SweepsError]:
+            return super().write(deliveries)[1:]
+
+    outcomes = submit_all(Forgetful(), [a_delivery("a"), a_delivery("b")])
+
+    assert outcomes[0] == STORED
+    assert isinstance(outcomes[1], StorageUnavailable)
