@@ -81,6 +81,12 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
     return found
 
 
+@pytest.fixture(autouse=True)
+def no_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts send what they log, and say nothing of their folder."""
+    monkeypatch.setenv("SWEEPWORKS_PROVENANCE", "off")
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The gateway from outside, and its database from inside."""
