@@ -53,6 +53,7 @@ def run_script(platform: Platform, cut: Cut, folder: Path) -> tuple[str, Cutting
             "SWEEPWORKS_RUN_TOKEN": run_token(run),
             "SWEEPWORKS_SPOOL_DIR": str(folder / run),
             "SWEEPWORKS_SYSTEM_SECONDS": "0",
+            "SWEEPWORKS_PROVENANCE": "off",
         }
         subprocess.run(
             [sys.executable, "-c", SCRIPT], env=environment, timeout=90, check=True, text=True
