@@ -44,6 +44,7 @@ def test_a_script_that_goes_wrong_says_how(installation: Installation) -> None:
     assert installation.trial_processes() == []
 
 
+@pytest.mark.slow
 def test_a_stalled_script_is_ended(installation: Installation) -> None:
     file = installation.write_sweep("stalled", trials=1, train=HEAD + "time.sleep(600)")
     file.write_text(file.read_text().replace("trial_timeout: 2m", "stalled_after: 2s"))
@@ -67,6 +68,7 @@ def test_cancelling_leaves_no_process(installation: Installation) -> None:
     assert "cancelled" in installation.run("cancel", sweep, code=1)
 
 
+@pytest.mark.slow
 def test_pausing_lets_live_trials_end_and_resuming_goes_on(installation: Installation) -> None:
     file = installation.write_sweep("paused", trials=6, epochs=4, seconds=0.25)
     sweep = installation.run("run", str(file), "--detach").split()[-1]

@@ -168,6 +168,7 @@ def test_a_detached_sweep_is_named_for_programs(installation: Installation) -> N
     assert installation.json("attach", name)["trials_by_state"] == {"completed": 1}
 
 
+@pytest.mark.slow
 def test_down_holds_while_a_sweep_runs_and_attach_takes_it_up_again(
     installation: Installation,
 ) -> None:
@@ -193,6 +194,7 @@ def test_down_holds_while_a_sweep_runs_and_attach_takes_it_up_again(
         assert len(installation.json("show", trial["run"])["attempts"]) == 1
 
 
+@pytest.mark.slow
 def test_down_holds_against_a_controller_that_is_still_starting(
     installation: Installation,
 ) -> None:
@@ -273,6 +275,7 @@ def test_servers_by_url_need_nothing_but_their_addresses(
     assert not (client.folder / "client" / "supervisor.json").exists()
 
 
+@pytest.mark.slow
 def test_another_home_takes_no_live_trial_for_lost(
     installation: Installation, empty_databases: tuple[Database, Database]
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_sweep_registered_in_the_launchpad_runs_and_shows_its_result(
     assert installation.json("show", sweep)["dagster_run"] == run["runId"]
 
 
+@pytest.mark.slow
 def test_a_sweep_can_be_written_right_into_the_launchpad(
     installation: Installation, ui: Ui
 ) -> None:
@@ -196,6 +197,7 @@ def test_terminating_in_the_ui_ends_every_trial(installation: Installation, ui: 
     assert set(report["trials_by_state"]) == {"cancelled"}
 
 
+@pytest.mark.slow
 def test_a_controller_that_failed_is_replaced_though_nobody_follows(
     installation: Installation, ui: Ui
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_search_ends_bad_trials_of_a_script_that_only_prints(installation: Ins
     assert len(complete) + len(stopped) == 5
 
 
+@pytest.mark.slow
 def test_a_pattern_that_never_matches_fails_the_trials_and_says_so(
     installation: Installation,
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_command_killed_while_it_starts_a_controller_leaves_a_sweep_that_goes_
         assert_exactly(installation, sweep, 1)
 
 
+@pytest.mark.slow
 def test_services_killed_under_a_running_sweep_come_back(installation: Installation) -> None:
     file = installation.write_sweep("unserved", trials=4, epochs=4, seconds=0.5)
     following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
@@ -131,6 +132,7 @@ run.finish()
 """
 
 
+@pytest.mark.slow
 def test_a_result_that_no_gateway_took_in_time_is_not_lost(installation: Installation) -> None:
     file = installation.write_sweep("unheard", trials=1, train=IMPATIENT)
     following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)

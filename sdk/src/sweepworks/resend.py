@@ -173,8 +173,7 @@ class _Resending:
     def _try(self) -> bool:
         """Whether trying again would change nothing."""
         self._uploads.retry(beat=self._beat)  # before the report that a kept checkpoint belongs to
-        if self._uploads.is_answered:
-            self._sender.pump(holds_end=not self._uploads.is_idle)
+        self._sender.pump(may_go=self._uploads.let_go)
         return self._is_done
 
     def _count(self, n_bytes: int) -> None:

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, cast
 
-from sweepworks.batches import ends_run
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.merging import Groups
 from sweepworks.spool import Spool, read_spool
@@ -117,16 +116,15 @@ class Sender:
                 self.acknowledged = stored
                 self._groups = Groups(self._spool.acks)
 
-    def pump(self, *, holds_end: bool = False) -> None:
+    def pump(self, *, may_go: Callable[[bytes], bool] = lambda _: True) -> None:
         """Send what waits until nothing does, or the gateway does not take it now.
 
         Args:
-            holds_end: Keep back the batch that ends the run: nothing is taken of it afterwards,
-                and something else is to be stored before.
+            may_go: Asked before each batch; one that is kept back keeps back what follows it.
         """
         while not self.is_over and time.monotonic() >= self._not_before:
             batch = self._next()
-            if batch is None or (holds_end and ends_run(batch[1])):
+            if batch is None or not may_go(batch[1]):
                 return
             if not self._send(*batch):
                 return

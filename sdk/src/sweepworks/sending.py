@@ -85,8 +85,7 @@ class SendingThread:
             try:
                 # Before the report that a kept checkpoint belongs to.
                 self._uploads.retry(beat=self._beats.beat)
-                if self._uploads.is_answered:
-                    self._sender.pump(holds_end=not self._uploads.is_idle)
+                self._sender.pump(may_go=self._uploads.let_go)
                 if self._alive is not None:
                     self._alive.beat()
             except Exception as exc:  # noqa: BLE001 - this thread must outlive whatever comes

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sweepworks import artifacts
 from sweepworks.artifacts import Changed, Description, Refused, Unavailable
+from sweepworks.batches import ends_run
 from sweepworks.clock import now_us
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import REFUSED, Spool
@@ -78,6 +79,14 @@ class Uploads:
     def is_idle(self) -> bool:
         """Whether nothing waits."""
         return not self._waiting
+
+    def let_go(self, batch: bytes) -> bool:
+        """Whether a batch may be sent before the files that wait.
+
+        A report may not go before its checkpoint, which a script may add at any moment; nor
+        anything before the end of the run, after which nothing is taken.
+        """
+        return self.is_answered and (self.is_idle or not ends_run(batch))
 
     def store(
         self,

@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from sweepworks.bounded_spool import BoundedSpool
 from sweepworks.connection import Connection
 from sweepworks.sender import Sender
 from sweepworks.spool import Spool
+from sweepworks.uploads import Uploads
 from sweepworks.wire import Flush, ReportRecord, decode_flush, encode_flush
 
 
@@ -22,10 +23,13 @@ class Gateway:
     def __init__(self) -> None:
         self.levels: list[int] = []
         self.busy: str | None = None
+        self.meanwhile: Callable[[], None] = lambda: None  #: what a script does, once
 
     def request(self, *request: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
         if self.busy is not None:
             return 503, {"retry-after": self.busy}, {}
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         flush = decode_flush(request[2])
         self.levels += [report.level for report in flush.reports]
         return 200, {}, {"acked": flush.sequence}
@@ -117,6 +121,34 @@ def test_what_was_left_out_for_want_of_room_is_not_waited_for(world: World) -> N
 
     assert world.gateway.levels == [1]
     assert world.sender.is_idle
+
+
+def test_a_report_does_not_overtake_a_checkpoint_that_is_kept_meanwhile(
+    world: World, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "model.bin"
+    checkpoint.write_bytes(b"weights")
+    uploads = Uploads(
+        "r",
+        connection=None,
+        spool=world.spool,
+        is_away=lambda: True,
+        patience_seconds=0.1,
+        limit_bytes=100,
+        beat=lambda: None,
+        say=lambda _, sentence: world.said.append(sentence),
+    )
+
+    def script() -> None:
+        uploads.store(checkpoint, "model.bin", "checkpoint")
+        world.record(2)
+
+    world.record(1)
+    world.gateway.meanwhile = script
+    world.sender.pump(may_go=uploads.let_go)
+
+    assert world.gateway.levels == [1]
+    assert world.said == []
 
 
 @pytest.mark.parametrize("is_disk_full", [True, False])
