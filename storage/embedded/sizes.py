@@ -8,7 +8,7 @@ import psutil
 
 _MB = 2**20
 _SHARE_OF_MEMORY = 12  # trials, page cache and the rest of a person's desktop need the others
-_SHARE_OF_DISK = 40
+_SHARE_OF_DISK = 16
 
 
 def machine_settings(folder: Path) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ GB = 2**30
     ("memory", "disk", "expected"),
     [
         (1 * GB, 4 * GB, {"shared_buffers": "128MB", "max_wal_size": "256MB"}),
-        (6 * GB, 80 * GB, {"shared_buffers": "512MB", "max_wal_size": "2048MB"}),
+        (6 * GB, 32 * GB, {"shared_buffers": "512MB", "max_wal_size": "2048MB"}),
         (512 * GB, 9000 * GB, {"shared_buffers": "1024MB", "max_wal_size": "4096MB"}),
     ],
 )
