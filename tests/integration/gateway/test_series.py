@@ -33,6 +33,8 @@ PATH = "/api/v1/query/series"
 
 def settle(platform: Platform, run: str) -> None:
     platform.seal(run)
+    for tier in ROLLUPS:  # as the schedule does: late points of all curves hold up every run
+        PostgresMetricTiers(platform.pool).refresh(tier)
     wait_for(
         lambda: platform.rows(
             "SELECT run_id FROM run_summaries WHERE run_id = %s AND is_final", run
