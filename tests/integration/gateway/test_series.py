@@ -35,6 +35,10 @@ def settle(platform: Platform, run: str) -> None:
     platform.seal(run)
     for tier in ROLLUPS:  # as the schedule does: late points of all curves hold up every run
         PostgresMetricTiers(platform.pool).refresh(tier)
+    wait_until_settled(platform, run)
+
+
+def wait_until_settled(platform: Platform, run: str) -> None:
     wait_for(
         lambda: platform.rows(
             "SELECT run_id FROM run_summaries WHERE run_id = %s AND is_final", run
@@ -305,8 +309,9 @@ def test_a_sealed_run_is_not_settled_before_what_came_late_is_rolled_up(
     for tier in ROLLUPS:
         tiers.refresh(tier)
     late = a_run(platform, [(n, early + n * SECOND, 1.0 * n) for n in range(9)])
-    platform.seal(late)
-    settle(platform, first)
+    for run in (late, first):
+        platform.seal(run)
+    wait_until_settled(platform, first)  # then the other has been looked at, too
     path = f"{PATH}?runs={late}&keys=loss"
 
     before = platform.get(path)
