@@ -1,5 +1,6 @@
 """Which artifacts a run has. The bytes are elsewhere; see `sweeps.artifacts.ArtifactStore`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ from psycopg.rows import class_row, dict_row
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
+from sweeps.blobs import BlobLeaving, BlobMissing
 from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict
 from sweeps.ids import RunId, TenantId
 
@@ -21,29 +23,43 @@ class ArtifactCatalog:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> bool:
-        """Check that the run can take the artifact; returns whether its bytes are known already.
+    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> None:
+        """Check that the run can take the artifact.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
+            BlobLeaving: Its bytes are being deleted at this moment.
         """
         with transaction(self._pool) as connection:
             if _stored(connection, run_id, draft, tenant_id):
-                return True
+                return
             _hold(connection, run_id, tenant_id)
             row = connection.execute(
-                _QUERIES["has_blob"],
+                _QUERIES["is_blob_leaving"],
                 {"tenant_id": tenant_id, "sha256": bytes.fromhex(draft.sha256)},
             ).fetchone()
-        return row is not None and row[0] == draft.size_bytes
+        if row is not None and row[0]:
+            raise BlobLeaving(draft.sha256)
 
-    def commit(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> Artifact:
+    def commit(
+        self,
+        run_id: RunId,
+        draft: ArtifactDraft,
+        *,
+        tenant_id: TenantId,
+        has_bytes: Callable[[], bool],
+    ) -> Artifact:
         """Give the run the artifact. The same a second time changes nothing.
+
+        Args:
+            has_bytes: Looks whether the store has them; asked while nobody can delete them.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
+            BlobLeaving: Its bytes are being deleted at this moment.
+            BlobMissing: Its bytes are not there.
         """
         parameters = {
             "tenant_id": tenant_id,
@@ -56,7 +72,12 @@ class ArtifactCatalog:
         with transaction(self._pool) as connection:
             if not _stored(connection, run_id, draft, tenant_id):
                 _hold(connection, run_id, tenant_id)
-                connection.execute(_QUERIES["insert_blob"], parameters)
+                row = connection.execute(_QUERIES["hold_blob"], parameters).fetchone()
+                assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
+                if row[0]:
+                    raise BlobLeaving(draft.sha256)
+                if not has_bytes():
+                    raise BlobMissing(draft.sha256)
                 connection.execute(_QUERIES["insert_artifact"], parameters)
                 # Somebody may have been faster, with these bytes or with others.
                 _stored(connection, run_id, draft, tenant_id)

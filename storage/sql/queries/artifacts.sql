@@ -6,18 +6,19 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 FOR KEY SHARE;
 
--- has_blob --
--- Whether the tenant has brought these bytes before.
-SELECT size_bytes
+-- is_blob_leaving --
+-- Whether these bytes are being deleted.
+SELECT state = 'deleting' AS is_leaving
 FROM blobs
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s;
 
--- insert_blob --
--- Bytes that are in the store.
+-- hold_blob --
+-- The row of these bytes, made if need be and held: nobody deletes them before the transaction ends.
 INSERT INTO blobs (tenant_id, sha256, size_bytes)
 VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s)
-ON CONFLICT (tenant_id, sha256) DO NOTHING;
+ON CONFLICT (tenant_id, sha256) DO UPDATE SET size_bytes = blobs.size_bytes
+RETURNING state = 'deleting' AS is_leaving;
 
 -- insert_artifact --
 -- The name, once.

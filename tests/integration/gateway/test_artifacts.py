@@ -35,11 +35,17 @@ def commit(platform: Platform, run: str, body: dict[str, Any], token: str) -> ht
 
 def upload(platform: Platform, run: str, token: str, content: bytes, name: str) -> httpx.Response:
     body = described(content, name)
-    target = begin(platform, run, body, token).json()["upload"]
-    if target is not None:
-        answer = platform.client.request(target["method"], target["url"], content=content)
+    begun = begin(platform, run, body, token).json()["upload"]
+    for part in [] if begun is None else begun["parts"]:
+        piece = content[part["offset"] :][: part["size"]]
+        answer = platform.client.request(part["method"], part["url"], content=piece)
         assert answer.status_code == 201, answer.text
     return commit(platform, run, body, token)
+
+
+def only_part(begun: httpx.Response) -> dict[str, Any]:
+    (part,) = begun.json()["upload"]["parts"]
+    return part
 
 
 def files(tmp_path: Path) -> list[Path]:
@@ -87,7 +93,7 @@ def test_another_tenants_bytes_cannot_be_had_by_their_digest(platform: Platform)
     committed = commit(platform, answer["run"], body, answer["token"])
 
     assert begun.json()["upload"] is not None
-    assert committed.status_code == 404
+    assert committed.status_code == 428
 
 
 def test_a_commit_repeated_is_success_and_with_other_bytes_a_conflict(platform: Platform) -> None:
@@ -105,7 +111,7 @@ def test_a_commit_repeated_is_success_and_with_other_bytes_a_conflict(platform: 
 
 def test_a_sealed_run_takes_no_artifact(platform: Platform) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"late"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"late"), token))
     platform.client.put(target["url"], content=b"late")
     platform.seal(run)
 
@@ -117,7 +123,7 @@ def test_bytes_that_are_not_what_was_announced_leave_nothing(
     platform: Platform, tmp_path: Path
 ) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"expected"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"expected"), token))
 
     statuses = {
         "other bytes": platform.client.put(target["url"], content=b"deceived").status_code,
@@ -135,12 +141,12 @@ def test_bytes_that_are_not_what_was_announced_leave_nothing(
         "too many, unannounced": 413,
     }
     assert files(tmp_path) == []
-    assert commit(platform, run, described(b"expected"), token).status_code == 404
+    assert commit(platform, run, described(b"expected"), token).status_code == 428
 
 
 def test_a_link_is_good_for_what_it_says_only(platform: Platform) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"mine"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"mine"), token))
     url = target["url"]
     other = hashlib.sha256(b"x").hexdigest()
 
@@ -214,7 +220,7 @@ def test_digests_sizes_and_types_that_cannot_be_are_refused(platform: Platform) 
 
 def test_an_unfinished_upload_leaves_nothing(platform: Platform, tmp_path: Path) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(bytes(10_000)), token).json()["upload"]
+    target = only_part(begin(platform, run, described(bytes(10_000)), token))
 
     def broken():
         yield bytes(5_000)

@@ -1,5 +1,6 @@
 """The contract on a folder, and what only a folder can be asked."""
 
+import datetime as dt
 import errno
 import os
 import stat
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.artifact_folder import ArtifactFolder, FolderUpload
+from storage.artifact_folder import ArtifactFolder
+from storage.folder_upload import FolderUpload
+from sweeps.blobs import blob_part
 from sweeps.errors import DiskFull, StorageUnavailable
 from tests.contracts.artifact_store_contract import ArtifactStoreContract, a_key, bring
 
@@ -54,7 +57,7 @@ class FullFile:
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     store = ArtifactFolder(tmp_path)
-    upload = store.receive(a_key(b"much"), size_bytes=4)
+    upload = store.receive(a_key(b"much"), blob_part(4, 1, crc32=None))
     assert isinstance(upload, FolderUpload)
     upload._file.close()
     upload._file = FullFile()  # pyright: ignore[reportAttributeAccessIssue]  as much of a file as it needs
@@ -70,7 +73,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_dead_gateway_left_is_forgotten_after_a_day(tmp_path: Path) -> None:
     store = ArtifactFolder(tmp_path)
     for content in (b"old", b"new"):
-        upload = store.receive(a_key(content), size_bytes=3)
+        upload = store.receive(a_key(content), blob_part(3, 1, crc32=None))
         assert isinstance(upload, FolderUpload)
         upload._file.close()  # as the end of a process would
     for path in (tmp_path / ".incoming").iterdir():
@@ -78,7 +81,7 @@ def test_what_a_dead_gateway_left_is_forgotten_after_a_day(tmp_path: Path) -> No
             long_ago = time.time() - 90_000
             os.utime(path, (long_ago, long_ago))
 
-    ArtifactFolder(tmp_path)
+    store.abandon_unfinished(older_than=dt.timedelta(days=1))
 
     (left,) = (tmp_path / ".incoming").iterdir()
     assert left.name.startswith(a_key(b"new").sha256)
