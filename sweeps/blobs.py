@@ -1,6 +1,7 @@
 """Blobs: bytes under their sha256, and the store that keeps them."""
 
 import datetime as dt
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -25,6 +26,13 @@ class BlobLeaving(TransientError):
     def __init__(self, sha256: str) -> None:
         self.sha256 = sha256
         super().__init__(f"the bytes of sha256 {sha256} are being deleted: try again")
+
+
+class BlobState(enum.StrEnum):
+    """Whether an artifact may refer to bytes. Values are stored; add, never rename."""
+
+    STORED = "stored"
+    DELETING = "deleting"  #: nothing refers to them, and nothing may: they go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
