@@ -92,6 +92,37 @@ class ArtifactCatalog:
         with transaction(self._pool) as connection:
             return _get(connection, run_id, name, tenant_id)
 
+    def use(self, run_id: RunId, *, owner: RunId, name: str, tenant_id: TenantId) -> Artifact:
+        """Note that a run uses an artifact, of another run as a rule; twice is once.
+
+        Raises:
+            ArtifactNotFound: There is none of that name in a run of the tenant.
+            RunNotFound: There is no run `run_id` for the tenant.
+            StateConflict: That run is sealed.
+        """
+        with transaction(self._pool) as connection:
+            found = _get(connection, owner, name, tenant_id)
+            _hold(connection, run_id, tenant_id, asked="given an input")
+            if owner != run_id:
+                connection.execute(
+                    _QUERIES["insert_input"],
+                    {"tenant_id": tenant_id, "run_id": run_id, "owner": owner, "name": name},
+                )
+        return found
+
+    def get_input(self, run_id: RunId, *, owner: RunId, name: str, tenant_id: TenantId) -> Artifact:
+        """An artifact that the run has said it uses.
+
+        Raises:
+            ArtifactNotFound: It has not, or there is none of that name.
+        """
+        parameters = {"tenant_id": tenant_id, "run_id": run_id, "owner": owner, "name": name}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["is_input"], parameters).fetchone()
+            if row is None or not row[0]:
+                raise ArtifactNotFound(name)
+            return _get(connection, owner, name, tenant_id)
+
     def newest_checkpoint(self, run_id: RunId, *, tenant_id: TenantId) -> Checkpoint | None:
         """The checkpoint of the highest level that was reported; None when there is none.
 
@@ -116,14 +147,16 @@ def artifacts_of_run(
     return tuple(cursor.execute(_QUERIES["artifacts_of_run"], parameters))
 
 
-def _hold(connection: Connection, run_id: RunId, tenant_id: TenantId) -> None:
+def _hold(
+    connection: Connection, run_id: RunId, tenant_id: TenantId, *, asked: str = "given an artifact"
+) -> None:
     row = connection.execute(
         _QUERIES["hold_run"], {"run_id": run_id, "tenant_id": tenant_id}
     ).fetchone()
     if row is None:
         raise RunNotFound(run_id)
     if row[0]:
-        raise StateConflict(f"run {run_id!r}", current="sealed", asked="given an artifact")
+        raise StateConflict(f"run {run_id!r}", current="sealed", asked=asked)
 
 
 def _find(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) -> Artifact | None:

@@ -17,7 +17,7 @@ from governance.access import UploadGrant
 from sweeps.artifacts import Artifact, ArtifactDraft, attachment, is_artifact_name
 from sweeps.blobs import Blob, BlobKey, MissingPart, Upload
 from sweeps.errors import ArtifactNotFound
-from sweeps.ids import RunId
+from sweeps.ids import RunId, TenantId
 
 _LINK_LIFE = dt.timedelta(hours=6)  # the slowest upload that is still alive
 _CHUNK_BYTES = 1024 * 1024
@@ -122,7 +122,11 @@ def read_artifact(
     """The artifact's bytes, or where they are."""
     if not is_artifact_name(name):
         raise ArtifactNotFound(name[:80])
-    artifact = services.artifacts.get(run, name, tenant_id=tenant)
+    return artifact_answer(services, services.artifacts.get(run, name, tenant_id=tenant), tenant)
+
+
+def artifact_answer(services: Services, artifact: Artifact, tenant: TenantId) -> Response:
+    """An artifact's bytes, or where they are."""
     key = BlobKey(tenant_id=tenant, sha256=artifact.sha256)
     elsewhere = services.artifact_store.download_url(
         key, name=artifact.name, expires_at=services.clock.now() + _LINK_LIFE

@@ -42,6 +42,26 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 ORDER BY name;
 
+-- insert_input --
+-- That a run uses an artifact: an edge of its lineage.
+INSERT INTO lineage_edges (tenant_id, upstream, downstream)
+VALUES (
+    %(tenant_id)s,
+    'artifact:' || %(owner)s || '/' || %(name)s,
+    'run:' || %(run_id)s
+)
+ON CONFLICT DO NOTHING;
+
+-- is_input --
+-- Whether a run has said that it uses an artifact; its own it may read, too.
+SELECT %(run_id)s = %(owner)s OR EXISTS (
+    SELECT
+    FROM lineage_edges
+    WHERE tenant_id = %(tenant_id)s
+      AND downstream = 'run:' || %(run_id)s
+      AND upstream = 'artifact:' || %(owner)s || '/' || %(name)s
+) AS is_input;
+
 -- newest_checkpoint --
 -- Where a new attempt of the run starts. A level whose report never arrived does not count: the
 -- attempt would go on beyond it, and the search would never hear of it. No row: no such run.
