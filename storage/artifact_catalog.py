@@ -10,8 +10,8 @@ from storage import queries
 from storage.database import Pool, transaction
 from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
 from sweeps.blobs import BlobLeaving, BlobMissing
-from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict
-from sweeps.ids import RunId, TenantId
+from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict, SweepNotFound
+from sweeps.ids import RunId, SweepId, TenantId
 
 _QUERIES = queries.load("artifacts")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -82,6 +82,19 @@ class ArtifactCatalog:
                 # Somebody may have been faster, with these bytes or with others.
                 _stored(connection, run_id, draft, tenant_id)
             return _get(connection, run_id, draft.name, tenant_id)
+
+    def of_sweep(self, sweep_id: SweepId, *, tenant_id: TenantId) -> list[Artifact]:
+        """All artifacts of a sweep's trials, by trial and name.
+
+        Raises:
+            SweepNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"sweep_id": sweep_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["has_sweep"], parameters).fetchone() is None:
+                raise SweepNotFound(sweep_id)
+            cursor = connection.cursor(row_factory=class_row(Artifact))
+            return cursor.execute(_QUERIES["artifacts_of_sweep"], parameters).fetchall()
 
     def get(self, run_id: RunId, name: str, *, tenant_id: TenantId) -> Artifact:
         """One artifact.

@@ -68,12 +68,25 @@ def no_beat() -> None:
     """For files that are too small for anyone to wonder."""
 
 
+def no_bytes(_: int) -> None:
+    """For who shows no progress."""
+
+
 def describe(
-    path: Path, name: str, kind: str, *, beat: Callable[[], None] = no_beat
+    path: Path,
+    name: str,
+    kind: str,
+    *,
+    beat: Callable[[], None] = no_beat,
+    on_bytes: Callable[[int], None] = no_bytes,
 ) -> Description:
     """A file's name, type and sums, from reading it once.
 
     What is written behind its end meanwhile is left out.
+
+    Args:
+        beat: Called while it is read.
+        on_bytes: Called with the number of bytes that were read.
 
     Raises:
         Changed: It has become shorter meanwhile.
@@ -97,6 +110,7 @@ def describe(
                 sums[-1] = zlib.crc32(chunk, sums[-1])
             done += n_bytes
             beat()
+            on_bytes(n_bytes)
     return Description(name, kind, sha.hexdigest(), size, tuple(sums))
 
 

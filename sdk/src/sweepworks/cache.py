@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -178,7 +178,9 @@ class Cache:
 
 
 @contextlib.contextmanager
-def _held(entry: Path, beat: Callable[[], None], *, shared: bool = False) -> Iterator[None]:
+def _held(
+    entry: Path, beat: Callable[[], None], *, shared: bool = False
+) -> Generator[None, None, None]:
     name = entry.with_name(entry.name + _LOCK)
     while (lock := take_lock(name, shared=shared, wait=False)) is None:
         beat()  # a large file takes its time, and nobody must take the script for dead

@@ -109,6 +109,10 @@ class Connection:
         """Another connection to the same place, for another thread or with more patience."""
         return Connection(self._url, self._token, timeout_seconds=timeout_seconds)
 
+    def with_token(self, token: str) -> "Connection":
+        """Another connection to the same place, for who holds that token."""
+        return Connection(self._url, token, timeout_seconds=self._timeout_seconds)
+
     @contextlib.contextmanager
     def _unreachable(self) -> Generator[None, None, None]:
         try:

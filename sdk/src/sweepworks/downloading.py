@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from sweepworks.artifacts import Description, Refused, Unavailable, expect
+from sweepworks.artifacts import Description, Refused, Unavailable, expect, no_bytes
 from sweepworks.connection import Connection, elsewhere
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -22,11 +22,13 @@ def download(
     target: Path,
     *,
     beat: Callable[[], None],
+    on_bytes: Callable[[int], None] = no_bytes,
 ) -> None:
     """Bring an artifact to `target`: whole, with the right bytes, or not at all.
 
     Args:
         beat: Called while bytes come in.
+        on_bytes: Called with the number of those that have come.
 
     Raises:
         Unreachable: The gateway does not answer; try again later.
@@ -34,7 +36,7 @@ def download(
         OSError: The file cannot be written.
     """
     location = f"/api/v1/runs/{run}/artifacts/{urllib.parse.quote(described.name)}"
-    download_from(connection, location, described, target, beat=beat)
+    download_from(connection, location, described, target, beat=beat, on_bytes=on_bytes)
 
 
 def download_from(
@@ -44,13 +46,14 @@ def download_from(
     target: Path,
     *,
     beat: Callable[[], None],
+    on_bytes: Callable[[int], None] = no_bytes,
 ) -> None:
     """The same from a path of the gateway that gives the artifact."""
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".incoming-")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            incoming = _Incoming(file, beat)
+            incoming = _Incoming(file, beat, on_bytes)
             status, headers, answer = connection.download(location, incoming.write)
             if status in _REDIRECTS:  # another store gives whole addresses, signed
                 there, path = elsewhere(headers.get("location", ""))
@@ -73,9 +76,12 @@ def download_from(
 class _Incoming:
     """What arrives, on its way to the disk."""
 
-    def __init__(self, file: IO[bytes], beat: Callable[[], None]) -> None:
+    def __init__(
+        self, file: IO[bytes], beat: Callable[[], None], on_bytes: Callable[[int], None]
+    ) -> None:
         self._file = file
         self._beat = beat
+        self._on_bytes = on_bytes
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -84,6 +90,7 @@ class _Incoming:
         self._digest.update(chunk)
         self.size += len(chunk)
         self._beat()
+        self._on_bytes(len(chunk))
 
     @property
     def sha256(self) -> str:

@@ -73,14 +73,14 @@ def send_parts(
     requests: Sequence[PartRequest],
     *,
     beat: Callable[[], None],
-    on_sent: Callable[[], None],
+    on_sent: Callable[[int], None],
 ) -> None:
     """Send parts of a file, up to four at once, in bounded memory.
 
     Args:
         gateway: Where those go that it takes itself; other connections to it are opened.
         beat: Called in this thread while bytes go out.
-        on_sent: Called in any thread when a part has arrived.
+        on_sent: Called in any thread with the bytes of a part that has arrived.
 
     Raises:
         Unreachable: Not all have arrived.
@@ -99,7 +99,7 @@ def send_parts(
                     except IndexError:
                         return
                     line.send(request, file, beat)
-                    on_sent()
+                    on_sent(request.part.size)
         except Exception as exc:  # noqa: BLE001 - raised below, in the thread that asked
             failures.append(exc)
             if not isinstance(exc, Unreachable):

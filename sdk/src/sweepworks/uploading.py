@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from sweepworks.artifacts import Changed, Description, describe, expect, nonsense
+from sweepworks.artifacts import Changed, Description, describe, expect, no_bytes, nonsense
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.part_requests import PartRequest, part_requests, send_parts
 from sweepworks.parts import count_parts
@@ -31,6 +31,7 @@ def upload(
     *,
     beat: Callable[[], None],
     patience_seconds: float = 0.0,
+    on_sent: Callable[[int], None] = no_bytes,
 ) -> None:
     """Store a file as an artifact of the run; the same again is success.
 
@@ -39,6 +40,7 @@ def upload(
         beat: Called while bytes go out.
         patience_seconds: How long no part may arrive before a file in parts is given up. One of a
             single part is given up at once: it is soon copied, and waits as a copy.
+        on_sent: Called, in any thread, with the bytes of each part that has arrived.
 
     Raises:
         Unreachable: The gateway, or the store, does not answer; try again later.
@@ -54,13 +56,18 @@ def upload(
         described = again
     patience = _Patience(patience_seconds if has_parts else 0.0, beat)
     one = _Upload(connection, run, path, described, beat)
+
+    def arrived(n_bytes: int) -> None:
+        patience.renew()
+        on_sent(n_bytes)
+
     has_begun, n_lost = False, 0
     while n_lost <= _MOST_LOSSES:
         try:
             missing = one.missing_parts()
             has_begun = True
             if missing:
-                send_parts(connection, path, missing, beat=beat, on_sent=patience.renew)
+                send_parts(connection, path, missing, beat=beat, on_sent=arrived)
                 if has_parts:
                     continue
             if one.commit():

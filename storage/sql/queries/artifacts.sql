@@ -42,6 +42,23 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 ORDER BY name;
 
+-- has_sweep --
+-- Whether the tenant has it.
+SELECT true AS has_sweep
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+  AND tenant_id = %(tenant_id)s;
+
+-- artifacts_of_sweep --
+-- All of its trials, by trial and name.
+SELECT artifacts.run_id, artifacts.name, artifacts.type, encode(artifacts.sha256, 'hex') AS sha256,
+       artifacts.size_bytes, artifacts.created_at
+FROM artifacts
+JOIN runs USING (run_id)
+WHERE runs.sweep_id = %(sweep_id)s
+  AND artifacts.tenant_id = %(tenant_id)s
+ORDER BY runs.number, artifacts.name;
+
 -- insert_input --
 -- That a run uses an artifact: an edge of its lineage.
 INSERT INTO lineage_edges (tenant_id, upstream, downstream)

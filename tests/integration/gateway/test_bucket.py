@@ -31,7 +31,7 @@ def platform(
 
 
 @pytest.fixture
-def send(platform: Platform, tmp_path: Path) -> Generator[Callable[..., str], None, None]:
+def send(platform: Platform, tmp_path: Path) -> Callable[..., str]:
     """Store bytes as an artifact of a new run; returns the run."""
 
     def send(content: bytes, *, patience: float = 20) -> str:
