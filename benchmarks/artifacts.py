@@ -109,10 +109,10 @@ def upload_ours(*, url: str, token: str, run: str, file: str) -> dict[str, Any]:
 
 def upload_theirs(*, endpoint: str, bucket: str, key: str, file: str, sums: str) -> dict[str, Any]:
     """By `boto3.upload_file` with its defaults, or without the sums that it adds by itself."""
-    import boto3
+    from boto3.session import Session
     from botocore.config import Config
 
-    client: Any = boto3.session.Session().client(
+    client: Any = Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
@@ -228,7 +228,7 @@ def main() -> None:
         endpoint = arguments.endpoint
         if endpoint is None:
             os.environ |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "a-secret"}
-            endpoint = f"http://127.0.0.1:{stack.enter_context(process(['-m', 'tests.strict_s3']))}"
+            endpoint = f"http://127.0.0.1:{stack.enter_context(process(['-m', 'tests.strict_s3', '--plain']))}"
         with contextlib.suppress(Exception):  # it is there
             _client(endpoint).create_bucket(Bucket=arguments.bucket)
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=arguments.folder))
