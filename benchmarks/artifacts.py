@@ -3,7 +3,7 @@
 Each upload runs in a process of its own, whose peak of memory is told; ours goes by the gateway,
 which signs, and boto3's `upload_file` straight to the server. Both send the same file, one after
 the other, several times; ours is told with and without the hashing that comes before it. Without
-`--endpoint` the server is moto, which puts the parts together in memory: it needs about three times
+`--endpoint` the server is moto, which puts the parts together in memory: it needs about four times
 the file, so the file is 2 GB by default.
 """
 

@@ -1,5 +1,6 @@
 """A gateway that can be told to misbehave."""
 
+import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ class FakeGateway:
         self.elsewhere: str | None = None  # where artifacts are read instead
         self.lost_bytes = 0  # of an artifact, when the connection breaks
         self.gets: list[str] = []
+        self.inputs: list[str] = []  # artifacts that runs say they use
         self.got_tokens: list[str | None] = []
         self.get_answers: list[int] = []
         self.put_answers: list[int] = []  # to bytes that are not kept then
@@ -70,7 +72,7 @@ class FakeGateway:
                     self._answer(status, {"error": "because"})
                 elif "/artifacts/" in self.path and outer.elsewhere:
                     self._send(307, b"moved", Location=outer.elsewhere)
-                elif "/artifacts/" in self.path or "/blobs/" in self.path:
+                elif {"artifacts", "blobs", "inputs"} & set(self.path.split("/")):
                     self._send(200, outer.content)
                 else:
                     self._answer(200, {"decision": outer.decision, "checkpoint": outer.checkpoint})
@@ -163,6 +165,11 @@ class FakeGateway:
         if path.endswith("/beat"):
             self.beats.append(path.split("/")[-2])
             return 200, {"control": self.control}
+        if path.endswith("/inputs"):
+            self.inputs.append(f"{document['run']}/{document['name']}")
+            sha256, size = hashlib.sha256(self.content).hexdigest(), len(self.content)
+            found = {"name": document["name"], "type": "file", "sha256": sha256}
+            return 201, {"artifact": {**found, "size_bytes": size}}
         if document["name"] in self.taken:
             return 409, {"error": "taken"}
         if document["name"] in self.unavailable:
