@@ -31,9 +31,12 @@ def a_blob(content: bytes, *, tenant: str = "default") -> Blob:
     )
 
 
+def _expires_at() -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
+
+
 def missing_of(store: ArtifactStore, blob: Blob, *, limit: int = 100) -> tuple[MissingPart, ...]:
-    expires_at = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
-    missing = store.missing_parts(blob, limit=limit, expires_at=expires_at)
+    missing = store.missing_parts(blob, limit=limit, expires_at=_expires_at())
     assert missing is not None, "the blob is there"
     return missing
 
@@ -65,14 +68,19 @@ def deliver(store: ArtifactStore, blob: Blob, missing: MissingPart, body: bytes)
 
 def deliver_all(store: ArtifactStore, blob: Blob, content: bytes) -> None:
     for missing in missing_of(store, blob):
-        part = missing.part
-        assert deliver(store, blob, missing, content[part.offset : part.offset + part.size_bytes])
+        _deliver_from(store, blob, missing, content)
+
+
+def _deliver_from(store: ArtifactStore, blob: Blob, missing: MissingPart, content: bytes) -> None:
+    part = missing.part
+    assert deliver(store, blob, missing, content[part.offset : part.offset + part.size_bytes])
 
 
 def bring(store: ArtifactStore, content: bytes, *, tenant: str = "default") -> BlobKey:
     blob = a_blob(content, tenant=tenant)
-    if store.size_of(blob.key) is None:
-        deliver_all(store, blob, content)
+    # None when it is there: of several writers another one may have been faster.
+    for missing in store.missing_parts(blob, limit=100, expires_at=_expires_at()) or ():
+        _deliver_from(store, blob, missing, content)
     store.finish(blob)
     return blob.key
 
