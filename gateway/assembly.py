@@ -16,6 +16,7 @@ from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
+from storage.artifact_location import Location, open_store
 from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.ingest_store import IngestStore
@@ -42,7 +43,7 @@ class GatewayConfiguration:
 
     database_url: str = field(repr=False)
     signing_key: bytes = field(repr=False)
-    artifacts: Path
+    artifacts: Location
     tenants_file: Path | None = None  #: need not exist
     #: An API token of the default tenant that is to be known from the start.
     token: str | None = field(default=None, repr=False)
@@ -66,7 +67,7 @@ def open_gateway(
         SchemaMismatch: The database is of another version.
     """
     clock = clock or SystemClock()
-    store = ArtifactFolder(configuration.artifacts)
+    store = open_store(configuration.artifacts)
     prepare_schema(configuration.database_url)
     with (
         # Two pools: a page of slow queries must not hold up the scripts' acknowledgements.
@@ -88,6 +89,7 @@ def open_gateway(
             comparisons=RunComparisons(pool),
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
+            blob_intake=store if isinstance(store, ArtifactFolder) else None,
             tokens=tokens,
             sweeps=SweepCatalog(pool),
             batcher=Batcher(ingest, meters=meters),
@@ -102,6 +104,7 @@ def open_gateway(
             RunUpkeep(pool),
             MetricStore(pool, clock=clock),
             RunSummaries(pool),
+            store,
             meters=meters,
             sealing=configuration.sealing,
             silence=configuration.silence,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from governance.access import ForeignRun
 from governance.tenants import NotAMember
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
+from sweeps.blobs import BlobMissing
 from sweeps.errors import (
     AccessDenied,
     ArtifactNotFound,
@@ -60,6 +61,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidFilter, 422),
     (UnknownTenant, 422),
     (TooSlow, 408),
+    (BlobMissing, 428),
     (Overloaded, 429),
     (DiskFull, 507),
     (TransientError, 503),

@@ -24,6 +24,7 @@ from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
 from gateway.workers import listen, run_workers
 from retention.silence import SilenceRule
+from storage.artifact_location import location_in
 from storage.series_registry import DEFAULT_MAX_SERIES
 from sweeps.errors import PermanentError, SweepsError
 
@@ -46,6 +47,7 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
 
     Raises:
         InvalidConfiguration: Something is missing or makes no sense.
+        InvalidLocation: There can be no artifacts where they are to be.
     """
     missing = [
         name
@@ -62,11 +64,6 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         raise InvalidConfiguration(
             "SWEEPWORKS_SIGNING_KEY is not a key; write at least 64 hexadecimal digits"
         )
-    artifacts = environment["SWEEPWORKS_ARTIFACTS"]
-    if "://" in artifacts:
-        raise InvalidConfiguration(
-            f"SWEEPWORKS_ARTIFACTS is {artifacts!r}; this version keeps artifacts in a folder"
-        )
     max_series = environment.get("SWEEPWORKS_MAX_SERIES") or str(DEFAULT_MAX_SERIES)
     if not max_series.isdecimal() or int(max_series) < 1:
         raise InvalidConfiguration(
@@ -77,7 +74,7 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
     return GatewayConfiguration(
         database_url=environment["SWEEPWORKS_DATABASE_URL"],
         signing_key=key,
-        artifacts=Path(artifacts).expanduser().absolute(),
+        artifacts=location_in(environment),
         tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
         max_series=int(max_series),

@@ -17,7 +17,7 @@ from storage.run_search import RunSearch
 from storage.sweep_catalog import SweepRow
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
-from sweeps.artifacts import ArtifactStore
+from sweeps.blobs import ArtifactStore, BlobIntake
 from sweeps.clock import Clock
 from sweeps.ids import SweepId
 from sweeps.specs import SweepSpec
@@ -67,6 +67,7 @@ class Services:
     comparisons: RunComparisons
     artifacts: ArtifactCatalog
     artifact_store: ArtifactStore
+    blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway
     tokens: TokenStore
     sweeps: SweepControl
     batcher: Batcher

@@ -1,7 +1,9 @@
 """What has to be done now and then: say that a gateway is there, end and seal runs, make room."""
 
 import asyncio
+import datetime as dt
 import logging
+import time
 
 from gateway.meters import Meters
 from retention.sealing import SealingRule
@@ -9,9 +11,12 @@ from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
 from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
+from sweeps.blobs import ArtifactStore
 from sweeps.errors import SweepsError
 
 _PERIOD_SECONDS = 3.0
+_UNFINISHED_FOR = dt.timedelta(days=1)  # an upload of that age has lost its process
+_LOOK_SECONDS = 3600.0  # for such uploads
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +29,7 @@ class Upkeep:
         runs: RunUpkeep,
         metrics: MetricStore,
         summaries: RunSummaries,
+        artifacts: ArtifactStore,
         *,
         meters: Meters,
         sealing: SealingRule,
@@ -33,6 +39,8 @@ class Upkeep:
         self._runs = runs
         self._metrics = metrics
         self._summaries = summaries
+        self._artifacts = artifacts
+        self._looks_at = 0.0
         self._meters = meters
         self._sealing = sealing
         self._silence = silence
@@ -64,3 +72,6 @@ class Upkeep:
         self._meters.silent.inc(len(silent))
         self._meters.sealed.inc(len(self._runs.seal(self._sealing)))
         self._summaries.refresh()
+        if time.monotonic() >= self._looks_at:
+            self._looks_at = time.monotonic() + _LOOK_SECONDS
+            self._artifacts.abandon_unfinished(older_than=_UNFINISHED_FOR)

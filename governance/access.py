@@ -15,7 +15,7 @@ from sweeps.errors import AccessDenied
 from sweeps.ids import AttemptId, RunId, TenantId
 
 _RUN_KIND = "swr1"  # also the version: another form of token gets another word
-_UPLOAD_KIND = "swu1"
+_UPLOAD_KIND = "swu2"
 _API_PREFIX = "swk_"
 
 
@@ -39,12 +39,14 @@ class RunGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadGrant:
-    """What a signed link says: these bytes may be brought, for this run, until then."""
+    """What a signed link says: this part of a blob may be brought, for this run, until then."""
 
     tenant_id: TenantId
     run_id: RunId
     sha256: str  #: hexadecimal
-    size_bytes: int
+    size_bytes: int  #: of all parts
+    part: int = 1  #: which of them, from 1
+    crc32: int | None = None  #: of the part, where there are several
     expires_at: dt.datetime
 
 
@@ -136,6 +138,8 @@ def _upload_text(grant: UploadGrant) -> str:
             grant.run_id,
             grant.sha256,
             grant.size_bytes,
+            grant.part,
+            grant.crc32,
             int(grant.expires_at.timestamp()),
         ]
     )

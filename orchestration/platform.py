@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from compute.local_logs import LocalLogs
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
+    from storage.artifact_catalog import ArtifactCatalog
+    from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
     from storage.database import Pool
     from storage.run_catalog import RunCatalog
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from storage.sweep_catalog import SweepCatalog
     from storage.sweep_claims import SweepClaims
     from storage.trial_store import PostgresTrialStore
+    from sweeps.blobs import ArtifactStore
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _LINK_LIFETIME = dt.timedelta(seconds=60)
@@ -112,6 +115,27 @@ class Platform:
         from storage.run_catalog import RunCatalog
 
         return RunCatalog(self.pool)
+
+    @functools.cached_property
+    def artifacts(self) -> "ArtifactCatalog":
+        """Which artifacts there are."""
+        from storage.artifact_catalog import ArtifactCatalog
+
+        return ArtifactCatalog(self.pool)
+
+    @functools.cached_property
+    def artifact_store(self) -> "ArtifactStore":
+        """Their bytes."""
+        from storage.artifact_location import location_in, open_store
+
+        return open_store(location_in(self.settings.exported()))
+
+    @functools.cached_property
+    def verification(self) -> "BlobVerification":
+        """Whether the bytes are right."""
+        from storage.blob_verification import BlobVerification
+
+        return BlobVerification(self.pool, self.artifact_store)
 
     @functools.cached_property
     def search(self) -> "RunSearch":

@@ -38,6 +38,8 @@ class Settings:
     gateway_url: str | None = None
     token: str | None = field(default=None, repr=False)  #: API token for a gateway elsewhere
     artifacts: str  #: absolute folder, or an s3:// URL
+    s3_endpoint: str | None = None  #: of a server that speaks like S3; None: Amazon's
+    s3_encryption: str | None = None  #: as it was written; None: what the bucket does by itself
     signing_key_hex: str | None = field(default=None, repr=False)  #: None: the home's own
     tenants_file: Path  #: need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
@@ -82,6 +84,8 @@ class Settings:
             gateway_url=(env.get("SWEEPWORKS_GATEWAY_URL") or "").rstrip("/") or None,
             token=env.get("SWEEPWORKS_TOKEN") or None,
             artifacts=_artifacts(env.get("SWEEPWORKS_ARTIFACTS"), home=found, base=base),
+            s3_endpoint=env.get("SWEEPWORKS_S3_ENDPOINT") or None,
+            s3_encryption=env.get("SWEEPWORKS_S3_ENCRYPTION") or None,
             signing_key_hex=_signing_key(env.get("SWEEPWORKS_SIGNING_KEY")),
             tenants_file=base
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
@@ -133,6 +137,8 @@ class Settings:
             "DAGSTER_HOME": None if self.dagster_home is None else str(self.dagster_home),
             "SWEEPWORKS_GATEWAY_URL": self.gateway_url,
             "SWEEPWORKS_TOKEN": self.token,
+            "SWEEPWORKS_S3_ENDPOINT": self.s3_endpoint,
+            "SWEEPWORKS_S3_ENCRYPTION": self.s3_encryption,
             "SWEEPWORKS_SIGNING_KEY": self.signing_key_hex,
             "SWEEPWORKS_GPUS": self.gpus,
             "SWEEPWORKS_MAX_SERIES": self.max_series,

@@ -1,5 +1,6 @@
 """Which artifacts a run has. The bytes are elsewhere; see `sweeps.artifacts.ArtifactStore`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -8,8 +9,9 @@ from psycopg.rows import class_row, dict_row
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
-from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict
-from sweeps.ids import RunId, TenantId
+from sweeps.blobs import BlobLeaving, BlobMissing
+from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict, SweepNotFound
+from sweeps.ids import RunId, SweepId, TenantId
 
 _QUERIES = queries.load("artifacts")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,29 +23,43 @@ class ArtifactCatalog:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> bool:
-        """Check that the run can take the artifact; returns whether its bytes are known already.
+    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> None:
+        """Check that the run can take the artifact.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
+            BlobLeaving: Its bytes are being deleted at this moment.
         """
         with transaction(self._pool) as connection:
             if _stored(connection, run_id, draft, tenant_id):
-                return True
+                return
             _hold(connection, run_id, tenant_id)
             row = connection.execute(
-                _QUERIES["has_blob"],
+                _QUERIES["is_blob_leaving"],
                 {"tenant_id": tenant_id, "sha256": bytes.fromhex(draft.sha256)},
             ).fetchone()
-        return row is not None and row[0] == draft.size_bytes
+        if row is not None and row[0]:
+            raise BlobLeaving(draft.sha256)
 
-    def commit(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> Artifact:
+    def commit(
+        self,
+        run_id: RunId,
+        draft: ArtifactDraft,
+        *,
+        tenant_id: TenantId,
+        has_bytes: Callable[[], bool],
+    ) -> Artifact:
         """Give the run the artifact. The same a second time changes nothing.
+
+        Args:
+            has_bytes: Looks whether the store has them; asked while nobody can delete them.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
+            BlobLeaving: Its bytes are being deleted at this moment.
+            BlobMissing: Its bytes are not there.
         """
         parameters = {
             "tenant_id": tenant_id,
@@ -56,11 +72,29 @@ class ArtifactCatalog:
         with transaction(self._pool) as connection:
             if not _stored(connection, run_id, draft, tenant_id):
                 _hold(connection, run_id, tenant_id)
-                connection.execute(_QUERIES["insert_blob"], parameters)
+                row = connection.execute(_QUERIES["hold_blob"], parameters).fetchone()
+                assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
+                if row[0]:
+                    raise BlobLeaving(draft.sha256)
+                if not has_bytes():
+                    raise BlobMissing(draft.sha256)
                 connection.execute(_QUERIES["insert_artifact"], parameters)
                 # Somebody may have been faster, with these bytes or with others.
                 _stored(connection, run_id, draft, tenant_id)
             return _get(connection, run_id, draft.name, tenant_id)
+
+    def of_sweep(self, sweep_id: SweepId, *, tenant_id: TenantId) -> list[Artifact]:
+        """All artifacts of a sweep's trials, by trial and name.
+
+        Raises:
+            SweepNotFound: There is none of that name for the tenant.
+        """
+        parameters = {"sweep_id": sweep_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["has_sweep"], parameters).fetchone() is None:
+                raise SweepNotFound(sweep_id)
+            cursor = connection.cursor(row_factory=class_row(Artifact))
+            return cursor.execute(_QUERIES["artifacts_of_sweep"], parameters).fetchall()
 
     def get(self, run_id: RunId, name: str, *, tenant_id: TenantId) -> Artifact:
         """One artifact.
@@ -70,6 +104,37 @@ class ArtifactCatalog:
         """
         with transaction(self._pool) as connection:
             return _get(connection, run_id, name, tenant_id)
+
+    def use(self, run_id: RunId, *, owner: RunId, name: str, tenant_id: TenantId) -> Artifact:
+        """Note that a run uses an artifact, of another run as a rule; twice is once.
+
+        Raises:
+            ArtifactNotFound: There is none of that name in a run of the tenant.
+            RunNotFound: There is no run `run_id` for the tenant.
+            StateConflict: That run is sealed.
+        """
+        with transaction(self._pool) as connection:
+            found = _get(connection, owner, name, tenant_id)
+            _hold(connection, run_id, tenant_id, asked="given an input")
+            if owner != run_id:
+                connection.execute(
+                    _QUERIES["insert_input"],
+                    {"tenant_id": tenant_id, "run_id": run_id, "owner": owner, "name": name},
+                )
+        return found
+
+    def get_input(self, run_id: RunId, *, owner: RunId, name: str, tenant_id: TenantId) -> Artifact:
+        """An artifact that the run has said it uses.
+
+        Raises:
+            ArtifactNotFound: It has not, or there is none of that name.
+        """
+        parameters = {"tenant_id": tenant_id, "run_id": run_id, "owner": owner, "name": name}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["is_input"], parameters).fetchone()
+            if row is None or not row[0]:
+                raise ArtifactNotFound(name)
+            return _get(connection, owner, name, tenant_id)
 
     def newest_checkpoint(self, run_id: RunId, *, tenant_id: TenantId) -> Checkpoint | None:
         """The checkpoint of the highest level that was reported; None when there is none.
@@ -95,14 +160,16 @@ def artifacts_of_run(
     return tuple(cursor.execute(_QUERIES["artifacts_of_run"], parameters))
 
 
-def _hold(connection: Connection, run_id: RunId, tenant_id: TenantId) -> None:
+def _hold(
+    connection: Connection, run_id: RunId, tenant_id: TenantId, *, asked: str = "given an artifact"
+) -> None:
     row = connection.execute(
         _QUERIES["hold_run"], {"run_id": run_id, "tenant_id": tenant_id}
     ).fetchone()
     if row is None:
         raise RunNotFound(run_id)
     if row[0]:
-        raise StateConflict(f"run {run_id!r}", current="sealed", asked="given an artifact")
+        raise StateConflict(f"run {run_id!r}", current="sealed", asked=asked)
 
 
 def _find(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) -> Artifact | None:

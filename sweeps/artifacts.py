@@ -2,16 +2,19 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from urllib.parse import quote
 
+from sweepworks.parts import count_parts
+
+from sweeps.blobs import Blob, BlobKey
 from sweeps.errors import PermanentError
 from sweeps.ids import RunId, TenantId
 
 MAX_NAME_LENGTH = 256
 MAX_TYPE_LENGTH = 64
-MAX_SIZE_BYTES = 64 * 2**30  # arbitrary; above it a mistake is likelier than a checkpoint
+MAX_SIZE_BYTES = 5 * 2**40  # what S3 takes; a folder does as S3 does
 
 _PART = re.compile(r"[A-Za-z0-9._ -]+")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -27,17 +30,6 @@ class ArtifactTooLarge(InvalidArtifact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlobKey:
-    """Where bytes are: equal ones are shared within a tenant, never across tenants.
-
-    So nobody learns, or gets at, another tenant's files by knowing their digest.
-    """
-
-    tenant_id: TenantId
-    sha256: str  #: 64 lower-case hexadecimal digits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactDraft:
     """An artifact as its run announces it, checked."""
 
@@ -45,9 +37,18 @@ class ArtifactDraft:
     type: str
     sha256: str
     size_bytes: int
+    crc32: tuple[int, ...] = ()  #: of each part, where there are several
 
     @classmethod
-    def checked(cls, *, name: str, type: str, sha256: str, size_bytes: int) -> "ArtifactDraft":  # noqa: A002 - the word of the wire
+    def checked(
+        cls,
+        *,
+        name: str,
+        type: str,  # noqa: A002 - the word of the wire
+        sha256: str,
+        size_bytes: int,
+        crc32: Sequence[int] = (),
+    ) -> "ArtifactDraft":
         """A draft that can be stored.
 
         Raises:
@@ -73,7 +74,18 @@ class ArtifactDraft:
             raise ArtifactTooLarge(
                 f"{name!r} has {size_bytes} bytes, more than the {MAX_SIZE_BYTES} that are taken"
             )
-        return cls(name=name, type=type, sha256=sha256, size_bytes=size_bytes)
+        return cls(
+            name=name,
+            type=type,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            crc32=_checked_sums(crc32, size_bytes),
+        )
+
+    def blob(self, tenant_id: TenantId) -> Blob:
+        """What is to be stored for it."""
+        key = BlobKey(tenant_id=tenant_id, sha256=self.sha256)
+        return Blob(key=key, size_bytes=self.size_bytes, crc32=self.crc32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,70 +110,27 @@ class Checkpoint:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """A request that a client makes to bring bytes: the store's own, or the gateway's."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-
-
-class BlobUpload(Protocol):
-    """Bytes on their way into the store; nothing is to be seen of them before `finish`."""
-
-    def write(self, data: bytes) -> None:
-        """Append. `ArtifactTooLarge`, `DiskFull`, `StorageUnavailable`."""
-        ...
-
-    def finish(self) -> None:
-        """Keep them, durably, if size and digest are right. `InvalidArtifact`, `DiskFull`."""
-        ...
-
-    def abort(self) -> None:
-        """Forget them; after `finish` it does nothing."""
-        ...
-
-
-class ArtifactStore(Protocol):
-    """Bytes by digest.
-
-    **Atomicity.** A blob is there whole, verified, or not at all.
-
-    **Idempotency.** Bringing a blob that is there already is success.
-
-    Every method raises `StorageUnavailable` when the store does not answer.
-    """
-
-    def size_of(self, key: BlobKey) -> int | None:
-        """Bytes of the blob; None when it is not there."""
-        ...
-
-    def receive(self, key: BlobKey, *, size_bytes: int) -> BlobUpload:
-        """Begin to bring a blob through this process. `DiskFull`."""
-        ...
-
-    def open(self, key: BlobKey) -> BinaryIO:
-        """The blob for reading. `ArtifactNotFound`."""
-        ...
-
-    def upload_request(
-        self, key: BlobKey, *, size_bytes: int, expires_at: dt.datetime
-    ) -> Upload | None:
-        """How a client brings the blob to the store itself; None: through the gateway."""
-        ...
-
-    def download_url(self, key: BlobKey, *, name: str, expires_at: dt.datetime) -> str | None:
-        """Where a client reads the blob from the store itself; None: through the gateway."""
-        ...
-
-    def delete(self, key: BlobKey) -> None:
-        """Remove the blob; removing one that is not there is success."""
-        ...
-
-
 def is_artifact_name(name: str) -> bool:
     """Whether `name` is a relative path that no system reads as anything else."""
     return 0 < len(name) <= MAX_NAME_LENGTH and all(
         _PART.fullmatch(part) is not None and part not in {".", ".."} for part in name.split("/")
     )
+
+
+def attachment(name: str) -> str:
+    """What makes a browser save an artifact, and never show it: a script's file is no page of ours."""
+    return f"attachment; filename*=UTF-8''{quote(name.rsplit('/', 1)[-1])}"
+
+
+def _checked_sums(crc32: Sequence[int], size_bytes: int) -> tuple[int, ...]:
+    count = count_parts(size_bytes)
+    if count == 1:
+        return ()  # its sha256 says more
+    if len(crc32) != count:
+        raise InvalidArtifact(
+            f"crc32 has {len(crc32)} numbers: a file of {size_bytes} bytes has {count} parts, and "
+            "each has one"
+        )
+    if not all(0 <= number < 2**32 for number in crc32):
+        raise InvalidArtifact("crc32 has a number that is none of 32 bits")
+    return tuple(crc32)

@@ -21,6 +21,7 @@
         ├── NoCapacity                     all slots are taken
         ├── DiskFull
         ├── StorageUnavailable
+        ├── BlobMissing · BlobLeaving      (sweeps.blobs) bytes that have to be brought again
         └── LauncherUnavailable
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.plugins.postgres", "tests.plugins.timescale"]
+pytest_plugins = ["tests.plugins.postgres", "tests.plugins.s3", "tests.plugins.timescale"]
 
 _MARKS = {
     "unit": pytest.mark.unit,

@@ -1,10 +1,13 @@
 """A gateway that can be told to misbehave."""
 
+import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from sweepworks import parts
 from sweepworks.wire import Flush, decode_flush
 
 
@@ -15,6 +18,8 @@ class FakeGateway:
         self.flushes: list[Flush] = []
         self.watermarks: dict[str, int] = {}
         self.blobs: dict[str, bytes] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}  # of those that are not whole yet
+        self.lost_blobs = 0  # that are gone before their commit
         self.artifacts: list[dict[str, Any]] = []
         self.arrivals: list[str] = []  # what came, in its order: reports and artifacts
         self.taken: set[str] = set()  # names of artifacts that have other bytes
@@ -23,6 +28,7 @@ class FakeGateway:
         self.elsewhere: str | None = None  # where artifacts are read instead
         self.lost_bytes = 0  # of an artifact, when the connection breaks
         self.gets: list[str] = []
+        self.inputs: list[str] = []  # artifacts that runs say they use
         self.got_tokens: list[str | None] = []
         self.get_answers: list[int] = []
         self.put_answers: list[int] = []  # to bytes that are not kept then
@@ -66,7 +72,7 @@ class FakeGateway:
                     self._answer(status, {"error": "because"})
                 elif "/artifacts/" in self.path and outer.elsewhere:
                     self._send(307, b"moved", Location=outer.elsewhere)
-                elif "/artifacts/" in self.path or "/blobs/" in self.path:
+                elif {"artifacts", "blobs", "inputs"} & set(self.path.split("/")):
                     self._send(200, outer.content)
                 else:
                     self._answer(200, {"decision": outer.decision, "checkpoint": outer.checkpoint})
@@ -102,9 +108,47 @@ class FakeGateway:
 
     def put(self, path: str, body: bytes) -> tuple[int, bytes]:
         if self.put_answers:
-            return self.put_answers.pop(0), b""
-        self.blobs[path.rsplit("/", maxsplit=1)[-1].split("?", maxsplit=1)[0]] = body
+            status = self.put_answers.pop(0)
+            return status, b'{"error": "because"}' if status >= 400 else b""
+        asked = urlsplit(path)
+        sha256, query = asked.path.rsplit("/", maxsplit=1)[-1], parse_qs(asked.query)
+        if "part" in query:
+            self.parts.setdefault(sha256, {})[int(query["part"][0])] = body
+        else:
+            self.blobs[sha256] = body
         return 201, b"{}"
+
+    def begin(self, sha256: str, size: int) -> object:
+        """The next two parts that are missing."""
+        if sha256 in self.blobs:
+            return None
+        count, arrived = parts.count_parts(size), self.parts.get(sha256, {})
+        missing = [parts.part_of(size, n) for n in range(1, count + 1) if n not in arrived][:2]
+        several = "part={}&" if count > 1 else ""
+        return {
+            "part_bytes": parts.part_bytes(size),
+            "parts": [
+                {
+                    "number": part.number,
+                    "offset": part.offset,
+                    "size": part.size,
+                    "method": "PUT",
+                    "url": f"/api/v1/blobs/{sha256}?{several.format(part.number)}signature=x",
+                    "headers": {},
+                }
+                for part in missing
+            ],
+        }
+
+    def finish(self, sha256: str, size: int) -> bool:
+        """Whether the bytes are there, whole."""
+        if self.lost_blobs:
+            self.lost_blobs -= 1
+            self.blobs.pop(sha256, None)
+            self.parts.pop(sha256, None)
+        if len(self.parts.get(sha256, {})) == parts.count_parts(size):
+            self.blobs[sha256] = b"".join(body for _, body in sorted(self.parts[sha256].items()))
+        return sha256 in self.blobs
 
     def post(self, path: str, body: bytes) -> tuple[int, object]:
         if path == "/api/v1/ingest":
@@ -121,14 +165,19 @@ class FakeGateway:
         if path.endswith("/beat"):
             self.beats.append(path.split("/")[-2])
             return 200, {"control": self.control}
+        if path.endswith("/inputs"):
+            self.inputs.append(f"{document['run']}/{document['name']}")
+            sha256, size = hashlib.sha256(self.content).hexdigest(), len(self.content)
+            found = {"name": document["name"], "type": "file", "sha256": sha256}
+            return 201, {"artifact": {**found, "size_bytes": size}}
         if document["name"] in self.taken:
             return 409, {"error": "taken"}
         if document["name"] in self.unavailable:
             return 507, {"error": "full"}
         if path.endswith("/artifacts"):
-            known = document["sha256"] in self.blobs
-            url = f"/api/v1/blobs/{document['sha256']}?signature=x"
-            return 200, {"upload": None if known else {"method": "PUT", "url": url, "headers": {}}}
+            return 200, {"upload": self.begin(document["sha256"], document["size"])}
+        if not self.finish(document["sha256"], document["size"]):
+            return 428, {"error": "bytes are missing"}
         self.artifacts.append(document)
         self.arrivals.append(document["name"])
         return 201, {"artifact": document}

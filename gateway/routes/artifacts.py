@@ -2,23 +2,26 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Annotated, BinaryIO
-from urllib.parse import quote
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sweepworks.parts import MOST_PARTS, part_bytes
 
 from gateway.authentication import GivenReader, GivenRun, GivenWriter
 from gateway.documents import answer
 from gateway.routes.blobs import signed_path
-from gateway.services import GivenServices
+from gateway.services import GivenServices, Services
 from governance.access import UploadGrant
-from sweeps.artifacts import Artifact, ArtifactDraft, BlobKey, is_artifact_name
+from sweeps.artifacts import Artifact, ArtifactDraft, attachment, is_artifact_name
+from sweeps.blobs import Blob, BlobKey, MissingPart, Upload
 from sweeps.errors import ArtifactNotFound
+from sweeps.ids import RunId, TenantId
 
 _LINK_LIFE = dt.timedelta(hours=6)  # the slowest upload that is still alive
 _CHUNK_BYTES = 1024 * 1024
+_PARTS_AT_ONCE = 32
 
 router = APIRouter(prefix="/api/v1/runs/{run}/artifacts")
 
@@ -32,11 +35,16 @@ class ArtifactRequest(BaseModel):
     type: str
     sha256: str
     size: Annotated[int, Field(lt=2**63)]
+    crc32: Annotated[list[int], Field(max_length=MOST_PARTS)] = []
 
     def draft(self) -> ArtifactDraft:
         """The same, checked."""
         return ArtifactDraft.checked(
-            name=self.name, type=self.type, sha256=self.sha256, size_bytes=self.size
+            name=self.name,
+            type=self.type,
+            sha256=self.sha256,
+            size_bytes=self.size,
+            crc32=self.crc32,
         )
 
 
@@ -44,27 +52,18 @@ class ArtifactRequest(BaseModel):
 def begin(
     body: ArtifactRequest, run: GivenRun, writer: GivenWriter, services: GivenServices
 ) -> JSONResponse:
-    """Where to bring the bytes; null when the tenant has brought them before."""
+    """Which parts of the bytes to bring, and where; null when all of them are there."""
     draft = body.draft()
-    key = BlobKey(tenant_id=writer.tenant_id, sha256=draft.sha256)
-    is_known = services.artifacts.begin(run, draft, tenant_id=writer.tenant_id)
-    if is_known and services.artifact_store.size_of(key) == draft.size_bytes:
-        return answer({"upload": None})
+    blob = draft.blob(writer.tenant_id)
+    services.artifacts.begin(run, draft, tenant_id=writer.tenant_id)
     expires_at = services.clock.now() + _LINK_LIFE
-    upload = services.artifact_store.upload_request(
-        key, size_bytes=draft.size_bytes, expires_at=expires_at
+    missing = services.artifact_store.missing_parts(
+        blob, limit=_PARTS_AT_ONCE, expires_at=expires_at
     )
-    if upload is not None:
-        return answer({"upload": upload})
-    grant = UploadGrant(
-        tenant_id=writer.tenant_id,
-        run_id=run,
-        sha256=draft.sha256,
-        size_bytes=draft.size_bytes,
-        expires_at=expires_at,
-    )
-    url = signed_path(grant, key=services.key)
-    return answer({"upload": {"method": "PUT", "url": url, "headers": {}}})
+    if missing is None:
+        return answer({"upload": None})
+    parts = [_request(services, run, blob, part, expires_at=expires_at) for part in missing]
+    return answer({"upload": {"part_bytes": part_bytes(draft.size_bytes), "parts": parts}})
 
 
 @router.post("/commit")
@@ -73,11 +72,41 @@ def commit(
 ) -> JSONResponse:
     """Give the run the artifact whose bytes have arrived."""
     draft = body.draft()
-    key = BlobKey(tenant_id=writer.tenant_id, sha256=draft.sha256)
-    if services.artifact_store.size_of(key) != draft.size_bytes:
-        raise ArtifactNotFound(f"blob {draft.sha256} of {draft.size_bytes} bytes")
-    stored = services.artifacts.commit(run, draft, tenant_id=writer.tenant_id)
+    blob = draft.blob(writer.tenant_id)
+    store = services.artifact_store
+    store.finish(blob)
+    stored = services.artifacts.commit(
+        run,
+        draft,
+        tenant_id=writer.tenant_id,
+        has_bytes=lambda: store.size_of(blob.key) == blob.size_bytes,
+    )
     return answer({"artifact": stored}, status=201)
+
+
+def _request(
+    services: Services, run: RunId, blob: Blob, missing: MissingPart, *, expires_at: dt.datetime
+) -> dict[str, Any]:
+    part, request = missing.part, missing.request
+    if request is None:
+        grant = UploadGrant(
+            tenant_id=blob.key.tenant_id,
+            run_id=run,
+            sha256=blob.key.sha256,
+            size_bytes=blob.size_bytes,
+            part=part.number,
+            crc32=part.crc32,
+            expires_at=expires_at,
+        )
+        request = Upload(method="PUT", url=signed_path(grant, key=services.key), headers={})
+    return {
+        "number": part.number,
+        "offset": part.offset,
+        "size": part.size_bytes,
+        "method": request.method,
+        "url": request.url,
+        "headers": request.headers,
+    }
 
 
 @router.get("")
@@ -93,7 +122,11 @@ def read_artifact(
     """The artifact's bytes, or where they are."""
     if not is_artifact_name(name):
         raise ArtifactNotFound(name[:80])
-    artifact = services.artifacts.get(run, name, tenant_id=tenant)
+    return artifact_answer(services, services.artifacts.get(run, name, tenant_id=tenant), tenant)
+
+
+def artifact_answer(services: Services, artifact: Artifact, tenant: TenantId) -> Response:
+    """An artifact's bytes, or where they are."""
     key = BlobKey(tenant_id=tenant, sha256=artifact.sha256)
     elsewhere = services.artifact_store.download_url(
         key, name=artifact.name, expires_at=services.clock.now() + _LINK_LIFE
@@ -108,12 +141,10 @@ def read_artifact(
 
 
 def _headers(artifact: Artifact) -> dict[str, str]:
-    file_name = quote(artifact.name.rsplit("/", 1)[-1])
     return {
         "Content-Length": str(artifact.size_bytes),
         "ETag": f'"{artifact.sha256}"',
-        # A script's file must not become a page of ours in somebody's browser.
-        "Content-Disposition": f"attachment; filename*=UTF-8''{file_name}",
+        "Content-Disposition": attachment(artifact.name),
         "X-Content-Type-Options": "nosniff",
     }
 

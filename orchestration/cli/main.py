@@ -20,6 +20,7 @@ _COMMANDS = {
     "best": "The best trials of a sweep and their configurations.",
     "compare": "Runs side by side: parameters, results, curves.",
     "provenance": "What a run was made of: code, packages, machine, seeds.",
+    "artifacts": "Files of runs: list, fetch, store and verify them.",
     "logs": "What a trial printed.",
     "pause": "Let live trials end, start no new ones.",
     "resume": "Go on with a paused sweep.",

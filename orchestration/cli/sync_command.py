@@ -1,17 +1,15 @@
 """`sweepworks sync`: what scripts left on disk, sent now."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Generator
 from pathlib import Path
 
 import click
 from sweepworks.resend import spools_in
 from sweepworks.sync import Fate, Sync, Synced
 
+from orchestration.cli.gateways import gateway
 from orchestration.cli.output import json_option, print_json
-from orchestration.cli.session import session
-from orchestration.settings import InvalidSetting, Settings
+from orchestration.cli.progress import progress
+from orchestration.settings import Settings
 
 _PATIENCE_SECONDS = 30.0  # a gateway that restarts, or is busy
 
@@ -35,7 +33,11 @@ def command(folder: Path | None, keep: bool, as_json: bool) -> None:
     paths = [path for paths in spools_in(folder).values() for path in paths]
     synced: list[Synced] = []
     if paths:
-        with _gateway(settings, quiet=as_json) as (url, token), _progress(paths) as on_sent:
+        total = sum(path.stat().st_size for path in paths)
+        with (
+            gateway(settings, quiet=as_json) as (url, token),
+            progress("sending", total) as on_sent,
+        ):
             sync = Sync(url, token, keep=keep, patience_seconds=_PATIENCE_SECONDS, on_sent=on_sent)
             synced.extend(sync.folder(folder))
     if as_json:
@@ -45,35 +47,6 @@ def command(folder: Path | None, keep: bool, as_json: bool) -> None:
         _tell(folder, synced)
     if not all(one.is_good for one in synced):
         raise click.exceptions.Exit(1)
-
-
-@contextlib.contextmanager
-def _gateway(settings: Settings, *, quiet: bool) -> Generator[tuple[str, str], None, None]:
-    """Address and API token: those that were given need no database here."""
-    if settings.gateway_url is not None:
-        yield settings.gateway_url, settings.token or settings.home.token()
-        return
-    if not settings.is_embedded:
-        raise InvalidSetting("SWEEPWORKS_GATEWAY_URL", "", hint="write where the gateway is")
-    with session(quiet=quiet) as platform:
-        found = platform.services
-        assert found.gateway_url is not None  # a home has its own
-        assert found.token is not None
-        yield found.gateway_url, found.token
-
-
-@contextlib.contextmanager
-def _progress(paths: list[Path]) -> Generator[Callable[[int], None], None, None]:
-    """A bar over the bytes of all files, where there is a screen."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task("sending", total=sum(path.stat().st_size for path in paths))
-        yield lambda n_bytes: bars.advance(bar, n_bytes)
 
 
 def _tell(folder: Path, synced: list[Synced]) -> None:

@@ -13,7 +13,7 @@ from sweeps.sweep_files.reading import Reader, as_list, as_mapping, shown
 _LONGEST = 100_000  # Linux takes 128 KiB in one word, and bytes are more than characters
 #: Of our own, those with which the author of a script says how its metrics are to be kept.
 _OPEN = ("CHECKPOINTS", "DECISION_TIMEOUT", "FINISH_TIMEOUT", "FLUSH_SECONDS", "SPOOL_MEGABYTES",
-         "SYSTEM_SECONDS", "PROVENANCE", "RECORD_ENV")  # fmt: skip
+         "SYSTEM_SECONDS", "PROVENANCE", "RECORD_ENV", "CACHE_DIR", "CACHE_BYTES")  # fmt: skip
 _VARIABLE = rf"(?:SWEEPWORKS_(?:{'|'.join(_OPEN)})|(?!SWEEPWORKS_)[A-Za-z_][A-Za-z0-9_]*)"
 _SCALAR = {"type": ["string", "number", "boolean"]}
 

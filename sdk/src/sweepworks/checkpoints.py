@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweepworks import artifacts
-from sweepworks.artifacts import Description, Refused
+from sweepworks.artifacts import Changed, Description, Refused
 from sweepworks.connection import Connection, Unreachable
+from sweepworks.downloading import download
 from sweepworks.uploads import Uploads
 
 MODES = ("rungs", "all", "none")
@@ -113,7 +114,7 @@ class Checkpoints:
                     self._say("resume", f"the gateway does not answer ({exc}); starting over")
                     return None
                 time.sleep(_RETRY_SECONDS)
-            except (Refused, OSError, KeyError, TypeError, ValueError) as exc:
+            except (Refused, Changed, OSError, KeyError, TypeError, ValueError) as exc:
                 self._say("resume", f"the checkpoint cannot be had ({exc}); starting over")
                 return None
 
@@ -126,8 +127,8 @@ class Checkpoints:
         described = Description(name, TYPE, str(found["sha256"]), int(found["size_bytes"]))
         artifacts.check_name(name)
         path = _folder() / name.rsplit("/", 1)[-1]
-        if not (path.is_file() and artifacts.describe(path, name, TYPE) == described):
-            artifacts.download(connection, self._run, described, path, beat=self._beat)
+        if not (path.is_file() and _is(path, described)):
+            download(connection, self._run, described, path, beat=self._beat)
         return Checkpoint(path, level)
 
 
@@ -135,6 +136,11 @@ def name_of(level: int, path: Path) -> str:
     """Name of the artifact; what a name cannot hold becomes ``_``."""
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", path.name)[-_MAX_FILE_NAME:]
     return f"checkpoints/{level:0{_LEVEL_DIGITS}d}/{plain}"
+
+
+def _is(path: Path, described: Description) -> bool:
+    found = artifacts.describe(path, described.name, described.type)
+    return (found.sha256, found.size) == (described.sha256, described.size)
 
 
 def _is_repeated(attempt: str | None) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import ssl
 import time
 import urllib.parse
@@ -16,6 +17,7 @@ _LEAST_SECONDS = 0.001  # none at all would mean not to wait for anything
 _CHUNK = 1024 * 1024
 _CLOSED = (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _MOST_BYTES = 4 * 1024 * 1024  # of an answer that is no file
+_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")  # in what S3 answers when something is wrong
 _BLOCK = 256 * 1024  # of a file on its way out; the default of 8 KiB halves the speed
 
 
@@ -45,6 +47,12 @@ class Connection:
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._http: http.client.HTTPConnection | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        scheme = "https" if self._secure else "http"
+        return f"{scheme}://{self._host}:{self._port or ''}"
 
     def request(
         self,
@@ -101,6 +109,10 @@ class Connection:
         """Another connection to the same place, for another thread or with more patience."""
         return Connection(self._url, self._token, timeout_seconds=timeout_seconds)
 
+    def with_token(self, token: str) -> "Connection":
+        """Another connection to the same place, for who holds that token."""
+        return Connection(self._url, token, timeout_seconds=self._timeout_seconds)
+
     @contextlib.contextmanager
     def _unreachable(self) -> Generator[None, None, None]:
         try:
@@ -155,7 +167,8 @@ class Connection:
             if response.status < 400:
                 self.close()
                 raise Unreachable("the answer is no JSON") from exc
-            document = {}
+            code = _CODE.search(content)
+            document = {"code": code[1].decode("ascii")} if code else {}
         return cast("dict[str, Any]", document if isinstance(document, dict) else {})
 
     def _open(self) -> http.client.HTTPConnection:
@@ -179,6 +192,21 @@ class Connection:
         if self._http is not None:
             self._http.close()
             self._http = None
+
+
+def elsewhere(url: str) -> tuple[Connection, str]:
+    """A connection to where a whole address points, without a token, and the path there.
+
+    Raises:
+        Unreachable: That is no address.
+    """
+    plain = url.partition("?")[0]  # the rest is a secret
+    try:
+        parts = urllib.parse.urlsplit(url)
+        query = f"?{parts.query}" if parts.query else ""
+        return Connection(f"{parts.scheme}://{parts.netloc}", ""), f"{parts.path}{query}"
+    except ValueError as exc:
+        raise Unreachable(f"files are said to be at {plain!r}, which is no address") from exc
 
 
 def _content(response: http.client.HTTPResponse) -> bytes:

@@ -14,10 +14,12 @@ from typing import Any, Self
 
 from sweepworks import artifacts, ending
 from sweepworks.batches import MAX_ENTRIES
+from sweepworks.cache import Cache
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.console import Console
 from sweepworks.decisions import await_decision
+from sweepworks.inputs import use_artifact
 from sweepworks.media.audio import audio_content
 from sweepworks.media.content import Content
 from sweepworks.media.figures import figure_content
@@ -310,6 +312,26 @@ class Run:
             return
         self.heartbeat()
         self._recorder.uploads.store(source, name, type)
+
+    def use_artifact(self, name: str) -> Path:
+        """An artifact of another run, to learn from: brought into the working directory.
+
+        It comes through a cache that all runs of this user share, and the record says from then on
+        that this run was made with it. The file is not to be written to.
+
+        Args:
+            name: ``RUN/NAME``, such as ``digits-mlp-4f2kq7ab-00019/model.pt``.
+
+        Raises:
+            ValueError: There is no such artifact, or the run is over.
+            ConnectionError: It cannot be had: no gateway is known, or none answers.
+            OSError: There is no place for the file.
+        """
+        if self._connection is None:
+            raise ConnectionError(f"{name!r} comes from a gateway, and none is known here")
+        self.heartbeat()
+        cache = Cache.of_this_user()
+        return use_artifact(self._connection, self.id, name, cache=cache, beat=self.heartbeat)
 
     # Media: copied, then encoded and stored in the background. What cannot be stored is said on
     # stderr and left out; they raise for a name or a step that cannot be, and for nothing else.

@@ -11,18 +11,26 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweepworks import artifacts
-from sweepworks.artifacts import Changed, Description, Refused, Unavailable
+from sweepworks.artifacts import (
+    Changed,
+    Description,
+    Refused,
+    Unavailable,
+    describe,
+    described_by,
+)
 from sweepworks.batches import ends_run
 from sweepworks.clock import now_us
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.spool import REFUSED, Spool
+from sweepworks.uploading import upload as send_file
 
 _GOOD = 200
 _CONFLICT = 409
 _RETRY_SECONDS = 10.0
 _HOLD_SECONDS = 60.0  # that reports wait for a file which alone is not answered
 _ASK_SECONDS = 2.0
+_PARTS_SECONDS = 300.0  # a file in parts may wait for the store: a copy of it would be large
 _NOTE = ".json"
 
 
@@ -110,15 +118,20 @@ class Uploads:
         try:
             # While others wait, the gateway is away: asking again would only slow the script.
             if self._connection is not None and not (self._waiting or self._is_away()):
-                described = artifacts.describe(path, name, kind, beat=self._beat)
-                upload = _Upload(
-                    path=path, described=described, first_stands=first_stands, subject=subject
-                )
                 with contextlib.suppress(Unreachable, Changed):
-                    self._bring(upload, patience_seconds=self._patience_seconds, beat=self._beat)
+                    described = describe(path, name, kind, beat=self._beat)
+                    upload = _Upload(
+                        path=path, described=described, first_stands=first_stands, subject=subject
+                    )
+                    self._bring(
+                        upload,
+                        patience_seconds=self._patience_seconds,
+                        parts_seconds=_PARTS_SECONDS,
+                        beat=self._beat,
+                    )
                     return True
             self._keep(path, name, kind, first_stands=first_stands, subject=subject)
-        except OSError as exc:
+        except (OSError, Changed) as exc:
             self._say_unstored(name, exc, subject=subject)
         return False
 
@@ -187,14 +200,28 @@ class Uploads:
         else:  # the script may have written over its own since
             upload.path.rename(upload.path.with_name(upload.path.name + REFUSED))
 
-    def _bring(self, upload: _Upload, *, patience_seconds: float, beat: Callable[[], None]) -> bool:
+    def _bring(
+        self,
+        upload: _Upload,
+        *,
+        patience_seconds: float,
+        beat: Callable[[], None],
+        parts_seconds: float = 0.0,
+    ) -> bool:
         """Whether it is stored, or need not be; what is refused is said, and counts as done."""
         assert self._connection is not None  # else everything waits
         # The background thread uses the other one.
         twin = self._connection.twin(timeout_seconds=patience_seconds)
         with contextlib.closing(twin):
             try:
-                artifacts.upload(twin, self._run, upload.path, upload.described, beat=beat)
+                send_file(
+                    twin,
+                    self._run,
+                    upload.path,
+                    upload.described,
+                    beat=beat,
+                    patience_seconds=parts_seconds,
+                )
             except Refused as exc:
                 if not (upload.first_stands and exc.status == _CONFLICT):
                     self._say_unstored(upload.described.name, exc, subject=upload.subject)
@@ -214,7 +241,7 @@ class Uploads:
                 document = json.loads(_note_of(path).read_text(encoding="utf-8"))
                 upload = _Upload(
                     path=path,
-                    described=Description(**document["described"]),
+                    described=described_by(document["described"]),
                     first_stands=bool(document["first_stands"]),
                     subject=f"artifact-{path.name}",
                 )
@@ -239,7 +266,7 @@ class Uploads:
             _make_private(kept)
             shutil.copyfile(path, kept)
             # Of the copy: the script may write the file at this moment.
-            described = artifacts.describe(kept, name, kind, beat=self._beat)
+            described = describe(kept, name, kind, beat=self._beat)
             note = {"described": asdict(described), "first_stands": first_stands}
             _sync(kept)
             unseen = _note_of(kept).with_suffix(".tmp")
@@ -247,7 +274,7 @@ class Uploads:
             unseen.write_text(json.dumps(note), encoding="utf-8")
             _sync(unseen)
             unseen.replace(_note_of(kept))
-        except OSError:
+        except (OSError, Changed):
             kept.unlink(missing_ok=True)  # half a copy is of no use
             raise
         self._waiting.append(

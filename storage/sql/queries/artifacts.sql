@@ -6,18 +6,19 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 FOR KEY SHARE;
 
--- has_blob --
--- Whether the tenant has brought these bytes before.
-SELECT size_bytes
+-- is_blob_leaving --
+-- Whether these bytes are being deleted.
+SELECT state = 'deleting' AS is_leaving
 FROM blobs
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s;
 
--- insert_blob --
--- Bytes that are in the store.
+-- hold_blob --
+-- The row of these bytes, made if need be and held: nobody deletes them before the transaction ends.
 INSERT INTO blobs (tenant_id, sha256, size_bytes)
 VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s)
-ON CONFLICT (tenant_id, sha256) DO NOTHING;
+ON CONFLICT (tenant_id, sha256) DO UPDATE SET size_bytes = blobs.size_bytes
+RETURNING state = 'deleting' AS is_leaving;
 
 -- insert_artifact --
 -- The name, once.
@@ -40,6 +41,43 @@ FROM artifacts
 WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 ORDER BY name;
+
+-- has_sweep --
+-- Whether the tenant has it.
+SELECT true AS has_sweep
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+  AND tenant_id = %(tenant_id)s;
+
+-- artifacts_of_sweep --
+-- All of its trials, by trial and name.
+SELECT artifacts.run_id, artifacts.name, artifacts.type, encode(artifacts.sha256, 'hex') AS sha256,
+       artifacts.size_bytes, artifacts.created_at
+FROM artifacts
+JOIN runs USING (run_id)
+WHERE runs.sweep_id = %(sweep_id)s
+  AND artifacts.tenant_id = %(tenant_id)s
+ORDER BY runs.number, artifacts.name;
+
+-- insert_input --
+-- That a run uses an artifact: an edge of its lineage.
+INSERT INTO lineage_edges (tenant_id, upstream, downstream)
+VALUES (
+    %(tenant_id)s,
+    'artifact:' || %(owner)s || '/' || %(name)s,
+    'run:' || %(run_id)s
+)
+ON CONFLICT DO NOTHING;
+
+-- is_input --
+-- Whether a run has said that it uses an artifact; its own it may read, too.
+SELECT %(run_id)s = %(owner)s OR EXISTS (
+    SELECT
+    FROM lineage_edges
+    WHERE tenant_id = %(tenant_id)s
+      AND downstream = 'run:' || %(run_id)s
+      AND upstream = 'artifact:' || %(owner)s || '/' || %(name)s
+) AS is_input;
 
 -- newest_checkpoint --
 -- Where a new attempt of the run starts. A level whose report never arrived does not count: the

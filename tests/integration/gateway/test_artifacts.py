@@ -3,19 +3,23 @@
 import hashlib
 import os
 import stat
+import zlib
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sweepworks import parts
 
 from tests.integration.gateway.conftest import (
     TOKEN,
     Platform,
     a_flush,
     bearer,
+    listening,
     run_token,
 )
+from tests.plugins.postgres import Database
 
 
 def described(content: bytes, name: str = "model.pt", **changes: Any) -> dict[str, Any]:
@@ -35,11 +39,17 @@ def commit(platform: Platform, run: str, body: dict[str, Any], token: str) -> ht
 
 def upload(platform: Platform, run: str, token: str, content: bytes, name: str) -> httpx.Response:
     body = described(content, name)
-    target = begin(platform, run, body, token).json()["upload"]
-    if target is not None:
-        answer = platform.client.request(target["method"], target["url"], content=content)
+    begun = begin(platform, run, body, token).json()["upload"]
+    for part in [] if begun is None else begun["parts"]:
+        piece = content[part["offset"] :][: part["size"]]
+        answer = platform.client.request(part["method"], part["url"], content=piece)
         assert answer.status_code == 201, answer.text
     return commit(platform, run, body, token)
+
+
+def only_part(begun: httpx.Response) -> dict[str, Any]:
+    (part,) = begun.json()["upload"]["parts"]
+    return part
 
 
 def files(tmp_path: Path) -> list[Path]:
@@ -87,7 +97,7 @@ def test_another_tenants_bytes_cannot_be_had_by_their_digest(platform: Platform)
     committed = commit(platform, answer["run"], body, answer["token"])
 
     assert begun.json()["upload"] is not None
-    assert committed.status_code == 404
+    assert committed.status_code == 428
 
 
 def test_a_commit_repeated_is_success_and_with_other_bytes_a_conflict(platform: Platform) -> None:
@@ -105,7 +115,7 @@ def test_a_commit_repeated_is_success_and_with_other_bytes_a_conflict(platform: 
 
 def test_a_sealed_run_takes_no_artifact(platform: Platform) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"late"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"late"), token))
     platform.client.put(target["url"], content=b"late")
     platform.seal(run)
 
@@ -117,7 +127,7 @@ def test_bytes_that_are_not_what_was_announced_leave_nothing(
     platform: Platform, tmp_path: Path
 ) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"expected"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"expected"), token))
 
     statuses = {
         "other bytes": platform.client.put(target["url"], content=b"deceived").status_code,
@@ -135,12 +145,12 @@ def test_bytes_that_are_not_what_was_announced_leave_nothing(
         "too many, unannounced": 413,
     }
     assert files(tmp_path) == []
-    assert commit(platform, run, described(b"expected"), token).status_code == 404
+    assert commit(platform, run, described(b"expected"), token).status_code == 428
 
 
 def test_a_link_is_good_for_what_it_says_only(platform: Platform) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(b"mine"), token).json()["upload"]
+    target = only_part(begin(platform, run, described(b"mine"), token))
     url = target["url"]
     other = hashlib.sha256(b"x").hexdigest()
 
@@ -214,7 +224,7 @@ def test_digests_sizes_and_types_that_cannot_be_are_refused(platform: Platform) 
 
 def test_an_unfinished_upload_leaves_nothing(platform: Platform, tmp_path: Path) -> None:
     run, token = platform.scratch()
-    target = begin(platform, run, described(bytes(10_000)), token).json()["upload"]
+    target = only_part(begin(platform, run, described(bytes(10_000)), token))
 
     def broken():
         yield bytes(5_000)
@@ -243,3 +253,131 @@ def test_run_tokens_read_and_write_their_own_run_alone(platform: Platform) -> No
     missing = platform.get(f"/api/v1/runs/{run}/artifacts/b.bin")
     assert missing.status_code == 404
     assert platform.flush(a_flush(run)).status_code == 200
+
+
+# Files in parts
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "LEAST_BYTES", 1000)
+
+
+LARGE = bytes(range(256)) * 11  # three parts
+
+
+def in_parts(content: bytes = LARGE, **changes: Any) -> dict[str, Any]:
+    sums = [zlib.crc32(content[at : at + 1000]) for at in range(0, len(content), 1000)]
+    return described(content, crc32=sums, **changes)
+
+
+def missing(platform: Platform, run: str, token: str) -> list[dict[str, Any]]:
+    return begin(platform, run, in_parts(), token).json()["upload"]["parts"]
+
+
+def put(platform: Platform, part: dict[str, Any], content: bytes = LARGE) -> int:
+    piece = content[part["offset"] :][: part["size"]]
+    return platform.client.request(part["method"], part["url"], content=piece).status_code
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_file_in_parts_is_whole_at_the_commit(platform: Platform, tmp_path: Path) -> None:
+    run, token = platform.scratch()
+    statuses = [put(platform, part) for part in reversed(missing(platform, run, token))]
+
+    before = [path for path in files(tmp_path) if len(path.name) == 64]
+    nothing_left = begin(platform, run, in_parts(), token).json()["upload"]
+    committed = commit(platform, run, in_parts(), token)
+
+    assert statuses == [201] * 3
+    assert (before, nothing_left) == ([], {"part_bytes": 1000, "parts": []})
+    assert committed.status_code == 201
+    assert platform.get(f"/api/v1/runs/{run}/artifacts/model.pt").content == LARGE
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_was_cut_goes_on_in_another_gateway(
+    database: Database, tmp_path: Path
+) -> None:
+    with listening(database, tmp_path) as first:
+        run, token = first.scratch()
+        put(first, missing(first, run, token)[1])
+        early = commit(first, run, in_parts(), token)
+    with listening(database, tmp_path) as second:
+        rest = missing(second, run, token)
+        statuses = [put(second, part) for part in rest]
+        committed = commit(second, run, in_parts(), token)
+
+    assert early.status_code == 428
+    assert [part["number"] for part in rest] == [1, 3]
+    assert (statuses, committed.status_code) == ([201, 201], 201)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_part_that_breaks_off_is_brought_again(platform: Platform) -> None:
+    run, token = platform.scratch()
+    first = missing(platform, run, token)[0]
+
+    def broken():
+        yield LARGE[:500]
+        raise ConnectionError("the cable")
+
+    with pytest.raises(ConnectionError):
+        platform.client.put(first["url"], content=broken(), headers={"Content-Length": "1000"})
+
+    assert [part["number"] for part in missing(platform, run, token)] == [1, 2, 3]
+    assert put(platform, first) == 201
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_link_is_good_for_its_part_only(platform: Platform) -> None:
+    run, token = platform.scratch()
+    first = missing(platform, run, token)[0]
+
+    wrong = {
+        "other bytes": put(platform, first, bytes(3000)),
+        "too many": platform.client.put(first["url"], content=LARGE[:1001]).status_code,
+        "too few": platform.client.put(first["url"], content=LARGE[:999]).status_code,
+        "another part": platform.client.put(
+            first["url"].replace("part=1", "part=2"), content=LARGE[1000:2000]
+        ).status_code,
+        "another sum": platform.client.put(
+            first["url"].replace("crc32=", "crc32=1&x="), content=LARGE[:1000]
+        ).status_code,
+    }
+
+    assert wrong == {
+        "other bytes": 422,
+        "too many": 413,
+        "too few": 422,
+        "another part": 401,
+        "another sum": 401,
+    }
+    assert len(missing(platform, run, token)) == 3
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_sums_that_do_not_fit_the_file_are_refused(platform: Platform) -> None:
+    run, token = platform.scratch()
+    sums = in_parts()["crc32"]
+
+    statuses = [
+        begin(platform, run, {**in_parts(), "crc32": wrong}, token).status_code
+        for wrong in ([], sums[:2], [*sums, 1], [-1, 2, 3], [2**32, 2, 3], ["1", "2", "3"], None)
+    ]
+
+    assert statuses == [422] * 7
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_of_another_whole_are_refused_at_the_commit(
+    platform: Platform, tmp_path: Path
+) -> None:
+    run, token = platform.scratch()
+    lie = in_parts(sha256="0" * 64)
+    for part in begin(platform, run, lie, token).json()["upload"]["parts"]:
+        put(platform, part)
+
+    assert commit(platform, run, lie, token).status_code == 422
+    assert files(tmp_path) == []

@@ -94,7 +94,7 @@ def bring(platform: Platform, run: str, content: bytes, name: str, kind: str = "
     body = {"name": name, "type": kind, "sha256": sha256, "size": len(content)}
     begun = platform.client.post(path, json=body, headers=headers).json()
     if begun.get("upload"):
-        platform.client.put(begun["upload"]["url"], content=content)
+        platform.client.put(begun["upload"]["parts"][0]["url"], content=content)
     return platform.client.post(f"{path}/commit", json=body, headers=headers).status_code
 
 

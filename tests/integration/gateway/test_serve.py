@@ -126,7 +126,7 @@ def test_a_port_that_is_taken_is_one_sentence(server: Server, tmp_path: Path) ->
         ({"SWEEPWORKS_SILENT_MINUTES": "soon"}, "SWEEPWORKS_SILENT_MINUTES is 'soon'"),
         ({"SWEEPWORKS_SILENT_MINUTES": "1e99"}, "2 or more"),
         ({"SWEEPWORKS_SILENT_MINUTES": "nan"}, "2 or more"),
-        ({"SWEEPWORKS_ARTIFACTS": "s3://bucket"}, "in a folder"),
+        ({"SWEEPWORKS_ARTIFACTS": "ftp://bucket"}, "s3://bucket/prefix"),
         ({"SWEEPWORKS_ARTIFACTS": "/proc/nowhere"}, "/proc/nowhere"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_blob_that_stalls_is_given_up_and_leaves_nothing(
     begun = platform.client.post(
         f"/api/v1/runs/{run}/artifacts", json=described, headers=bearer(token)
     )
-    url = begun.json()["upload"]["url"]
+    url = begun.json()["upload"]["parts"][0]["url"]
 
     said = answer_on(
         request(platform, "PUT", url, token, announced=len(content), brought=content[:1_500_000])

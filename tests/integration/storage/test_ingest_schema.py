@@ -12,6 +12,7 @@ from storage import queries
 from storage.database import Pool, transaction
 from storage.errors import IMMUTABLE
 from storage.ingest_store import IngestStore
+from sweeps.blobs import BlobState
 from sweeps.clock import SystemClock
 from sweeps.errors import StorageError
 from sweeps.states import (
@@ -74,6 +75,7 @@ def test_enums_agree(pool: Pool) -> None:
         "attempt_state": AttemptState,
         "exit_reason": ExitReason,
         "decision": Decision,
+        "blob_state": BlobState,
     }
 
     with transaction(pool) as connection:

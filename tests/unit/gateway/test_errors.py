@@ -70,7 +70,7 @@ def test_only_bugs_are_500() -> None:
         if kind.__module__.partition(".")[0] in within_reach
     }
 
-    assert {answer_to(kind("x")).status for kind in transient} <= {408, 429, 503, 507}
+    assert {answer_to(kind("x")).status for kind in transient} <= {408, 428, 429, 503, 507}
 
 
 def test_a_record_that_has_no_form_in_json_is_a_bug() -> None:

@@ -82,6 +82,8 @@ def test_another_key_and_another_time_open_nothing() -> None:
         {"run_id": "other"},
         {"sha256": "1" * 64},
         {"size_bytes": 11},
+        {"part": 2},
+        {"crc32": 0},
         {"expires_at": NOW + dt.timedelta(hours=2)},
     ],
 )

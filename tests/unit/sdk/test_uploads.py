@@ -1,6 +1,7 @@
 """Files that wait, change, or cannot be taken."""
 
 import contextlib
+import json
 import os
 import shutil
 from collections import deque
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import sweepworks
-from sweepworks import artifacts, resend, uploads
+from sweepworks import part_requests, resend, uploads
 from sweepworks.artifacts import Description
 from sweepworks.connection import Connection
 from sweepworks.spool import Spool
@@ -151,6 +152,14 @@ def test_half_a_copy_goes_with_its_writer(gateway: FakeGateway, tmp_path: Path) 
     assert gateway.artifacts == []
 
 
+A_PART: dict[str, Any] = {
+    "number": 1,
+    "offset": 0,
+    "size": 7,
+    "method": "PUT",
+    "url": "/x",
+    "headers": {},
+}
 NONSENSE: list[tuple[int, bytes]] = [
     (302, b""),
     (200, b""),
@@ -165,14 +174,30 @@ NONSENSE: list[tuple[int, bytes]] = [
     (200, b'{"upload": true}'),
     (200, b'{"upload": {}}'),
     (200, b'{"upload": {"x": 1}}'),
-    (200, b'{"upload": {"method": "PUT", "url": null, "headers": {}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "nowhere", "headers": {}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "http://[", "headers": {}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "http://a:b/", "headers": {}}}'),
-    (200, b'{"upload": {"method": "P\\n", "url": "/x", "headers": {}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": {"a": "b\\r\\nc"}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": {"a": 1}}}'),
-    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": ["a"]}}'),
+    (200, b'{"upload": {"method": "PUT", "url": "/x", "headers": {}}}'),
+    (200, b'{"upload": {"parts": null}}'),
+    (200, b'{"upload": {"parts": [1]}}'),
+    (200, b'{"upload": {"parts": [{}]}}'),
+    *(
+        (200, json.dumps({"upload": {"parts": [{**A_PART, **changes}]}}).encode())
+        for changes in (
+            {"url": None},
+            {"url": "nowhere"},
+            {"url": "http://["},
+            {"url": "http://a:b/"},
+            {"method": "P\n"},
+            {"headers": {"a": "b\r\nc"}},
+            {"headers": {"a": 1}},
+            {"headers": ["a"]},
+            {"number": 0},
+            {"number": 2},
+            {"number": "1"},
+            {"number": None},
+            {"offset": 1},
+            {"size": 8},
+            {"size": None},
+        )
+    ),
 ]
 
 
@@ -269,7 +294,7 @@ def hanging_store(
     gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[sweepworks.Run, None, None]:
     """A run whose checkpoint of level 1 waits, since the store takes no bytes."""
-    monkeypatch.setattr(artifacts, "_STORE_SECONDS", 0.2)
+    monkeypatch.setattr(part_requests, "_STORE_SECONDS", 0.2)
     monkeypatch.setenv("SWEEPWORKS_RUNGS", "1")
     monkeypatch.setenv("SWEEPWORKS_DECISION_TIMEOUT", "0.2")
     (tmp_path / "ckpt").write_text("weights")

@@ -1,0 +1,212 @@
+"""Files that were brought once: a folder of them by sha256, shared by all processes of its owner.
+
+Each file has a lock: shared while it is taken out, held alone while it is brought or removed. So
+two processes bring it once, and nothing is removed that is in use. The least recently used goes
+first. Files are hard links to what is taken out, where that is on the same disk: they are not
+writable, and who wants to change one makes a copy.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sweepworks import environment as env
+from sweepworks.artifacts import no_beat
+from sweepworks.file_lock import take_lock
+
+DEFAULT_BYTES = 20_000_000_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LOCK = ".lock"
+_INCOMING = ".incoming"
+_LOOK_SECONDS = 0.1
+_ABANDONED_SECONDS = 24 * 3600.0  # of that age, what comes in has lost its process
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A file in the cache."""
+
+    path: Path
+    size: int
+    used_at: float  #: seconds since 1970
+
+
+class Cache:
+    """Files by content.
+
+    Args:
+        folder: Created when it is missing.
+        limit_bytes: Of all files; one that is larger is brought without being kept.
+    """
+
+    def __init__(self, folder: Path, *, limit_bytes: int = DEFAULT_BYTES) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+
+    @classmethod
+    def of_this_user(cls) -> Self:
+        """The one that the environment names, or else the user's.
+
+        Raises:
+            ValueError: A variable makes no sense.
+        """
+        text = os.environ.get(env.CACHE_BYTES) or str(DEFAULT_BYTES)
+        if not text.isdecimal():
+            raise ValueError(f"{env.CACHE_BYTES} is {text!r}; write a number of bytes")
+        if given := os.environ.get(env.CACHE_DIR):
+            folder = Path(given).expanduser()
+        else:
+            base = os.environ.get("XDG_CACHE_HOME")
+            folder = (Path(base) if base else Path.home() / ".cache") / "sweepworks"
+        return cls(folder, limit_bytes=int(text))
+
+    def provide(
+        self,
+        target: Path,
+        *,
+        sha256: str,
+        size: int,
+        fetch: Callable[[Path], None],
+        beat: Callable[[], None] = no_beat,
+    ) -> None:
+        """Put a file at `target`, which is replaced in one step.
+
+        Args:
+            fetch: Brings it to a path, verified; called where it is not here.
+            beat: Called while another process brings it.
+
+        Raises:
+            ValueError: `sha256` is none.
+            OSError: There is no place for it. What `fetch` raises.
+        """
+        if _SHA256.fullmatch(sha256) is None:
+            raise ValueError(f"{sha256[:80]!r} is no sha256")
+        if size > self._limit_bytes or not self._can_be_used():
+            fetch(target)
+            return
+        entry = self._entry(sha256)
+        if self._take_out(entry, size, target, beat):
+            return
+        with _held(entry, beat):
+            if not _is_whole(entry, size):  # nobody was faster
+                self._take_in(entry, fetch)
+            _put(entry, target)
+            self.trim()
+
+    def trim(self) -> None:
+        """Remove what was used longest ago, until the rest is within the limit."""
+        found = sorted(self.files(), key=lambda one: one.used_at)
+        total = sum(one.size for one in found)
+        for one in found:
+            if total <= self._limit_bytes:
+                break
+            total -= one.size if self._remove(one.path) else 0
+        oldest = time.time() - _ABANDONED_SECONDS
+        for path in (self._folder / _INCOMING).glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+    def verify(self) -> list[str]:
+        """Read every file; those that are damaged are removed, and their sha256s returned."""
+        damaged: list[str] = []
+        for one in self.files():
+            with contextlib.suppress(FileNotFoundError), one.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                if digest != one.path.name and self._remove(one.path):
+                    damaged.append(one.path.name)
+        return damaged
+
+    def files(self) -> Iterator[Cached]:
+        """All files, in no order."""
+        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+            if _SHA256.fullmatch(path.name):
+                with contextlib.suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield Cached(path, found.st_size, found.st_mtime)
+
+    def _can_be_used(self) -> bool:
+        try:
+            (self._folder / _INCOMING).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self._folder, os.W_OK)
+
+    def _entry(self, sha256: str) -> Path:
+        folder = self._folder / sha256[:2]
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / sha256
+
+    def _take_out(self, entry: Path, size: int, target: Path, beat: Callable[[], None]) -> bool:
+        if not entry.exists():
+            return False
+        with _held(entry, beat, shared=True):
+            if not _is_whole(entry, size):
+                return False
+            _put(entry, target)
+        return True
+
+    def _take_in(self, entry: Path, fetch: Callable[[Path], None]) -> None:
+        incoming = self._folder / _INCOMING / f"{entry.name}.{secrets.token_hex(8)}"
+        try:
+            fetch(incoming)
+            incoming.chmod(0o400)
+            incoming.replace(entry)
+        finally:
+            incoming.unlink(missing_ok=True)
+
+    def _remove(self, entry: Path) -> bool:
+        """Whether it is gone; else it is in use."""
+        name = entry.with_name(entry.name + _LOCK)
+        lock = take_lock(name, wait=False)
+        if lock is None:
+            return False
+        try:
+            entry.unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+        return True
+
+
+@contextlib.contextmanager
+def _held(
+    entry: Path, beat: Callable[[], None], *, shared: bool = False
+) -> Generator[None, None, None]:
+    name = entry.with_name(entry.name + _LOCK)
+    while (lock := take_lock(name, shared=shared, wait=False)) is None:
+        beat()  # a large file takes its time, and nobody must take the script for dead
+        time.sleep(_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _is_whole(entry: Path, size: int) -> bool:
+    try:
+        return entry.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _put(entry: Path, target: Path) -> None:
+    """As a link, or where that cannot be as a copy."""
+    os.utime(entry)  # used now
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        try:
+            temporary.hardlink_to(entry)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(entry, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)  # of two links to one file, `replace` leaves both

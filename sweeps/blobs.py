@@ -1,0 +1,176 @@
+"""Blobs: bytes under their sha256, and the store that keeps them."""
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from sweepworks.parts import count_parts, part_of
+
+from sweeps.errors import TransientError
+from sweeps.ids import TenantId
+
+
+class BlobMissing(TransientError):
+    """Bytes that have not arrived, or are gone: who has them brings them again."""
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(f"the bytes of sha256 {sha256} are not all there: begin again")
+
+
+class BlobLeaving(TransientError):
+    """Bytes that are being deleted at this moment; in the next one they can be brought again."""
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(f"the bytes of sha256 {sha256} are being deleted: try again")
+
+
+class BlobState(enum.StrEnum):
+    """Whether an artifact may refer to bytes. Values are stored; add, never rename."""
+
+    STORED = "stored"
+    DELETING = "deleting"  #: nothing refers to them, and nothing may: they go
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobKey:
+    """Where bytes are: equal ones are shared within a tenant, never across tenants.
+
+    So nobody learns, or gets at, another tenant's files by knowing their digest.
+    """
+
+    tenant_id: TenantId
+    sha256: str  #: 64 lower-case hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobPart:
+    """A stretch of a blob, which is brought in one piece."""
+
+    number: int  #: from 1
+    offset: int
+    size_bytes: int
+    crc32: int | None  #: None of the only part: its sha256 is the blob's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes that are to be stored, and how their parts are recognised."""
+
+    key: BlobKey
+    size_bytes: int
+    crc32: tuple[int, ...] = ()  #: of each part, where there are several
+
+    @property
+    def parts(self) -> tuple[BlobPart, ...]:
+        """All of them, in order; see `sweepworks.parts`."""
+        return tuple(
+            blob_part(self.size_bytes, number, crc32=self.crc32[number - 1] if self.crc32 else None)
+            for number in range(1, count_parts(self.size_bytes) + 1)
+        )
+
+
+def blob_part(size_bytes: int, number: int, *, crc32: int | None) -> BlobPart:
+    """The part of that number of a blob of `size_bytes`.
+
+    Raises:
+        ValueError: There is none of that number.
+    """
+    part = part_of(size_bytes, number)
+    return BlobPart(number=number, offset=part.offset, size_bytes=part.size, crc32=crc32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A request that a client makes to bring bytes: the store's own, or the gateway's."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPart:
+    """A part that the store has not got, and how a client brings it."""
+
+    part: BlobPart
+    request: Upload | None  #: to the store itself; None: through the gateway
+
+
+class ArtifactStore(Protocol):
+    """Bytes by digest.
+
+    **Atomicity.** A blob is there whole, or not at all. A blob of one part was compared with its
+    sha256; of several, each with its CRC-32, and in a folder the whole with its sha256.
+
+    **Idempotency.** Bringing what is there already is success. What has arrived of a blob stays
+    until the blob is finished, or abandoned.
+
+    Every method raises `StorageUnavailable` when the store does not answer.
+    """
+
+    def size_of(self, key: BlobKey) -> int | None:
+        """Bytes of the blob; None when it is not there."""
+        ...
+
+    def missing_parts(
+        self, blob: Blob, *, limit: int, expires_at: dt.datetime
+    ) -> tuple[MissingPart, ...] | None:
+        """The first `limit` parts that have not arrived.
+
+        Returns:
+            None when the blob is there; nothing when all parts are, and it is to be finished.
+        """
+        ...
+
+    def finish(self, blob: Blob) -> None:
+        """Make one blob of its parts, durably; of one that is there nothing is to be made.
+
+        Raises:
+            BlobMissing: Not all of them are there.
+            InvalidArtifact: They are not the blob that was announced; nothing of it is kept.
+        """
+        ...
+
+    def open(self, key: BlobKey) -> BinaryIO:
+        """The blob for reading. `ArtifactNotFound`."""
+        ...
+
+    def download_url(self, key: BlobKey, *, name: str, expires_at: dt.datetime) -> str | None:
+        """Where a client reads the blob from the store itself; None: through the gateway."""
+        ...
+
+    def delete(self, key: BlobKey) -> None:
+        """Remove the blob; removing one that is not there is success."""
+        ...
+
+    def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
+        """Forget parts of which nothing came for so long; returns of how many blobs."""
+        ...
+
+
+class BlobUpload(Protocol):
+    """Bytes on their way into the store; nothing is to be seen of them before `finish`."""
+
+    def write(self, data: bytes) -> None:
+        """Append. `ArtifactTooLarge`, `DiskFull`, `StorageUnavailable`."""
+        ...
+
+    def finish(self) -> None:
+        """Keep them, durably, if they are what was announced. `InvalidArtifact`, `DiskFull`."""
+        ...
+
+    def abort(self) -> None:
+        """Forget them; after `finish` it does nothing."""
+        ...
+
+
+class BlobIntake(Protocol):
+    """A store whose parts come through this process."""
+
+    def receive(self, key: BlobKey, part: BlobPart) -> BlobUpload:
+        """Begin to bring a part; the only one of a blob is the blob. `DiskFull`."""
+        ...

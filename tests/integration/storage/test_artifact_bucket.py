@@ -1,0 +1,257 @@
+"""The contract on a bucket, and what only a bucket can be asked."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from sweepworks import parts
+
+from storage.artifact_bucket import ArtifactBucket
+from storage.artifact_location import BucketLocation
+from storage.s3_client import s3_client
+from sweeps.blobs import BlobMissing
+from sweeps.errors import DiskFull, StorageUnavailable
+from tests.contracts.artifact_store_contract import (
+    ArtifactStoreContract,
+    a_blob,
+    a_key,
+    bring,
+    deliver,
+    deliver_all,
+    missing_of,
+    read,
+)
+from tests.plugins.s3 import S3Server
+
+
+@pytest.fixture
+def store(bucket: BucketLocation) -> ArtifactBucket:
+    return ArtifactBucket(bucket)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    monkeypatch.setattr(parts, "LEAST_BYTES", 1000)
+    return bytes(range(250)) * 9
+
+
+class TestArtifactBucket(ArtifactStoreContract):
+    """Every promise of the port."""
+
+
+def keys(location: BucketLocation) -> list[str]:
+    found = s3_client(location).list_objects_v2(Bucket=location.bucket)
+    return [one["Key"] for one in found.get("Contents", ())]
+
+
+def uploads(location: BucketLocation) -> list[dict[str, Any]]:
+    return s3_client(location).list_multipart_uploads(Bucket=location.bucket).get("Uploads", [])
+
+
+def test_keys_are_below_the_prefix(store: ArtifactBucket, bucket: BucketLocation) -> None:
+    sha256 = bring(store, b"x").sha256
+
+    assert keys(bucket) == [f"runs/default/{sha256[:2]}/{sha256[2:4]}/{sha256}"]
+
+
+def test_without_a_prefix_keys_begin_with_the_tenant(bucket: BucketLocation) -> None:
+    bring(ArtifactBucket(replace(bucket, prefix="")), b"x")
+
+    assert keys(bucket)[0].startswith("default/")
+
+
+def test_a_signed_request_is_good_for_nothing_else(store: ArtifactBucket, large: bytes) -> None:
+    for content in (b"small", large):
+        request = missing_of(store, a_blob(content))[0].request
+        assert request is not None
+        headers, body = dict(request.headers), content[:1000]
+
+        statuses = [
+            httpx.put(url, headers=given, content=body, trust_env=False).status_code
+            for url, given in (
+                (request.url, {}),
+                (request.url.replace("/default/", "/other/"), headers),
+                (request.url.replace("X-Amz-Expires=", "X-Amz-Expires=1"), headers),
+                (request.url.replace("partNumber=1", "partNumber=2") + "&x=", headers),
+            )
+        ]
+
+        assert statuses == [403] * 4
+
+
+def test_links_expire(store: ArtifactBucket) -> None:
+    blob = a_blob(b"late")
+    now = dt.datetime.now(dt.UTC)
+    missing = store.missing_parts(blob, limit=1, expires_at=now - dt.timedelta(hours=1))
+    assert missing is not None
+    request = missing[0].request
+    assert request is not None
+
+    assert "X-Amz-Expires=1&" in request.url
+
+
+def test_a_download_is_saved_under_its_name(store: ArtifactBucket) -> None:
+    key = bring(store, b"weights")
+    expires_at = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
+
+    url = store.download_url(key, name="models/best model.pt", expires_at=expires_at)
+
+    assert url is not None
+    answer = httpx.get(url, trust_env=False)
+    assert answer.content == b"weights"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''best%20model.pt"
+
+
+@pytest.mark.parametrize(
+    ("setting", "algorithm"), [("AES256", "AES256"), ("aws:kms", "aws:kms"), (None, None)]
+)
+def test_objects_are_encrypted_as_it_is_set(
+    bucket: BucketLocation, large: bytes, setting: str | None, algorithm: str | None
+) -> None:
+    store = ArtifactBucket(replace(bucket, encryption=setting))
+
+    for content in (b"small", large):
+        bring(store, content)
+
+    client = s3_client(bucket)
+    found = {
+        client.head_object(Bucket=bucket.bucket, Key=key).get("ServerSideEncryption")
+        for key in keys(bucket)
+    }
+    assert found == {algorithm}
+
+
+def test_a_key_of_ones_own_is_named(bucket: BucketLocation) -> None:
+    store = ArtifactBucket(replace(bucket, encryption="aws:kms:alias/ours"))
+
+    request = missing_of(store, a_blob(b"x"))[0].request
+
+    assert request is not None
+    assert request.headers["x-amz-server-side-encryption"] == "aws:kms"
+    assert request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/ours"
+
+
+FAULTS = [
+    (403, "AccessDenied", StorageUnavailable, "s3:PutObject"),
+    (403, "InvalidAccessKeyId", StorageUnavailable, "forbidden"),
+    (404, "NoSuchBucket", StorageUnavailable, "make it"),
+    (503, "SlowDown", StorageUnavailable, "fewer requests"),
+    (500, "InternalError", StorageUnavailable, "InternalError"),
+    (507, "XMinioStorageFull", DiskFull, "make room"),
+    (403, "RequestTimeTooSkewed", StorageUnavailable, "clock"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind", "word"), FAULTS)
+def test_what_is_wrong_with_a_bucket_is_a_sentence(
+    store: ArtifactBucket,
+    large: bytes,
+    s3_server: S3Server,
+    status: int,
+    code: str,
+    kind: type[Exception],
+    word: str,
+) -> None:
+    s3_server.fault("GET", "uploads", status=status, code=code, times=9)
+
+    with pytest.raises(kind, match=word) as raised:
+        missing_of(store, a_blob(large))
+
+    assert "X-Amz" not in str(raised.value)
+    s3_server.mend()
+    assert read(store, bring(store, large)) == large
+
+
+def test_a_bucket_that_does_not_exist_is_said_at_once(bucket: BucketLocation) -> None:
+    store = ArtifactBucket(replace(bucket, bucket="there-is-none"))
+
+    with pytest.raises(StorageUnavailable, match="does not exist"):
+        missing_of(store, a_blob(b"x"))
+
+
+def test_a_server_that_is_away_is_a_sentence(bucket: BucketLocation) -> None:
+    store = ArtifactBucket(replace(bucket, endpoint="http://127.0.0.1:1"))
+
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        store.size_of(a_key(b"x"))
+
+
+def test_without_credentials_it_says_what_to_set(
+    bucket: BucketLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(StorageUnavailable, match="AWS_ACCESS_KEY_ID"):
+        ArtifactBucket(bucket).size_of(a_key(b"x"))
+
+
+def test_one_busy_moment_is_waited_for(store: ArtifactBucket, s3_server: S3Server) -> None:
+    s3_server.fault("HEAD", status=503, code="SlowDown")
+
+    assert store.size_of(a_key(b"x")) is None
+
+
+def test_an_end_whose_answer_is_lost_is_found_done(
+    store: ArtifactBucket, large: bytes, s3_server: S3Server
+) -> None:
+    blob = a_blob(large)
+    deliver_all(store, blob, large)
+    s3_server.fault("POST", "uploadId", status=500, code="InternalError", after=True)
+
+    store.finish(blob)
+
+    assert read(store, blob.key) == large
+
+
+def test_two_uploads_that_began_at_once_become_one(
+    store: ArtifactBucket, bucket: BucketLocation, large: bytes
+) -> None:
+    blob = a_blob(large)
+    first = missing_of(store, blob)[0]
+    deliver(store, blob, first, large[:1000])
+    other = s3_client(bucket).create_multipart_upload(
+        Bucket=bucket.bucket,
+        Key=f"runs/default/{blob.key.sha256[:2]}/{blob.key.sha256[2:4]}/" + blob.key.sha256,
+        ChecksumAlgorithm="CRC32",
+    )
+
+    assert len(uploads(bucket)) == 2
+    for _ in range(2):
+        for missing in missing_of(store, blob):
+            part = missing.part
+            deliver(store, blob, missing, large[part.offset :][: part.size_bytes])
+    store.finish(blob)
+
+    assert other["UploadId"]
+    assert read(store, blob.key) == large
+
+
+def test_an_upload_that_was_aborted_meanwhile_begins_again(
+    store: ArtifactBucket, bucket: BucketLocation, large: bytes
+) -> None:
+    blob = a_blob(large)
+    deliver_all(store, blob, large)
+    (upload,) = uploads(bucket)
+    s3_client(bucket).abort_multipart_upload(
+        Bucket=bucket.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+    )
+
+    with pytest.raises(BlobMissing):
+        store.finish(blob)
+
+    assert read(store, bring(store, large)) == large
+
+
+def test_uploads_of_others_in_the_bucket_are_left_alone(
+    bucket: BucketLocation, large: bytes
+) -> None:
+    client, store = s3_client(bucket), ArtifactBucket(replace(bucket, prefix=""))
+    client.create_multipart_upload(Bucket=bucket.bucket, Key="backups/monday.tar")
+    missing_of(store, a_blob(large))
+
+    assert store.abandon_unfinished(older_than=dt.timedelta(seconds=-5)) == 1
+
+    assert [upload["Key"] for upload in uploads(bucket)] == ["backups/monday.tar"]

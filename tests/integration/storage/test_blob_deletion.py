@@ -1,0 +1,229 @@
+"""Deletion of bytes while uploads go on: real threads, a real database."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.artifact_catalog import ArtifactCatalog
+from storage.artifact_folder import ArtifactFolder
+from storage.blob_deletion import BlobDeletion, Deleted
+from storage.database import Pool, transaction
+from sweeps.artifacts import ArtifactDraft
+from sweeps.blobs import BlobKey, BlobLeaving, BlobMissing
+from sweeps.errors import StateConflict, StorageUnavailable
+from sweeps.ids import RunId, TenantId
+from tests.contracts.artifact_store_contract import bring
+from tests.integration.storage.test_ingest_store import a_scratch_run
+
+US = TenantId("default")
+CONTENT = b"weights"
+
+
+def a_draft(content: bytes = CONTENT, name: str = "model") -> ArtifactDraft:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return ArtifactDraft.checked(name=name, type="file", sha256=sha256, size_bytes=len(content))
+
+
+class Slow(ArtifactFolder):
+    """A folder that does something first."""
+
+    before_delete: Callable[[], object] = staticmethod(lambda: None)
+
+    def delete(self, key: BlobKey) -> None:
+        self.before_delete()
+        super().delete(key)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Slow:
+    return Slow(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def deletion(pool: Pool, store: Slow) -> BlobDeletion:
+    return BlobDeletion(pool, store)
+
+
+def commit(pool: Pool, store: ArtifactFolder, run: str, content: bytes = CONTENT) -> None:
+    draft = a_draft(content)
+    key = draft.blob(US).key
+    ArtifactCatalog(pool).commit(
+        RunId(run), draft, tenant_id=US, has_bytes=lambda: store.size_of(key) == len(content)
+    )
+
+
+def lose_artifacts(pool: Pool) -> None:
+    """What retention does: the names go, the bytes stay."""
+    with transaction(pool) as connection:
+        connection.execute("SET LOCAL sweepworks.retention = 'on'")
+        connection.execute("DELETE FROM artifacts")
+
+
+def rows(pool: Pool) -> list[tuple[Any, ...]]:
+    with transaction(pool) as connection:
+        return connection.execute("SELECT state::text FROM blobs").fetchall()
+
+
+def unreferenced(pool: Pool, store: ArtifactFolder) -> BlobKey:
+    key = bring(store, CONTENT)
+    commit(pool, store, a_scratch_run(pool))
+    lose_artifacts(pool)
+    return key
+
+
+def test_bytes_that_nothing_refers_to_go(pool: Pool, store: Slow, deletion: BlobDeletion) -> None:
+    key = unreferenced(pool, store)
+
+    assert deletion.delete_unreferenced() == Deleted(1, len(CONTENT))
+
+    assert store.size_of(key) is None
+    assert rows(pool) == []
+
+
+def test_bytes_that_an_artifact_refers_to_stay(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    key = bring(store, CONTENT)
+    commit(pool, store, a_scratch_run(pool))
+
+    assert deletion.delete_unreferenced() == Deleted(0, 0)
+
+    assert store.size_of(key) == len(CONTENT)
+
+
+def test_while_they_go_nothing_can_rely_on_them(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    unreferenced(pool, store)
+    run = a_scratch_run(pool)
+    refused: list[object] = []
+
+    def meanwhile() -> None:
+        with pytest.raises(BlobLeaving):
+            ArtifactCatalog(pool).begin(RunId(run), a_draft(), tenant_id=US)
+        refused.append(True)
+
+    store.before_delete = meanwhile
+    deletion.delete_unreferenced()
+
+    assert refused == [True]
+    with pytest.raises(BlobMissing):
+        commit(pool, store, run)
+    bring(store, CONTENT)
+    commit(pool, store, run)
+    assert rows(pool) == [("stored",)]
+
+
+def test_a_commit_that_comes_meanwhile_waits_and_is_told_to_begin_again(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    unreferenced(pool, store)
+    run = a_scratch_run(pool)
+    outcome: list[Exception] = []
+
+    def try_to_commit() -> None:
+        try:
+            commit(pool, store, run)
+        except (BlobLeaving, BlobMissing) as exc:
+            outcome.append(exc)
+
+    uploader = threading.Thread(target=try_to_commit)
+
+    def meanwhile() -> None:
+        uploader.start()
+        uploader.join(0.3)
+
+    store.before_delete = meanwhile
+    deletion.delete_unreferenced()
+    uploader.join(10)
+
+    assert [type(exc) for exc in outcome] == [BlobMissing]
+    assert rows(pool) == []
+
+
+def test_a_deletion_that_was_interrupted_is_ended_by_the_next_one(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    key = unreferenced(pool, store)
+
+    def away() -> None:
+        raise StorageUnavailable("the store is away")
+
+    store.before_delete = away
+    with pytest.raises(StorageUnavailable):
+        deletion.delete_unreferenced()
+    between = rows(pool)
+    with pytest.raises(BlobLeaving):
+        commit(pool, store, a_scratch_run(pool))
+    store.before_delete = lambda: None
+
+    assert deletion.delete_unreferenced() == Deleted(1, len(CONTENT))
+    assert between == [("deleting",)]
+    assert (rows(pool), store.size_of(key)) == ([], None)
+
+
+def test_no_writer_of_any_version_can_refer_to_what_is_going(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    unreferenced(pool, store)
+    run = a_scratch_run(pool)
+    with transaction(pool) as connection:
+        connection.execute("UPDATE blobs SET state = 'deleting'")
+
+    with pytest.raises(StateConflict), transaction(pool) as connection:
+        connection.execute(
+            "INSERT INTO artifacts (tenant_id, run_id, name, type, sha256, size_bytes)"
+            " SELECT tenant_id, %s, 'a', 'file', sha256, size_bytes FROM blobs",
+            [run],
+        )
+
+
+def test_whatever_was_committed_has_its_bytes(pool: Pool, store: Slow) -> None:
+    """Writers bring, commit and lose the same bytes while two others delete."""
+    ends_at = time.monotonic() + 3
+    runs = [a_scratch_run(pool, f"scratch-{letter * 12}") for letter in "abc"]
+    broken: list[str] = []
+    done = {"commits": 0, "deletions": 0}
+
+    def writer(run: str) -> None:
+        draft = a_draft(name=run)
+        key = draft.blob(US).key
+        catalog = ArtifactCatalog(pool)
+        while time.monotonic() < ends_at:
+            try:
+                catalog.begin(RunId(run), draft, tenant_id=US)
+                bring(store, CONTENT)
+                catalog.commit(
+                    RunId(run),
+                    draft,
+                    tenant_id=US,
+                    has_bytes=lambda: store.size_of(key) is not None,
+                )
+            except (BlobLeaving, BlobMissing):
+                continue
+            done["commits"] += 1
+            if store.size_of(key) is None:
+                broken.append(run)
+            with transaction(pool) as connection:
+                connection.execute("SET LOCAL sweepworks.retention = 'on'")
+                connection.execute("DELETE FROM artifacts WHERE run_id = %s", [run])
+
+    def deleter() -> None:
+        while time.monotonic() < ends_at:
+            done["deletions"] += BlobDeletion(pool, store).delete_unreferenced().count
+
+    threads = [threading.Thread(target=writer, args=(run,)) for run in runs]
+    threads += [threading.Thread(target=deleter) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert broken == []
+    assert done["commits"] > 0
+    assert done["deletions"] > 0

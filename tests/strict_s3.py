@@ -1,0 +1,152 @@
+"""moto's S3 as a process, with what moto leaves out: `python -m tests.strict_s3`.
+
+Signatures and expiry of signed requests, and sums in headers, are checked as S3 checks them. What
+goes wrong can be ordered: POST to `/-/faults`. The port is printed on the first line. With
+`--plain` it is moto alone.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import io
+import json
+import os
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+os.environ.setdefault("S3_UPLOAD_PART_MIN_SIZE", "256")
+os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", "16777216")
+
+SECRET = "a-secret"  # of every key
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class StrictS3:
+    """WSGI in front of moto."""
+
+    def __init__(self, app: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+        self._app = app
+        self._faults: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/-/faults":
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            self._faults = json.loads(environ["wsgi.input"].read(length))
+            return _answer(start_response, "200 OK", b"{}")
+        fault = self._fault(environ)
+        if fault is not None and fault.get("when") != "after":
+            return _error(start_response, fault["status"], fault["code"])
+        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        if "X-Amz-Signature" in query and (code := _wrong_signature(environ, query)):
+            return _error(start_response, 403, code)
+        if environ["REQUEST_METHOD"] == "PUT":
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            body = environ["wsgi.input"].read(length)
+            if len(body) < length:
+                return _error(start_response, 400, "IncompleteBody")
+            if not _is_right(environ, body):
+                return _error(start_response, 400, "BadDigest")
+            environ["wsgi.input"] = io.BytesIO(body)
+        if fault is None:
+            return self._app(environ, start_response)
+        for _ in self._app(environ, lambda *_: None):  # it is done, and the answer is lost
+            pass
+        return _error(start_response, fault["status"], fault["code"])
+
+    def _fault(self, environ: Environ) -> dict[str, Any] | None:
+        seen = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        with self._lock:
+            for fault in self._faults:
+                if fault["times"] > 0 and all(word in seen for word in fault["words"]):
+                    fault["times"] -= 1
+                    return fault
+        return None
+
+
+def _answer(start_response: StartResponse, status: str, body: bytes) -> list[bytes]:
+    start_response(status, [("Content-Length", str(len(body))), ("Content-Type", "text/xml")])
+    return [body]
+
+
+def _error(start_response: StartResponse, status: int, code: str) -> list[bytes]:
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>"
+    return _answer(start_response, f"{status} No", text.encode())
+
+
+def _is_right(environ: Environ, body: bytes) -> bool:
+    sums = {
+        "HTTP_X_AMZ_CHECKSUM_SHA256": lambda: hashlib.sha256(body).digest(),
+        "HTTP_X_AMZ_CHECKSUM_CRC32": lambda: zlib.crc32(body).to_bytes(4, "big"),
+    }
+    return all(
+        base64.b64decode(environ[name]) == made() for name, made in sums.items() if name in environ
+    )
+
+
+def _wrong_signature(environ: Environ, query: dict[str, str]) -> str | None:
+    """The word for what is wrong with a signed request; see "Authenticating Requests" of S3."""
+    began_at = dt.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+    if time.time() > began_at.timestamp() + int(query["X-Amz-Expires"]):
+        return "AccessDenied"
+    names = query["X-Amz-SignedHeaders"].split(";")
+    headers = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}", "") for name in names}
+    canonical = "\n".join(
+        [
+            environ["REQUEST_METHOD"],
+            quote(environ["PATH_INFO"], safe="/-_.~"),
+            "&".join(
+                f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
+                for name, value in sorted(query.items())
+                if name != "X-Amz-Signature"
+            ),
+            *(f"{name}:{value.strip()}" for name, value in headers.items()),
+            "",
+            ";".join(names),
+            "UNSIGNED-PAYLOAD",
+        ]
+    )
+    scope = query["X-Amz-Credential"].partition("/")[2]
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256",
+            query["X-Amz-Date"],
+            scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        ]
+    )
+    key = f"AWS4{SECRET}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    made = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return None if hmac.compare_digest(made, query["X-Amz-Signature"]) else "SignatureDoesNotMatch"
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            pass
+
+    app = DomainDispatcherApplication(create_backend_app)
+    checked = app if "--plain" in sys.argv else StrictS3(app)
+    server = make_server("127.0.0.1", 0, checked, threaded=True, request_handler=Quiet)
+    print(server.server_port, flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()  # whoever started this may die without a word
+
+
+if __name__ == "__main__":
+    main()
