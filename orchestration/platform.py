@@ -10,6 +10,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.page_access import PageGrant, signed_link
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
     from storage.database import Pool
+    from storage.lineage import LineageStore
+    from storage.lineage_checks import PostgresLineageChecks
     from storage.run_catalog import RunCatalog
     from storage.run_comparisons import RunComparisons
     from storage.run_search import RunSearch
@@ -157,6 +160,20 @@ class Platform:
         from storage.curve_store import CurveStore
 
         return CurveStore(self.pool)
+
+    @functools.cached_property
+    def lineage(self) -> "LineageStore":
+        """What came out of what."""
+        from storage.lineage import LineageStore
+
+        return LineageStore(self.pool)
+
+    @functools.cached_property
+    def lineage_checks(self) -> "PostgresLineageChecks":
+        """Whether runs, their files and their lineage are what they have to be."""
+        from storage.lineage_checks import PostgresLineageChecks
+
+        return PostgresLineageChecks(self.pool, lambda: self.artifact_store)
 
     def page_link(self, path: str, tenant_id: TenantId) -> str:
         """Address of a page of the gateway that opens once, within a minute.
