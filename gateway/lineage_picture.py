@@ -7,10 +7,10 @@ from urllib.parse import quote
 from governance.lineage_facts import Facts, words
 from sweeps.lineage import Excerpt, Kind, Node, columns, kind_of, name_of
 
-_WIDTH, _HEIGHT = 230, 58  # of a box
-_GAP, _LANE = 26, 90  # below a box, which says there how much is left out; beside it
+_WIDTH, _HEIGHT = 222, 56  # of a box
+_GAP, _LANE = 22, 58  # below a box, which says there how much is left out; beside it
 _MARGIN = 12
-_LETTERS = 31  # of a name that fit into a box
+_LETTERS = 28  # of a name that fit into a box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

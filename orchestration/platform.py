@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from storage.database import Pool
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
+    from storage.openlineage import OpenLineageOutbox
     from storage.run_catalog import RunCatalog
     from storage.run_comparisons import RunComparisons
     from storage.run_search import RunSearch
@@ -174,6 +175,20 @@ class Platform:
         from storage.lineage_checks import PostgresLineageChecks
 
         return PostgresLineageChecks(self.pool, lambda: self.artifact_store)
+
+    @functools.cached_property
+    def artifact_store(self) -> "ArtifactStore":
+        """The bytes of artifacts."""
+        from storage.artifact_folder import ArtifactFolder
+
+        return ArtifactFolder(Path(self.settings.artifacts))
+
+    @functools.cached_property
+    def openlineage(self) -> "OpenLineageOutbox":
+        """Events that are to be sent."""
+        from storage.openlineage import OpenLineageOutbox
+
+        return OpenLineageOutbox(self.pool)
 
     def page_link(self, path: str, tenant_id: TenantId) -> str:
         """Address of a page of the gateway that opens once, within a minute.

@@ -132,3 +132,14 @@ CREATE FUNCTION node_is_there(tenant text, node text) RETURNS boolean LANGUAGE s
         ELSE false
     END
 $$;
+
+-- Which events of OpenLineage have been sent: an event is due as long as its row is not here.
+CREATE TABLE openlineage_sent (
+    tenant_id text NOT NULL REFERENCES tenants,
+    subject text NOT NULL,            -- a node: a run, or a version of a dataset
+    part text NOT NULL,               -- start or end
+    refusal text,                     -- why the receiver will not have it; null: it has
+    sent_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT openlineage_sent_pkey PRIMARY KEY (tenant_id, subject, part),
+    CONSTRAINT openlineage_sent_part_check CHECK (part IN ('start', 'end'))
+);

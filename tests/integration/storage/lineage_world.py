@@ -91,7 +91,7 @@ class LineageWorld:
             " 150, %s, '{}', '[]', '{}', 'me' FROM datasets WHERE tenant_id = %s AND name = %s"
             " ON CONFLICT DO NOTHING",
             number, hashlib.sha256(f"{name}@{number}".encode()).digest(),
-            json.dumps([{"name": "x", "type": "float64"}]), self.tenant, name,
+            json.dumps([{"name": "x", "kind": "number", "dtype": "float64"}]), self.tenant, name,
         )  # fmt: skip
         for parent, parent_number in parents:
             self.dataset(parent, parent_number)
