@@ -7,6 +7,7 @@ import click
 from governance.lineage_rules import Check, CheckReport, Sample, Scope
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
+from sweeps.errors import SweepNotFound
 from sweeps.ids import SweepId, TenantId, is_name
 
 _MOST_LINES = 20  # of one check, in a terminal
@@ -40,6 +41,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Ends with code 1 when anything is wrong; each finding says how to mend it."""
+    if sweep is not None and not is_name(sweep):
+        raise SweepNotFound(sweep[:80])
     scope = Scope(
         tenant_id=None if tenant is None else TenantId(tenant),
         sweep_id=None if sweep is None else SweepId(sweep),
@@ -48,8 +51,8 @@ def command(
     today = dt.datetime.now(dt.UTC).date().isoformat()
     chosen = Sample(files=sample, seed=today if seed is None else seed)
     with session(quiet=as_json) as platform:
-        if sweep is not None and is_name(sweep):
-            platform.catalog.get(SweepId(sweep), tenant_id=scope.tenant_id)
+        if scope.sweep_id is not None:
+            platform.catalog.get(scope.sweep_id, tenant_id=scope.tenant_id)
         reports = [
             platform.lineage_checks.look(check, scope, sample=chosen)
             for check in Check

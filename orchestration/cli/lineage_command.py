@@ -1,6 +1,6 @@
 """`sweepworks lineage`: what something came out of, and what came out of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
@@ -43,19 +43,19 @@ def command(
         graph = platform.lineage.graph(
             node, tenant_id=tenant_id, up=up or not down, down=down or not up, depth=depth
         )
-        shown = excerpt(graph, most=_MOST_NODES, most_beside=_MOST_BESIDE)
-        nodes = graph.nodes if as_json or as_dot else shown.nodes
+        nodes = graph.nodes if as_json or as_dot else _shown(graph).nodes
         facts = platform.lineage.facts(nodes, tenant_id=tenant_id)
     if as_json:
         print_json(graph_document(graph, facts))
     elif as_dot:
-        for line in _dot(graph, facts):
-            click.echo(line)
+        print_dot(graph, facts)
     else:
-        _print_trees(graph, shown, facts)
+        print_trees(graph, facts)
 
 
-def _print_trees(graph: Graph, shown: Excerpt, facts: Mapping[Node, Facts]) -> None:
+def print_trees(graph: Graph, facts: Mapping[Node, Facts]) -> None:
+    """What is nearest: a tree of what the root came out of, and one of what it went into."""
+    shown = _shown(graph)
     click.echo(_line(graph.root, facts))
     if graph.ancestors:
         click.echo("came out of")
@@ -101,17 +101,20 @@ def _line(node: Node, facts: Mapping[Node, Facts]) -> str:
     return f"{kind_of(node)} {name_of(node)}  {beside}".rstrip()
 
 
-def _dot(graph: Graph, facts: Mapping[Node, Facts]) -> Iterator[str]:
-    yield "digraph lineage {"
-    yield "  rankdir=LR; node [shape=box];"
+def print_dot(graph: Graph, facts: Mapping[Node, Facts]) -> None:
+    """All of it, in the language of Graphviz."""
+    click.echo("digraph lineage {\n  rankdir=LR; node [shape=box];")
     for node in graph.nodes:
-        label = "\n".join(
-            part for part in (kind_of(node), name_of(node), words(facts.get(node))) if part
-        )
-        yield f"  {_quoted(node)} [label={_quoted(label)}];"
+        parts = (kind_of(node), name_of(node), words(facts.get(node)))
+        label = "\n".join(part for part in parts if part)
+        click.echo(f"  {_quoted(node)} [label={_quoted(label)}];")
     for edge in graph.edges:
-        yield f"  {_quoted(edge.upstream)} -> {_quoted(edge.downstream)};"
-    yield "}"
+        click.echo(f"  {_quoted(edge.upstream)} -> {_quoted(edge.downstream)};")
+    click.echo("}")
+
+
+def _shown(graph: Graph) -> Excerpt:
+    return excerpt(graph, most=_MOST_NODES, most_beside=_MOST_BESIDE)
 
 
 def _quoted(text: str) -> str:

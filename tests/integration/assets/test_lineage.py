@@ -92,7 +92,7 @@ def test_what_is_wrong_is_named_in_the_ui(
     found_table = blobs.metadata["first_findings"]
     assert isinstance(found_table, dg.TableMetadataValue)
     (record,) = found_table.records
-    assert "backup" in record.data["mend"]
+    assert "backup" in str(record.data["mend"])
 
 
 def test_without_runs_there_is_nothing_to_plot(
