@@ -10,7 +10,6 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.page_access import PageGrant, signed_link
@@ -175,13 +174,6 @@ class Platform:
         from storage.lineage_checks import PostgresLineageChecks
 
         return PostgresLineageChecks(self.pool, lambda: self.artifact_store)
-
-    @functools.cached_property
-    def artifact_store(self) -> "ArtifactStore":
-        """The bytes of artifacts."""
-        from storage.artifact_folder import ArtifactFolder
-
-        return ArtifactFolder(Path(self.settings.artifacts))
 
     @functools.cached_property
     def openlineage(self) -> "OpenLineageOutbox":
