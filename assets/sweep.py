@@ -14,6 +14,8 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
 from assets.partitions import SWEEPS
+from governance.lineage_rules import LineageChecks, Scope
+from governance.reproducibility import markdown, reproducibility
 from retention.tiers import ROLLUPS, MetricTiers
 from sweeps.background_suggester import make_suggester
 from sweeps.clock import SystemClock
@@ -108,12 +110,13 @@ def materialize_metrics(
     sweep_id: str,
     trial_store: dg.ResourceParam[TrialStore],
     metric_tiers: dg.ResourceParam[MetricTiers],
+    lineage_checks: dg.ResourceParam[LineageChecks],
 ) -> str:
     """Summarise the trials: leaderboard, best configuration, plot; roll up what they logged."""
     _roll_up(context, metric_tiers)
     with dagster_errors():
         snapshot = trial_store.load(SweepId(sweep_id))
-    metadata = sweep_metadata(snapshot)
+    metadata = {**sweep_metadata(snapshot), **_origins(context, lineage_checks, sweep_id)}
     if snapshot.sweep.state is SweepState.FAILED:
         raise dg.Failure(snapshot.sweep.reason, metadata=metadata, allow_retries=False)
     context.add_output_metadata(metadata)
@@ -139,6 +142,23 @@ def _roll_up(context: dg.OpExecutionContext, tiers: MetricTiers) -> None:
         tiers.close_chunks()
     except SweepsError as exc:  # it is late then, not wrong: the next sweep, or the daemon, does it
         context.log.warning(f"metric points were not rolled up: {exc}")
+
+
+def _origins(
+    context: dg.OpExecutionContext, checks: LineageChecks, sweep_id: str
+) -> dict[str, dg.MetadataValue]:
+    """Which share of the trials can be made again."""
+    try:
+        report = reproducibility(checks.finished(Scope(sweep_id=SweepId(sweep_id))))
+    except SweepsError as exc:  # `sweepworks reproducibility` tells it later
+        context.log.warning(f"nothing is said about reproducibility: {exc}")
+        return {}
+    metadata: dict[str, dg.MetadataValue] = {
+        "reproducibility": dg.MetadataValue.md(markdown(report))
+    }
+    if report.captured_share is not None:
+        metadata["captured_share"] = dg.MetadataValue.float(round(report.captured_share, 4))
+    return metadata
 
 
 def _loop(

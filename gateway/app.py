@@ -17,7 +17,18 @@ from gateway.errors import InvalidRequest, answer_to
 from gateway.html import error_page, is_page
 from gateway.ingest import IngestRoute, Scope, Send
 from gateway.paced_body import Receive
-from gateway.routes import artifacts, blobs, health, inputs, pages, runs, series, sign_in, sweeps
+from gateway.routes import (
+    artifacts,
+    blobs,
+    health,
+    inputs,
+    lineage,
+    pages,
+    runs,
+    series,
+    sign_in,
+    sweeps,
+)
 from gateway.services import Services
 from gateway.upkeep import Upkeep
 from sweeps.errors import SweepsError
@@ -76,7 +87,7 @@ def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _refuse_input)
     api.add_exception_handler(HTTPException, _refuse_route)
     api.add_exception_handler(Exception, _apologise)
-    for part in (health, series, runs, artifacts, inputs, blobs, sweeps, pages, sign_in):
+    for part in (health, series, runs, artifacts, inputs, blobs, sweeps, lineage, pages, sign_in):
         api.include_router(part.router)
     return api
 

@@ -20,6 +20,7 @@ from storage.artifact_location import Location, open_store
 from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.ingest_store import IngestStore
+from storage.lineage import LineageStore
 from storage.metric_store import MetricStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
@@ -87,6 +88,7 @@ def open_gateway(
             curves=CurveStore(pool),
             search=RunSearch(pool),
             comparisons=RunComparisons(pool),
+            lineage=LineageStore(pool),
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
             blob_intake=store if isinstance(store, ArtifactFolder) else None,

@@ -23,6 +23,7 @@ from sweeps.errors import (
     TransientError,
     UnknownTenant,
 )
+from sweeps.lineage import InvalidNode, NodeNotFound
 from sweeps.run_filters import InvalidFilter
 
 
@@ -50,6 +51,8 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (RunNotFound, 404),
     (SweepNotFound, 404),
     (ArtifactNotFound, 404),
+    (InvalidNode, 404),
+    (NodeNotFound, 404),
     (StateConflict, 409),
     (LeaseLost, 409),
     (TooLarge, 413),

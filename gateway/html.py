@@ -26,7 +26,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_PREFIXES = ("/compare", "/runs/", "/login", "/open")
+_PREFIXES = ("/compare", "/runs/", "/lineage/", "/login", "/open")
 
 
 def page(name: str, *, status: int = 200, **values: object) -> HTMLResponse:

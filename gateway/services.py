@@ -11,6 +11,7 @@ from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
 from storage.curve_store import CurveStore
 from storage.database import Pool
+from storage.lineage import LineageStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -65,6 +66,7 @@ class Services:
     curves: CurveStore
     search: RunSearch
     comparisons: RunComparisons
+    lineage: LineageStore
     artifacts: ArtifactCatalog
     artifact_store: ArtifactStore
     blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway

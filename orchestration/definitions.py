@@ -4,7 +4,8 @@ import warnings
 
 import dagster as dg
 
-from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
+from assets import lineage, metric_tiers
+from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
 from orchestration import jobs, resources, schedules, sensors
@@ -17,8 +18,8 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources."""
     return dg.Definitions(
-        assets=[sweep, TRIALS, metric_points, *ROLLUPS, system_metrics],
-        asset_checks=CHECKS,
+        assets=[sweep, TRIALS, metric_points, *ROLLUPS, system_metrics, lineage.lineage],
+        asset_checks=[*metric_tiers.CHECKS, *lineage.CHECKS],
         jobs=[
             jobs.run_sweep,
             jobs.register_sweep,
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
             jobs.close_metric_chunks,
             jobs.finish_metric_day,
             jobs.drop_system_metrics,
+            jobs.check_lineage,
         ],
         schedules=schedules.SCHEDULES,
         sensors=sensors.SENSORS,

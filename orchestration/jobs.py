@@ -1,4 +1,4 @@
-"""Jobs: run a sweep, register one from the launchpad, keep the tiers of metric points."""
+"""Jobs: run a sweep, register one from the launchpad, keep metric points and lineage."""
 
 import secrets
 from pathlib import Path
@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
+from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.sweep import sweep
@@ -51,6 +52,13 @@ drop_system_metrics = dg.define_asset_job(
     "drop_system_metrics",
     selection=dg.AssetSelection.assets(system_metrics),
     description="Drops what was measured beside the training of runs that ended long ago.",
+    executor_def=dg.in_process_executor,
+)
+
+check_lineage = dg.define_asset_job(
+    "check_lineage",
+    selection=dg.AssetSelection.assets(lineage),
+    description="Digests of sealed runs, what can be made again, and all checks of lineage.",
     executor_def=dg.in_process_executor,
 )
 

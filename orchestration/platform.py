@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
     from storage.database import Pool
+    from storage.lineage import LineageStore
+    from storage.lineage_checks import PostgresLineageChecks
+    from storage.openlineage import OpenLineageOutbox
     from storage.run_catalog import RunCatalog
     from storage.run_comparisons import RunComparisons
     from storage.run_search import RunSearch
@@ -157,6 +160,27 @@ class Platform:
         from storage.curve_store import CurveStore
 
         return CurveStore(self.pool)
+
+    @functools.cached_property
+    def lineage(self) -> "LineageStore":
+        """What came out of what."""
+        from storage.lineage import LineageStore
+
+        return LineageStore(self.pool)
+
+    @functools.cached_property
+    def lineage_checks(self) -> "PostgresLineageChecks":
+        """Whether runs, their files and their lineage are what they have to be."""
+        from storage.lineage_checks import PostgresLineageChecks
+
+        return PostgresLineageChecks(self.pool, lambda: self.artifact_store)
+
+    @functools.cached_property
+    def openlineage(self) -> "OpenLineageOutbox":
+        """Events that are to be sent."""
+        from storage.openlineage import OpenLineageOutbox
+
+        return OpenLineageOutbox(self.pool)
 
     def page_link(self, path: str, tenant_id: TenantId) -> str:
         """Address of a page of the gateway that opens once, within a minute.

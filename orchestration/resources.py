@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 import dagster as dg
 
+from governance.lineage_rules import LineageChecks
 from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
@@ -103,6 +104,18 @@ class SystemMetricsResource(dg.ConfigurableResource[SystemMetrics]):
         yield PostgresSystemMetrics(platform().pool)
 
 
+class LineageChecksResource(dg.ConfigurableResource[LineageChecks]):
+    """Whether runs, their files and their lineage are what they have to be."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[LineageChecks, None, None]:
+        """Checks on the process's pool and artifact store."""
+        yield platform().lineage_checks
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -156,6 +169,7 @@ def resources() -> dict[str, object]:
         "steering": SweepSteeringResource(),
         "metric_tiers": MetricTiersResource(),
         "system_points": SystemMetricsResource(),
+        "lineage_checks": LineageChecksResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

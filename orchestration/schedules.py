@@ -1,10 +1,11 @@
-"""Schedules: keep the tiers of metric points up to date and drop what is old, when there is any."""
+"""Schedules: keep the tiers of metric points up to date, drop what is old, check lineage."""
 
 import datetime as dt
 
 import dagster as dg
 
 from orchestration.jobs import (
+    check_lineage,
     close_metric_chunks,
     drop_system_metrics,
     finish_metric_day,
@@ -91,6 +92,18 @@ def old_system_metrics(
     )
 
 
+@dg.schedule(
+    job=check_lineage,
+    cron_schedule="30 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Looks whether all runs, files and edges are what they have to be.",
+)
+def checked_lineage(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """All of it, once a day."""
+    return _unless_busy(context, check_lineage.name, request=dg.RunRequest())
+
+
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -105,4 +118,4 @@ def _unless_busy(
     return request
 
 
-SCHEDULES = [due_rollups, closed_chunks, finished_days, old_system_metrics]
+SCHEDULES = [due_rollups, closed_chunks, finished_days, old_system_metrics, checked_lineage]

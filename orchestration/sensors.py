@@ -1,4 +1,4 @@
-"""Sensors: start what was submitted, replace what has failed, clean up after what was cancelled."""
+"""Sensors: start what was submitted, replace what has failed, clean up after cancelling, tell others."""
 
 import dagster as dg
 
@@ -6,6 +6,9 @@ from assets.partitions import SWEEPS
 from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import PARTITION_TAG, coming_run
 from orchestration.jobs import run_sweep
+from orchestration.openlineage import http_post, send_due
+from orchestration.platform import platform
+from orchestration.settings import Settings
 from sweeps.errors import RunsElsewhere, SweepNotFound
 from sweeps.ids import SweepId
 from sweeps.ports import SweepClaims, SweepLog, TrialLauncher
@@ -109,4 +112,23 @@ def cancelled_sweeps(
     return None
 
 
-SENSORS = [submitted_sweeps, failed_sweeps, cancelled_sweeps]
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sends events of OpenLineage to SWEEPWORKS_OPENLINEAGE_URL, if that is set.",
+)
+def openlineage_events(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Send what is due. No cursor: the rows say what was sent. It starts no Dagster run."""
+    settings = Settings.from_environment()
+    if settings.openlineage_url is None:
+        return dg.SkipReason("SWEEPWORKS_OPENLINEAGE_URL is not set")
+    post = http_post(settings.openlineage_url, settings.openlineage_key)
+    sent = send_due(platform().openlineage, post)
+    for sentence in sent.refused:
+        context.log.warning(f"the receiver of OpenLineage events will not have {sentence}")
+    if sent.problem is not None:
+        context.log.warning(f"the receiver of OpenLineage events: {sent.problem}")
+    return dg.SkipReason(f"{sent.things} sent, {len(sent.refused)} refused")
+
+
+SENSORS = [submitted_sweeps, failed_sweeps, cancelled_sweeps, openlineage_events]

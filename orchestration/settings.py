@@ -46,6 +46,8 @@ class Settings:
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
     system_metrics_kept: dt.timedelta = KEPT  #: after their run was sealed
+    openlineage_url: str | None = None  #: where events of OpenLineage are sent; None: nowhere
+    openlineage_key: str | None = field(default=None, repr=False)  #: sent as a bearer token
     webserver_port: int = 3000  #: taken if free, else another; 0: any
     idle_seconds: float = 10.0  #: how long the supervisor stays without a client
     postgres_folder: Path = Path("/var/lib/sweepworks")  #: root keeps clusters here
@@ -95,6 +97,8 @@ class Settings:
             system_metrics_kept=dt.timedelta(
                 days=_number(env, "SWEEPWORKS_SYSTEM_METRICS_DAYS", KEPT.days, most=36_500)
             ),
+            openlineage_url=_http_url(env, "SWEEPWORKS_OPENLINEAGE_URL"),
+            openlineage_key=env.get("SWEEPWORKS_OPENLINEAGE_API_KEY") or None,
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
             idle_seconds=_number(env, "SWEEPWORKS_IDLE_SECONDS", 10.0, most=1e9),
             postgres_folder=base
@@ -144,6 +148,8 @@ class Settings:
             "SWEEPWORKS_MAX_SERIES": self.max_series,
             "SWEEPWORKS_SILENT_MINUTES": self.silent_minutes,
             "SWEEPWORKS_SYSTEM_METRICS_DAYS": str(self.system_metrics_kept / dt.timedelta(days=1)),
+            "SWEEPWORKS_OPENLINEAGE_URL": self.openlineage_url,
+            "SWEEPWORKS_OPENLINEAGE_API_KEY": self.openlineage_key,
             "SWEEPWORKS_SUPERVISED": "1" if self.is_supervised else None,
         }
         return {
@@ -206,6 +212,15 @@ def _signing_key(value: str | None) -> str | None:
             "SWEEPWORKS_SIGNING_KEY", "…", hint="write at least 64 hexadecimal digits"
         )
     return value
+
+
+def _http_url(env: Mapping[str, str], name: str) -> str | None:
+    url = env.get(name) or None
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise InvalidSetting(
+            name, url, hint="write an address that begins with http:// or https://"
+        )
+    return url
 
 
 def _number(env: Mapping[str, str], name: str, default: float, *, most: float) -> float:

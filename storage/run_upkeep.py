@@ -6,6 +6,7 @@ from retention import silence
 from retention.sealing import SealingRule
 from storage import queries
 from storage.database import Pool, transaction
+from storage.lineage_checks import record_digests
 from sweeps.ids import RunId
 
 _RUNS = queries.load("runs")
@@ -28,8 +29,14 @@ class RunUpkeep:
         return self._change("fail_silent_runs", after=after, recovery=silence.RECOVERY)
 
     def seal(self, rule: SealingRule) -> tuple[RunId, ...]:
-        """Seal the runs that are due; returns which."""
-        return self._change("seal_runs", grace=rule.grace, lost_grace=rule.lost_grace)
+        """Seal the runs that are due, and write down what they are; returns which.
+
+        Not in one transaction: digests that are not written now are by the next check.
+        """
+        sealed = self._change("seal_runs", grace=rule.grace, lost_grace=rule.lost_grace)
+        if sealed:
+            record_digests(self._pool, sealed)
+        return sealed
 
     def _change(self, query: str, **parameters: object) -> tuple[RunId, ...]:
         with transaction(self._pool) as connection:

@@ -12,6 +12,7 @@
     │   ├── AccessDenied                   token missing, expired, or for something else
     │   │   ├── ForeignRun                 (governance.access) a good token, for another run
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
+    │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored

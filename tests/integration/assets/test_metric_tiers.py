@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
+from governance.lineage_rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import closed_chunks, due_rollups, finished_days
 from retention.tiers import Tier
@@ -203,18 +204,20 @@ def test_what_dagster_loads() -> None:
     checks = {str(key.to_user_string()) for key in graph.asset_check_keys}
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
-        "system_metrics",
+        "system_metrics", "lineage",
     }  # fmt: skip
-    assert checks == {
+    of_tiers = {
         f"{tier}:{name}"
         for tier in ("metric_points_1m", "metric_points_1h")
         for name in ("every_point_is_rolled_up", "points_are_rolled_up_in_time")
     }
+    assert checks == of_tiers | {f"lineage:{name}" for name in Check}
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "due_rollups": "*/5 * * * *",
         "closed_chunks": "20 * * * *",
         "finished_days": "40 1 * * *",
         "old_system_metrics": "10 2 * * *",
+        "checked_lineage": "30 3 * * *",
     }
     frequent = {node.name for node in repository.get_job("refresh_rollups").nodes}
     assert frequent == {

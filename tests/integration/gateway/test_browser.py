@@ -11,6 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from governance.page_access import PageGrant, signed_link
+from storage.artifact_folder import ArtifactFolder
+from storage.lineage import LineageStore
+from sweeps.lineage import Edge, Node
 from tests.integration.gateway.conftest import (
     KEY,
     NOW_US,
@@ -20,6 +23,7 @@ from tests.integration.gateway.conftest import (
     a_flush,
     wait_for,
 )
+from tests.integration.storage.lineage_world import CODE, LineageWorld
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -160,3 +164,37 @@ def test_a_person_signs_in_and_looks_at_a_run(page: Page, platform: Platform) ->
     page.wait_for_timeout(500)
     page.screenshot(path=PICTURES / "one_run.png", full_page=True)
     assert "owned" not in page.title()
+
+
+def test_a_lineage_is_drawn_and_leads_to_its_runs(
+    page: Page, platform: Platform, tmp_path: Path
+) -> None:
+    world = LineageWorld(platform.pool, ArtifactFolder(tmp_path / "artifacts"))
+    world.dataset("digits-clean", 3, parents=(("digits-raw", 1), ("labels", 2)))
+    edges: list[Edge] = []
+    for number in range(3):
+        run = world.whole_run(dataset=("digits-clean", 3), code={**CODE, "is_dirty": number == 1})
+        for n in range(20 if number == 2 else 1):
+            world.artifact(run, f"checkpoints/{n:010d}/a name that is too long for its box.pt")
+        name = world.rows("SELECT name FROM artifacts WHERE run_id = %s ORDER BY name", run)[0][0]
+        edges.append(Edge(Node(f"artifact:{run}/{name}"), Node("model:digits-best@4")))
+    LineageStore(platform.pool).add(edges, tenant_id=TENANT)
+    grant = PageGrant(
+        tenant_id=TENANT,
+        path="/lineage/digits-clean@3",
+        nonce="n",
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1),
+    )
+
+    page.goto(platform.url + signed_link(grant, key=KEY))
+    page.wait_for_url("**/lineage/**")
+
+    expect(page.locator("#lineage a.node")).to_have_count(3 + 3 + 1 + 1 + 12 + 1)
+    expect(page.get_by_text("and went into 8 more").first).to_be_visible()
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "lineage.png", full_page=True)
+    page.locator("#lineage a.run").first.click()
+    page.wait_for_url("**/lineage/run:**")
+    page.get_by_role("link", name="the run").click()
+    page.wait_for_url("**/runs/**")
+    expect(page.get_by_role("link", name="lineage")).to_be_visible()
