@@ -116,7 +116,7 @@ def materialize_metrics(
     _roll_up(context, metric_tiers)
     with dagster_errors():
         snapshot = trial_store.load(SweepId(sweep_id))
-    metadata = {**sweep_metadata(snapshot), **_origins(context, lineage_checks, sweep_id)}
+    metadata = {**sweep_metadata(snapshot), **_reproducibility(context, lineage_checks, sweep_id)}
     if snapshot.sweep.state is SweepState.FAILED:
         raise dg.Failure(snapshot.sweep.reason, metadata=metadata, allow_retries=False)
     context.add_output_metadata(metadata)
@@ -144,7 +144,7 @@ def _roll_up(context: dg.OpExecutionContext, tiers: MetricTiers) -> None:
         context.log.warning(f"metric points were not rolled up: {exc}")
 
 
-def _origins(
+def _reproducibility(
     context: dg.OpExecutionContext, checks: LineageChecks, sweep_id: str
 ) -> dict[str, dg.MetadataValue]:
     """Which share of the trials can be made again."""

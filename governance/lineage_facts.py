@@ -11,7 +11,7 @@ _SHORT = 12  # digits of a digest that a person reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origins:
+class RunFacts:
     """Where a run came from: what its code, environment, seeds and data are known to be."""
 
     tenant_id: TenantId
@@ -66,7 +66,7 @@ class DatasetFacts:
     size_bytes: int
 
 
-Facts = Origins | ArtifactFacts | DatasetFacts
+Facts = RunFacts | ArtifactFacts | DatasetFacts
 
 
 def graph_document(graph: Graph, facts: Mapping[Node, Facts]) -> dict[str, object]:
@@ -93,7 +93,7 @@ def graph_document(graph: Graph, facts: Mapping[Node, Facts]) -> dict[str, objec
 def words(facts: Facts | None) -> str:
     """What a line says beside a name."""
     match facts:
-        case Origins():
+        case RunFacts():
             return ", ".join(_of_run(facts))
         case ArtifactFacts():
             return f"{facts.type}, {_size(facts.size_bytes)}, sha256 {facts.sha256[:_SHORT]}"
@@ -104,7 +104,7 @@ def words(facts: Facts | None) -> str:
             return ""
 
 
-def _of_run(run: Origins) -> Iterator[str]:
+def _of_run(run: RunFacts) -> Iterator[str]:
     yield run.state
     if not run.has_code:
         yield "no code recorded"

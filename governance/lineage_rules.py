@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from governance.lineage_facts import Origins
+from governance.lineage_facts import RunFacts
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.lineage import Kind, Node, kind_of
 
@@ -115,7 +115,7 @@ class DigestFacts:
     changed: Sequence[str]  #: parts whose digest is another one than when the run was sealed
 
 
-def of_run(run: Origins) -> list[Finding]:
+def of_run(run: RunFacts) -> list[Finding]:
     """What is missing for a finished run to be made again."""
     missing: list[tuple[str, str]] = []
     if not run.has_code:
@@ -246,6 +246,6 @@ class LineageChecks(Protocol):
         """Write down digests of sealed runs that have none yet; returns of how many."""
         ...
 
-    def finished(self, scope: Scope) -> Sequence[Origins]:
+    def finished(self, scope: Scope) -> Sequence[RunFacts]:
         """Where finished runs came from, by name."""
         ...

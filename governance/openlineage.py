@@ -44,7 +44,7 @@ _END_OF_STATE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
+class EventData:
     """A version of a dataset, an artifact or a model, as an input or output."""
 
     node: Node
@@ -55,7 +55,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
+class EventRun:
     """A run, as far as events tell of it."""
 
     tenant_id: str
@@ -71,19 +71,19 @@ class RunFacts:
     branch: str | None
     remote: str | None
     script: str | None
-    inputs: Sequence[DataFacts] = ()
-    outputs: Sequence[DataFacts] = ()
+    inputs: Sequence[EventData] = ()
+    outputs: Sequence[EventData] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionFacts:
+class EventVersion:
     """A version of a dataset that was registered."""
 
     tenant_id: str
-    data: DataFacts
+    data: EventData
     purpose: str
     created_at: dt.datetime
-    parents: Sequence[DataFacts] = ()
+    parents: Sequence[EventData] = ()
 
 
 def run_uuid(name: str) -> str:
@@ -91,12 +91,12 @@ def run_uuid(name: str) -> str:
     return str(uuid.uuid5(_NAMES, name))
 
 
-def start_event(run: RunFacts) -> Event:
+def start_event(run: EventRun) -> Event:
     """That a run has started."""
     return _of_run(run, EventType.START, run.started_at)
 
 
-def end_event(run: RunFacts) -> Event:
+def end_event(run: EventRun) -> Event:
     """How a run has ended.
 
     Raises:
@@ -107,7 +107,7 @@ def end_event(run: RunFacts) -> Event:
     return _of_run(run, _END_OF_STATE[run.state], run.ended_at)
 
 
-def version_events(version: VersionFacts) -> Sequence[Event]:
+def version_events(version: EventVersion) -> Sequence[Event]:
     """That a version of a dataset was registered: a run that starts and ends at that moment."""
     node = version.data.node
     job_facets: dict[str, Any] = {"jobType": _job_type("REGISTRATION")}
@@ -127,7 +127,7 @@ def version_events(version: VersionFacts) -> Sequence[Event]:
     ]
 
 
-def _of_run(run: RunFacts, kind: EventType, at: dt.datetime) -> Event:
+def _of_run(run: EventRun, kind: EventType, at: dt.datetime) -> Event:
     job_facets: dict[str, Any] = {"jobType": _job_type("TRAINING")}
     if run.purpose:
         job_facets["documentation"] = _documentation(run.purpose)
@@ -166,8 +166,8 @@ def _event(
     tenant_id: str,
     run: Mapping[str, Any],
     job: Mapping[str, Any],
-    inputs: Sequence[DataFacts],
-    outputs: Sequence[DataFacts],
+    inputs: Sequence[EventData],
+    outputs: Sequence[EventData],
 ) -> Event:
     namespace = _namespace(tenant_id)
     return {
@@ -192,7 +192,7 @@ def _documentation(purpose: str) -> Mapping[str, Any]:
     return _facet("1-0-0", "DocumentationJobFacet", description=purpose)
 
 
-def _source_code(run: RunFacts) -> Mapping[str, Any] | None:
+def _source_code(run: EventRun) -> Mapping[str, Any] | None:
     """None where no address of the code is known: the facet has to have one."""
     if run.remote is None:
         return None
@@ -221,7 +221,7 @@ def _uri(remote: str) -> str:
     return f"file://{quote(remote)}"
 
 
-def _data(data: DataFacts, namespace: str) -> Mapping[str, Any]:
+def _data(data: EventData, namespace: str) -> Mapping[str, Any]:
     facets: dict[str, Any] = {}
     if data.version is not None:
         facets["version"] = _facet(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from governance.lineage_facts import Origins
+from governance.lineage_facts import RunFacts
 from governance.lineage_rules import of_run
 
 
@@ -55,7 +55,7 @@ class PeriodReport:
     report: Reproducibility
 
 
-def reproducibility(runs: Iterable[Origins]) -> Reproducibility:
+def reproducibility(runs: Iterable[RunFacts]) -> Reproducibility:
     """These runs, counted."""
     found = list(runs)
     return Reproducibility(
@@ -70,9 +70,9 @@ def reproducibility(runs: Iterable[Origins]) -> Reproducibility:
     )
 
 
-def by_period(runs: Iterable[Origins], period: Period) -> Sequence[PeriodReport]:
+def by_period(runs: Iterable[RunFacts], period: Period) -> Sequence[PeriodReport]:
     """Runs by when they ended, in UTC, oldest first; periods in which none did are left out."""
-    found: dict[dt.date, list[Origins]] = {}
+    found: dict[dt.date, list[RunFacts]] = {}
     for run in runs:
         if run.ended_at is not None:
             found.setdefault(_begins(run.ended_at, period), []).append(run)

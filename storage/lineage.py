@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from governance.lineage_facts import ArtifactFacts, DatasetFacts, Facts, Origins
+from governance.lineage_facts import ArtifactFacts, DatasetFacts, Facts, RunFacts
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.ids import TenantId
@@ -90,7 +90,7 @@ class LineageStore:
             names.setdefault(kind_of(node), []).append(name_of(node))
         found: dict[Node, Facts] = {}
         with transaction(self._pool) as connection:
-            runs = connection.cursor(row_factory=class_row(Origins))
+            runs = connection.cursor(row_factory=class_row(RunFacts))
             asked: dict[str, Any] = {"tenant_id": tenant_id, "run_ids": names[Kind.RUN]}
             for run in runs.execute(_QUERIES["runs"], asked):
                 found[Node(f"{Kind.RUN}:{run.run_id}")] = run

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from psycopg.rows import dict_row
 
 from governance import lineage_rules as rules
-from governance.lineage_facts import Origins
+from governance.lineage_facts import RunFacts
 from governance.lineage_rules import (
     BlobFacts,
     Check,
@@ -72,13 +72,13 @@ class PostgresLineageChecks:
             total += n
         return total
 
-    def finished(self, scope: Scope) -> Sequence[Origins]:
+    def finished(self, scope: Scope) -> Sequence[RunFacts]:
         """Where finished runs came from, by name."""
         return list(self._finished(scope))
 
-    def _finished(self, scope: Scope) -> Iterator[Origins]:
+    def _finished(self, scope: Scope) -> Iterator[RunFacts]:
         for row in self._pages("finished_runs", scope, lambda row: {"after": row["run_id"]}):
-            yield Origins(**row)
+            yield RunFacts(**row)
 
     def _edges(self, scope: Scope) -> Iterator[EdgeFacts]:
         def after(row: Row) -> Row:

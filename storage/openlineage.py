@@ -8,10 +8,10 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from governance.openlineage import (
-    DataFacts,
     Event,
-    RunFacts,
-    VersionFacts,
+    EventData,
+    EventRun,
+    EventVersion,
     end_event,
     start_event,
     version_events,
@@ -55,7 +55,7 @@ class OpenLineageOutbox:
         for tenant, subject, part in due:
             key = (str(tenant), str(subject))
             sources = [
-                data.get((key[0], str(node)), DataFacts(node=node)) for node in inputs.get(key, ())
+                data.get((key[0], str(node)), EventData(node=node)) for node in inputs.get(key, ())
             ]
             if (run := runs.get(key)) is not None:
                 run = replace(run, inputs=sources)
@@ -87,8 +87,8 @@ def _run_ids(keys: Sequence[Key]) -> list[str]:
     return [name_of(Node(node)) for _, node in keys if kind_of(Node(node)) == Kind.RUN]
 
 
-def _runs(connection: Connection, keys: Sequence[Key]) -> dict[Key, RunFacts]:
-    cursor = connection.cursor(row_factory=class_row(RunFacts))
+def _runs(connection: Connection, keys: Sequence[Key]) -> dict[Key, EventRun]:
+    cursor = connection.cursor(row_factory=class_row(EventRun))
     found = cursor.execute(_QUERIES["runs"], {"run_ids": _run_ids(keys)})
     return {(run.tenant_id, f"{Kind.RUN}:{run.run_id}"): run for run in found}
 
@@ -104,31 +104,31 @@ def _grouped(connection: Connection, query: str, keys: Sequence[Key]) -> dict[Ke
     return found
 
 
-def _outputs(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[DataFacts]]:
-    found: dict[Key, list[DataFacts]] = {}
+def _outputs(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[EventData]]:
+    found: dict[Key, list[EventData]] = {}
     rows = connection.execute(_QUERIES["outputs"], {"run_ids": _run_ids(keys)})
     for tenant, subject, node, version in rows:
-        found.setdefault((tenant, subject), []).append(DataFacts(node=Node(node), version=version))
+        found.setdefault((tenant, subject), []).append(EventData(node=Node(node), version=version))
     return found
 
 
 def _datasets(
     connection: Connection, keys: Sequence[Key]
-) -> tuple[dict[Key, DataFacts], dict[Key, VersionFacts]]:
+) -> tuple[dict[Key, EventData], dict[Key, EventVersion]]:
     asked = [key for key in dict.fromkeys(keys) if kind_of(Node(key[1])) == Kind.DATASET]
     parameters = {
         "tenants": [tenant for tenant, _ in asked],
         "names": [name_of(Node(node)) for _, node in asked],
     }
-    data: dict[Key, DataFacts] = {}
-    versions: dict[Key, VersionFacts] = {}
+    data: dict[Key, EventData] = {}
+    versions: dict[Key, EventVersion] = {}
     cursor = connection.cursor(row_factory=dict_row)
     for row in cursor.execute(_QUERIES["datasets"], parameters):
         key = (str(row["tenant_id"]), str(row["node"]))
-        data[key] = DataFacts(
+        data[key] = EventData(
             node=Node(row["node"]), version=row["version"], columns=_columns(row["schema"])
         )
-        versions[key] = VersionFacts(
+        versions[key] = EventVersion(
             tenant_id=row["tenant_id"],
             data=replace(data[key], column_lineage=_column_lineage(row["column_lineage"])),
             purpose=row["purpose"],

@@ -1,6 +1,6 @@
 -- What is recorded of where each run came from, a line a run, in one place for whoever asks. Scripts
 -- send these documents: what is of another kind than expected is text, or not true.
-CREATE VIEW run_origins AS
+CREATE VIEW run_facts AS
 SELECT runs.tenant_id, runs.run_id, experiments.name AS experiment, runs.sweep_id,
        runs.state::text AS state, runs.objective, runs.seed, runs.created_by, runs.created_at,
        runs.ended_at,

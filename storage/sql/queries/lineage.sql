@@ -95,7 +95,7 @@ SELECT EXISTS (
 SELECT tenant_id, run_id, experiment, sweep_id, state, objective, seed, created_by, created_at,
        ended_at, has_code, "commit", branch, remote, is_dirty, is_whole, left_out, script,
        is_notebook, has_software, python, image, has_seeds, has_data
-FROM run_origins
+FROM run_facts
 WHERE run_id = ANY(%(run_ids)s::text[])
   AND tenant_id = %(tenant_id)s;
 

@@ -27,12 +27,12 @@ LIMIT %(limit)s;
 
 -- runs --
 -- What events tell of some runs, whoever's they are.
-SELECT runs.tenant_id, runs.run_id, origins.experiment, experiments.purpose, runs.sweep_id,
-       runs.state::text, runs.reason, runs.started_at, runs.ended_at, origins."commit",
-       origins.branch, origins.remote, origins.script
+SELECT runs.tenant_id, runs.run_id, facts.experiment, experiments.purpose, runs.sweep_id,
+       runs.state::text, runs.reason, runs.started_at, runs.ended_at, facts."commit",
+       facts.branch, facts.remote, facts.script
 FROM runs
 JOIN experiments USING (experiment_id)
-JOIN run_origins AS origins USING (run_id)
+JOIN run_facts AS facts USING (run_id)
 WHERE runs.run_id = ANY(%(run_ids)s::text[]);
 
 -- inputs --

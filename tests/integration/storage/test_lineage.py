@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.lineage_facts import ArtifactFacts, DatasetFacts, Origins
+from governance.lineage_facts import ArtifactFacts, DatasetFacts, RunFacts
 from storage.artifact_folder import ArtifactFolder
 from storage.database import Pool
 from storage.lineage import LineageStore
@@ -48,7 +48,7 @@ def test_a_model_reaches_its_data_and_its_code(world: LineageWorld, store: Linea
         "dataset:raw@1": 4,
     }
     code = facts[Node(f"run:{run}")]
-    assert isinstance(code, Origins)
+    assert isinstance(code, RunFacts)
     assert (code.commit, code.is_dirty, code.script, code.has_data) == (
         "c" * 40,
         True,

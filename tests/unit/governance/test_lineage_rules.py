@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from governance import lineage_rules as rules
-from governance.lineage_facts import Origins
+from governance.lineage_facts import RunFacts
 from governance.lineage_rules import BlobFacts, DigestFacts, EdgeFacts, Finding, ModelFacts
 from sweeps.ids import RunId, TenantId
 from sweeps.lineage import Node
@@ -15,9 +15,9 @@ from tests.factories import START
 TENANT = TenantId("default")
 
 
-def origins(**changes: Any) -> Origins:
+def run_facts(**changes: Any) -> RunFacts:
     """Of a run that lacks nothing."""
-    whole = Origins(
+    whole = RunFacts(
         tenant_id=TENANT, run_id=RunId("r1"), experiment="e", sweep_id=None, state="completed",
         objective=1.0, seed=7, created_by="me", created_at=START, ended_at=START, has_code=True,
         commit="c" * 40, branch="main", remote=None, is_dirty=False, is_whole=True, left_out=None,
@@ -52,11 +52,13 @@ def problems(findings: list[Finding]) -> list[str]:
 def test_a_finished_run_has_code_data_environment_and_seeds(
     changes: dict[str, Any], expected: list[str]
 ) -> None:
-    assert problems(rules.of_run(origins(**changes))) == [f"run:r1 {text}" for text in expected]
+    assert problems(rules.of_run(run_facts(**changes))) == [f"run:r1 {text}" for text in expected]
 
 
 def test_all_that_a_run_lacks_is_named_at_once() -> None:
-    bare = origins(has_code=False, has_data=False, has_software=False, image=None, has_seeds=False)
+    bare = run_facts(
+        has_code=False, has_data=False, has_software=False, image=None, has_seeds=False
+    )
 
     assert len(rules.of_run(bare)) == 4
 

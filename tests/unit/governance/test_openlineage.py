@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 
 from governance.openlineage import (
-    DataFacts,
     Event,
-    RunFacts,
-    VersionFacts,
+    EventData,
+    EventRun,
+    EventVersion,
     end_event,
     run_uuid,
     start_event,
@@ -21,15 +21,15 @@ from sweeps.lineage import Node
 from tests.factories import at
 from tests.openlineage_schema import RUN_EVENT
 
-DATA = DataFacts(node=Node("dataset:digits@2"), version="d" * 64, columns=[("x", "float64")])
+DATA = EventData(node=Node("dataset:digits@2"), version="d" * 64, columns=[("x", "float64")])
 
 
-def a_run(**changes: Any) -> RunFacts:
-    run = RunFacts(
+def a_run(**changes: Any) -> EventRun:
+    run = EventRun(
         tenant_id="default", run_id="digits-aaaaaaaa-00001", experiment="digits", purpose="To see.",
         sweep_id="digits-aaaaaaaa", state="completed", reason="", started_at=at(0), ended_at=at(10),
         commit="c" * 40, branch="main", remote="https://example.org/r.git", script="train.py",
-        inputs=[DATA], outputs=[DataFacts(node=Node("artifact:digits-aaaaaaaa-00001/m.pt"))],
+        inputs=[DATA], outputs=[EventData(node=Node("artifact:digits-aaaaaaaa-00001/m.pt"))],
     )  # fmt: skip
     return dataclasses.replace(run, **changes)
 
@@ -113,9 +113,9 @@ def test_a_live_run_has_no_end() -> None:
 
 def test_a_version_of_a_dataset_says_which_columns_it_was_made_from() -> None:
     made = dataclasses.replace(DATA, column_lineage={"x": [("raw@1", "a"), ("raw@1", "b")]})
-    version = VersionFacts(
+    version = EventVersion(
         tenant_id="default", data=made, purpose="Digits.", created_at=at(0),
-        parents=[DataFacts(node=Node("dataset:raw@1"))],
+        parents=[EventData(node=Node("dataset:raw@1"))],
     )  # fmt: skip
 
     start, end = (valid(event) for event in version_events(version))

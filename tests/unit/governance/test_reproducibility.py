@@ -3,16 +3,16 @@
 import datetime as dt
 
 from governance.reproducibility import Period, by_period, markdown, reproducibility
-from tests.unit.governance.test_lineage_rules import origins
+from tests.unit.governance.test_lineage_rules import run_facts
 
 
 def test_runs_are_counted_by_what_they_lack() -> None:
     runs = [
-        origins(),
-        origins(is_dirty=True),
-        origins(has_data=False, has_seeds=False),
-        origins(image="x:latest"),
-        origins(has_code=False),
+        run_facts(),
+        run_facts(is_dirty=True),
+        run_facts(has_data=False, has_seeds=False),
+        run_facts(image="x:latest"),
+        run_facts(has_code=False),
     ]
 
     report = reproducibility(runs)
@@ -38,7 +38,7 @@ def test_weeks_begin_on_monday_and_days_at_midnight_in_utc() -> None:
         dt.datetime(2026, 3, 8, 23, tzinfo=dt.UTC),
         dt.datetime(2026, 3, 9, 0, tzinfo=dt.UTC),
     ]
-    runs = [origins(ended_at=at, has_seeds=n > 1) for n, at in enumerate(ended)]
+    runs = [run_facts(ended_at=at, has_seeds=n > 1) for n, at in enumerate(ended)]
 
     weeks = by_period(runs, Period.WEEK)
     days = by_period(runs, Period.DAY)

@@ -5,7 +5,7 @@ import pytest
 from governance.lineage_facts import ArtifactFacts, DatasetFacts, Facts
 from orchestration.cli.lineage_command import print_dot, print_trees
 from sweeps.lineage import Edge, Graph, Node
-from tests.unit.governance.test_lineage_rules import origins
+from tests.unit.governance.test_lineage_rules import run_facts
 
 ROOT = Node("model:m@1")
 RUN, DATA, FILE = Node("run:r1"), Node("dataset:digits@2"), Node("artifact:r1/m.pt")
@@ -23,14 +23,14 @@ def test_a_tree_has_data_and_code_beside_each_run(capsys: pytest.CaptureFixture[
         ROOT, [Edge(FILE, ROOT), Edge(RUN, FILE), Edge(DATA, RUN), Edge(ROOT, Node("run:r2"))]
     )
     facts: dict[Node, Facts] = {
-        RUN: origins(
+        RUN: run_facts(
             is_dirty=True, script="n.ipynb", is_notebook=True, has_seeds=False, image="i:1"
         ),
         DATA: DatasetFacts(
             node=DATA, variant="derived", content_hash="d" * 64, row_count=150, size_bytes=1
         ),
         FILE: ArtifactFacts(node=FILE, type="model", sha256="a" * 64, size_bytes=12_345_678),
-        Node("run:r2"): origins(has_code=False, script=None, image=None),
+        Node("run:r2"): run_facts(has_code=False, script=None, image=None),
     }
 
     assert printed(capsys, graph, facts) == [
@@ -98,7 +98,7 @@ def test_what_has_no_lineage_says_so(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_graphviz_gets_what_scripts_say_as_text(capsys: pytest.CaptureFixture[str]) -> None:
-    run = origins(script='a"b\\c')
+    run = run_facts(script='a"b\\c')
     print_dot(Graph(RUN, [Edge(RUN, FILE)]), {RUN: run})
 
     text = capsys.readouterr().out
