@@ -250,12 +250,6 @@ def test_an_unknown_or_sealed_run_uses_nothing(world: PostgresWorld, data: DataW
         data.catalog.use(run, reference, tenant_id=TENANT)
 
 
-def test_variants_are_those_of_the_database(data: DataWorld) -> None:
-    (stored,) = data.rows("SELECT enum_range(NULL::dataset_variant)::text[]")
-
-    assert stored[0] == [str(variant) for variant in DatasetVariant]
-
-
 # Names and places that are no data
 
 
