@@ -1,6 +1,7 @@
 """Rows of a query, kept as a file: a table changes, its snapshot does not."""
 
 import contextlib
+import secrets
 from pathlib import Path
 
 from storage.database import connect
@@ -29,13 +30,12 @@ def snapshot(database_url: str, query: str, *, path: Path) -> int:
     """
     if path.suffix != _ENDING:
         raise InvalidDataset(f"{path} is where the rows are kept: give it a name with {_ENDING}")
+    if path.exists():
+        raise InvalidDataset(f"{path} is there already; a snapshot is a new file")
+    # Under its own name only when it is whole: whoever is killed meanwhile leaves no half of it.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        opened = path.open("xb")
-    except FileExistsError as exc:
-        raise InvalidDataset(f"{path} is there already; a snapshot is a new file") from exc
-    complete = False
-    try:
-        with opened, connect(database_url) as connection:
+        with partial.open("xb") as opened, connect(database_url) as connection:
             connection.read_only = True
             # Bytes, not composed of a name or a value of ours: all of it is what the person asks.
             asked = query.strip().rstrip(";").encode()
@@ -43,11 +43,10 @@ def snapshot(database_url: str, query: str, *, path: Path) -> int:
             with cursor.copy(b"COPY (" + asked + b"\n) TO STDOUT (FORMAT csv, HEADER)") as copy:
                 for block in copy:
                     opened.write(block)
-            complete = True
-            return cursor.rowcount
+        partial.rename(path)
     except StorageError as exc:
         raise InvalidDataset(f"the query is refused: {exc}") from exc
     finally:
-        if not complete:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return cursor.rowcount

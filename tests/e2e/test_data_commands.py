@@ -55,6 +55,7 @@ def test_data_is_registered_expected_of_swept_over_and_kept_from_sweeps(
     report = installation.json("run", str(file))  # small data is looked at by itself
 
     assert report["trials_by_state"] == {"completed": 2}
+    assert report["datasets"] == ["people@1"]
     assert 100 <= report["best"]["objective"] <= 101
     printed = installation.run("logs", report["best"]["run"])
     assert "people@1" in printed
