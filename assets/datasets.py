@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.boundary import dagster_errors
-from assets.histogram_plot import histogram_plot
+from assets.histogram_plot import drift_plot, histogram_plot
 from assets.partitions import DATASET_VERSIONS, dataset_of
-from governance.drift import DriftLevel, drift
+from governance.drift import Comparison, DriftLevel, comparison, drift
 from sweeps.data_profiles import ColumnProfile
 from sweeps.datasets import CheckResult, DatasetInspector, DatasetLog, DatasetVersion
 
@@ -150,6 +150,9 @@ def _drift(version: DatasetVersion, before: DatasetVersion | None) -> dg.AssetCh
                 for column in found.columns[:_MOST_COLUMNS]
             ]
         )
+    pairs = _pairs([column.column for column in drifted], before, version)
+    if pairs:
+        metadata["before_and_after"] = dg.MetadataValue.md(drift_plot(pairs))
     return dg.AssetCheckResult(
         check_name=DRIFT,
         asset_key=dataset_versions.key,
@@ -158,6 +161,18 @@ def _drift(version: DatasetVersion, before: DatasetVersion | None) -> dg.AssetCh
         description=", ".join(f"{c.column}: {c.level}" for c in drifted[:5]) or None,
         metadata=metadata,
     )
+
+
+def _pairs(
+    names: list[str], before: DatasetVersion, after: DatasetVersion
+) -> list[tuple[str, Comparison]]:
+    pairs: list[tuple[str, Comparison]] = []
+    for name in names:
+        first, second = before.profile.column(name), after.profile.column(name)
+        both = None if first is None or second is None else comparison(first, second)
+        if both is not None:
+            pairs.append((name, both))
+    return pairs
 
 
 def _metadata(version: DatasetVersion) -> dict[str, dg.MetadataValue]:

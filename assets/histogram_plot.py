@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from governance.drift import Comparison
 from sweeps.data_profiles import ColumnProfile
 
 _MOST = 24
@@ -11,17 +12,28 @@ _PER_ROW = 4
 _WIDTH, _HEIGHT, _GAP = 160, 90, 14
 _TITLE = 18
 _LONGEST = 22
+_BLUE, _ORANGE = "#4a7ebb", "#d9822b"
+
+Bars = Sequence[float]
 
 
 def histogram_plot(columns: Sequence[ColumnProfile]) -> str:
     """Markdown with an SVG: bars for each column, of buckets or of the commonest values."""
-    svg = base64.b64encode(histogram_svg(columns).encode()).decode()
-    return f"![histograms](data:image/svg+xml;base64,{svg})"
+    shown = [(column.name, [(_BLUE, counts)]) for column in columns if (counts := _counts(column))]
+    return _markdown("histograms", _svg(shown[:_MOST]))
 
 
-def histogram_svg(columns: Sequence[ColumnProfile]) -> str:
-    """The picture itself."""
-    shown = [(c, counts) for c in columns if (counts := _counts(c))][:_MOST]
+def drift_plot(columns: Sequence[tuple[str, Comparison]]) -> str:
+    """The same of two versions: blue before, orange after."""
+    shown = [(name, [(_BLUE, both.before), (_ORANGE, both.after)]) for name, both in columns]
+    return _markdown("before blue, after orange", _svg(shown[:_MOST]))
+
+
+def _markdown(title: str, svg: str) -> str:
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def _svg(shown: Sequence[tuple[str, Sequence[tuple[str, Bars]]]]) -> str:
     n_rows = -(-len(shown) // _PER_ROW)
     width = _PER_ROW * (_WIDTH + _GAP)
     height = n_rows * (_HEIGHT + _TITLE + _GAP)
@@ -31,27 +43,32 @@ def histogram_svg(columns: Sequence[ColumnProfile]) -> str:
             'font-family="sans-serif" font-size="11">'
         )
     ]
-    for index, (column, counts) in enumerate(shown):
+    for index, (name, series) in enumerate(shown):
         left = index % _PER_ROW * (_WIDTH + _GAP)
         top = index // _PER_ROW * (_HEIGHT + _TITLE + _GAP)
-        parts.append(f'<text x="{left}" y="{top + 12}">{escape(_short(column.name))}</text>')
-        parts += _bars(counts, left, top + _TITLE)
+        parts.append(f'<text x="{left}" y="{top + 12}">{escape(_short(name))}</text>')
+        parts += _bars(series, left, top + _TITLE)
     return "".join([*parts, "</svg>"])
 
 
-def _bars(counts: Sequence[int], left: int, top: int) -> list[str]:
-    most, width = max(counts), _WIDTH / len(counts)
+def _bars(series: Sequence[tuple[str, Bars]], left: int, top: int) -> list[str]:
+    """Side by side within each bucket, all on one scale."""
+    most = max(max(counts) for _, counts in series) or 1
+    bucket = _WIDTH / len(series[0][1])
+    width = max(0.8, bucket / len(series) - 1 / len(series))
     bars: list[str] = []
-    for index, count in enumerate(counts):
-        high = count / most * _HEIGHT
-        bars.append(
-            f'<rect x="{left + index * width:.1f}" y="{top + _HEIGHT - high:.1f}" '
-            f'width="{max(1.0, width - 1):.1f}" height="{high:.1f}" fill="#4a7ebb"/>'
-        )
+    for place, (colour, counts) in enumerate(series):
+        for index, count in enumerate(counts):
+            high = count / most * _HEIGHT
+            x = left + index * bucket + place * bucket / len(series)
+            bars.append(
+                f'<rect x="{x:.1f}" y="{top + _HEIGHT - high:.1f}" width="{width:.1f}" '
+                f'height="{high:.1f}" fill="{colour}"/>'
+            )
     return bars
 
 
-def _counts(column: ColumnProfile) -> Sequence[int]:
+def _counts(column: ColumnProfile) -> Bars:
     if column.histogram is not None:
         return column.histogram.counts
     return list(column.values.values())[:20]

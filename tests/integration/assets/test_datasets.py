@@ -143,6 +143,7 @@ def test_drift_from_the_version_before_is_a_warning(
     assert result.success
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert found.metadata["previous"].value == "people@1"
+    assert "data:image/svg+xml" in str(found.metadata["before_and_after"].value)
 
 
 def test_the_job_shows_a_version_and_checks_it(
