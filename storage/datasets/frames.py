@@ -14,7 +14,7 @@ from sweeps.data_profiles import ColumnKind
 from sweeps.datasets import DatasetVersion, InvalidDataset
 
 _MOST_CELLS = 20_000_000
-_MOST_ROWS = 1_000_000
+_MOST_ROWS = 200_000  # a suite takes some seconds for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def sample_rows(version: DatasetVersion, *, seed: int = 0) -> Sample | None:
     try:
         for frame in table_frames(version):
             kept.add(frame)
-        if kept.frame is None:
+        if kept.frame() is None:
             columns = _array_columns(version)
             if not columns:
                 return None
             kept.add(pandas.DataFrame(columns))
     except NoTable as exc:
         raise InvalidDataset(f"{version} cannot be read: {exc}") from exc
-    return Sample(kept.frame, kept.row_count)
+    return Sample(kept.frame(), kept.row_count)
 
 
 def table_frames(version: DatasetVersion) -> Iterator[Any]:
@@ -72,25 +72,39 @@ def table_frames(version: DatasetVersion) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Kept:
-    """As many rows as fit, each with the same chance."""
+    """As many rows as fit, each with the same chance: those with the least random keys."""
 
     random: np.random.Generator
-    frame: Any = None
-    keys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     row_count: int = 0
+    _frames: list[Any] = field(default_factory=list[Any])
+    _keys: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
 
     def add(self, frame: Any) -> None:
-        pandas: Any = importlib.import_module("pandas")
-        keys = self.random.random(len(frame))
         self.row_count += len(frame)
-        if self.frame is not None:
-            frame = pandas.concat([self.frame, frame], ignore_index=True)
-            keys = np.concatenate([self.keys, keys])
-        limit = max(1, min(_MOST_ROWS, _MOST_CELLS // max(1, len(frame.columns))))
+        self._frames.append(frame)
+        self._keys.append(self.random.random(len(frame)))
+        limit = _limit(frame)
+        if sum(len(kept) for kept in self._frames) > 2 * limit:  # else every piece is copied often
+            self._reduce(limit)
+
+    def frame(self) -> Any:
+        """None when there was none."""
+        if not self._frames:
+            return None
+        self._reduce(_limit(self._frames[0]))
+        return self._frames[0]
+
+    def _reduce(self, limit: int) -> None:
+        pandas: Any = importlib.import_module("pandas")
+        frame, keys = pandas.concat(self._frames, ignore_index=True), np.concatenate(self._keys)
         if len(keys) > limit:
             least = np.sort(np.argpartition(keys, limit - 1)[:limit])
             frame, keys = frame.iloc[least].reset_index(drop=True), keys[least]
-        self.frame, self.keys = frame, keys
+        self._frames, self._keys = [frame], [keys]
+
+
+def _limit(frame: Any) -> int:
+    return max(1, min(_MOST_ROWS, _MOST_CELLS // max(1, len(frame.columns))))
 
 
 def _array_columns(version: DatasetVersion) -> dict[str, NDArray[Any]]:
