@@ -49,7 +49,11 @@ _TRIALS_BETWEEN_WARNINGS = 10
 _CANCEL = dt.timedelta(seconds=60)  # for trials to end after a termination
 
 
-@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))
+@dg.op(
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
+    # What it learns from is in the rows; this is where the UI draws the line.
+    ins={"dataset_versions": dg.In(dg.Nothing)},
+)
 def plan_sweep(
     context: dg.OpExecutionContext,
     sweep_log: dg.ResourceParam[SweepLog],
@@ -128,10 +132,11 @@ def materialize_metrics(
     group_name="sweeps",
     kinds={"python", "postgres"},
     description="One search per partition: suggests configurations, runs trials, keeps the record.",
+    ins={"dataset_versions": dg.AssetIn(dagster_type=dg.Nothing)},
 )
-def sweep() -> str:
+def sweep(dataset_versions: None) -> str:
     """Plan, run, summarise."""
-    return materialize_metrics(run_trials(plan_sweep()))
+    return materialize_metrics(run_trials(plan_sweep(dataset_versions)))
 
 
 def _roll_up(context: dg.OpExecutionContext, tiers: MetricTiers) -> None:

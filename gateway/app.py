@@ -20,6 +20,7 @@ from gateway.paced_body import Receive
 from gateway.routes import (
     artifacts,
     blobs,
+    datasets,
     health,
     inputs,
     lineage,
@@ -87,7 +88,9 @@ def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _refuse_input)
     api.add_exception_handler(HTTPException, _refuse_route)
     api.add_exception_handler(Exception, _apologise)
-    for part in (health, series, runs, artifacts, inputs, blobs, sweeps, lineage, pages, sign_in):
+    for part in (
+        health, series, runs, artifacts, inputs, blobs, datasets, sweeps, lineage, pages, sign_in,
+    ):  # fmt: skip
         api.include_router(part.router)
     return api
 

@@ -19,6 +19,9 @@ from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import Location, open_store
 from storage.curve_store import CurveStore
 from storage.database import open_pool
+from storage.datasets.catalog import DatasetCatalog
+from storage.datasets.gate import DataGate
+from storage.datasets.suite_folder import SuiteFolder
 from storage.ingest_store import IngestStore
 from storage.lineage import LineageStore
 from storage.metric_store import MetricStore
@@ -46,6 +49,7 @@ class GatewayConfiguration:
     signing_key: bytes = field(repr=False)
     artifacts: Location
     tenants_file: Path | None = None  #: need not exist
+    expectations: Path | None = None  #: folder of suites, which need not exist
     #: An API token of the default tenant that is to be known from the start.
     token: str | None = field(default=None, repr=False)
     token_name: str = "home"  # noqa: S105 - what it is called, not what it is
@@ -82,6 +86,7 @@ def open_gateway(
             )
         meters = Meters()
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
+        datasets = DatasetCatalog(pool)
         services = Services(
             pool=pool,
             runs=RunCatalog(pool),
@@ -92,6 +97,8 @@ def open_gateway(
             artifacts=ArtifactCatalog(pool),
             artifact_store=store,
             blob_intake=store if isinstance(store, ArtifactFolder) else None,
+            datasets=datasets,
+            data_gate=DataGate(datasets, SuiteFolder(configuration.expectations)),
             tokens=tokens,
             sweeps=SweepCatalog(pool),
             batcher=Batcher(ingest, meters=meters),

@@ -8,6 +8,7 @@ from governance.access import ForeignRun
 from governance.tenants import NotAMember
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
+from sweeps.datasets import DatasetNotFound, DatasetRefused, InvalidDataset
 from sweeps.errors import (
     AccessDenied,
     ArtifactNotFound,
@@ -53,11 +54,14 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (ArtifactNotFound, 404),
     (InvalidNode, 404),
     (NodeNotFound, 404),
+    (DatasetNotFound, 404),
+    (DatasetRefused, 409),
     (StateConflict, 409),
     (LeaseLost, 409),
     (TooLarge, 413),
     (ArtifactTooLarge, 413),
     (InvalidArtifact, 422),
+    (InvalidDataset, 422),
     (InvalidFlush, 422),
     (InvalidRequest, 422),
     (InvalidSweepFile, 422),

@@ -71,11 +71,13 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         )
     silent_minutes = environment.get("SWEEPWORKS_SILENT_MINUTES")
     tenants = environment.get("SWEEPWORKS_TENANTS")
+    expectations = environment.get("SWEEPWORKS_EXPECTATIONS")
     return GatewayConfiguration(
         database_url=environment["SWEEPWORKS_DATABASE_URL"],
         signing_key=key,
         artifacts=location_in(environment),
         tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
+        expectations=Path(expectations).expanduser().absolute() if expectations else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
         max_series=int(max_series),
         silence=SilenceRule(after=_minutes(silent_minutes)) if silent_minutes else SilenceRule(),

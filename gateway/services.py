@@ -1,5 +1,6 @@
 """What the routes work with, made once for each process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
@@ -11,6 +12,7 @@ from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
 from storage.curve_store import CurveStore
 from storage.database import Pool
+from storage.datasets.catalog import DatasetCatalog
 from storage.lineage import LineageStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
@@ -20,7 +22,9 @@ from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
 from sweeps.blobs import ArtifactStore, BlobIntake
 from sweeps.clock import Clock
+from sweeps.datasets import PinnedDataset
 from sweeps.ids import SweepId
+from sweeps.ports import DatasetGate
 from sweeps.specs import SweepSpec
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
@@ -30,9 +34,15 @@ class SweepControl(Protocol):
     """Sweeps, as far as a person steers them over HTTP."""
 
     def submit(
-        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+        self,
+        sweep_id: SweepId,
+        spec: SweepSpec,
+        *,
+        source_dir: str,
+        created_by: str,
+        datasets: Sequence[PinnedDataset] = (),
     ) -> None:
-        """Write a sweep down."""
+        """Write a sweep down, and the versions of datasets that its trials use."""
         ...
 
     def list(
@@ -70,6 +80,8 @@ class Services:
     artifacts: ArtifactCatalog
     artifact_store: ArtifactStore
     blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway
+    datasets: DatasetCatalog
+    data_gate: DatasetGate
     tokens: TokenStore
     sweeps: SweepControl
     batcher: Batcher

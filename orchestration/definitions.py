@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from assets import lineage, metric_tiers
+from assets.datasets import dataset_checks, dataset_versions
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
@@ -18,11 +19,20 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 def defs() -> dg.Definitions:
     """All assets, checks, jobs, schedules, sensors and resources."""
     return dg.Definitions(
-        assets=[sweep, TRIALS, metric_points, *ROLLUPS, system_metrics, lineage.lineage],
-        asset_checks=[*metric_tiers.CHECKS, *lineage.CHECKS],
+        assets=[
+            dataset_versions,
+            sweep,
+            TRIALS,
+            metric_points,
+            *ROLLUPS,
+            system_metrics,
+            lineage.lineage,
+        ],
+        asset_checks=[dataset_checks, *metric_tiers.CHECKS, *lineage.CHECKS],
         jobs=[
             jobs.run_sweep,
             jobs.register_sweep,
+            jobs.check_datasets,
             jobs.refresh_rollups,
             jobs.close_metric_chunks,
             jobs.finish_metric_day,

@@ -8,18 +8,28 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
+from assets.datasets import dataset_versions
 from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
 from orchestration.submission import submission
-from sweeps.ports import SweepLog
+from sweeps.ids import TenantId
+from sweeps.ports import DatasetGate, SweepLog
 
 run_sweep = dg.define_asset_job(
     "run_sweep",
     selection=dg.AssetSelection.assets(sweep),
     description="Runs the sweep that the partition names; goes on with it where it was.",
+    executor_def=dg.in_process_executor,
+)
+
+check_datasets = dg.define_asset_job(
+    "check_datasets",
+    # Checks alone have no partition to be of.
+    selection=dg.AssetSelection.assets(dataset_versions),
+    description="Shows the version of a dataset that the partition names, and checks it.",
     executor_def=dg.in_process_executor,
 )
 
@@ -84,6 +94,7 @@ def submit_sweep(
     context: dg.OpExecutionContext,
     config: RegisterSweepConfig,
     sweep_log: dg.ResourceParam[SweepLog],
+    data_gate: dg.ResourceParam[DatasetGate],
 ) -> None:
     """Check the sweep and write it down; the sensor `submitted_sweeps` starts it."""
     with dagster_errors():
@@ -99,6 +110,9 @@ def submit_sweep(
             submitted.spec,
             source_dir=submitted.source_dir,
             created_by=submitted.created_by,
+            datasets=data_gate.pin(
+                submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
+            ),
         )
     context.instance.add_dynamic_partitions(str(SWEEPS.name), [submitted.sweep_id])
     context.log.info(f"submitted {submitted.sweep_id}; the sensor submitted_sweeps starts it")

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
     from storage.database import Pool
+    from storage.datasets.catalog import DatasetCatalog
+    from storage.datasets.gate import DataGate
+    from storage.datasets.inspection import DataInspection
+    from storage.datasets.suite_folder import SuiteFolder
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
     from storage.openlineage import OpenLineageOutbox
@@ -181,6 +185,34 @@ class Platform:
         from storage.openlineage import OpenLineageOutbox
 
         return OpenLineageOutbox(self.pool)
+
+    @functools.cached_property
+    def datasets(self) -> "DatasetCatalog":
+        """Versions of datasets."""
+        from storage.datasets.catalog import DatasetCatalog
+
+        return DatasetCatalog(self.pool)
+
+    @functools.cached_property
+    def suites(self) -> "SuiteFolder":
+        """What is expected of datasets."""
+        from storage.datasets.suite_folder import SuiteFolder
+
+        return SuiteFolder(self.settings.expectations)
+
+    @functools.cached_property
+    def inspection(self) -> "DataInspection":
+        """Looks at data."""
+        from storage.datasets.inspection import DataInspection
+
+        return DataInspection(self.datasets, self.suites)
+
+    @functools.cached_property
+    def data_gate(self) -> "DataGate":
+        """Which versions sweeps get; trials run on this machine."""
+        from storage.datasets.gate import DataGate
+
+        return DataGate(self.datasets, self.suites, inspector=self.inspection, is_here=True)
 
     def page_link(self, path: str, tenant_id: TenantId) -> str:
         """Address of a page of the gateway that opens once, within a minute.

@@ -21,9 +21,11 @@ from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
 from storage.system_points import PostgresSystemMetrics
 from storage.trial_store import PostgresTrialStore
+from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.ports import (
     Courier,
     Credentials,
+    DatasetGate,
     SweepClaims,
     SweepLog,
     SweepSteering,
@@ -54,6 +56,42 @@ class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
     ) -> Generator[SweepLog, None, None]:
         """A catalogue on the process's pool."""
         yield SweepCatalog(platform().pool)
+
+
+class DataGateResource(dg.ConfigurableResource[DatasetGate]):
+    """Which versions of datasets sweeps get."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[DatasetGate, None, None]:
+        """A gate on the process's pool."""
+        yield platform().data_gate
+
+
+class DatasetLogResource(dg.ConfigurableResource[DatasetLog]):
+    """Versions of datasets."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[DatasetLog, None, None]:
+        """A catalogue on the process's pool."""
+        yield platform().datasets
+
+
+class InspectionResource(dg.ConfigurableResource[DatasetInspector]):
+    """Who looks at data."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[DatasetInspector, None, None]:
+        """One on the process's pool."""
+        yield platform().inspection
 
 
 class SweepClaimsResource(dg.ConfigurableResource[SweepClaims]):
@@ -167,6 +205,9 @@ def resources() -> dict[str, object]:
         "sweep_log": SweepCatalogResource(),
         "sweep_claims": SweepClaimsResource(),
         "steering": SweepSteeringResource(),
+        "data_gate": DataGateResource(),
+        "dataset_log": DatasetLogResource(),
+        "inspection": InspectionResource(),
         "metric_tiers": MetricTiersResource(),
         "system_points": SystemMetricsResource(),
         "lineage_checks": LineageChecksResource(),

@@ -4,7 +4,9 @@ import datetime as dt
 
 import dagster as dg
 
+from assets.partitions import DATASET_VERSIONS, dataset_partition
 from orchestration.jobs import (
+    check_datasets,
     check_lineage,
     close_metric_chunks,
     drop_system_metrics,
@@ -14,6 +16,7 @@ from orchestration.jobs import (
 from orchestration.settings import Settings
 from retention.system_metrics import SystemMetrics
 from retention.tiers import ROLLUPS, MetricTiers
+from sweeps.datasets import DatasetLog
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -104,6 +107,26 @@ def checked_lineage(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
     return _unless_busy(context, check_lineage.name, request=dg.RunRequest())
 
 
+@dg.schedule(
+    job=check_datasets,
+    cron_schedule="50 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Checks the newest version of every dataset: data may rot, expectations change.",
+)
+def daily_data_checks(
+    context: dg.ScheduleEvaluationContext, dataset_log: dg.ResourceParam[DatasetLog]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """The newest version of each dataset that Dagster knows; the sensor brings it the others."""
+    newest = {(row.tenant_id, row.name): row for row in dataset_log.all_versions()}
+    known = set(context.instance.get_dynamic_partitions(str(DATASET_VERSIONS.name)))
+    keys = [key for row in newest.values() if (key := dataset_partition(row)) in known]
+    if not keys:
+        return dg.SkipReason("there is no dataset")
+    day = context.scheduled_execution_time.date().isoformat()
+    return [dg.RunRequest(run_key=f"{day} {key}", partition_key=key) for key in keys]
+
+
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -118,4 +141,11 @@ def _unless_busy(
     return request
 
 
-SCHEDULES = [due_rollups, closed_chunks, finished_days, old_system_metrics, checked_lineage]
+SCHEDULES = [
+    due_rollups,
+    closed_chunks,
+    finished_days,
+    old_system_metrics,
+    checked_lineage,
+    daily_data_checks,
+]

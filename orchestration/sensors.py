@@ -2,16 +2,20 @@
 
 import dagster as dg
 
-from assets.partitions import SWEEPS
+from assets.datasets import dataset_versions
+from assets.partitions import DATASET_VERSIONS, SWEEPS, dataset_partition
 from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import PARTITION_TAG, coming_run
-from orchestration.jobs import run_sweep
+from orchestration.jobs import check_datasets, run_sweep
 from orchestration.openlineage import http_post, send_due
 from orchestration.platform import platform
 from orchestration.settings import Settings
+from sweeps.datasets import DatasetLog
 from sweeps.errors import RunsElsewhere, SweepNotFound
 from sweeps.ids import SweepId
 from sweeps.ports import SweepClaims, SweepLog, TrialLauncher
+
+_MOST_DATASETS = 20  # new versions in one look
 
 
 @dg.sensor(
@@ -131,4 +135,39 @@ def openlineage_events(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{sent.things} sent, {len(sent.refused)} refused")
 
 
-SENSORS = [submitted_sweeps, failed_sweeps, cancelled_sweeps, openlineage_events]
+@dg.sensor(
+    job=check_datasets,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Shows and checks every version of a dataset, once, when it is registered.",
+)
+def registered_datasets(
+    context: dg.SensorEvaluationContext, dataset_log: dg.ResourceParam[DatasetLog]
+) -> dg.SensorResult | dg.SkipReason:
+    """Add the partitions that are missing, and ask for a Dagster run for each new version.
+
+    No cursor: what has been materialized says what is done. The partition is the run key, so one
+    whose Dagster run has failed is left to a person.
+    """
+    keys = [dataset_partition(row) for row in dataset_log.all_versions()]
+    shown = context.instance.get_materialized_partitions(dataset_versions.key)
+    new = [key for key in keys if key not in shown][:_MOST_DATASETS]
+    if not new:
+        return dg.SkipReason("every registered version is shown")
+    known = set(context.instance.get_dynamic_partitions(str(DATASET_VERSIONS.name)))
+    missing = [key for key in new if key not in known]
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=key, partition_key=key) for key in new],
+        dynamic_partitions_requests=[DATASET_VERSIONS.build_add_request(missing)]
+        if missing
+        else [],
+    )
+
+
+SENSORS = [
+    submitted_sweeps,
+    failed_sweeps,
+    cancelled_sweeps,
+    openlineage_events,
+    registered_datasets,
+]

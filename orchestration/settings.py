@@ -13,6 +13,7 @@ from sweeps.errors import PermanentError
 
 _MINIMUM_KEY_BYTES = 32
 _OURS = "SWEEPWORKS_"
+_SUITES = Path(__file__).resolve().parents[1] / "governance" / "expectations"
 CONTROLLER = "SWEEPWORKS_CONTROLLER"  #: set to 1 for processes that run a sweep's controller
 
 
@@ -42,6 +43,7 @@ class Settings:
     s3_encryption: str | None = None  #: as it was written; None: what the bucket does by itself
     signing_key_hex: str | None = field(default=None, repr=False)  #: None: the home's own
     tenants_file: Path  #: need not exist
+    expectations: Path  #: folder of what is expected of datasets; need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
@@ -91,6 +93,7 @@ class Settings:
             signing_key_hex=_signing_key(env.get("SWEEPWORKS_SIGNING_KEY")),
             tenants_file=base
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
+            expectations=base / Path(env.get("SWEEPWORKS_EXPECTATIONS") or _SUITES).expanduser(),
             gpus=env.get("SWEEPWORKS_GPUS"),
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
             silent_minutes=env.get("SWEEPWORKS_SILENT_MINUTES") or None,
@@ -156,6 +159,7 @@ class Settings:
             "SWEEPWORKS_HOME": str(self.home.folder),
             "SWEEPWORKS_ARTIFACTS": self.artifacts,
             "SWEEPWORKS_TENANTS": str(self.tenants_file),
+            "SWEEPWORKS_EXPECTATIONS": str(self.expectations),
             "SWEEPWORKS_WEBSERVER_PORT": str(self.webserver_port),
             "SWEEPWORKS_IDLE_SECONDS": str(self.idle_seconds),
             "SWEEPWORKS_POSTGRES_FOLDER": str(self.postgres_folder),

@@ -1,18 +1,18 @@
 """From a sweep file to a submission: read, checked against tenants, named."""
 
-import getpass
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from governance.tenants import TenantDirectory
+from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
-from sweeps.ids import SweepId
+from sweeps.ids import SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import parse_text
 
@@ -49,7 +49,7 @@ def submission(
         sweep_id=ids.sweep_id(spec.experiment, entropy=entropy or secrets.token_bytes(5)),
         spec=spec,
         source_dir=folder or str(Path.cwd()),
-        created_by=_user(),
+        created_by=person(),
     )
 
 
@@ -58,6 +58,8 @@ def submit(platform: Platform, submitted: Submission) -> None:
 
     Raises:
         InvalidSetting: Its trials would have nowhere to report to.
+        DatasetNotFound: It names a dataset that there is none of.
+        DatasetRefused: One that no sweep may start on now.
     """
     if platform.services.gateway_url is None:
         raise InvalidSetting(
@@ -66,11 +68,15 @@ def submit(platform: Platform, submitted: Submission) -> None:
             hint="trials report to a gateway: start one with `sweepworks gateway`, and set the "
             "variable to its address",
         )
+    datasets = platform.data_gate.pin(
+        submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
+    )
     platform.catalog.submit(
         submitted.sweep_id,
         submitted.spec,
         source_dir=submitted.source_dir,
         created_by=submitted.created_by,
+        datasets=datasets,
     )
 
 
@@ -91,10 +97,3 @@ def check_file(file: Path) -> SweepSpec:
 def tenants() -> TenantDirectory:
     """Tenants of this installation; without a tenant file, only `default`."""
     return TenantFile(Settings.from_environment().tenants_file).read()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"

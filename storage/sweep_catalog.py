@@ -2,7 +2,7 @@
 
 import builtins
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from psycopg.types.json import Json
 
 from storage import queries
 from storage.database import Pool, transaction
+from storage.datasets.catalog import pin_to_sweep
+from sweeps.datasets import DatasetReference, PinnedDataset
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
 from sweeps.specs import SPEC_VERSION, SweepSpec, as_document
@@ -57,9 +59,18 @@ class SweepCatalog:
         self._pool = pool
 
     def submit(
-        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+        self,
+        sweep_id: SweepId,
+        spec: SweepSpec,
+        *,
+        source_dir: str,
+        created_by: str,
+        datasets: Sequence[PinnedDataset] = (),
     ) -> None:
-        """Write the sweep down. The same name a second time changes nothing."""
+        """Write the sweep down, and what its trials use. The same name again changes nothing."""
+        named = [DatasetReference.parse(text).name for text in spec.trial.data]
+        if named != [dataset.name for dataset in datasets]:
+            raise ValueError(f"the spec names {named}, pinned are {[*map(str, datasets)]}")
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["ensure_tenant"], {"tenant_id": spec.tenant})
             row = connection.execute(
@@ -85,6 +96,8 @@ class SweepCatalog:
                     "created_by": created_by,
                 },
             )
+            if datasets:
+                pin_to_sweep(connection, sweep_id, datasets)
 
     def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
         """One sweep.

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from storage import queries
 from storage.database import Pool, transaction
+from storage.datasets.catalog import datasets_of_sweep, use_in_runs
 from storage.sweep_catalog import read_sweep
 from sweeps.errors import LeaseLost, SweepNotFound
 from sweeps.ids import RunId, SweepId
@@ -79,6 +80,9 @@ class PostgresTrialStore:
                         )
                     ),
                     last_sequence=_scalar(connection, "last_sequence", sweep_id),
+                    datasets=datasets_of_sweep(connection, sweep_id)
+                    if sweep.spec.trial.data
+                    else (),
                     earlier=tuple(
                         _trial(row, floats)
                         for row in rows.execute(
@@ -155,6 +159,7 @@ class _Writer:
             self._run("insert_trials", run_ids=run_ids, numbers=numbers, seeds=seeds)
             self._run("insert_params", run_ids=run_ids, configurations=configurations)
             self._run("insert_activity", run_ids=run_ids)
+            use_in_runs(self._connection, self._sweep_id, run_ids)
         if changes.new_attempts:
             self._run(
                 "insert_attempts",

@@ -34,6 +34,7 @@ class Board:
         self.sweep_id = snapshot.sweep.sweep_id
         self.spec = snapshot.sweep.spec
         self.source_dir = snapshot.sweep.source_dir
+        self.datasets = snapshot.datasets
         self.state = snapshot.sweep.state
         self.started_at = snapshot.sweep.started_at or snapshot.sweep.created_at
         self.last_sequence = snapshot.last_sequence

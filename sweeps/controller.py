@@ -221,6 +221,7 @@ class SweepController:
                 sweep_id=board.sweep_id,
                 spec=board.spec,
                 source_dir=board.source_dir,
+                datasets=board.datasets,
                 trial=trial,
                 attempt_id=attempt.attempt_id,
                 rungs=board.ladder.waiting_rungs(trial.number),

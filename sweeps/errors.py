@@ -13,6 +13,7 @@
     │   │   ├── ForeignRun                 (governance.access) a good token, for another run
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
     │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
+    │   ├── InvalidDataset · DatasetNotFound · DatasetRefused  (sweeps.datasets)
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored

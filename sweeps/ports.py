@@ -1,11 +1,12 @@
 """What the controller needs from the world. Adapters live in `storage` and `compute`."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from sweeps.datasets import PinnedDataset
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepRequest
@@ -47,13 +48,34 @@ class SweepLog(Protocol):
     """
 
     def submit(
-        self, sweep_id: SweepId, spec: SweepSpec, *, source_dir: str, created_by: str
+        self,
+        sweep_id: SweepId,
+        spec: SweepSpec,
+        *,
+        source_dir: str,
+        created_by: str,
+        datasets: Sequence[PinnedDataset] = (),
     ) -> None:
-        """Write a sweep down. The same name a second time changes nothing."""
+        """Write a sweep down. The same name a second time changes nothing.
+
+        Args:
+            datasets: Versions that its trials use: what a `DatasetGate` has made of the spec's data.
+        """
         ...
 
     def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
         """One sweep. `SweepNotFound`."""
+        ...
+
+
+class DatasetGate(Protocol):
+    """Which versions of datasets a sweep gets, if it may start on them."""
+
+    def pin(self, data: Sequence[str], *, tenant_id: TenantId) -> tuple[PinnedDataset, ...]:
+        """The versions that references mean now.
+
+        `DatasetNotFound`, `DatasetRefused`, `InvalidSweepFile` of a suite, `StorageUnavailable`.
+        """
         ...
 
 

@@ -120,6 +120,9 @@ class TrialSpec:
     resources: Resources = field(default_factory=Resources)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     metrics: MetricsSpec | None = None  #: None: the script reports by itself
+    #: Datasets as the author named them: `name` or `name@latest` is the newest version when the
+    #: sweep is submitted, and is pinned then.
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +191,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             },
             "environment": dict(spec.trial.environment),
             "metrics": spec.trial.metrics and spec.trial.metrics.as_document(),
+            "data": list(spec.trial.data),
         },
         "seed": spec.seed,
     }

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from sweeps.datasets import PinnedDataset, variable_of
 from sweeps.ids import AttemptId, SweepId
 from sweeps.spaces import Configuration
 from sweeps.specs import MetricsSpec, SweepSpec
@@ -22,6 +23,7 @@ def launch_request(
     rungs: tuple[int, ...],
     credentials: Mapping[str, str],
     max_resource: int | None = None,
+    datasets: Sequence[PinnedDataset] = (),
 ) -> LaunchRequest:
     """Everything a launcher needs for one attempt of `trial`."""
     known = {
@@ -52,6 +54,7 @@ def launch_request(
             "SWEEPWORKS_RUNGS": ",".join(str(rung) for rung in rungs),
             **({"SWEEPWORKS_MAX_RESOURCE": str(max_resource)} if max_resource else {}),
             **_metrics(spec.trial.metrics),
+            **data_variables(datasets),
         },
         resources=spec.trial.resources,
         source_dir=source_dir,
@@ -61,6 +64,14 @@ def launch_request(
 
 def _metrics(metrics: MetricsSpec | None) -> dict[str, str]:
     return {} if metrics is None else {"SWEEPWORKS_METRICS": json.dumps(metrics.as_document())}
+
+
+def data_variables(datasets: Sequence[PinnedDataset]) -> dict[str, str]:
+    """``SWEEPWORKS_DATA_<NAME>`` for every dataset, and all of them in ``SWEEPWORKS_DATASETS``."""
+    if not datasets:
+        return {}
+    places = {variable_of(dataset.name): dataset.location for dataset in datasets}
+    return {**places, "SWEEPWORKS_DATASETS": " ".join(str(dataset) for dataset in datasets)}
 
 
 def filled_in(

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sweeps.datasets import PinnedDataset
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.spaces import Configuration
 from sweeps.specs import Resources, SweepSpec
@@ -132,6 +133,7 @@ class SweepSnapshot:
     suggestions: tuple[Suggestion, ...]  #: in journal order
     concluded: tuple[ConcludedTrial, ...]  #: in journal order
     last_sequence: int
+    datasets: tuple[PinnedDataset, ...] = ()  #: versions that its trials use
     earlier: tuple[Trial, ...] = ()  #: ended trials of the sweeps that this one starts warm from
 
     def busy_seconds(self) -> dict[RunId, float]:

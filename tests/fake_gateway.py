@@ -40,6 +40,8 @@ class FakeGateway:
         self.control = "continue"
         self.decision: str | None = None
         self.refused: list[dict[str, str]] = []
+        self.datasets: dict[str, tuple[str, str]] = {}  # version and place of each reference
+        self.used: list[str] = []  # references that a script asked for
         self.beats: list[str] = []  # runs that beat beside their flushes
         self.hang = threading.Event()
         self.hang.set()
@@ -170,6 +172,8 @@ class FakeGateway:
             sha256, size = hashlib.sha256(self.content).hexdigest(), len(self.content)
             found = {"name": document["name"], "type": "file", "sha256": sha256}
             return 201, {"artifact": {**found, "size_bytes": size}}
+        if path.endswith("/datasets"):
+            return self.use(document["dataset"])
         if document["name"] in self.taken:
             return 409, {"error": "taken"}
         if document["name"] in self.unavailable:
@@ -181,6 +185,15 @@ class FakeGateway:
         self.artifacts.append(document)
         self.arrivals.append(document["name"])
         return 201, {"artifact": document}
+
+    def use(self, reference: str) -> tuple[int, object]:
+        if self.answers:
+            return self.answers.pop(0), {"error": "because"}
+        self.used.append(reference)
+        if reference not in self.datasets:
+            return 404, {"error": f"there is no dataset {reference!r}"}
+        version, location = self.datasets[reference]
+        return 200, {"dataset": version, "location": location}
 
     def ingest(self, body: bytes) -> tuple[int, object]:
         flush = decode_flush(body)

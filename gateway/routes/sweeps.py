@@ -47,8 +47,12 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
     sweep_id = ids.sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
-    services.sweeps.submit(sweep_id, spec, source_dir=body.source_dir, created_by=owner.name)
-    return answer({"sweep": sweep_id}, status=201)
+    datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
+    services.sweeps.submit(
+        sweep_id, spec, source_dir=body.source_dir, created_by=owner.name, datasets=datasets
+    )
+    pinned = [str(dataset) for dataset in datasets]
+    return answer({"sweep": sweep_id, "datasets": pinned}, status=201)
 
 
 @router.get("")

@@ -1,10 +1,10 @@
-"""The `sweepworks` command. Commands are imported when they are called: help stays quick."""
+"""The `sweepworks` command."""
 
-import importlib
 import sys
 
 import click
 
+from orchestration.cli.lazy_group import LazyGroup
 from sweeps.errors import SweepsError
 
 _COMMANDS = {
@@ -24,6 +24,7 @@ _COMMANDS = {
     "lineage": "What something came out of, and what came out of it.",
     "check": "Whether runs, their files and their lineage are what they have to be.",
     "reproducibility": "Which share of runs can be made again, and what is missing of the rest.",
+    "data": "Datasets: register versions, look at them, check them, compare them.",
     "logs": "What a trial printed.",
     "pause": "Let live trials end, start no new ones.",
     "resume": "Go on with a paused sweep.",
@@ -38,25 +39,10 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """A group that lists its commands without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"orchestration.cli.{cmd_name}_command")
-        return module.command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    sentences=_COMMANDS,
+    module="orchestration.cli.{}_command",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start here:  sweepworks init demo && sweepworks run demo/sweep.yaml",
 )

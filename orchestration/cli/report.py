@@ -86,6 +86,7 @@ def sweep_report(snapshot: SweepSnapshot) -> dict[str, Any]:
         "started_at": sweep.started_at,
         "ended_at": sweep.ended_at,
         "dagster_run": sweep.dagster_run_id,
+        "datasets": [str(dataset) for dataset in snapshot.datasets],
         "trials_by_state": trials_by_state(snapshot.trials),
         "search": asdict(search_report(snapshot)),
         "best": trial_document(best[0], busy=busy) if best else None,

@@ -55,6 +55,8 @@ def _print_sweep(snapshot: SweepSnapshot) -> None:
         f"  search     {spec.strategy.name}, {spec.objective.direction} {spec.objective.metric}, "
         f"{spec.limits.max_trials} trials, {spec.limits.max_parallel} at a time, seed {spec.seed}"
     )
+    if snapshot.datasets:
+        click.echo(f"  data       {', '.join(str(dataset) for dataset in snapshot.datasets)}")
     if sweep.started_at and sweep.ended_at:
         click.echo(f"  took       {duration((sweep.ended_at - sweep.started_at).total_seconds())}")
     states = ", ".join(f"{n} {state}" for state, n in trials_by_state(snapshot.trials).items())

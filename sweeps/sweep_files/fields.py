@@ -2,6 +2,7 @@
 
 from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
+from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.kinds import SLUG, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
@@ -75,8 +76,13 @@ TRIAL = Section(
             doc="Where the metrics of a script are found that does not report them itself.",
             default=None,
         ),
+        "data": Field(
+            kind=Data(),
+            doc="Datasets that trials use; without a number, the newest version at submission.",
+            default=[],
+        ),
     },
-    later=("image", "data"),
+    later=("image",),
 )
 
 SWEEP = Section(
@@ -134,5 +140,5 @@ SWEEP = Section(
             kind=Integer(0, 2**32 - 1), doc="Every trial's seed derives from it.", default=0
         ),
     },
-    later=("priority", "data", "provenance"),
+    later=("priority", "provenance"),
 )

@@ -134,6 +134,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
             ),
             environment=trial["environment"],
             metrics=trial["metrics"],
+            data=trial["data"],
         ),
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],

@@ -229,3 +229,42 @@ def test_a_submitted_sweep_is_started_once_by_the_sensor(
 
     wait_for(lambda: installation.json("show", sweep)["state"] == "completed")
     assert len(runs_of(ui, sweep)) == 1
+
+
+DATASETS = """
+query($partition: String!) {
+  assetOrError(assetKey: {path: ["dataset_versions"]}) {
+    ... on Asset { assetMaterializations(partitions: [$partition], limit: 1) {
+      metadataEntries { label } } }
+  }
+  assetNodes(assetKeys: [{path: ["dataset_versions"]}]) {
+    partitionKeys
+    dependedByKeys { path }
+  }
+}"""
+
+
+def test_a_registered_dataset_is_a_partition_at_once_and_shown_soon(
+    installation: Installation, ui: Ui
+) -> None:
+    file = installation.folder / "ages.csv"
+    file.write_text("age\n" + "".join(f"{n % 80}\n" for n in range(200)))
+
+    installation.run("data", "register", "ages", str(file))
+
+    first = ui.query(DATASETS, partition="ages@1")["assetNodes"][0]
+    assert first["partitionKeys"] == ["ages@1"]
+    assert {"path": ["sweep"]} in first["dependedByKeys"]
+
+    def shown() -> set[str]:
+        asset = ui.query(DATASETS, partition="ages@1")["assetOrError"]
+        events = asset.get("assetMaterializations") or []
+        return {entry["label"] for event in events for entry in event["metadataEntries"]}
+
+    labels = wait_for(shown, seconds=150)
+    assert {"statistics", "histograms", "content_sha256", "dagster/row_count"} <= labels
+
+    def looked_at() -> object:
+        return installation.json("data", "show", "ages@1")["look"]
+
+    assert wait_for(looked_at, seconds=60, every=2)["results"][0]["has_passed"] is True

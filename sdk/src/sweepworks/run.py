@@ -18,6 +18,7 @@ from sweepworks.cache import Cache
 from sweepworks.checkpoints import Checkpoint, Checkpoints
 from sweepworks.connection import Connection
 from sweepworks.console import Console
+from sweepworks.data import use_dataset
 from sweepworks.decisions import await_decision
 from sweepworks.inputs import use_artifact
 from sweepworks.media.audio import audio_content
@@ -332,6 +333,23 @@ class Run:
         self.heartbeat()
         cache = Cache.of_this_user()
         return use_artifact(self._connection, self.id, name, cache=cache, beat=self.heartbeat)
+
+    def use_dataset(self, reference: str) -> Path:
+        """Where a version of a dataset is; that this run uses it is on record.
+
+        In a trial it is the version that the sweep has pinned, elsewhere the newest one, or the one
+        that is asked for. While the gateway is away the place is that of ``SWEEPWORKS_DATA_<NAME>``,
+        if that is set, and the use is not recorded.
+
+        Args:
+            reference: ``digits``, or ``digits@3``.
+
+        Raises:
+            ValueError: That names no dataset.
+            LookupError: Nobody knows where it is.
+        """
+        connection = None if self._finished or self._recorder is None else self._connection
+        return use_dataset(self.id, reference, connection=connection, say=self._console.say)
 
     # Media: copied, then encoded and stored in the background. What cannot be stored is said on
     # stderr and left out; they raise for a name or a step that cannot be, and for nothing else.

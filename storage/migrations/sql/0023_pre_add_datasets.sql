@@ -18,9 +18,9 @@ CREATE TABLE dataset_versions (
     dataset_id bigint NOT NULL REFERENCES datasets,
     number int NOT NULL,
     content_hash bytea NOT NULL,       -- sha256 of the manifest
-    kind text NOT NULL,                -- files or table
-    location text NOT NULL,            -- where it was found: a path, or a query's address
-    manifest jsonb NOT NULL,           -- files with size and sha256, or the table's columns
+    kind text NOT NULL,                -- files, or a table: the rows of a query, kept as a file
+    location text NOT NULL,            -- where it was found first; see dataset_locations
+    manifest jsonb NOT NULL,           -- files with size and sha256; a table's query
     is_stored boolean NOT NULL,        -- whether the artifact store has the bytes, too
     variant dataset_variant NOT NULL DEFAULT 'original',
     file_count bigint NOT NULL,
@@ -37,6 +37,17 @@ CREATE TABLE dataset_versions (
     CONSTRAINT dataset_versions_hash_check CHECK (length(content_hash) = 32)
 );
 
+-- The same content may be found elsewhere later; the newest place is where it is read.
+CREATE TABLE dataset_locations (
+    dataset_id bigint NOT NULL,
+    number int NOT NULL,
+    location text NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT dataset_locations_pkey PRIMARY KEY (dataset_id, number, found_at),
+    CONSTRAINT dataset_locations_version_fkey
+        FOREIGN KEY (dataset_id, number) REFERENCES dataset_versions
+);
+
 CREATE TABLE dataset_version_parents (
     dataset_id bigint NOT NULL,
     number int NOT NULL,
@@ -50,12 +61,14 @@ CREATE TABLE dataset_version_parents (
         FOREIGN KEY (parent_id, parent_number) REFERENCES dataset_versions
 );
 
--- What was found when a version's expectations were looked at; every look is kept.
+-- What was found when a version's expectations were looked at; every look is kept. The rows of one
+-- look have the same time.
 CREATE TABLE dataset_checks (
     check_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT dataset_checks_pkey PRIMARY KEY,
     dataset_id bigint NOT NULL,
     number int NOT NULL,
     suite text NOT NULL,
+    suite_digest text NOT NULL,        -- sha256 of the suite's file as it was; empty without one
     expectation text NOT NULL,         -- its type and column, as the suite names it
     is_blocking boolean NOT NULL,
     has_passed boolean NOT NULL,
@@ -87,6 +100,8 @@ CREATE TABLE run_datasets (
 CREATE INDEX run_datasets_version_idx ON run_datasets (dataset_id, number);
 
 CREATE TRIGGER dataset_versions_immutable BEFORE UPDATE OR DELETE ON dataset_versions
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER dataset_locations_immutable BEFORE UPDATE OR DELETE ON dataset_locations
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER dataset_version_parents_immutable BEFORE UPDATE OR DELETE ON dataset_version_parents
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.datasets import BLOCKING, DRIFT, OTHER
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from governance.lineage_rules import Check
 from orchestration.definitions import defs
@@ -204,20 +205,22 @@ def test_what_dagster_loads() -> None:
     checks = {str(key.to_user_string()) for key in graph.asset_check_keys}
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
-        "system_metrics", "lineage",
+        "system_metrics", "lineage", "dataset_versions",
     }  # fmt: skip
     of_tiers = {
         f"{tier}:{name}"
         for tier in ("metric_points_1m", "metric_points_1h")
         for name in ("every_point_is_rolled_up", "points_are_rolled_up_in_time")
     }
-    assert checks == of_tiers | {f"lineage:{name}" for name in Check}
+    of_datasets = {f"dataset_versions:{name}" for name in (BLOCKING, OTHER, DRIFT)}
+    assert checks == of_tiers | of_datasets | {f"lineage:{name}" for name in Check}
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "due_rollups": "*/5 * * * *",
         "closed_chunks": "20 * * * *",
         "finished_days": "40 1 * * *",
         "old_system_metrics": "10 2 * * *",
         "checked_lineage": "30 3 * * *",
+        "daily_data_checks": "50 3 * * *",
     }
     frequent = {node.name for node in repository.get_job("refresh_rollups").nodes}
     assert frequent == {

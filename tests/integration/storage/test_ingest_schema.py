@@ -14,6 +14,7 @@ from storage.errors import IMMUTABLE
 from storage.ingest_store import IngestStore
 from sweeps.blobs import BlobState
 from sweeps.clock import SystemClock
+from sweeps.datasets import DatasetVariant
 from sweeps.errors import StorageError
 from sweeps.states import (
     AttemptState,
@@ -76,6 +77,7 @@ def test_enums_agree(pool: Pool) -> None:
         "exit_reason": ExitReason,
         "decision": Decision,
         "blob_state": BlobState,
+        "dataset_variant": DatasetVariant,
     }
 
     with transaction(pool) as connection:

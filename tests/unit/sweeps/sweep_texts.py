@@ -1,5 +1,7 @@
 """A good sweep file that the tests of sweep files break in one place each."""
 
+from collections.abc import Callable
+
 import pytest
 
 from sweeps.errors import InvalidSweepFile, Problem
@@ -29,6 +31,10 @@ def with_line(old: str, new: str) -> str:
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
+    return problems_when(lambda: parse_text(text, source="sweep.yaml"))
+
+
+def problems_when(parse: Callable[[], object]) -> tuple[Problem, ...]:
     with pytest.raises(InvalidSweepFile) as caught:
-        parse_text(text, source="sweep.yaml")
+        parse()
     return caught.value.problems

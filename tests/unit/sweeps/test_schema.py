@@ -85,6 +85,7 @@ def test_what_is_required_has_no_default() -> None:
         with_line("deadline: 1h30m", "deadline: "),
         with_line("seed: 7", "expected_outcome:\nseed:\nstrategy:"),
         with_line("owner: ana", "owner: 7"),
+        with_line("seed: 7", "  data: [digits, iris@2, wine@latest]"),
         with_line("seed: 7", "  metrics: {source: stdout, format: jsonl}"),
         with_line("seed: 7", "  metrics: {source: {tensorboard: logs}}"),
         with_line(
@@ -137,6 +138,9 @@ def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
         ("seed: 7", "  environment: {SWEEPWORKS_X: 1}"),
         ("seed: 7", "  environment: {1X: 1}"),
         ("seed: 7", "  image: x"),
+        ("seed: 7", "  data: digits"),
+        ("seed: 7", "  data: [Digits]"),
+        ("seed: 7", "  data: [digits@0]"),
         ("seed: 7", "  metrics: {source: stdout}"),
         ("seed: 7", "  metrics: {source: {file: x}}"),
         ("seed: 7", "  metrics: {source: {tensorboard: /x}}"),

@@ -224,7 +224,6 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         ),
         (in_trial("environment: {A: [b]}"), "trial.environment.A", 14, "['b']", "word"),
         (in_trial("image: x"), "trial.image", 14, "not supported", "remove it"),
-        (in_trial("data: [x]"), "trial.data", 14, "not supported", "remove it"),
         # the rest
         (at_the_end("seed: -1"), "seed", 14, "-1", "4294967295"),
         (at_the_end(f"seed: {2**32}"), "seed", 14, "4294967296", "4294967295"),
@@ -237,6 +236,11 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         (at_the_end("strategy: 5"), "strategy", 14, "5", "name"),
         (at_the_end("strategy: {name: grid, points_per_parameter: 0}"),
          "strategy.points_per_parameter", 14, "0", "1 to"),
+        (in_trial("data: digits"), "trial.data", 14, "no list of datasets", "[digits, iris@2]"),
+        (in_trial("data: [digits, Iris]"), "trial.data[1]", 14, "'Iris'", "lower-case"),
+        (in_trial("data: [digits@0]"), "trial.data[0]", 14, "'digits@0'", "iris@2"),
+        (in_trial("data: [3]"), "trial.data[0]", 14, "3", "iris@2"),
+        (in_trial("data: [digits, digits@2]"), "trial.data[1]", 14, "twice", "keep one"),
         (at_the_end("<<: {seed: 7}"), "<<", 14, "not supported", "write the keys out"),
         (at_the_end("? [a]\n: 1"), "file", 1, "line 14", "key: value"),
         (at_the_end("seed: !!bool maybe"), "seed", 14, "its tag says", "remove"),
@@ -255,13 +259,13 @@ def test_a_mistake_is_named_with_its_line_and_a_way_out(
 def test_every_key_of_a_later_version_is_refused_at_once() -> None:
     text = GOOD.replace("deadline: 1h30m", "max_cost_usd: 5").replace(
         "seed: 7",
-        "  image: registry.example/train@sha256:00\n  data: [digits]\npriority: normal",
+        "  image: registry.example/train@sha256:00\npriority: normal",
     )
 
     problems = problems_of(text)
 
     assert {problem.path for problem in problems} == {
-        "limits.max_cost_usd", "trial.image", "trial.data", "priority",
+        "limits.max_cost_usd", "trial.image", "priority",
     }  # fmt: skip
     assert all("not supported by this version yet" in problem.message for problem in problems)
 

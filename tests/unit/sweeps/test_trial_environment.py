@@ -1,10 +1,12 @@
 """What a trial's process is given."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from sweeps import ids
+from sweeps.datasets import PinnedDataset
 from sweeps.spaces import Categorical, Float, SearchSpace
 from sweeps.specs import MetricsSpec, Resources, TrialSpec
 from sweeps.trial_environment import filled_in, launch_request, parameter_variables, substitute
@@ -14,7 +16,13 @@ from tests.factories import SWEEP, a_run_id, a_spec, a_trial, seconds
 _CONFIGURATION = {"lr": 1e-05, "layers": 3, "bias": True, "net.kind": "relu"}
 
 
-def a_request(max_resource: int | None = None) -> LaunchRequest:
+def a_dataset(name: str, number: int, location: str) -> PinnedDataset:
+    return PinnedDataset(dataset_id=1, name=name, number=number, location=location)
+
+
+def a_request(
+    max_resource: int | None = None, datasets: Sequence[PinnedDataset] = ()
+) -> LaunchRequest:
     spec = a_spec(
         trial=TrialSpec(
             command=("python", "{script}", "--lr={lr}", "--seed={seed}", "{{x}}"),
@@ -32,6 +40,7 @@ def a_request(max_resource: int | None = None) -> LaunchRequest:
         rungs=(1, 3, 9),
         credentials={"SWEEPWORKS_RUN_TOKEN": "secret"},
         max_resource=max_resource,
+        datasets=datasets,
     )
 
 
@@ -68,6 +77,20 @@ def test_parameters_come_one_by_one_and_all_together() -> None:
     assert environment["SWEEPWORKS_PARAM_LR"] == "1e-05"
     assert environment["SWEEPWORKS_PARAM_NET_KIND"] == "relu"
     assert json.loads(environment["SWEEPWORKS_PARAMS"]) == _CONFIGURATION
+
+
+def test_a_script_learns_where_its_data_is() -> None:
+    pinned = [a_dataset("digits", 3, "/data/d"), a_dataset("iris-eu", 1, "/data/i.csv")]
+
+    environment = a_request(datasets=pinned).environment
+
+    assert environment["SWEEPWORKS_DATA_DIGITS"] == "/data/d"
+    assert environment["SWEEPWORKS_DATA_IRIS_EU"] == "/data/i.csv"
+    assert environment["SWEEPWORKS_DATASETS"] == "digits@3 iris-eu@1"
+
+
+def test_without_data_there_is_no_word_of_it() -> None:
+    assert not [name for name in a_request().environment if name.startswith("SWEEPWORKS_DATA")]
 
 
 def test_what_the_attempt_asks_for_is_passed_on() -> None:

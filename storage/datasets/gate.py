@@ -1,0 +1,101 @@
+"""What a sweep names becomes versions that it may start on, or a sentence that says why not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from governance.data_contracts import Admission, admission
+from storage.datasets.catalog import DatasetCatalog
+from storage.datasets.manifests import changed_files
+from storage.datasets.suite_folder import SuiteFolder
+from sweeps.datasets import (
+    DatasetInspector,
+    DatasetReference,
+    DatasetRefused,
+    DatasetVersion,
+    Look,
+    PinnedDataset,
+)
+from sweeps.ids import TenantId
+
+_CHEAP_BYTES = 50_000_000  # what can be looked at while somebody waits: some seconds
+_MOST_TOLD = 3
+
+
+class DataGate:
+    """Pins versions for sweeps.
+
+    Args:
+        inspector: Looks at what nobody has looked at, if that is quick; None: nobody does, and such
+            a version is refused.
+        is_here: Whether trials run on this machine: then data that is not here is refused.
+    """
+
+    def __init__(
+        self,
+        catalog: DatasetCatalog,
+        suites: SuiteFolder,
+        *,
+        inspector: DatasetInspector | None = None,
+        is_here: bool = False,
+    ) -> None:
+        self._catalog = catalog
+        self._suites = suites
+        self._inspector = inspector
+        self._is_here = is_here
+
+    def pin(self, data: Sequence[str], *, tenant_id: TenantId) -> tuple[PinnedDataset, ...]:
+        """The versions that references mean now.
+
+        Raises:
+            DatasetNotFound: There is no such dataset, or no such version.
+            DatasetRefused: One that no sweep may start on.
+            InvalidSweepFile: A suite makes no sense.
+        """
+        references = [DatasetReference.parse(text) for text in data]
+        return tuple(self._pin(reference, tenant_id) for reference in references)
+
+    def _pin(self, reference: DatasetReference, tenant_id: TenantId) -> PinnedDataset:
+        version = self._catalog.get(reference, tenant_id=tenant_id)
+        self._require_whole(version)
+        suite = self._suites.find(version.row.name, tenant_id=tenant_id)
+        look = self._catalog.newest_look(version.pinned())
+        verdict = admission(suite, look)
+        is_cheap = version.row.size_bytes <= _CHEAP_BYTES
+        if verdict is Admission.UNCHECKED and self._inspector is not None and is_cheap:
+            look = self._inspector.look(version)
+            verdict = admission(suite, look)
+        if verdict is Admission.UNCHECKED:
+            raise DatasetRefused(
+                str(version),
+                "its blocking expectations have not been checked",
+                mend=f"run `sweepworks data check {version}`",
+            )
+        if verdict is Admission.FAILED:
+            assert look is not None  # it has failed
+            raise DatasetRefused(
+                str(version),
+                f"blocking expectations have failed: {_failed(look)}",
+                mend=f"`sweepworks data show {version}` tells more; register better data, or change "
+                f"what is expected and run `sweepworks data check {version}`",
+            )
+        return version.pinned()
+
+    def _require_whole(self, version: DatasetVersion) -> None:
+        if not self._is_here and not Path(version.row.location).exists():
+            return  # it is where the trials will run, as far as can be known here
+        changed = changed_files(version.row.location, version.files)
+        if changed:
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise DatasetRefused(
+                str(version),
+                f"its files in {version.row.location} are not what was registered: "
+                f"{changed[0]}{more}",
+                mend=f"register what is there now with `sweepworks data register {version.row.name} "
+                "PATH`, or bring back what was there",
+            )
+
+
+def _failed(look: Look) -> str:
+    names = [result.expectation for result in look.blocking]
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    return ", ".join(names[:_MOST_TOLD]) + more

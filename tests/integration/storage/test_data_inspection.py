@@ -1,0 +1,220 @@
+"""What is expected of data, looked at by great-expectations, and what a failure keeps from starting."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from governance.first_suite import first_suite
+from storage.database import Pool
+from storage.datasets import frames
+from storage.datasets.frames import sample_rows
+from storage.datasets.gate import DataGate
+from sweeps.datasets import DatasetRefused, InvalidDataset
+from tests.integration.storage.data_world import TENANT, DataWorld
+
+ROWS = "age,city\n" + "".join(f"{20 + n % 50},{'Ulm' if n % 3 else 'Bonn'}\n" for n in range(300))
+SUITE = """\
+expectations:
+  - {type: expect_column_values_to_be_between, kwargs: {column: age, min_value: 0, max_value: 60}}
+  - type: expect_column_values_to_be_in_set
+    kwargs: {column: city, value_set: [Ulm]}
+    severity: warning
+"""
+GOOD = SUITE.replace("60", "99")
+
+
+@pytest.fixture
+def data(pool: Pool, tmp_path: Path) -> DataWorld:
+    return DataWorld(pool, tmp_path)
+
+
+@pytest.fixture
+def people(data: DataWorld) -> str:
+    return str(data.register(data.file("people.csv", ROWS)).version)
+
+
+def outcomes(data: DataWorld, version: str) -> dict[str, bool]:
+    look = data.inspection.look(data.get(version))
+    return {result.expectation: result.has_passed for result in look.results}
+
+
+def test_a_suite_is_looked_at_and_what_was_found_is_kept(data: DataWorld, people: str) -> None:
+    data.expect("people", SUITE)
+
+    found = outcomes(data, people)
+
+    assert found == {
+        "content_is_as_registered": True,
+        "expect_column_values_to_be_between(age)": False,
+        "expect_column_values_to_be_in_set(city)": False,
+    }
+    kept = data.catalog.newest_look(data.get(people).pinned())
+    assert kept is not None
+    assert [(r.expectation, r.is_blocking) for r in kept.results] == [
+        ("content_is_as_registered", True),
+        ("expect_column_values_to_be_between(age)", True),
+        ("expect_column_values_to_be_in_set(city)", False),
+    ]
+    between = kept.results[1].details
+    assert (between["element_count"], between["unexpected_count"]) == (300, 54)
+    assert "Bonn" not in str(kept.results[2].details)  # whose data it is stays with the data
+    assert data.get(people).row.has_passed is False
+
+
+def test_what_is_not_as_registered_is_not_looked_at_further(data: DataWorld, people: str) -> None:
+    data.expect("people", GOOD)
+    place = Path(data.get(people).row.location)
+    place.write_text(ROWS.replace("Ulm", "Kon"))  # as many bytes as before
+
+    look = data.inspection.look(data.get(people))
+
+    (content,) = look.results
+    assert (content.has_passed, content.is_blocking) == (False, True)
+    assert "people.csv is not what was registered" in str(content.details)
+
+
+@pytest.mark.parametrize(
+    ("suite", "said"),
+    [
+        ("expectations: [{type: expect_dragons}]", "expect_dragons"),
+        ("expectations: [{type: expect_column_values_to_not_be_null}]", "column"),
+        ("expectations: [{type: expect_column_values_to_be_between, kwargs: {column: 3}}]",
+         "between"),
+    ],
+)  # fmt: skip
+def test_a_suite_that_cannot_be_looked_at_is_named(
+    data: DataWorld, people: str, suite: str, said: str
+) -> None:
+    data.expect("people", suite)
+
+    with pytest.raises(InvalidDataset, match=said):
+        data.inspection.look(data.get(people))
+
+
+def test_a_column_that_is_not_there_is_a_failure_with_its_reason(
+    data: DataWorld, people: str
+) -> None:
+    data.expect(
+        "people",
+        "expectations: [{type: expect_column_values_to_not_be_null, kwargs: {column: size}}]",
+    )
+
+    look = data.inspection.look(data.get(people))
+
+    assert "size" in look.results[1].details["error"]
+    assert look.blocking == (look.results[1],)
+
+
+def test_a_proposed_suite_is_met_by_the_data_it_was_proposed_from(data: DataWorld) -> None:
+    rows = "".join(f"{n},{n * 0.5},{'ab'[n % 2]},{'' if n % 5 else n},x{n}\n" for n in range(200))
+    data.register(data.file("m.csv", f"id,size,kind,gap,name\n{rows}"), name="mixed")
+    version = data.get("mixed")
+    sample = sample_rows(version)
+    assert sample is not None
+
+    text = first_suite(
+        version.profile, name="mixed", version="mixed@1", columns=list(sample.frame.columns)
+    )
+    data.expect("mixed", text)
+
+    found = outcomes(data, "mixed")
+    assert all(found.values()), found
+    assert len(found) > 8
+    data.register(data.file("n.csv", "id,size,kind\n1,2.0,c\n"), name="mixed")
+    assert not all(outcomes(data, "mixed@2").values())
+
+
+def test_arrays_of_one_length_are_columns(data: DataWorld) -> None:
+    np.savez(data.folder / "d.npz", x=np.zeros((30, 8, 8)), y=np.arange(30) % 3)
+    data.register(data.folder / "d.npz", name="digits")
+    data.expect(
+        "digits",
+        "expectations: [{type: expect_column_values_to_be_between,"
+        " kwargs: {column: y, min_value: 0, max_value: 2}}]",
+    )
+
+    assert all(outcomes(data, "digits").values())
+
+
+def test_a_version_without_a_table_meets_nothing(data: DataWorld) -> None:
+    data.register(data.file("d.bin", "bytes"), name="blob")
+    data.expect("blob", "expectations: [{type: expect_column_to_exist, kwargs: {column: y}}]")
+
+    look = data.inspection.look(data.get("blob"))
+
+    assert "no table" in look.results[1].details["error"]
+
+
+def test_of_many_rows_a_sample_is_looked_at_and_said_so(
+    data: DataWorld, people: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_MOST_ROWS", 100)
+    data.expect(
+        "people", GOOD + "  - {type: expect_table_row_count_to_equal, kwargs: {value: 300}}\n"
+    )
+
+    look = data.inspection.look(data.get(people))
+
+    between, _, count = look.results[1:]
+    assert (between.details["sampled_rows"], between.details["rows"]) == (100, 300)
+    assert (count.has_passed, count.details["observed_value"]) == (True, 300)
+
+
+# What a sweep may start on
+
+
+def pinned(data: DataWorld, *names: str) -> list[str]:
+    return [str(version) for version in data.gate.pin(names, tenant_id=TENANT)]
+
+
+def test_what_nothing_is_expected_of_is_admitted(data: DataWorld, people: str) -> None:
+    assert pinned(data, "people") == [people]
+
+
+def test_small_data_is_looked_at_when_a_sweep_wants_it(data: DataWorld, people: str) -> None:
+    data.expect("people", GOOD)
+
+    assert pinned(data, "people") == [people]
+    assert data.catalog.newest_look(data.get(people).pinned()) is not None
+
+
+def test_what_fails_is_refused_until_it_is_looked_at_anew(data: DataWorld, people: str) -> None:
+    data.expect("people", SUITE)
+
+    with pytest.raises(DatasetRefused, match="expect_column_values_to_be_between"):
+        pinned(data, "people")
+
+    (data.folder / "expectations" / "people.yaml").write_text(GOOD)
+    assert pinned(data, "people") == [people]
+
+
+def test_where_nobody_can_look_the_command_is_named(data: DataWorld, people: str) -> None:
+    data.expect("people", GOOD)
+    gate = DataGate(data.catalog, data.suites)
+
+    with pytest.raises(DatasetRefused, match="sweepworks data check people@1"):
+        gate.pin(["people"], tenant_id=TENANT)
+    data.inspection.look(data.get(people))
+    assert gate.pin(["people"], tenant_id=TENANT)
+
+
+def test_only_what_blocks_keeps_a_sweep_from_starting(data: DataWorld, people: str) -> None:
+    data.expect("people", GOOD)
+    assert outcomes(data, people)["expect_column_values_to_be_in_set(city)"] is False
+
+    assert pinned(data, "people") == [people]
+
+
+@pytest.mark.parametrize("how", ["removed", "longer"])
+def test_data_that_is_not_what_was_registered_is_refused(
+    data: DataWorld, people: str, how: str
+) -> None:
+    place = Path(data.get(people).row.location)
+    if how == "removed":
+        place.unlink()
+    else:
+        place.write_text(ROWS + "1,Ulm\n")
+
+    with pytest.raises(DatasetRefused, match=r"people\.csv"):
+        pinned(data, "people")
