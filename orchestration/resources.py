@@ -43,7 +43,7 @@ class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[TrialStore, None, None]:
         """A store on the process's pool."""
-        yield PostgresTrialStore(platform().pool)
+        yield platform().trial_store
 
 
 class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
