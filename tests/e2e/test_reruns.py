@@ -219,13 +219,11 @@ def test_a_killed_rerun_leaves_nothing_that_the_next_does_not_remove(
     )
     root = a_repository(installation.folder, "killed", SEEDED.replace("run.finish()", slow))
     run = train(installation, root)
-    process = installation.start("rerun", run)
     reruns = installation.home / "reruns"
-    (first,) = wait_for(lambda: list(reruns.glob("scratch-*")), seconds=30, every=0.05)
-    wait_for(lambda: list((installation.home / "runs" / first.name).glob("*/shim.json")))
-
-    process.kill()
-    process.wait()
+    with installation.start("rerun", run) as process:
+        (first,) = wait_for(lambda: list(reruns.glob("scratch-*")), seconds=30, every=0.05)
+        wait_for(lambda: list((installation.home / "runs" / first.name).glob("*/shim.json")))
+        process.kill()
     there = first.exists()
     wait_for(lambda: list((installation.home / "runs" / first.name).glob("*/exit.json")))
     installation.run("rerun", run)
