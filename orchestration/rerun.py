@@ -24,7 +24,7 @@ from sweeps.runs import ScratchRun
 from sweeps.schedulers.catalog import make_scheduler
 from sweeps.specs import Resources
 from sweeps.states import ExitReason, RunState
-from sweeps.trial_environment import launch_request, parameter_variables
+from sweeps.trial_environment import data_variables, launch_request, parameter_variables
 from sweeps.trials import LaunchRequest, SweepSnapshot, Trial
 
 _LOOK_SECONDS = 0.2
@@ -135,6 +135,7 @@ def _request(
     variables = {
         **reruns.kept_variables(recipe.software),
         **_python_path(recipe, tree),
+        **data_variables([dataset.version for dataset in recipe.datasets]),
         "PATH": f"{python.parent}:{path}",
         # Without a repository of its own it must not be taken for the one around the home.
         "GIT_CEILING_DIRECTORIES": str(tree.parent),

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sweepworks import environment as env
-from sweepworks.artifacts import Description, Refused, download, no_beat
+from sweepworks.artifacts import Description, Refused, no_beat
 from sweepworks.connection import Connection, Unreachable
+from sweepworks.downloading import download
 from sweepworks.provenance.hardware import hardware
 
 from compute.archives import leaving_links
@@ -108,7 +109,10 @@ def recipe(
         lines += reruns.environment_lines(software)
     if "hardware" in record.provenance:
         lines += reruns.hardware_lines(record.provenance["hardware"], here)
-    datasets = platform.reruns.datasets(run_id)
+    datasets = [
+        Dataset(version=version, is_there=_is_there(version.location))
+        for version in platform.datasets.of_run(run_id, tenant_id=tenant_id)
+    ]
     lines += reruns.data_lines(datasets)
     n = len(record.params)
     lines.append(Line(part="params", fate=Fate.SAME, says=f"{n}, and the seed {record.run.seed}"))
@@ -124,6 +128,11 @@ def recipe(
         source_folder=source_folder,
         datasets=datasets,
     )
+
+
+def _is_there(location: str) -> bool | None:
+    """Whether something is at a place; addresses of elsewhere are not looked at."""
+    return Path(location).exists() if location.startswith("/") else None
 
 
 def environments(platform: Platform) -> LockedEnvironments:

@@ -20,7 +20,6 @@ from retention.tiers import MetricTiers
 from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
 from storage.system_points import PostgresSystemMetrics
-from storage.trial_store import PostgresTrialStore
 from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.ports import (
     Courier,

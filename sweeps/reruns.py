@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sweeps import recorded as documents
+from sweeps.datasets import PinnedDataset
 from sweeps.runs import Provenance
 
 #: Of this platform itself: a rerun is recorded by what is installed now.
@@ -40,14 +41,8 @@ class Line:
 class Dataset:
     """A version that the run learned from."""
 
-    name: str
-    number: int
-    kind: str
-    location: str
+    version: PinnedDataset
     is_there: bool | None  #: None: it cannot be told from here
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,14 +172,15 @@ def command_lines(code: Mapping[str, Any]) -> Iterator[Line]:
 def data_lines(datasets: Sequence[Dataset]) -> Iterator[Line]:
     """Versions that it learned from."""
     for dataset in datasets:
+        version = dataset.version
         if dataset.is_there is False:
-            says = f"{dataset}: nothing is at {dataset.location} any more"
+            says = f"{version}: nothing is at {version.location} any more"
             yield Line(part="data", fate=Fate.MISSING, says=says)
         elif dataset.is_there is None:
-            says = f"{dataset} at {dataset.location}, which was not looked at"
+            says = f"{version} at {version.location}, which was not looked at"
             yield Line(part="data", fate=Fate.OTHER, says=says)
         else:
-            says = f"{dataset} at {dataset.location}"
+            says = f"{version} at {version.location}"
             yield Line(part="data", fate=Fate.SAME, says=says)
 
 

@@ -64,7 +64,10 @@ def command(
     with session(quiet=as_json) as platform:
         original = platform.runs.get(RunId(run), tenant_id=tenant_id)
         again = _again(platform, original, given, tenant_id)
-        compared = [_compare(platform, original, other, tolerance=asked, of=of) for other in again]
+        compared = [
+            _compare(platform, original, other, tenant_id=tenant_id, tolerance=asked, of=of)
+            for other in again
+        ]
         ids = [record.run.run_id for record in again]
         spread = reproduction.spread(
             platform.reproductions.differences(one, other)
@@ -108,6 +111,7 @@ def _compare(
     original: RunRecord,
     again: RunRecord,
     *,
+    tenant_id: TenantId,
     tolerance: Tolerance,
     of: Mapping[str, Tolerance | None],
 ) -> _Compared:
@@ -124,10 +128,14 @@ def _compare(
         explanations=explanations(
             original,
             again,
-            data=[str(dataset) for dataset in platform.reruns.datasets(one)],
-            data_again=[str(dataset) for dataset in platform.reruns.datasets(other)],
+            data=_data(platform, one, tenant_id),
+            data_again=_data(platform, other, tenant_id),
         ),
     )
+
+
+def _data(platform: Platform, run_id: RunId, tenant_id: TenantId) -> list[str]:
+    return [str(version) for version in platform.datasets.of_run(run_id, tenant_id=tenant_id)]
 
 
 def _tell(

@@ -48,9 +48,9 @@ def command(
     if not is_name(run):
         raise RunNotFound(run[:80])
     with session(quiet=as_json) as platform:
+        from orchestration.people import person
         from orchestration.rerun import RerunRefused, rerun
         from orchestration.rerun_recipe import environments, recipe
-        from orchestration.people import person
 
         made_of = recipe(
             platform,

@@ -1,12 +1,3 @@
--- datasets_of_run --
--- Versions that a run has learned from, and where they were found.
-SELECT datasets.name, version.number, version.kind, version.location
-FROM run_datasets
-JOIN dataset_versions AS version USING (dataset_id, number)
-JOIN datasets USING (dataset_id)
-WHERE run_datasets.run_id = %(run_id)s
-ORDER BY datasets.name, version.number;
-
 -- copy_datasets --
 -- A rerun learns from the same versions.
 INSERT INTO run_datasets (run_id, dataset_id, number)

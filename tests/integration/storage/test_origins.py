@@ -3,6 +3,7 @@
 from typing import Any
 
 from storage.database import transaction
+from storage.datasets.catalog import DatasetCatalog
 from storage.deliveries import Receipt
 from storage.ingest_store import IngestStore
 from storage.origins import Launching
@@ -11,7 +12,7 @@ from storage.run_catalog import RunCatalog
 from storage.run_search import RunSearch
 from storage.trial_store import PostgresTrialStore
 from sweeps.clock import SystemClock
-from sweeps.ids import RunId
+from sweeps.ids import RunId, TenantId
 from sweeps.run_filters import parse_filter
 from sweeps.runs import ScratchRun
 from sweeps.states import RunState
@@ -166,7 +167,8 @@ def test_a_rerun_learns_from_the_same_data(world: PostgresWorld) -> None:
                        1, 1, '{}', '{}', '{}', '{}', 'me'
                 FROM made RETURNING dataset_id
             )
-            SELECT dataset_id FROM version
+            INSERT INTO dataset_locations (dataset_id, number, location)
+            SELECT dataset_id, 1, '/no/such/folder' FROM version
             """
         )
         connection.execute(
@@ -178,5 +180,5 @@ def test_a_rerun_learns_from_the_same_data(world: PostgresWorld) -> None:
 
     reruns.copy_datasets(run, rerun=rerun)
 
-    (dataset,) = reruns.datasets(rerun)
-    assert (str(dataset), dataset.is_there) == ("digits@1", False)
+    (dataset,) = DatasetCatalog(world.pool).of_run(rerun, tenant_id=TenantId("default"))
+    assert (str(dataset), dataset.location) == ("digits@1", "/no/such/folder")

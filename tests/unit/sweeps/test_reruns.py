@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from sweeps.datasets import PinnedDataset
 from sweeps.reruns import (
     Dataset,
     Fate,
@@ -129,7 +130,9 @@ def test_what_the_capture_left_out_is_missing() -> None:
     ("is_there", "fate"), [(True, Fate.SAME), (False, Fate.MISSING), (None, Fate.OTHER)]
 )
 def test_data_is_looked_for(is_there: bool | None, fate: Fate) -> None:
-    dataset = Dataset(name="d", number=2, kind="files", location="/d", is_there=is_there)
+    dataset = Dataset(
+        version=PinnedDataset(dataset_id=1, name="d", number=2, location="/d"), is_there=is_there
+    )
 
     (line,) = data_lines([dataset])
 
