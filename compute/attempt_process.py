@@ -140,7 +140,7 @@ class AttemptProcess:
         ):
             self._process = subprocess.Popen(
                 self._request["command"],
-                cwd=self._folder / "work",
+                cwd=self._request["working_folder"] or self._folder / "work",
                 env=self._request["environment"],
                 stdin=subprocess.DEVNULL,
                 stdout=out,

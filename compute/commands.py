@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sweepworks.provenance.software import IMAGE
+
 #: The platform's own secrets and addresses; a training script has no business with them.
 _WITHHELD_PREFIXES = ("SWEEPWORKS_", "DAGSTER_", "PG")
 
@@ -59,4 +61,6 @@ def attempt_environment(
     # `python` means the environment that the platform, and so the SDK, is installed in.
     inherited["PATH"] = f"{interpreter.parent}:{inherited.get('PATH', '/usr/bin:/bin')}"
     inherited.setdefault("PYTHONUNBUFFERED", "1")  # what a trial prints can be read at once
+    if image := parent.get(IMAGE):  # a local process is in the same container
+        inherited[IMAGE] = image
     return {**inherited, "SWEEPWORKS_SOURCE_DIR": source_dir, **request}

@@ -150,6 +150,7 @@ class LocalLauncher:
                 "hold_file": str(self._hold_file) if self._hold_file else None,
                 "live_marker": str(self._capacity.marker(request.attempt_id)),
                 "command": command,
+                "working_folder": request.working_folder,
                 "refusal": missing_script(
                     request.command, source_dir=source_dir, is_file=os.path.isfile
                 ),

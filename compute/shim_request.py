@@ -12,6 +12,7 @@ class ShimRequest(TypedDict):
     hold_file: str | None  #: to be locked, shared, while the attempt lives
     live_marker: str  #: to be removed at the end
     command: list[str]
+    working_folder: str  #: absolute, or `work` in `folder` when it is empty
     refusal: str  #: why the command cannot be started; empty when it can
     environment: dict[str, str]  #: secrets included
     timeout_seconds: float | None

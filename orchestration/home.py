@@ -117,6 +117,11 @@ class Home:
         return self.folder / "runs"
 
     @property
+    def reruns(self) -> Path:
+        """Work trees and environments of runs that are repeated; made by who needs it."""
+        return self.folder / "reruns"
+
+    @property
     def gpus(self) -> Path:
         """Leases of local GPUs."""
         return self.folder / "gpus"

@@ -9,7 +9,7 @@ import functools
 import secrets
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from governance.page_access import PageGrant, signed_link
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
     from storage.openlineage import OpenLineageOutbox
+    from storage.reproductions import Reproductions
+    from storage.rerun_store import RerunStore
     from storage.run_catalog import RunCatalog
     from storage.run_comparisons import RunComparisons
     from storage.run_search import RunSearch
@@ -145,6 +147,20 @@ class Platform:
         return BlobVerification(self.pool, self.artifact_store)
 
     @functools.cached_property
+    def reruns(self) -> "RerunStore":
+        """Runs that repeat other runs."""
+        from storage.rerun_store import RerunStore
+
+        return RerunStore(self.pool)
+
+    @functools.cached_property
+    def reproductions(self) -> "Reproductions":
+        """Metrics of runs and of their reruns."""
+        from storage.reproductions import Reproductions
+
+        return Reproductions(self.pool)
+
+    @functools.cached_property
     def search(self) -> "RunSearch":
         """Runs by what they are."""
         from storage.run_search import RunSearch
@@ -236,13 +252,19 @@ class Platform:
     @functools.cached_property
     def trial_store(self) -> "PostgresTrialStore":
         """Sweeps as their controllers see them."""
+        from storage.origins import Launching
         from storage.trial_store import PostgresTrialStore
 
-        return PostgresTrialStore(self.pool)
+        launching = Launching(launcher="local", image=self.settings.image)
+        return PostgresTrialStore(self.pool, launching=launching)
 
     @functools.cached_property
     def launcher(self) -> "LocalLauncher":
         """Executes trials on this machine."""
+        return self.launcher_with(inherited_environment())
+
+    def launcher_with(self, environment: Mapping[str, str]) -> "LocalLauncher":
+        """The same for attempts that inherit another environment than this process'."""
         from compute.capacity import Machine
         from compute.gpu_slots import GpuSlots, local_devices
         from compute.local_launcher import LocalLauncher
@@ -254,7 +276,7 @@ class Platform:
             root=home.runs,
             slots=GpuSlots(home.gpus, devices),
             machine=Machine.this(),
-            environment=inherited_environment(),
+            environment=environment,
             hold_file=home.clients_lock,
         )
 

@@ -20,7 +20,6 @@ from retention.tiers import MetricTiers
 from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
 from storage.system_points import PostgresSystemMetrics
-from storage.trial_store import PostgresTrialStore
 from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.ports import (
     Courier,
@@ -43,7 +42,7 @@ class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[TrialStore, None, None]:
         """A store on the process's pool."""
-        yield PostgresTrialStore(platform().pool)
+        yield platform().trial_store
 
 
 class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):

@@ -45,6 +45,7 @@ class Settings:
     tenants_file: Path  #: need not exist
     expectations: Path  #: folder of what is expected of datasets; need not exist
     gpus: str | None = None  #: what trials may use; None: all there are
+    image: str | None = None  #: the container image that this runs in, with its digest
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
     system_metrics_kept: dt.timedelta = KEPT  #: after their run was sealed
@@ -95,6 +96,7 @@ class Settings:
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
             expectations=base / Path(env.get("SWEEPWORKS_EXPECTATIONS") or _SUITES).expanduser(),
             gpus=env.get("SWEEPWORKS_GPUS"),
+            image=env.get("SWEEPWORKS_IMAGE") or None,
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
             silent_minutes=env.get("SWEEPWORKS_SILENT_MINUTES") or None,
             system_metrics_kept=dt.timedelta(
@@ -148,6 +150,7 @@ class Settings:
             "SWEEPWORKS_S3_ENCRYPTION": self.s3_encryption,
             "SWEEPWORKS_SIGNING_KEY": self.signing_key_hex,
             "SWEEPWORKS_GPUS": self.gpus,
+            "SWEEPWORKS_IMAGE": self.image,
             "SWEEPWORKS_MAX_SERIES": self.max_series,
             "SWEEPWORKS_SILENT_MINUTES": self.silent_minutes,
             "SWEEPWORKS_SYSTEM_METRICS_DAYS": str(self.system_metrics_kept / dt.timedelta(days=1)),

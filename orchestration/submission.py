@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweepworks.provenance.git import GitFailed
+from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
+
 from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
@@ -12,9 +15,16 @@ from orchestration.settings import InvalidSetting, Settings
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
+from sweeps.errors import PermanentError
 from sweeps.ids import SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import parse_text
+
+_MOST_DIFFERING = 50  # names that are kept
+
+
+class DirtyWorkTree(PermanentError):
+    """Code that no commit has as it is, where the sweep file asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,7 @@ class Submission:
     spec: SweepSpec
     source_dir: str
     created_by: str
+    code: Mapping[str, object]  #: state of the work tree that `source_dir` is in
 
 
 def submission(
@@ -40,17 +51,37 @@ def submission(
         InvalidSweepFile: Everything that is wrong with it.
         UnknownTenant: No tenant file declares its tenant.
         AccessDenied: Its owner is not a member of the tenant.
+        DirtyWorkTree: It asks for code that a commit has as it is, and there is other code.
     """
     if file is not None:
         spec, folder = check_file(file), str(file.resolve().parent)
     else:
         spec, folder = tenants().check(document or {}), source_dir
+    folder = folder or str(Path.cwd())
     return Submission(
         sweep_id=ids.sweep_id(spec.experiment, entropy=entropy or secrets.token_bytes(5)),
         spec=spec,
-        source_dir=folder or str(Path.cwd()),
+        source_dir=folder,
         created_by=person(),
+        code=_code(Path(folder), must_be_clean=spec.provenance.require_clean),
     )
+
+
+def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:
+    """The work tree's state now: trials say of themselves what they found when they began."""
+    try:
+        tree = require_clean(folder) if must_be_clean else work_tree(folder)
+    except NotClean as exc:
+        raise DirtyWorkTree(f"{exc}; or leave provenance.require_clean out") from exc
+    except GitFailed as exc:
+        return {"commit": None, "is_dirty": None, "trouble": str(exc)}
+    differing = tree.differing
+    return {
+        "commit": tree.commit,
+        "branch": tree.branch,
+        "is_dirty": bool(differing),
+        "differing": differing[:_MOST_DIFFERING],
+    }
 
 
 def submit(platform: Platform, submitted: Submission) -> None:
@@ -77,6 +108,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
         source_dir=submitted.source_dir,
         created_by=submitted.created_by,
         datasets=datasets,
+        code=submitted.code,
     )
 
 

@@ -19,7 +19,7 @@ from storage.late_points import ask_present, note_late_points, present_us
 from storage.metric_store import copy_points
 from storage.point_import import import_points, is_import
 from storage.points import SYSTEM, USER, Curves, RunPoints
-from storage.provenance import Section, write_provenance
+from storage.provenance import ORIGIN, Section, write_provenance
 from storage.series_registry import SeriesRegistry
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
 from sweeps.states import Decision
@@ -250,7 +250,11 @@ class Batch:
             Section(run_id=flush.run, attempt_id=flush.attempt or "", name=name, document=document)
             for flush in (self._deliveries[place].flush for place in places)
             for name, document in flush.provenance.items()
+            if name != ORIGIN
         ]
+        for place in places:
+            if ORIGIN in self._deliveries[place].flush.provenance:
+                self._refuse(place, f"the section {ORIGIN!r}", "the platform writes it itself")
         if sections:
             write_provenance(self._connection, sections)
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from storage import queries
 from sweeps.ids import RunId
 from sweeps.runs import Provenance
+
+ORIGIN = "origin"  #: the section that the platform writes itself
 
 _QUERIES = queries.load("provenance")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -52,5 +55,14 @@ def write_provenance(connection: Connection, sections: Sequence[Section]) -> Non
 
 
 def provenance_of_run(connection: Connection, run_id: RunId) -> Provenance:
-    """By section, of the last attempt that has recorded it."""
-    return dict(connection.execute(_QUERIES["of_run"], {"run_id": run_id}).fetchall())
+    """By section, of the last attempt that has recorded it.
+
+    Which suggestion a trial is follows from rows that never change, and is told with its origin.
+    """
+    sections = dict(connection.execute(_QUERIES["of_run"], {"run_id": run_id}).fetchall())
+    if ORIGIN in sections:
+        cursor = connection.cursor(row_factory=dict_row)
+        suggestion = cursor.execute(_QUERIES["suggestion"], {"run_id": run_id}).fetchone()
+        if suggestion is not None:
+            sections[ORIGIN] = {**sections[ORIGIN], "suggestion": suggestion}
+    return sections

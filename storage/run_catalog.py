@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.artifact_catalog import artifacts_of_run
 from storage.database import Pool, transaction
+from storage.origins import write_scratch_origin
 from storage.points import USER
 from storage.provenance import provenance_of_run
 from storage.run_summaries import summaries_of_run
@@ -146,9 +147,11 @@ class RunCatalog:
                     "experiment_id": experiment[0],
                     "created_by": run.owner,
                     "started_at": run.started_at,
+                    "rerun_of": run.rerun_of,
                 },
             ).fetchone()
             if is_new:
+                write_scratch_origin(connection, run)
                 params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
                 connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
                 connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})

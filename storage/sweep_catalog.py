@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, dict_row
-from psycopg.types.json import Json
+from psycopg.types.json import Json, Jsonb
 
 from storage import queries
 from storage.database import Pool, transaction
@@ -66,8 +66,13 @@ class SweepCatalog:
         source_dir: str,
         created_by: str,
         datasets: Sequence[PinnedDataset] = (),
+        code: Mapping[str, object] | None = None,
     ) -> None:
-        """Write the sweep down, and what its trials use. The same name again changes nothing."""
+        """Write the sweep down, and what its trials use. The same name again changes nothing.
+
+        Args:
+            code: State of the work tree that `source_dir` is in; None when nobody could look.
+        """
         named = [DatasetReference.parse(text).name for text in spec.trial.data]
         if named != [dataset.name for dataset in datasets]:
             raise ValueError(f"the spec names {named}, pinned are {[*map(str, datasets)]}")
@@ -94,6 +99,7 @@ class SweepCatalog:
                     "spec_digest": spec.digest(),
                     "source_dir": source_dir,
                     "created_by": created_by,
+                    "code": None if code is None else Jsonb(dict(code)),
                 },
             )
             if datasets:

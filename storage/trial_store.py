@@ -1,6 +1,6 @@
 """The controller's record in PostgreSQL: one transaction a tick, a few statements, whatever its size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from storage import queries
 from storage.database import Pool, transaction
 from storage.datasets.catalog import datasets_of_sweep, use_in_runs
+from storage.origins import Launching, origin_of_sweep, write_origins
 from storage.sweep_catalog import read_sweep
 from sweeps.errors import LeaseLost, SweepNotFound
 from sweeps.ids import RunId, SweepId
@@ -33,10 +34,15 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresTrialStore:
-    """A `sweeps.ports.TrialStore` on one connection pool."""
+    """A `sweeps.ports.TrialStore` on one connection pool.
 
-    def __init__(self, pool: Pool) -> None:
+    Args:
+        launching: What executes the attempts, for the record of where each comes from.
+    """
+
+    def __init__(self, pool: Pool, *, launching: Launching | None = None) -> None:
         self._pool = pool
+        self._launching = launching or Launching()
 
     def take_over(self, sweep_id: SweepId, *, controller: str) -> int:
         """Become the sweep's one controller; returns the lease's number."""
@@ -119,17 +125,27 @@ class PostgresTrialStore:
             ).fetchone()
             if held is None:
                 raise LeaseLost(sweep_id)
+            origin: Mapping[str, Any] = {}
+            if changes.new_attempts:
+                origin = origin_of_sweep(connection, sweep_id, self._launching)
             with connection.pipeline():
-                _Writer(connection, sweep_id, changes).write()
+                _Writer(connection, sweep_id, changes, origin).write()
 
 
 class _Writer:
     """Writes one tick: new rows, then new states, journal places before what freezes a row."""
 
-    def __init__(self, connection: Connection, sweep_id: SweepId, changes: Changes) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        sweep_id: SweepId,
+        changes: Changes,
+        origin: Mapping[str, Any],
+    ) -> None:
         self._connection = connection
         self._sweep_id = sweep_id
         self._changes = changes
+        self._origin = origin
 
     def _run(self, name: str, **parameters: object) -> None:
         common = {"sweep_id": self._sweep_id, "at": self._changes.at}
@@ -168,6 +184,7 @@ class _Writer:
                 numbers=[attempt.number for attempt in changes.new_attempts],
                 promoted_sequences=[attempt.promoted_sequence for attempt in changes.new_attempts],
             )
+            write_origins(self._connection, self._origin, changes.new_attempts)
 
     def _update(self) -> None:
         changes = self._changes

@@ -55,11 +55,13 @@ class SweepLog(Protocol):
         source_dir: str,
         created_by: str,
         datasets: Sequence[PinnedDataset] = (),
+        code: Mapping[str, object] | None = None,
     ) -> None:
         """Write a sweep down. The same name a second time changes nothing.
 
         Args:
             datasets: Versions that its trials use: what a `DatasetGate` has made of the spec's data.
+            code: State of the work tree that `source_dir` is in; None when nobody could look.
         """
         ...
 

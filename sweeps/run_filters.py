@@ -68,6 +68,7 @@ RUN_FIELDS = {
     "experiment": FieldType.TEXT,
     "state": FieldType.TEXT,
     "by": FieldType.TEXT,
+    "rerun_of": FieldType.TEXT,
     "trial": FieldType.NUMBER,
     "objective": FieldType.NUMBER,
     "level": FieldType.NUMBER,

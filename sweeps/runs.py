@@ -30,6 +30,7 @@ class Run:
     objective: float | None
     resource_level: int | None
     sealed_at: dt.datetime | None  #: from then on nothing about it changes but tags
+    rerun_of: RunId | None = None  #: the run that it repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ class SeriesSummary:
     count: int
 
 
-#: What a run was made of: documents by section, ``code``, ``software``, ``hardware``, ``seeds``.
+#: What a run was made of: documents by section, ``origin``, ``code``, ``software``,
+#: ``hardware``, ``seeds``.
 Provenance = Mapping[str, Mapping[str, Any]]
 
 
@@ -118,3 +120,4 @@ class ScratchRun:
     tags: Mapping[str, str]
     started_at: dt.datetime | None = None  #: None: now
     ended_at: dt.datetime | None = None  #: of one that is brought later; None: when it says so
+    rerun_of: RunId | None = None  #: the run that it repeats

@@ -126,6 +126,13 @@ class TrialSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenanceSpec:
+    """What is asked of the code that a sweep runs."""
+
+    require_clean: bool = False  #: refuse what no commit has as it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSpec:
     """One search: question, space, objective, strategy, limits, and what a trial runs."""
 
@@ -143,6 +150,7 @@ class SweepSpec:
     warm_start: tuple[SweepId, ...] = ()  #: earlier sweeps of the experiment to learn from
     initial_configurations: tuple[Configuration, ...] = ()
     #: tried first; what one leaves out is drawn
+    provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
 
     def digest(self) -> str:
         """sha256 of the stored form: equal for equal specs, wherever they came from."""
@@ -194,6 +202,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "data": list(spec.trial.data),
         },
         "seed": spec.seed,
+        "provenance": asdict(spec.provenance),
     }
 
 

@@ -53,6 +53,7 @@ def launch_request(
             "SWEEPWORKS_OBJECTIVE": spec.objective.metric,
             "SWEEPWORKS_RUNGS": ",".join(str(rung) for rung in rungs),
             **({"SWEEPWORKS_MAX_RESOURCE": str(max_resource)} if max_resource else {}),
+            **({"SWEEPWORKS_REQUIRE_CLEAN": "1"} if spec.provenance.require_clean else {}),
             **_metrics(spec.trial.metrics),
             **data_variables(datasets),
         },

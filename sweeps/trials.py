@@ -197,4 +197,5 @@ class LaunchRequest:
     environment: Mapping[str, str]  #: of the trial; secrets included, so never logged
     resources: Resources
     source_dir: str
+    working_folder: str = ""  #: where it starts; empty: in a folder of the attempt's own
     timeout: dt.timedelta | None = None  #: enforced by the controller; launchers may enforce it too

@@ -46,6 +46,11 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     spec = services.tenants.read().check({"tenant": owner.tenant_id, **body.spec})
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
+    if spec.provenance.require_clean:
+        raise InvalidRequest(
+            "provenance.require_clean is checked where the code is, which cannot be seen from "
+            "here: use `sweepworks submit`"
+        )
     sweep_id = ids.sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     services.sweeps.submit(

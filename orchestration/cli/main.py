@@ -25,6 +25,8 @@ _COMMANDS = {
     "check": "Whether runs, their files and their lineage are what they have to be.",
     "reproducibility": "Which share of runs can be made again, and what is missing of the rest.",
     "data": "Datasets: register versions, look at them, check them, compare them.",
+    "rerun": "Make a run again, from the code, packages and data that it had.",
+    "reproduce": "Whether reruns of a run came to the same metrics, and why not.",
     "logs": "What a trial printed.",
     "pause": "Let live trials end, start no new ones.",
     "resume": "Go on with a paused sweep.",

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from sweeps.errors import RunNotFound
@@ -28,7 +29,7 @@ def command(run: str, tenant: str, as_json: bool) -> None:
         print_json({"run": record.run.run_id, "seed": record.run.seed, **record.provenance})
         return
     click.echo(f"{record.run.run_id}  {record.run.state}, by {record.run.created_by}")
-    for name, value in _lines(record.provenance):
+    for name, value in [*origin_lines(record.provenance), *_lines(record.provenance)]:
         click.echo(f"  {name:10} {value}")
     if "code" not in record.provenance:
         click.echo("  nothing is recorded of its code: it can not be rebuilt")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import click
 
+from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
     leaderboard,
@@ -15,6 +16,8 @@ from orchestration.cli.report import (
 )
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
+from sweeps.ids import RunId, TenantId, is_scratch_run
+from sweeps.runs import Provenance
 from sweeps.search_report import search_report
 from sweeps.states import RunState
 from sweeps.trials import SweepSnapshot, Trial
@@ -23,18 +26,70 @@ from sweeps.trials import SweepSnapshot, Trial
 @click.command("show")
 @click.argument("name")
 @click.option("--trial", type=int, help="One trial of the sweep, by number.")
+@click.option("--tenant", default="default", show_default=True, help="Whose scratch run.")
 @json_option
-def command(name: str, trial: int | None, as_json: bool) -> None:
-    """NAME is a sweep, or a run such as digits-mlp-ab12cd34-00003."""
+def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
+    """NAME is a sweep, or a run such as digits-mlp-ab12cd34-00003 or scratch-abcdefghijkl."""
+    if is_scratch_run(name) and trial is None:
+        _show_scratch_run(RunId(name), TenantId(tenant), as_json=as_json)
+        return
     with session(quiet=as_json) as platform:
         snapshot, chosen = find_target(platform, name, trial)
-        notices = platform.runs.notices(chosen.run_id) if chosen else {}
-    if as_json:
-        print_json(_trial(snapshot, chosen, notices) if chosen else sweep_report(snapshot))
+        notices: Mapping[str, str] = {}
+        provenance: Provenance = {}
+        if chosen is not None:
+            tenant_id = TenantId(snapshot.sweep.spec.tenant)
+            record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
+            notices, provenance = record.notices, record.provenance
+    if as_json and chosen is not None:
+        print_json(
+            {**_trial(snapshot, chosen, notices), "origin": provenance.get("origin")},
+        )
+    elif as_json:
+        print_json(sweep_report(snapshot))
     elif chosen:
         _print_trial(snapshot, chosen, notices)
+        for subject, sentence in origin_lines(provenance):
+            click.echo(f"  {subject:10} {sentence}")
     else:
         _print_sweep(snapshot)
+
+
+def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> None:
+    with session(quiet=as_json) as platform:
+        record = platform.runs.get(run_id, tenant_id=tenant_id)
+        reruns = platform.reruns.reruns_of(run_id, tenant_id=tenant_id)
+    run = record.run
+    if as_json:
+        print_json(
+            {
+                "run": run.run_id,
+                "state": run.state,
+                "reason": run.reason,
+                "experiment": run.experiment,
+                "seed": run.seed,
+                "rerun_of": run.rerun_of,
+                "reruns": reruns,
+                "params": record.params,
+                "tags": record.tags,
+                "summary": record.summary,
+                "origin": record.provenance.get("origin"),
+                "not_stored": record.notices,
+            }
+        )
+        return
+    click.echo(f"{run.run_id}  {run.state}  {run.reason}".rstrip())
+    click.echo(f"  experiment {run.experiment}, seed {run.seed}")
+    for subject, sentence in origin_lines(record.provenance):
+        click.echo(f"  {subject:10} {sentence}")
+    for name, value in record.params.items():
+        click.echo(f"  {name} = {value}")
+    for key, found in record.summary.items():
+        click.echo(f"  {key} {found.last:.6g} at step {found.step}")
+    for rerun in reruns:
+        click.echo(f"  rerun      {rerun}")
+    for subject, sentence in record.notices.items():
+        click.echo(f"  not stored: {subject}: {sentence}")
 
 
 def _trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) -> dict[str, object]:

@@ -19,6 +19,13 @@ def hold_shared(path: Path) -> int:
     return descriptor
 
 
+def hold_exclusive(path: Path) -> int:
+    """A descriptor that alone holds the lock, once nobody else does."""
+    descriptor = _open(path)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
 def try_exclusive(path: Path) -> int | None:
     """A descriptor that alone holds the lock; None when somebody else has it in any form."""
     descriptor = _open(path)

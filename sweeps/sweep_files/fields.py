@@ -3,7 +3,7 @@
 from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
-from sweeps.sweep_files.kinds import SLUG, Integer, OneOf, Text
+from sweeps.sweep_files.kinds import SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
@@ -85,6 +85,17 @@ TRIAL = Section(
     later=("image",),
 )
 
+PROVENANCE = Section(
+    doc="What is asked of the code, so that its results can be reproduced.",
+    fields={
+        "require_clean": Field(
+            kind=Boolean(),
+            doc="Refuse a work tree that differs from its commit, or has none.",
+            default=False,
+        ),
+    },
+)
+
 SWEEP = Section(
     doc="A sweep: one search for a good configuration.",
     fields={
@@ -139,6 +150,7 @@ SWEEP = Section(
         "seed": Field(
             kind=Integer(0, 2**32 - 1), doc="Every trial's seed derives from it.", default=0
         ),
+        "provenance": Field(kind=PROVENANCE, doc=PROVENANCE.doc, default={}),
     },
-    later=("priority", "provenance"),
+    later=("priority",),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sweeps.ids import SweepId
 from sweeps.objectives import Direction, Objective
-from sweeps.specs import Limits, Resources, SweepSpec, TrialSpec
+from sweeps.specs import Limits, ProvenanceSpec, Resources, SweepSpec, TrialSpec
 from sweeps.sweep_files.commands import check_placeholders
 from sweeps.sweep_files.documents import Document, check_storable
 from sweeps.sweep_files.fields import SWEEP
@@ -139,4 +139,5 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],
         warm_start=tuple(SweepId(name) for name in read["warm_start"]),
+        provenance=ProvenanceSpec(**read["provenance"]),
     )

@@ -20,6 +20,7 @@ from sweepworks.clock import now
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.console import Console, say
 from sweepworks.provenance.capture import main_script
+from sweepworks.provenance.work_tree import require_clean as check_clean
 from sweepworks.run import Run
 from sweepworks.spool import Spool
 from sweepworks.system.sampler import DEFAULT_SECONDS
@@ -34,6 +35,8 @@ def init(
     experiment: str | None = None,
     params: Mapping[str, Scalar] | None = None,
     tags: Mapping[str, str] | None = None,
+    *,
+    require_clean: bool = False,
 ) -> Run:
     """The run of this process; a second call returns the same one, until that is finished.
 
@@ -44,6 +47,10 @@ def init(
         experiment: Of a scratch run; ``scratch`` by default.
         params: Of a scratch run; in a trial they are added to its configuration.
         tags: Names and values to search for.
+        require_clean: Refuse to begin with code that no commit has as it is.
+
+    Raises:
+        NotClean: It is required, and the code is not; nothing is recorded.
     """
     global _current  # noqa: PLW0603 - one run a process
     is_trial = bool(os.environ.get(env.RUN_ID))
@@ -56,6 +63,8 @@ def init(
         mode = os.environ.get(env.MODE, "online")
         if mode not in {"online", "offline", "disabled"}:
             raise ValueError(f"{env.MODE} is {mode!r}; write online, offline or disabled")
+        if mode != "disabled" and (require_clean or os.environ.get(env.REQUIRE_CLEAN) == "1"):
+            check_clean(_folder_of_code(main_script()) or Path())
         if is_trial:
             _current = _trial(params or {}, online=mode == "online", record=mode != "disabled")
         else:
@@ -216,6 +225,10 @@ def _code_folder(script: Path | None) -> Path | None:
         raise ValueError(f"{env.PROVENANCE} is {mode!r}; write on or off")
     if mode == "off":
         return None
+    return _folder_of_code(script)
+
+
+def _folder_of_code(script: Path | None) -> Path | None:
     if source := os.environ.get(env.SOURCE_DIR):
         return Path(source)
     if script is not None:

@@ -2,7 +2,7 @@
 -- Runs of a tenant, in any order.
 SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
        runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
-       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at, runs.rerun_of
 FROM runs
 JOIN experiments USING (experiment_id)
 WHERE runs.run_id = ANY(%(run_ids)s::text[])

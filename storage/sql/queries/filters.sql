@@ -9,7 +9,8 @@ CROSS JOIN LATERAL (
                          WHEN 'sweep' THEN runs.sweep_id
                          WHEN 'experiment' THEN experiments.name
                          WHEN 'state' THEN runs.state::text
-                         WHEN 'by' THEN runs.created_by END COLLATE "C" AS value
+                         WHEN 'by' THEN runs.created_by
+                         WHEN 'rerun_of' THEN runs.rerun_of END COLLATE "C" AS value
 ) AS field
 WHERE runs.tenant_id = %(tenant_id)s
   AND CASE %(op)s WHEN '=' THEN value = %(value)s WHEN '!=' THEN value <> %(value)s
@@ -157,7 +158,7 @@ WHERE value <> 'NaN'
 -- Runs that lack it come last.
 SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
        runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
-       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at, runs.rerun_of
 FROM runs
 JOIN experiments USING (experiment_id)
 LEFT JOIN LATERAL (

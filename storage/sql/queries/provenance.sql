@@ -22,3 +22,26 @@ FROM run_provenance
 JOIN provenance_documents USING (digest)
 WHERE run_id = %(run_id)s
 ORDER BY section, recorded_at DESC, attempt_id DESC;
+
+-- suggestion --
+-- Which suggestion of the search a trial is, and how much the searcher had been told by then: results
+-- of trials that had ended, reports that were decided, and whose result was the last one.
+SELECT suggestions.number, suggestions.sequence, suggestions.seen_through,
+       (SELECT count(*)
+        FROM runs AS told
+        WHERE told.sweep_id = suggestions.sweep_id
+          AND told.concluded_sequence <= suggestions.seen_through) AS results,
+       (SELECT count(*)
+        FROM reports
+        WHERE reports.sweep_id = suggestions.sweep_id
+          AND reports.decision IS NOT NULL
+          AND reports.sequence <= suggestions.seen_through) AS reports,
+       (SELECT told.run_id
+        FROM runs AS told
+        WHERE told.sweep_id = suggestions.sweep_id
+          AND told.concluded_sequence <= suggestions.seen_through
+        ORDER BY told.concluded_sequence DESC
+        LIMIT 1) AS last_result
+FROM runs
+JOIN suggestions USING (sweep_id, number)
+WHERE runs.run_id = %(run_id)s;

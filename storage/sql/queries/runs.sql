@@ -2,7 +2,7 @@
 -- Newest first; `after` is the run that the last page ended with.
 SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
        runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
-       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at, runs.rerun_of
 FROM runs
 JOIN experiments USING (experiment_id)
 WHERE runs.tenant_id = %(tenant_id)s
@@ -22,7 +22,7 @@ LIMIT %(limit)s;
 -- One run.
 SELECT runs.run_id, experiments.name AS experiment, runs.sweep_id, runs.number, runs.seed,
        runs.created_by, runs.created_at, runs.state::text, runs.reason, runs.started_at,
-       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at
+       runs.ended_at, runs.objective, runs.resource_level, runs.sealed_at, runs.rerun_of
 FROM runs
 JOIN experiments USING (experiment_id)
 WHERE runs.run_id = %(run_id)s
@@ -84,9 +84,9 @@ RETURNING experiment_id;
 
 -- insert_scratch_run --
 -- It runs already: its script is what asked for it. No row comes back when it is there.
-INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at)
+INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at, rerun_of)
 VALUES (%(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s, 'running',
-        least(coalesce(%(started_at)s::timestamptz, now()), now()))
+        least(coalesce(%(started_at)s::timestamptz, now()), now()), %(rerun_of)s)
 ON CONFLICT (run_id) DO NOTHING
 RETURNING run_id;
 

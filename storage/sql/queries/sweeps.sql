@@ -14,9 +14,9 @@ RETURNING experiment_id;
 -- insert_sweep --
 -- A submission; submitting the same name again changes nothing.
 INSERT INTO sweeps (sweep_id, tenant_id, experiment_id, spec, spec_version, spec_digest,
-                    source_dir, created_by)
+                    source_dir, created_by, code)
 VALUES (%(sweep_id)s, %(tenant_id)s, %(experiment_id)s, %(spec)s, %(spec_version)s,
-        %(spec_digest)s, %(source_dir)s, %(created_by)s)
+        %(spec_digest)s, %(source_dir)s, %(created_by)s, %(code)s)
 ON CONFLICT (sweep_id) DO NOTHING;
 
 -- get_sweep --

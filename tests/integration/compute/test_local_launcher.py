@@ -121,7 +121,7 @@ oom_kills.ControlGroup = lambda: group
 request = {
     "folder": str(root), "refusal": "", "environment": {}, "leases": [], "timeout_seconds": None,
     "command": ["/bin/sh", "-c", sys.argv[2]], "grace_seconds": 1, "live_marker": str(root / "m"),
-    "reader": [],
+    "reader": [], "working_folder": "",
 }
 attempt_process.execute(request, started_at=1.0)
 """

@@ -59,7 +59,8 @@ def test_runs_that_share_a_document_store_it_once(platform: Platform) -> None:
     for run in runs:
         flush(platform, run, code=CODE, software={"packages": {"numpy": run[-1:]}})
 
-    assert platform.rows("SELECT count(*) FROM run_provenance") == [(6,)]
+    count = "SELECT count(*) FROM run_provenance WHERE section <> 'origin'"
+    assert platform.rows(count) == [(6,)]
     documents = platform.rows("SELECT document FROM provenance_documents WHERE document ? 'commit'")
     assert documents == [(CODE,)]
 
@@ -86,7 +87,7 @@ def test_malformed_sections_are_refused(platform: Platform, bad: Any) -> None:
     )
 
     assert answer.status_code == 422
-    assert platform.rows("SELECT count(*) FROM run_provenance") == [(0,)]
+    assert set(platform.run(run)["provenance"]) == {"origin"}
 
 
 def test_a_flush_of_an_older_library_has_none(platform: Platform) -> None:
@@ -94,4 +95,4 @@ def test_a_flush_of_an_older_library_has_none(platform: Platform) -> None:
     body = encode_flush(a_flush(run))
 
     assert b"provenance" not in body
-    assert platform.run(run)["provenance"] == {}
+    assert set(platform.run(run)["provenance"]) == {"origin"}

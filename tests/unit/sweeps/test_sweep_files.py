@@ -224,3 +224,12 @@ def test_a_space_smaller_than_the_number_of_trials_is_warned_about() -> None:
 
 def test_a_sensible_sweep_has_no_warnings() -> None:
     assert warnings(parse(with_line("3, 3.0, true", "3, 4, true"))) == ()
+
+
+def test_clean_code_may_be_asked_for() -> None:
+    plain = parse_text(GOOD, source="sweep.yaml")
+    strict = parse_text(f"{GOOD}provenance: {{require_clean: true}}\n", source="sweep.yaml")
+
+    assert not plain.provenance.require_clean
+    assert strict.provenance.require_clean
+    assert parse_document(as_document(strict)) == strict

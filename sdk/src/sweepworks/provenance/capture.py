@@ -90,6 +90,7 @@ class Capture:
             "script": _script(self._script, code.root),
             "arguments": [] if self._script is None else without_secrets(sys.argv[1:]),
             "folder": _relative(Path.cwd(), code.root),
+            "root": str(code.root),
         }
 
     def _kept(self, content: bytes, extension: str) -> str | None:
@@ -148,7 +149,17 @@ def _script(script: Path | None, root: Path) -> Mapping[str, Any] | None:
         "path": _relative(path, root),
         "sha256": digest,
         "is_notebook": path.suffix == ".ipynb" or script is None,
+        "module": None if script is None else _module(),
     }
+
+
+def _module() -> str | None:
+    """What Python was started with by ``-m``; its imports are relative to other folders."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    name = getattr(spec, "name", None)
+    if not isinstance(name, str):
+        return None
+    return name.removesuffix(".__main__")
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sweepworks.provenance.bundle import Bundle, bundle
 from sweepworks.provenance.git import Git, GitFailed
+from sweepworks.provenance.work_tree import LEFT_OUT, WorkTree, work_tree
 
 MOST_PATCH_BYTES = 20_000_000
-_LEFT_OUT = ":(exclude,top).sweepworks"  # a home is no code
 _SCP_PASSWORD = re.compile(r"^[^/@]*:[^/@]*@")
 _CODE = {".py", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".json", ".cfg", ".ini", ".txt"}
 _NO_CODE = {"node_modules", "site-packages", "__pycache__", "venv"}
@@ -51,67 +51,35 @@ def code_state(folder: Path) -> CodeState:
 
     Takes two or three commands of git, some tens of milliseconds for ten thousand files.
     """
-    git = Git(folder)
     try:
-        root = Path(git.text("rev-parse", "--show-toplevel"))
-        status = git.fields(
-            "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
-            "--ignore-submodules=none", "--", ":/", _LEFT_OUT,
-        )  # fmt: skip
-        return _of_repository(Git(root), root, status)
+        return _of_repository(work_tree(folder))
     except GitFailed as exc:
         near = folder.resolve()
         return CodeState(root=near, files=bundle(near, _beside(near)), left_out=[str(exc)])
 
 
-def _of_repository(git: Git, root: Path, status: Sequence[str]) -> CodeState:
-    said = dict(
-        line[2:].split(" ", 1) for line in status if line.startswith("# ") and " " in line[2:]
-    )
-    commit = said.get("branch.oid")
-    commit = None if commit in {None, "(initial)"} else commit
-    branch = said.get("branch.head")
-    changed, submodules = _changed(status)
-    untracked = [entry[2:] for entry in status if entry.startswith("? ")]
+def _of_repository(tree: WorkTree) -> CodeState:
+    git = Git(tree.root)
     left_out = [
-        f"{path} is a submodule with changes of its own, which are not kept" for path in submodules
+        f"{path} is a submodule with changes of its own, which are not kept"
+        for path in tree.submodules
     ]
     patch = b""
-    if changed:
+    if tree.changed:
         try:
-            patch = _patch(git, commit)
+            patch = _patch(git, tree.commit)
         except GitFailed as exc:
             left_out.append(f"the patch is not kept: {exc}")
     return CodeState(
-        root=root,
-        commit=commit,
-        branch=None if branch == "(detached)" else branch,
-        remote=_remote(git),
-        is_dirty=bool(changed or untracked or submodules),
+        root=tree.root,
+        commit=tree.commit,
+        branch=tree.branch,
+        remote=remote_of(git),
+        is_dirty=bool(tree.differing),
         patch=patch,
-        files=bundle(root, [*untracked, *_kept_by_lfs(git, changed)]),
+        files=bundle(tree.root, [*tree.untracked, *_kept_by_lfs(git, tree.changed)]),
         left_out=left_out,
     )
-
-
-def _changed(status: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tracked paths that differ, and submodules with changes that no patch of ours can have."""
-    changed: list[str] = []
-    submodules: list[str] = []
-    entries = iter(status)
-    for entry in entries:
-        kind = entry[:2]
-        if kind not in {"1 ", "2 ", "u "}:
-            continue
-        words = entry.split(" ", {"1 ": 8, "2 ": 9, "u ": 10}[kind])
-        if kind == "2 ":
-            next(entries, None)  # the path before a renaming
-        path, submodule = words[-1], words[2]
-        if submodule.startswith("S") and submodule[2:] != "..":
-            submodules.append(path)
-        if not submodule.startswith("S") or submodule[1] == "C":
-            changed.append(path)
-    return changed, submodules
 
 
 def _patch(git: Git, commit: str | None) -> bytes:
@@ -119,7 +87,7 @@ def _patch(git: Git, commit: str | None) -> bytes:
     return git.run(
         "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv",
         "--no-renames", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/",
-        against, "--", ":/", _LEFT_OUT,
+        against, "--", ":/", LEFT_OUT,
         most_bytes=MOST_PATCH_BYTES,
     )  # fmt: skip
 
@@ -138,7 +106,8 @@ def _kept_by_lfs(git: Git, changed: Sequence[str]) -> list[str]:
     return [path for path, value in triples if value == "lfs" and (Path(path).name)]
 
 
-def _remote(git: Git) -> str | None:
+def remote_of(git: Git) -> str | None:
+    """Where the repository can be fetched, without credentials; None when that is not known."""
     try:
         names = git.text("remote").splitlines()
         name = "origin" if "origin" in names else next(iter(names), None)

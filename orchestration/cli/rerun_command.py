@@ -1,0 +1,112 @@
+"""`sweepworks rerun`: make a run again, from the code, packages and data that it had."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestration.cli.output import json_option, print_json
+from orchestration.cli.session import session
+from sweeps.errors import RunNotFound
+from sweeps.ids import RunId, TenantId, is_name
+from sweeps.reruns import Fate, Line
+from sweeps.states import RunState
+
+_MARKS = {Fate.SAME: "  ", Fate.OTHER: "! ", Fate.MISSING: "X "}
+
+
+@click.command("rerun")
+@click.argument("run")
+@click.option("--attempts", type=click.IntRange(1, 100), default=1, show_default=True,
+              help="How many times, one after the other; a run each.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what would be made again, and what cannot.")
+@click.option("--force", is_flag=True, help="Also when something is missing.")
+@click.option("--keep", is_flag=True, help="Leave the work tree where it is.")
+@click.option("--repository", "repositories", multiple=True,
+              type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Where its commit may be; looked at first.")  # fmt: skip
+@click.option("--tenant", default="default", show_default=True, help="Whose run.")
+@json_option
+def command(
+    run: str,
+    attempts: int,
+    dry_run: bool,
+    force: bool,
+    keep: bool,
+    repositories: tuple[Path, ...],
+    tenant: str,
+    as_json: bool,
+) -> None:
+    """RUN is a trial's or a scratch run's name. The rerun is a run of its own, linked to it.
+
+    First it says what is made again as it was, what is another (!) and what is missing (X); with
+    something missing it is refused, unless --force is given. Then it makes a work tree with the
+    commit, the patch and the files, an environment with the packages where they differ from those
+    here, and runs it. `sweepworks reproduce RUN` compares the metrics.
+    """
+    if not is_name(run):
+        raise RunNotFound(run[:80])
+    with session(quiet=as_json) as platform:
+        from orchestration.people import person
+        from orchestration.rerun import RerunRefused, rerun
+        from orchestration.rerun_recipe import environments, recipe
+
+        made_of = recipe(
+            platform,
+            RunId(run),
+            tenant_id=TenantId(tenant),
+            repositories=[path.absolute() for path in repositories],
+        )
+        document: dict[str, object] = {
+            "run": run,
+            "can_rerun": not made_of.missing,
+            "plan": made_of.lines,
+        }
+        if not as_json:
+            _print_plan(run, made_of.lines)
+        if dry_run:
+            if as_json:
+                print_json(document)
+            raise click.exceptions.Exit(1 if made_of.missing and not force else 0)
+        if made_of.missing and not force:
+            if as_json:
+                print_json({**document, "reruns": []})
+            parts = ", ".join(dict.fromkeys(line.part for line in made_of.missing))
+            raise RerunRefused(f"{run} would be another run without its {parts}; --force runs it")
+        environments(platform).forget_unused()
+        done = [
+            rerun(
+                platform,
+                made_of,
+                by=person(),
+                keep=keep,
+                is_forced=force,
+                say=lambda words: None if as_json else _say(words),
+            )
+            for _ in range(attempts)
+        ]
+    if as_json:
+        print_json({**document, "reruns": done})
+    else:
+        for one in done:
+            click.echo(f"{one.run_id}  {one.state}  {one.reason}".rstrip())
+            if one.state is not RunState.COMPLETED:
+                click.echo(f"  its output: {one.logs}")
+            if one.tree is not None:
+                click.echo(f"  its work tree: {one.tree}")
+        click.echo(f"compare them:  sweepworks reproduce {run}")
+    if any(one.state is not RunState.COMPLETED for one in done):
+        raise click.exceptions.Exit(1)
+
+
+def _print_plan(run: str, lines: Sequence[Line]) -> None:
+    click.echo(f"{run} is made again:")
+    width = max(len(line.part) for line in lines)
+    for line in lines:
+        click.echo(f"{_MARKS[line.fate]}{line.part:<{width}}  {line.says}")
+
+
+def _say(words: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"  {words}", err=True)

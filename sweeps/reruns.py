@@ -1,0 +1,206 @@
+"""What of a run can be made again here: a plan with a line for each part, before anything is. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sweeps import recorded as documents
+from sweeps.datasets import PinnedDataset
+from sweeps.runs import Provenance
+
+#: Of this platform itself: a rerun is recorded by what is installed now.
+OWN_PACKAGES = frozenset({"sweepworks", "sweepworks-platform"})
+_MOST_TOLD = 5
+_MOST_ARGUMENTS = 500  # of a command, that the SDK records
+#: Recorded, and still not set again: they say where that process was, or are the launcher's to say.
+_OF_THE_PLACE = frozenset(
+    {"CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "WORLD_SIZE", "RANK", "LOCAL_RANK",
+     "PYTHONPATH"}
+)  # fmt: skip
+
+
+class Fate(StrEnum):
+    """What becomes of one part."""
+
+    SAME = "same"  #: as it was
+    OTHER = "other"  #: something else takes its place, and results may differ
+    MISSING = "missing"  #: without it this is another run: refused unless it is forced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One part of a run, and what becomes of it."""
+
+    part: str
+    fate: Fate
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A version that the run learned from."""
+
+    version: PinnedDataset
+    is_there: bool | None  #: None: it cannot be told from here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """What a rerun would find on this machine."""
+
+    python: str
+    packages: Mapping[str, str]
+    gpus: Sequence[str]
+    image: str | None
+    system: str
+
+
+def software_lines(recorded: Mapping[str, Any], here: Here, *, trouble: str) -> Iterator[Line]:
+    """Interpreter, packages and image.
+
+    Args:
+        trouble: Why the recorded packages cannot be installed; empty when they can, or need not.
+    """
+    python = str(recorded.get("python"))
+    if python == here.python:
+        yield Line(part="python", fate=Fate.SAME, says=python)
+    elif _minor(python) == _minor(here.python):
+        yield Line(part="python", fate=Fate.OTHER, says=f"{here.python}; it was {python}")
+    elif trouble:
+        yield Line(part="python", fate=Fate.MISSING, says=f"{python}; here is {here.python}")
+    else:
+        yield Line(part="python", fate=Fate.SAME, says=f"{_minor(python)}, of its own environment")
+    changed = changed_packages(documents.texts(recorded, "packages"), here.packages)
+    if not changed:
+        n = len(documents.texts(recorded, "packages"))
+        yield Line(part="packages", fate=Fate.SAME, says=f"{n}, as they are installed here")
+    else:
+        told = _few(f"{name} {was}, here {now or 'none'}" for name, (was, now) in changed.items())
+        if trouble:
+            yield Line(part="packages", fate=Fate.MISSING, says=f"{told}; {trouble}")
+        else:
+            yield Line(
+                part="packages", fate=Fate.SAME, says=f"{told}; installed in their own environment"
+            )
+    image = recorded.get("image")
+    if image != here.image and image is not None:
+        yield Line(
+            part="image",
+            fate=Fate.OTHER,
+            says=f"it ran in {image}; a rerun is a process of this machine",
+        )
+
+
+def needs_environment(recorded: Mapping[str, Any], here: Here) -> bool:
+    """Whether the present interpreter will not do."""
+    return _minor(str(recorded.get("python"))) != _minor(here.python) or bool(
+        changed_packages(documents.texts(recorded, "packages"), here.packages)
+    )
+
+
+def changed_packages(
+    recorded: Mapping[str, str], here: Mapping[str, str]
+) -> dict[str, tuple[str, str | None]]:
+    """Those that are not here as they were: their version, and what is here instead."""
+    return {
+        name: (version, here.get(name))
+        for name, version in recorded.items()
+        if name not in OWN_PACKAGES and here.get(name) != version
+    }
+
+
+def pins(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """What an environment of its own is made of, beside this platform's SDK."""
+    packages = documents.texts(recorded, "packages")
+    return {name: version for name, version in packages.items() if name not in OWN_PACKAGES}
+
+
+def hardware_lines(recorded: Mapping[str, Any], here: Here) -> Iterator[Line]:
+    """GPUs: their number decides whether it runs at all, their model what comes out."""
+    had = documents.gpu_models(recorded)
+    have = sorted(here.gpus)
+    if had and len(have) < len(had):
+        yield Line(part="gpus", fate=Fate.MISSING, says=f"it had {_few(had)}; here are {len(have)}")
+    elif had and had != have[: len(had)]:
+        yield Line(part="gpus", fate=Fate.OTHER, says=f"{_few(have)}; it had {_few(had)}")
+    elif had:
+        yield Line(part="gpus", fate=Fate.SAME, says=_few(had))
+    node, machine = recorded.get("node"), recorded.get("cpu")
+    yield Line(part="machine", fate=Fate.OTHER, says=f"this one; it ran on {node}, {machine}")
+
+
+def environment_lines(recorded: Mapping[str, Any]) -> Iterator[Line]:
+    """Variables that change results."""
+    variables = documents.texts(recorded, "environment")
+    kept = sorted(kept_variables(recorded))
+    if kept:
+        yield Line(part="variables", fate=Fate.SAME, says=_few(kept, most=20))
+    if variables.get("WORLD_SIZE", "1") != "1":
+        says = f"one process; it was rank {variables.get('RANK')} of {variables['WORLD_SIZE']}"
+        yield Line(part="processes", fate=Fate.MISSING, says=says)
+
+
+def kept_variables(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Variables that are set again."""
+    variables = documents.texts(recorded, "environment")
+    return {name: value for name, value in variables.items() if name not in _OF_THE_PLACE}
+
+
+def command_lines(code: Mapping[str, Any]) -> Iterator[Line]:
+    """What a run outside sweeps was started with; a trial's command is in its sweep."""
+    script, arguments = documents.part(code, "script"), documents.words(code, "arguments")
+    path = documents.text(script, "path")
+    if path is None:
+        yield Line(part="script", fate=Fate.MISSING, says="none is recorded; there is no command")
+        return
+    if script.get("is_notebook"):
+        says = f"{path} is a notebook, whose cells were run by hand"
+        yield Line(part="script", fate=Fate.MISSING, says=says)
+        return
+    hidden = [word for word in arguments if word == "***" or word.endswith("=***")]
+    if hidden:
+        says = f"{len(hidden)} are called like secrets and were not recorded: {_few(hidden)}"
+        yield Line(part="arguments", fate=Fate.MISSING, says=says)
+    elif len(arguments) >= _MOST_ARGUMENTS:
+        says = f"those beyond {_MOST_ARGUMENTS} were not recorded"
+        yield Line(part="arguments", fate=Fate.MISSING, says=says)
+    said = " ".join([documents.text(script, "module") or path, *arguments])
+    yield Line(part="command", fate=Fate.SAME, says=said[:300])
+
+
+def data_lines(datasets: Sequence[Dataset]) -> Iterator[Line]:
+    """Versions that it learned from."""
+    for dataset in datasets:
+        version = dataset.version
+        if dataset.is_there is False:
+            says = f"{version}: nothing is at {version.location} any more"
+            yield Line(part="data", fate=Fate.MISSING, says=says)
+        elif dataset.is_there is None:
+            says = f"{version} at {version.location}, which was not looked at"
+            yield Line(part="data", fate=Fate.OTHER, says=says)
+        else:
+            says = f"{version} at {version.location}"
+            yield Line(part="data", fate=Fate.SAME, says=says)
+
+
+def capture_lines(provenance: Provenance) -> Iterator[Line]:
+    """What was left out when it was captured."""
+    for section in ("code", "software", "hardware"):
+        if section not in provenance:
+            fate = Fate.MISSING if section == "code" else Fate.OTHER
+            yield Line(part=section, fate=fate, says="nothing is recorded of it")
+    for sentence in documents.words(provenance.get("code") or {}, "left_out"):
+        # Without a repository the first sentence is git's own; the files are there all the same.
+        if "not a git repository" not in sentence and "git cannot be run" not in sentence:
+            yield Line(part="code", fate=Fate.MISSING, says=f"not kept: {sentence}")
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _few(words: Iterator[str] | Sequence[str], *, most: int = _MOST_TOLD) -> str:
+    told = list(words)
+    more = f" and {len(told) - most} more" if len(told) > most else ""
+    return ", ".join(told[:most]) + more

@@ -1,0 +1,140 @@
+"""What of a run can be made again is said line by line, and nothing is passed over."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from sweeps.datasets import PinnedDataset
+from sweeps.reruns import (
+    Dataset,
+    Fate,
+    Here,
+    Line,
+    capture_lines,
+    command_lines,
+    data_lines,
+    environment_lines,
+    hardware_lines,
+    kept_variables,
+    needs_environment,
+    pins,
+    software_lines,
+)
+
+HERE = Here(
+    python="3.12.4", packages={"numpy": "2.1", "extra": "1"}, gpus=["A100"], image=None,
+    system="x86_64",
+)  # fmt: skip
+SOFTWARE = {"python": "3.12.4", "packages": {"numpy": "2.1", "sweepworks": "0.0.1"}}
+
+
+def fates(lines: Iterable[Line]) -> dict[str, Fate]:
+    return {line.part: line.fate for line in lines}
+
+
+def test_the_same_packages_are_used_as_they_are() -> None:
+    lines = software_lines(SOFTWARE, HERE, trouble="")
+
+    assert not needs_environment(SOFTWARE, HERE)
+    assert fates(lines) == {"python": Fate.SAME, "packages": Fate.SAME}
+
+
+@pytest.mark.parametrize(
+    ("python", "packages", "trouble", "expected"),
+    [
+        ("3.12.9", {"numpy": "2.1"}, "", {"python": Fate.OTHER, "packages": Fate.SAME}),
+        ("3.12.4", {"numpy": "2.0"}, "", {"python": Fate.SAME, "packages": Fate.SAME}),
+        ("3.12.4", {"numpy": "2.0"}, "gone", {"python": Fate.SAME, "packages": Fate.MISSING}),
+        ("3.12.4", {"torch": "2.0"}, "gone", {"python": Fate.SAME, "packages": Fate.MISSING}),
+        ("3.9.1", {"numpy": "2.1"}, "no 3.9", {"python": Fate.MISSING, "packages": Fate.SAME}),
+        ("3.9.1", {"numpy": "2.1"}, "", {"python": Fate.SAME, "packages": Fate.SAME}),
+    ],
+)
+def test_other_software_is_installed_or_missing(
+    python: str, packages: dict[str, str], trouble: str, expected: dict[str, Fate]
+) -> None:
+    software = {"python": python, "packages": packages}
+
+    assert fates(software_lines(software, HERE, trouble=trouble)) == expected
+    assert needs_environment(software, HERE) == (python == "3.9.1" or packages != {"numpy": "2.1"})
+
+
+def test_a_locked_environment_has_all_but_our_own_packages() -> None:
+    assert pins(SOFTWARE) == {"numpy": "2.1"}
+
+
+def test_an_image_that_it_ran_in_is_not_this_machine() -> None:
+    software = {**SOFTWARE, "image": "r.example/a@sha256:00"}
+
+    assert fates(software_lines(software, HERE, trouble=""))["image"] is Fate.OTHER
+
+
+@pytest.mark.parametrize(
+    ("had", "fate"),
+    [([], None), (["A100"], Fate.SAME), (["H100"], Fate.OTHER), (["A100", "A100"], Fate.MISSING)],
+)
+def test_gpus_are_counted_and_called_by_their_model(had: list[str], fate: Fate | None) -> None:
+    hardware = {"node": "n", "cpu": "c", "gpus": [{"model": model} for model in had]}
+
+    found = fates(hardware_lines(hardware, HERE))
+
+    assert found.get("gpus") is fate
+    assert found["machine"] is Fate.OTHER
+
+
+def test_variables_of_the_place_are_not_set_again() -> None:
+    software = {
+        "environment": {
+            "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "3", "WORLD_SIZE": "4", "RANK": "1",
+        }
+    }  # fmt: skip
+
+    assert kept_variables(software) == {"OMP_NUM_THREADS": "2"}
+    assert fates(environment_lines(software)) == {
+        "variables": Fate.SAME, "processes": Fate.MISSING,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ({"script": {"path": "train.py"}, "arguments": ["--lr", "0.1"]}, None),
+        ({"script": {"path": "train.py"}, "arguments": ["--token", "***"]}, "arguments"),
+        ({"script": {"path": "train.py"}, "arguments": ["--api-key=***"]}, "arguments"),
+        ({"script": {"path": "train.py"}, "arguments": ["x"] * 500}, "arguments"),
+        ({"script": {"path": "a.ipynb", "is_notebook": True}}, "script"),
+        ({"script": None}, "script"),
+    ],
+)
+def test_a_command_is_known_whole_or_said_not_to_be(
+    code: dict[str, object], missing: str | None
+) -> None:
+    found = [line.part for line in command_lines(code) if line.fate is Fate.MISSING]
+
+    assert found == ([] if missing is None else [missing])
+
+
+def test_what_the_capture_left_out_is_missing() -> None:
+    code = {"left_out": ["model.bin: 9000000 bytes are too many"]}
+    plain = {"left_out": ["fatal: not a git repository (or any of the parent directories): .git"]}
+    rest = {"software": {}, "hardware": {}}
+
+    assert fates(capture_lines({"code": code, **rest})) == {"code": Fate.MISSING}
+    assert fates(capture_lines({"code": plain, **rest})) == {}
+    assert fates(capture_lines({})) == {
+        "code": Fate.MISSING, "software": Fate.OTHER, "hardware": Fate.OTHER,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("is_there", "fate"), [(True, Fate.SAME), (False, Fate.MISSING), (None, Fate.OTHER)]
+)
+def test_data_is_looked_for(is_there: bool | None, fate: Fate) -> None:
+    dataset = Dataset(
+        version=PinnedDataset(dataset_id=1, name="d", number=2, location="/d"), is_there=is_there
+    )
+
+    (line,) = data_lines([dataset])
+
+    assert line.fate is fate
+    assert "d@2" in line.says
