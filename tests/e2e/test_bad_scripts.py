@@ -23,6 +23,7 @@ SCRIPTS = {
 }
 
 
+@pytest.mark.slow
 def test_a_script_that_goes_wrong_says_how(installation: Installation) -> None:
     """All at once: each sweep's controller takes seconds to start."""
     following = {}
@@ -56,6 +57,7 @@ def test_a_stalled_script_is_ended(installation: Installation) -> None:
     assert installation.trial_processes() == []
 
 
+@pytest.mark.slow
 def test_cancelling_leaves_no_process(installation: Installation) -> None:
     file = installation.write_sweep("cancelled", trials=4, epochs=1000, seconds=0.5)
     sweep = installation.run("run", str(file), "--detach").split()[-1]

@@ -210,6 +210,7 @@ def test_down_holds_against_a_controller_that_is_still_starting(
     assert installation.json("attach", sweep)["trials_by_state"] == {"completed": 1}
 
 
+@pytest.mark.slow
 def test_up_ends_when_somebody_says_down(installation: Installation) -> None:
     up = installation.start("up")
     assert up.stdout is not None
@@ -250,6 +251,7 @@ def gateway_of(client: Installation) -> Generator[str, None, None]:
         process.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_servers_by_url_need_nothing_but_their_addresses(
     installation: Installation, empty_databases: tuple[Database, Database]
 ) -> None:

@@ -177,6 +177,7 @@ def test_a_day_of_metric_points_is_materialized_and_checked(ui: Ui) -> None:
     }
 
 
+@pytest.mark.slow
 def test_terminating_in_the_ui_ends_every_trial(installation: Installation, ui: Ui) -> None:
     file = installation.write_sweep("endless", trials=6, epochs=1000, seconds=0.5)
     register(ui, {"sweep_file": str(file)})
@@ -244,6 +245,7 @@ query($partition: String!) {
 }"""
 
 
+@pytest.mark.slow
 def test_a_registered_dataset_is_a_partition_at_once_and_shown_soon(
     installation: Installation, ui: Ui
 ) -> None:

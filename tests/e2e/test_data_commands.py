@@ -69,6 +69,7 @@ def test_data_is_registered_expected_of_swept_over_and_kept_from_sweeps(
     assert "Traceback" not in refused
 
 
+@pytest.mark.slow
 def test_versions_are_compared_and_minimised(installation: Installation, folder: Path) -> None:
     young = folder.parent / "young.csv"
     young.write_text("age\n" + "".join(f"{20 + n % 10}\n" for n in range(400)))

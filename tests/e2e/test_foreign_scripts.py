@@ -27,6 +27,7 @@ def a_sweep(
     return str(file)
 
 
+@pytest.mark.slow
 def test_a_search_ends_bad_trials_of_a_script_that_only_prints(installation: Installation) -> None:
     strategy = "{name: asha, max_resource: 9, reduction_factor: 3}"
     file = a_sweep(installation, "printing", pattern=PATTERN, strategy=strategy)

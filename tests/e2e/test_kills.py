@@ -158,6 +158,7 @@ def test_a_result_that_no_gateway_took_in_time_is_not_lost(installation: Install
     assert not list((installation.home / "spool").iterdir())
 
 
+@pytest.mark.slow
 def test_a_detached_sweep_goes_on_and_can_be_followed_again(installation: Installation) -> None:
     file = installation.write_sweep("detached", trials=4, epochs=3, seconds=0.3)
 

@@ -35,6 +35,7 @@ def logs(installation: Installation, run: str) -> list[str]:
     return [(folder / "stdout.log").read_text() for folder in folders]
 
 
+@pytest.mark.slow
 def test_a_promoted_trial_goes_on_from_its_checkpoint(installation: Installation) -> None:
     strategy = (
         "{name: asha, variant: promotion, min_resource: 1, max_resource: 9, reduction_factor: 3}"

@@ -210,6 +210,7 @@ def test_a_script_that_fails_again_fails_its_rerun(installation: Installation) -
     assert (rerun["state"], rerun["reason"]) == ("failed", "no luck")
 
 
+@pytest.mark.slow
 def test_a_killed_rerun_leaves_nothing_that_the_next_does_not_remove(
     installation: Installation,
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_killed_rerun_leaves_nothing_that_the_next_does_not_remove(
     assert reproduce(installation, run)[1]["verdict"] == "bitwise"
 
 
+@pytest.mark.slow
 def test_code_that_no_commit_has_is_refused_where_that_is_asked_for(
     installation: Installation,
 ) -> None:
