@@ -74,6 +74,16 @@ def send_due(outbox: Outbox, post: Post, *, clock: Callable[[], float] = time.mo
     return Sent(things=n_sent, refused=refused, problem=None)
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would become a GET without the event, and take the key along."""
+
+    def redirect_request(self, *_: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it takes no heed
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 def http_post(url: str, key: str | None = None) -> Post:
     """Sends one event to `url`, with `key` as a bearer token.
 
@@ -87,7 +97,7 @@ def http_post(url: str, key: str | None = None) -> Post:
         body = json.dumps(event).encode()
         request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - http or https, which the settings have checked
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - likewise
+            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as response:
                 response.read(1)
         except urllib.error.HTTPError as exc:
             with exc:

@@ -21,7 +21,7 @@ from storage.blob_paths import blob_path
 from storage.bucket_errors import bucket_errors, code_of, is_no_key
 from storage.bucket_requests import BucketRequests, sum_text
 from storage.s3_client import s3_client
-from sweeps.artifacts import attachment
+from sweeps.artifacts import InvalidArtifact, attachment
 from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart
 from sweeps.errors import ArtifactNotFound
 
@@ -65,7 +65,7 @@ class ArtifactBucket:
         self, blob: Blob, *, limit: int, expires_at: dt.datetime
     ) -> tuple[MissingPart, ...] | None:
         """Parts that have not arrived, each with a signed request."""
-        if self.size_of(blob.key) == blob.size_bytes:
+        if self._is_there(blob):
             return None
         place = self._object(blob.key)
         with bucket_errors(self._location):
@@ -87,7 +87,7 @@ class ArtifactBucket:
 
     def finish(self, blob: Blob) -> None:
         """Let the bucket put the parts together. Two may do it: one of them finds it done."""
-        if self.size_of(blob.key) == blob.size_bytes:
+        if self._is_there(blob):
             return
         with bucket_errors(self._location):
             upload_id = self._newest_upload(blob.key) if blob.crc32 else None
@@ -137,6 +137,20 @@ class ArtifactBucket:
                     if code_of(exc) not in _GONE:
                         raise
         return count
+
+    def _is_there(self, blob: Blob) -> bool:
+        """Whether it is stored. What came in parts is never written over: nobody compares its sha256.
+
+        Raises:
+            InvalidArtifact: Something of another size is in its place.
+        """
+        size_bytes = self.size_of(blob.key)
+        if size_bytes not in {None, blob.size_bytes} and blob.crc32:
+            raise InvalidArtifact(
+                f"{size_bytes} bytes of sha256 {blob.key.sha256} are stored, {blob.size_bytes} were "
+                "announced: one of them is wrong; `sweepworks artifacts verify` says whether these are"
+            )
+        return size_bytes == blob.size_bytes
 
     def _object(self, key: BlobKey) -> dict[str, str]:
         return {"Bucket": self._location.bucket, "Key": self._prefix + blob_path(key)}

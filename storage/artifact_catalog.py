@@ -8,7 +8,7 @@ from psycopg.rows import class_row, dict_row
 
 from storage import queries
 from storage.database import Pool, transaction
-from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
+from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint, InvalidArtifact
 from sweeps.blobs import BlobLeaving, BlobMissing
 from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict, SweepNotFound
 from sweeps.ids import RunId, SweepId, TenantId
@@ -30,17 +30,18 @@ class ArtifactCatalog:
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
             BlobLeaving: Its bytes are being deleted at this moment.
+            InvalidArtifact: Bytes of that sha256 are known, and are not as many.
         """
         with transaction(self._pool) as connection:
             if _stored(connection, run_id, draft, tenant_id):
                 return
             _hold(connection, run_id, tenant_id)
             row = connection.execute(
-                _QUERIES["is_blob_leaving"],
+                _QUERIES["blob"],
                 {"tenant_id": tenant_id, "sha256": bytes.fromhex(draft.sha256)},
             ).fetchone()
-        if row is not None and row[0]:
-            raise BlobLeaving(draft.sha256)
+        if row is not None:
+            _check_blob(draft, is_leaving=row[0], size_bytes=row[1])
 
     def commit(
         self,
@@ -60,6 +61,7 @@ class ArtifactCatalog:
             StateConflict: The run is sealed, or the name is taken by other bytes.
             BlobLeaving: Its bytes are being deleted at this moment.
             BlobMissing: Its bytes are not there.
+            InvalidArtifact: Bytes of that sha256 are known, and are not as many.
         """
         parameters = {
             "tenant_id": tenant_id,
@@ -74,8 +76,7 @@ class ArtifactCatalog:
                 _hold(connection, run_id, tenant_id)
                 row = connection.execute(_QUERIES["hold_blob"], parameters).fetchone()
                 assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
-                if row[0]:
-                    raise BlobLeaving(draft.sha256)
+                _check_blob(draft, is_leaving=row[0], size_bytes=row[1])
                 if not has_bytes():
                     raise BlobMissing(draft.sha256)
                 connection.execute(_QUERIES["insert_artifact"], parameters)
@@ -183,6 +184,17 @@ def _get(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) 
     if found is None:
         raise ArtifactNotFound(name)
     return found
+
+
+def _check_blob(draft: ArtifactDraft, *, is_leaving: bool, size_bytes: int) -> None:
+    if is_leaving:
+        raise BlobLeaving(draft.sha256)
+    # Else what one script says of its file would decide about the files of others.
+    if size_bytes != draft.size_bytes:
+        raise InvalidArtifact(
+            f"sha256 {draft.sha256} is known to be of {size_bytes} bytes, {draft.size_bytes} were "
+            "announced"
+        )
 
 
 def _stored(

@@ -53,7 +53,9 @@ class FolderParts:
         lock = self._enter()
         try:
             is_there = self.arrived().get(part.number) == part.crc32
-            return PartUpload(self._folder, part, lock=lock, is_there=is_there or self._is_whole())
+            return PartUpload(
+                self._folder, part, lock=lock, is_there=is_there or self._is_whole(part)
+            )
         except BaseException:
             os.close(lock)
             raise
@@ -108,8 +110,11 @@ class FolderParts:
             f"{blob.key.sha256}"
         )
 
-    def _is_whole(self) -> bool:
-        return self._target is not None and self._target.exists()
+    def _is_whole(self, part: BlobPart) -> bool:
+        """Whether the blob is there; one that was cut short since is brought anew."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._target is not None and self._target.stat().st_size == part.blob_bytes
+        return False
 
     def _enter(self) -> int:
         while True:

@@ -188,10 +188,14 @@ class _Chosen:
             heapq.heappushpop(self.heap, entry)
 
     def affordable(self) -> Iterator[BlobFacts]:
-        """In the order of the seed, without those that would be too much to read."""
+        """In the order of the seed, without those that would be too much to read.
+
+        The first one whatever its size: else a large file would never have its turn.
+        """
         left = self.sample.most_bytes
-        for _, _, blob in sorted(self.heap, key=lambda entry: (-entry[0], entry[1])):
-            if blob.size_bytes <= left:
+        in_order = sorted(self.heap, key=lambda entry: (-entry[0], entry[1]))
+        for place, (_, _, blob) in enumerate(in_order):
+            if place == 0 or blob.size_bytes <= left:
                 left -= blob.size_bytes
                 yield blob
 

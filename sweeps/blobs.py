@@ -54,6 +54,7 @@ class BlobPart:
     offset: int
     size_bytes: int
     crc32: int | None  #: None of the only part: its sha256 is the blob's
+    blob_bytes: int  #: of the whole blob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,13 @@ def blob_part(size_bytes: int, number: int, *, crc32: int | None) -> BlobPart:
         ValueError: There is none of that number.
     """
     part = part_of(size_bytes, number)
-    return BlobPart(number=number, offset=part.offset, size_bytes=part.size, crc32=crc32)
+    return BlobPart(
+        number=number,
+        offset=part.offset,
+        size_bytes=part.size,
+        crc32=crc32,
+        blob_bytes=size_bytes,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,12 +23,12 @@ from sweeps.datasets import (
     VersionDraft,
     content_hash,
 )
-from sweeps.errors import RunNotFound
+from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
 
 _QUERIES = queries.load("datasets")
 _SWEEPS = queries.load("sweeps")
-_RUNS = queries.load("runs")
+_ARTIFACTS = queries.load("artifacts")
 _ALL = 1_000_000
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -176,12 +176,15 @@ class DatasetCatalog:
         """
         of_run = {"run_id": run_id, "tenant_id": tenant_id}
         with transaction(self._pool) as connection:
-            if connection.execute(_RUNS["get_run"], of_run).fetchone() is None:
+            held = connection.execute(_ARTIFACTS["hold_run"], of_run).fetchone()
+            if held is None:
                 raise RunNotFound(run_id)
             cursor = connection.cursor(row_factory=class_row(PinnedDataset))
             for used in cursor.execute(_QUERIES["of_run"], of_run).fetchall():
                 if used.name == reference.name and reference.number in {None, used.number}:
                     return used
+            if held[0]:
+                raise StateConflict(f"run {run_id!r}", current="sealed", asked="given a dataset")
             version = _pin(connection, reference, tenant_id)
             parameters = {**of_run, "dataset_id": version.dataset_id, "number": version.number}
             connection.execute(_QUERIES["use_in_run"], parameters)

@@ -199,14 +199,20 @@ def _is_whole(entry: Path, size: int) -> bool:
 
 
 def _put(entry: Path, target: Path) -> None:
-    """As a link, or where that cannot be as a copy."""
+    """As a link, or where that cannot be as a copy: root may write through a link all the same."""
     os.utime(entry)  # used now
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
     try:
-        try:
-            temporary.hardlink_to(entry)
-        except OSError:  # another disk, or one without links
+        if os.geteuid() == 0 or not _link(temporary, entry):
             shutil.copyfile(entry, temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)  # of two links to one file, `replace` leaves both
+
+
+def _link(link: Path, entry: Path) -> bool:
+    try:
+        link.hardlink_to(entry)
+    except OSError:  # another disk, or one without links
+        return False
+    return True

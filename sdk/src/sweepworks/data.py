@@ -37,15 +37,17 @@ def use_dataset(
     known = os.environ.get(variable_of(name))
     if known and _is_pinned(name, version):
         return Path(known)  # on record since the trial was made
-    reason = "no gateway is to be asked"
+    reason, is_refused = "no gateway is to be asked", False
     if connection is not None:
         try:
             return _asked(connection, run, reference)
         except Unreachable as exc:
             reason = f"the gateway does not answer ({exc})"
         except Refused as exc:
-            reason = str(exc)
-    if not known:
+            reason, is_refused = str(exc), True
+    # What the environment knows is the pinned version, or what the author says it is.
+    is_another = version not in {None, "latest"} and (is_refused or name in _pinned())
+    if not known or is_another:
         raise LookupError(
             f"where is the dataset {reference}? {reason}; set {variable_of(name)} to its place"
         )
@@ -60,12 +62,14 @@ def variable_of(name: str) -> str:
 
 def _is_pinned(name: str, version: str | None) -> bool:
     """Whether the trial's sweep has pinned that very version."""
-    pinned = dict(
-        entry.rsplit("@", 1)
-        for entry in (os.environ.get(env.DATASETS) or "").split()
-        if "@" in entry
-    )
+    pinned = _pinned()
     return name in pinned and version in {None, pinned[name]}
+
+
+def _pinned() -> dict[str, str]:
+    """Versions by name."""
+    entries = (os.environ.get(env.DATASETS) or "").split()
+    return dict(entry.rsplit("@", 1) for entry in entries if "@" in entry)
 
 
 def _asked(connection: Connection, run: str, reference: str) -> Path:

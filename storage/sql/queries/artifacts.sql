@@ -6,9 +6,9 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 FOR KEY SHARE;
 
--- is_blob_leaving --
--- Whether these bytes are being deleted.
-SELECT state = 'deleting' AS is_leaving
+-- blob --
+-- Whether these bytes are being deleted, and how many they are.
+SELECT state = 'deleting' AS is_leaving, size_bytes
 FROM blobs
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s;
@@ -18,7 +18,7 @@ WHERE tenant_id = %(tenant_id)s
 INSERT INTO blobs (tenant_id, sha256, size_bytes)
 VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s)
 ON CONFLICT (tenant_id, sha256) DO UPDATE SET size_bytes = blobs.size_bytes
-RETURNING state = 'deleting' AS is_leaving;
+RETURNING state = 'deleting' AS is_leaving, size_bytes;
 
 -- insert_artifact --
 -- The name, once.

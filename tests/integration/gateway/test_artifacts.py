@@ -86,6 +86,19 @@ def test_known_bytes_are_not_asked_for_again(platform: Platform, tmp_path: Path)
     assert len(files(tmp_path)) == 1
 
 
+def test_known_bytes_of_another_number_are_refused(platform: Platform) -> None:
+    first, first_token = platform.scratch()
+    second, second_token = platform.scratch()
+    upload(platform, first, first_token, b"same", "a.bin")
+    lie = {**described(b"same", "b.bin"), "size": 5}
+
+    begun = begin(platform, second, lie, second_token)
+    committed = commit(platform, second, lie, second_token)
+
+    assert (begun.status_code, committed.status_code) == (422, 428)
+    assert "is known to be of 4 bytes" in begun.json()["error"]
+
+
 def test_another_tenants_bytes_cannot_be_had_by_their_digest(platform: Platform) -> None:
     run, token = platform.scratch()
     upload(platform, run, token, b"secret", "a.bin")

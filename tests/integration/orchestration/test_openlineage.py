@@ -42,6 +42,14 @@ class Receiver:
                     receiver.events.append(json.loads(body))
                     receiver.keys.append(self.headers["Authorization"])
                 self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", f"{receiver.url}/login")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                receiver.keys.append(self.headers["Authorization"])
+                self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -140,6 +148,19 @@ def test_what_a_receiver_did_not_take_is_sent_again(
     assert str(status) in first.problem
     assert (second.things, second.problem) == (3, None)
     assert len(receiver.events) == 6
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+def test_a_redirection_takes_no_event(
+    world: LineageWorld, outbox: OpenLineageOutbox, receiver: Receiver, status: int
+) -> None:
+    an_ended_run(world)
+    receiver.answers = [status]
+
+    sent = send_due(outbox, http_post(receiver.url, "key"))
+
+    assert (sent.things, receiver.events, receiver.keys) == (0, [], [])
+    assert str(status) in str(sent.problem)
 
 
 def test_an_event_that_is_refused_holds_up_no_other(

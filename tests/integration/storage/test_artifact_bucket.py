@@ -11,6 +11,7 @@ from sweepworks import parts
 from storage.artifact_bucket import ArtifactBucket
 from storage.artifact_location import BucketLocation
 from storage.s3_client import s3_client
+from sweeps.artifacts import InvalidArtifact
 from sweeps.blobs import BlobMissing
 from sweeps.errors import DiskFull, StorageUnavailable
 from tests.contracts.artifact_store_contract import (
@@ -204,6 +205,22 @@ def test_an_end_whose_answer_is_lost_is_found_done(
     store.finish(blob)
 
     assert read(store, blob.key) == large
+
+
+def test_what_is_stored_is_not_written_over_by_what_is_said_to_be_the_same(
+    store: ArtifactBucket, bucket: BucketLocation, large: bytes
+) -> None:
+    """Of what comes in parts the server compares no sha256."""
+    key = bring(store, b"the true one")
+    lie = replace(a_blob(large), key=key)
+
+    with pytest.raises(InvalidArtifact, match="verify"):
+        missing_of(store, lie)
+    with pytest.raises(InvalidArtifact, match="verify"):
+        store.finish(lie)
+
+    assert read(store, key) == b"the true one"
+    assert uploads(bucket) == []
 
 
 def test_two_uploads_that_began_at_once_become_one(

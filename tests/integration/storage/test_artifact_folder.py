@@ -235,6 +235,22 @@ def test_a_part_whose_process_died_is_missing_and_holds_nobody_up(tmp_path: Path
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_a_blob_that_was_cut_short_is_brought_anew(tmp_path: Path) -> None:
+    store, blob = ArtifactFolder(tmp_path), a_blob(LARGE)
+    deliver_all(store, blob, LARGE)
+    store.finish(blob)
+    (stored,) = (path for path in tmp_path.rglob(blob.key.sha256) if path.is_file())
+    stored.write_bytes(LARGE[:1500])
+
+    deliver_all(store, blob, LARGE)
+    lost = missing_numbers(store)
+    store.finish(blob)
+
+    assert lost == []
+    assert read(store, blob.key) == LARGE
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_a_full_disk_leaves_the_part_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,7 @@ def test_a_seed_takes_the_same_files(
     assert taken("monday") == monday
     assert taken("tuesday") != monday
     assert taken("monday", most_bytes=20) == monday[:2]
+    assert taken("monday", most_bytes=1) == monday[:1], "a large file has its turn, too"
 
 
 def test_edges_that_lead_to_nothing_are_found(

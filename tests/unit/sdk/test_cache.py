@@ -52,13 +52,27 @@ def test_a_file_is_brought_once(cache: Cache, tmp_path: Path) -> None:
 
 
 def test_taking_it_out_costs_no_space_and_it_cannot_be_written(
-    cache: Cache, tmp_path: Path
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     provide(cache, b"weights", tmp_path / "a")
     provide(cache, b"weights", tmp_path / "a")
 
     found = (tmp_path / "a").stat()
     assert (found.st_nlink, found.st_mode & 0o777) == (2, 0o400)
+
+
+def test_what_root_writes_over_is_not_the_cache(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    provide(cache, b"weights", tmp_path / "a")
+
+    (tmp_path / "a").chmod(0o600)
+    (tmp_path / "a").write_bytes(b"trained")
+    provide(cache, b"weights", tmp_path / "b")
+
+    assert (tmp_path / "b").read_bytes() == b"weights"
 
 
 def test_on_another_disk_it_is_copied(
@@ -67,6 +81,7 @@ def test_on_another_disk_it_is_copied(
     def refuse(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(Path, "hardlink_to", refuse)
 
     provide(cache, b"weights", tmp_path / "a")

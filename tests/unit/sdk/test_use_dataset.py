@@ -51,6 +51,21 @@ def test_a_trial_that_wants_another_version_says_so(
     assert gateway.used == ["digits@2"]
 
 
+@pytest.mark.usefixtures("gateway", "trial")
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_version_that_cannot_be_had_is_never_another_one(
+    monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_DATA_DIGITS", "/data/digits")
+    monkeypatch.setenv("SWEEPWORKS_DATASETS", "digits@3")
+    if is_away:
+        monkeypatch.setenv("SWEEPWORKS_GATEWAY_URL", "http://127.0.0.1:1")
+        monkeypatch.setenv("SWEEPWORKS_FINISH_TIMEOUT", "0.1")
+
+    with a_run() as run, pytest.raises(LookupError, match="digits@2"):
+        run.use_dataset("digits@2")
+
+
 @pytest.mark.usefixtures("scratch")
 def test_a_scratch_run_gets_the_newest_version_and_records_it(gateway: FakeGateway) -> None:
     gateway.datasets["digits"] = ("digits@3", "/data/digits")
