@@ -2,13 +2,15 @@
 
 Signatures and expiry of signed requests, and sums in headers, are checked as S3 checks them. What
 goes wrong can be ordered: POST to `/-/faults`. The port is printed on the first line. With
-`--plain` it is moto alone.
+`--plain` it is moto alone; with `--upstream URL` a real server stands behind it, which checks by
+itself.
 """
 
 import base64
 import datetime as dt
 import hashlib
 import hmac
+import http.client
 import io
 import json
 import os
@@ -28,11 +30,47 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 
-class StrictS3:
-    """WSGI in front of moto."""
+class Upstream:
+    """WSGI that hands requests on as they are, the signed header `Host` included."""
 
-    def __init__(self, app: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+    def __init__(self, url: str) -> None:
+        self._host = url.removeprefix("http://")
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-"): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_") or name in {"CONTENT_TYPE", "CONTENT_LENGTH"}
+        }
+        headers.pop("EXPECT", None)  # it was answered by who reads the body here
+        connection = http.client.HTTPConnection(self._host, timeout=60)
+        connection.request(
+            environ["REQUEST_METHOD"],
+            environ["REQUEST_URI"],  # as it was signed, nothing decoded
+            environ["wsgi.input"].read(length) or None,
+            {name: value for name, value in headers.items() if value},
+        )
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        kept = [
+            (name, value)
+            for name, value in answer.getheaders()
+            if name.lower() not in {"transfer-encoding", "connection"}
+        ]
+        start_response(f"{answer.status} {answer.reason}", kept)
+        return [body]
+
+
+class StrictS3:
+    """WSGI in front of moto, or of a server that checks by itself."""
+
+    def __init__(
+        self, app: Callable[[Environ, StartResponse], Iterable[bytes]], *, checks: bool = True
+    ) -> None:
         self._app = app
+        self._checks = checks
         self._faults: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -44,17 +82,8 @@ class StrictS3:
         fault = self._fault(environ)
         if fault is not None and fault.get("when") != "after":
             return _error(start_response, fault["status"], fault["code"])
-        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        if "X-Amz-Signature" in query and (code := _wrong_signature(environ, query)):
-            return _error(start_response, 403, code)
-        if environ["REQUEST_METHOD"] == "PUT":
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            body = environ["wsgi.input"].read(length)
-            if len(body) < length:
-                return _error(start_response, 400, "IncompleteBody")
-            if not _is_right(environ, body):
-                return _error(start_response, 400, "BadDigest")
-            environ["wsgi.input"] = io.BytesIO(body)
+        if self._checks and (wrong := _look(environ)):
+            return _error(start_response, *wrong)
         if fault is None:
             return self._app(environ, start_response)
         for _ in self._app(environ, lambda *_: None):  # it is done, and the answer is lost
@@ -79,6 +108,22 @@ def _answer(start_response: StartResponse, status: str, body: bytes) -> list[byt
 def _error(start_response: StartResponse, status: int, code: str) -> list[bytes]:
     text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>"
     return _answer(start_response, f"{status} No", text.encode())
+
+
+def _look(environ: Environ) -> tuple[int, str] | None:
+    """What moto would let pass: a status, and its word."""
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    if "X-Amz-Signature" in query and (code := _wrong_signature(environ, query)):
+        return 403, code
+    if environ["REQUEST_METHOD"] == "PUT":
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        if len(body) < length:
+            return 400, "IncompleteBody"
+        if not _is_right(environ, body):
+            return 400, "BadDigest"
+        environ["wsgi.input"] = io.BytesIO(body)
+    return None
 
 
 def _is_right(environ: Environ, body: bytes) -> bool:
@@ -140,8 +185,12 @@ def main() -> None:
         def log(self, *args: Any, **kwargs: Any) -> None:
             pass
 
-    app = DomainDispatcherApplication(create_backend_app)
-    checked = app if "--plain" in sys.argv else StrictS3(app)
+    if "--upstream" in sys.argv:
+        upstream = Upstream(sys.argv[sys.argv.index("--upstream") + 1])
+        checked: Any = StrictS3(upstream, checks=False)
+    else:
+        app = DomainDispatcherApplication(create_backend_app)
+        checked = app if "--plain" in sys.argv else StrictS3(app)
     server = make_server("127.0.0.1", 0, checked, threaded=True, request_handler=Quiet)
     print(server.server_port, flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,5 +1,10 @@
-"""A server that speaks like S3, and a bucket of its own for every test that asks."""
+"""A server that speaks like S3, and a bucket of its own for every test that asks.
 
+With SWEEPWORKS_TEST_S3=http://HOST:PORT it is that server, with a key `somebody` whose secret is
+`a-secret`, behind what makes the ordered faults.
+"""
+
+import os
 import subprocess
 import sys
 import uuid
@@ -14,6 +19,9 @@ import pytest
 from storage.artifact_location import BucketLocation
 from storage.s3_client import s3_client
 from tests.strict_s3 import SECRET
+
+UPSTREAM = os.environ.get("SWEEPWORKS_TEST_S3")
+PART_BYTES = 5 * 1024 * 1024 if UPSTREAM else 1000  # the least it takes, but for the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class S3Server:
 @pytest.fixture(scope="session")
 def _s3_process() -> Generator[S3Server, None, None]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.strict_s3"],
+        [sys.executable, "-m", "tests.strict_s3", *(["--upstream", UPSTREAM] if UPSTREAM else [])],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,16 +15,16 @@ from sweepworks.uploading import upload
 from storage.artifact_location import BucketLocation
 from tests.integration.gateway.conftest import Platform, listening
 from tests.plugins.postgres import Database
-from tests.plugins.s3 import S3Server
+from tests.plugins.s3 import PART_BYTES, S3Server
 
-LARGE = random.Random(5).randbytes(9_500)  # ten parts
+LARGE = random.Random(5).randbytes(19 * PART_BYTES // 2)  # ten parts
 
 
 @pytest.fixture
 def platform(
     database: Database, tmp_path: Path, bucket: BucketLocation, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[Platform, None, None]:
-    monkeypatch.setattr(parts, "LEAST_BYTES", 1000)
+    monkeypatch.setattr(parts, "LEAST_BYTES", PART_BYTES)
     monkeypatch.setattr(uploading, "_FIRST_PAUSE_SECONDS", 0.05)
     with listening(database, tmp_path, artifacts=bucket) as platform:
         yield platform

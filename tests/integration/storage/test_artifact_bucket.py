@@ -24,7 +24,7 @@ from tests.contracts.artifact_store_contract import (
     missing_of,
     read,
 )
-from tests.plugins.s3 import S3Server
+from tests.plugins.s3 import PART_BYTES, S3Server
 
 
 @pytest.fixture
@@ -34,12 +34,14 @@ def store(bucket: BucketLocation) -> ArtifactBucket:
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> bytes:
-    monkeypatch.setattr(parts, "LEAST_BYTES", 1000)
-    return bytes(range(250)) * 9
+    monkeypatch.setattr(parts, "LEAST_BYTES", PART_BYTES)
+    return bytes(range(250)) * (PART_BYTES // 111)  # three parts
 
 
 class TestArtifactBucket(ArtifactStoreContract):
     """Every promise of the port."""
+
+    part_bytes = PART_BYTES
 
 
 def keys(location: BucketLocation) -> list[str]:
@@ -67,7 +69,7 @@ def test_a_signed_request_is_good_for_nothing_else(store: ArtifactBucket, large:
     for content in (b"small", large):
         request = missing_of(store, a_blob(content))[0].request
         assert request is not None
-        headers, body = dict(request.headers), content[:1000]
+        headers, body = dict(request.headers), content[:PART_BYTES]
 
         statuses = [
             httpx.put(url, headers=given, content=body, trust_env=False).status_code
@@ -228,7 +230,7 @@ def test_two_uploads_that_began_at_once_become_one(
 ) -> None:
     blob = a_blob(large)
     first = missing_of(store, blob)[0]
-    deliver(store, blob, first, large[:1000])
+    deliver(store, blob, first, large[:PART_BYTES])
     other = s3_client(bucket).create_multipart_upload(
         Bucket=bucket.bucket,
         Key=f"runs/default/{blob.key.sha256[:2]}/{blob.key.sha256[2:4]}/" + blob.key.sha256,
