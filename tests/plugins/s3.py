@@ -42,6 +42,10 @@ class S3Server:
         order = {"words": words, "status": status, "code": code, "times": times, "when": when}
         self._order([order])
 
+    def hide_sums(self) -> None:
+        """Leave the sums out of the next list of parts."""
+        self._order([{"words": ["GET", "uploadId="], "times": 1, "when": "never"}])
+
     def mend(self) -> None:
         """Nothing goes wrong any more."""
         self._order([])

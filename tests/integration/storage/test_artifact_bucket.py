@@ -21,6 +21,7 @@ from tests.contracts.artifact_store_contract import (
     bring,
     deliver,
     deliver_all,
+    deliver_all,
     missing_of,
     read,
 )
@@ -245,6 +246,18 @@ def test_two_uploads_that_began_at_once_become_one(
     store.finish(blob)
 
     assert other["UploadId"]
+    assert read(store, blob.key) == large
+
+
+def test_sums_that_are_not_listed_are_told_at_the_end(
+    store: ArtifactBucket, s3_server: S3Server, large: bytes
+) -> None:
+    blob = a_blob(large)
+    deliver_all(store, blob, large)
+    s3_server.hide_sums()
+
+    store.finish(blob)
+
     assert read(store, blob.key) == large
 
 
