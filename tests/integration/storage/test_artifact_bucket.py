@@ -21,7 +21,6 @@ from tests.contracts.artifact_store_contract import (
     bring,
     deliver,
     deliver_all,
-    deliver_all,
     missing_of,
     read,
 )
