@@ -251,6 +251,8 @@ def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, object]:
         "messages": [_text(e.message) if e else "" for e in exits],
         "nodes": [_text(a.node) for a in attempts],
         "gpus": [",".join(a.gpus) for a in attempts],
+        "images": [_text(a.image) for a in attempts],
+        "scheduled_ats": [a.scheduled_at for a in attempts],
     }
 
 

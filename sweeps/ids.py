@@ -63,6 +63,11 @@ def run_of(attempt: AttemptId) -> RunId:
     return RunId(match["run"])
 
 
+def sweep_of(attempt: AttemptId) -> SweepId:
+    """The sweep whose trial an attempt executes."""
+    return SweepId(run_of(attempt).rpartition("-")[0])
+
+
 def is_name(text: str) -> bool:
     """Whether `text` can be one of our names; checked before any of them becomes a path."""
     return _NAME.fullmatch(text) is not None

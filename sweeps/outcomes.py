@@ -13,6 +13,15 @@ from sweeps.trials import Exit, Trial
 #: A last report may be on its way through the gateway when the process is gone already.
 REPORT_GRACE = dt.timedelta(seconds=5)
 
+_CLUSTER_WORDS = {
+    ExitReason.EVICTED: "evicted from its node",
+    ExitReason.PREEMPTED: "preempted by something more important",
+    ExitReason.NODE_LOST: "its node was lost",
+    ExitReason.DELETED: "deleted in the cluster",
+    ExitReason.UNSCHEDULABLE: "no node had room for it",
+    ExitReason.IMAGE_PULL_FAILED: "its image cannot be had",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
@@ -143,6 +152,8 @@ def describe(ended: Exit, limits: Limits) -> str:
             return f"could not be started{tail}"
         case ExitReason.COMPLETED | ExitReason.STOPPED | ExitReason.PAUSED | ExitReason.CANCELLED:
             return ended.reason.value
+        case _:
+            return f"{_CLUSTER_WORDS[ended.reason]}{tail}"
 
 
 def last_line(text: str) -> str:

@@ -152,6 +152,9 @@ class AttemptStatus:
     last_output_at: dt.datetime | None = None
     node: str = ""
     gpus: tuple[str, ...] = ()
+    image: str = ""  #: as it runs, with its digest
+    scheduled_at: dt.datetime | None = None
+    waits_for: str = ""  #: why it is still PENDING, as the cluster says it
 
 
 class TrialLauncher(Protocol):

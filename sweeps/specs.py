@@ -123,6 +123,7 @@ class TrialSpec:
     #: Datasets as the author named them: `name` or `name@latest` is the newest version when the
     #: sweep is submitted, and is pinned then.
     data: tuple[str, ...] = ()
+    image: str | None = None  #: container image, on a cluster; None: the place's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "environment": dict(spec.trial.environment),
             "metrics": spec.trial.metrics and spec.trial.metrics.as_document(),
             "data": list(spec.trial.data),
+            "image": spec.trial.image,
         },
         "seed": spec.seed,
         "provenance": asdict(spec.provenance),

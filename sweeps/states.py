@@ -72,11 +72,30 @@ class ExitReason(enum.StrEnum):
     KILLED = "killed"  #: a signal from outside that we did not send
     LOST = "lost"  #: its process is gone and left no exit record
     LAUNCH_FAILED = "launch_failed"  #: the command could not be started at all
+    EVICTED = "evicted"  #: its node was drained, shut down, or ran short of something
+    PREEMPTED = "preempted"  #: its place was given to something more important
+    NODE_LOST = "node_lost"  #: its node does not answer any more
+    DELETED = "deleted"  #: its pod or Job was deleted by somebody else
+    UNSCHEDULABLE = "unschedulable"  #: no node had room for it, for longer than it may take
+    IMAGE_PULL_FAILED = "image_pull_failed"  #: its container image cannot be had
 
     @property
     def is_infrastructure(self) -> bool:
         """Whether the machine, not the script, is to blame: worth another attempt."""
-        return self in {ExitReason.KILLED, ExitReason.LOST}
+        return self in _INFRASTRUCTURE
+
+
+_INFRASTRUCTURE = frozenset(
+    {
+        ExitReason.KILLED,
+        ExitReason.LOST,
+        ExitReason.EVICTED,
+        ExitReason.PREEMPTED,
+        ExitReason.NODE_LOST,
+        ExitReason.DELETED,
+        ExitReason.UNSCHEDULABLE,
+    }
+)
 
 
 class Decision(enum.StrEnum):

@@ -101,10 +101,10 @@ class TickDraft:
     def set_state(
         self, run_id: RunId, state: RunState, reason: str, *, started_at: dt.datetime | None = None
     ) -> None:
-        """A trial has moved on."""
+        """A trial has moved on, or has something new to say of where it is."""
         trial = self.trial(run_id)
         assert trial is not None  # an attempt refers to its run
-        if trial.state is not state:
+        if trial.state is not state or (reason and trial.reason != reason):
             self._trials[run_id] = replace(
                 trial, state=state, reason=reason, started_at=trial.started_at or started_at
             )

@@ -109,15 +109,12 @@ class _Planner:
             self._alive.append(attempt.attempt_id)
             if status.phase is AttemptPhase.RUNNING:
                 self._look_at_running(attempt, status, signals)
+            elif status.waits_for:
+                self.draft.set_state(attempt.run_id, RunState.QUEUED, status.waits_for)
 
     def _look_at_exited(self, attempt: Attempt, status: AttemptStatus) -> None:
         assert status.exit is not None  # the port says so for EXITED
-        attempt = replace(
-            attempt,
-            started_at=status.started_at or attempt.started_at,
-            node=status.node or attempt.node,
-            gpus=status.gpus or attempt.gpus,
-        )
+        attempt = _seen(attempt, status)
         ended_at = status.ended_at or self._now
         trial = self.draft.trial(attempt.run_id)
         if (
@@ -131,15 +128,7 @@ class _Planner:
 
     def _look_at_running(self, attempt: Attempt, status: AttemptStatus, signals: Signals) -> None:
         if attempt.state is AttemptState.PENDING:
-            self.draft.change_attempt(
-                replace(
-                    attempt,
-                    state=AttemptState.RUNNING,
-                    started_at=status.started_at,
-                    node=status.node,
-                    gpus=status.gpus,
-                )
-            )
+            self.draft.change_attempt(replace(_seen(attempt, status), state=AttemptState.RUNNING))
             self.draft.set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
         decision, decided_at = self.draft.decision(attempt.run_id)
         why = verdict(
@@ -270,3 +259,15 @@ class _Planner:
             launches=tuple(self._unlaunched),
             awaits_suggestion=self._awaits_suggestion,
         )
+
+
+def _seen(attempt: Attempt, status: AttemptStatus) -> Attempt:
+    """The attempt with what its launcher says; what it does not say any more stays."""
+    return replace(
+        attempt,
+        started_at=status.started_at or attempt.started_at,
+        node=status.node or attempt.node,
+        gpus=status.gpus or attempt.gpus,
+        image=status.image or attempt.image,
+        scheduled_at=status.scheduled_at or attempt.scheduled_at,
+    )

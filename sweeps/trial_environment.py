@@ -59,6 +59,7 @@ def launch_request(
         },
         resources=spec.trial.resources,
         source_dir=source_dir,
+        image=spec.trial.image or "",
         timeout=spec.limits.trial_timeout,
     )
 

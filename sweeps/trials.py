@@ -67,6 +67,8 @@ class Attempt:
     exit: Exit | None = None
     node: str = ""
     gpus: tuple[str, ...] = ()
+    image: str = ""  #: as it ran, with its digest; empty: none, or unknown
+    scheduled_at: dt.datetime | None = None  #: when it was given a node, where that takes time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,5 +199,6 @@ class LaunchRequest:
     environment: Mapping[str, str]  #: of the trial; secrets included, so never logged
     resources: Resources
     source_dir: str
+    image: str = ""  #: container image; empty: the launcher's own, or none
     working_folder: str = ""  #: where it starts; empty: in a folder of the attempt's own
     timeout: dt.timedelta | None = None  #: enforced by the controller; launchers may enforce it too

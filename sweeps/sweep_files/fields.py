@@ -3,7 +3,7 @@
 from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
-from sweeps.sweep_files.kinds import SLUG, Boolean, Integer, OneOf, Text
+from sweeps.sweep_files.kinds import IMAGE, SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
@@ -81,8 +81,12 @@ TRIAL = Section(
             doc="Datasets that trials use; without a number, the newest version at submission.",
             default=[],
         ),
+        "image": Field(
+            kind=Text("registry.example.org/team/trainer:1.4", 500, pattern=IMAGE),
+            doc="Container image in which it runs on a cluster; elsewhere it says nothing.",
+            default=None,
+        ),
     },
-    later=("image",),
 )
 
 PROVENANCE = Section(

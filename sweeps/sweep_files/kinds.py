@@ -12,6 +12,9 @@ from sweeps.sweep_files.reading import Reader, shown
 MAX_EXACT = 2**53  #: up to here floats, JSON and JavaScript agree on whole numbers
 SLUG = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  #: a name that is also good in labels and folders
 
+#: A reference as registries read it: name, and a tag or a digest or both.
+IMAGE = r"[a-z0-9][a-zA-Z0-9._/:-]*(?:@sha256:[0-9a-f]{64})?"
+
 
 class Kind(Protocol):
     """What a value must be. `read` returns None after noting a problem."""

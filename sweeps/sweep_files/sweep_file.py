@@ -135,6 +135,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
             environment=trial["environment"],
             metrics=trial["metrics"],
             data=trial["data"],
+            image=trial["image"],
         ),
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],

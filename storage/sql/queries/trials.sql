@@ -30,7 +30,8 @@ ORDER BY runs.number;
 SELECT attempts.attempt_id, attempts.run_id, attempts.number, attempts.state::text,
        attempts.created_at, attempts.started_at, attempts.ended_at,
        attempts.exit_reason::text, attempts.exit_code, attempts.exit_signal, attempts.message,
-       attempts.node, attempts.gpus, attempts.promoted_sequence
+       attempts.node, attempts.gpus, attempts.promoted_sequence,
+       attempts.image, attempts.scheduled_at
 FROM attempts
 JOIN runs USING (run_id)
 WHERE runs.sweep_id = %(sweep_id)s
@@ -184,12 +185,15 @@ SET state = new.state::attempt_state,
     exit_signal = new.exit_signal,
     message = new.message,
     node = new.node,
-    gpus = string_to_array(new.gpus, ',')
+    gpus = string_to_array(new.gpus, ','),
+    image = new.image,
+    scheduled_at = new.scheduled_at
 FROM unnest(%(attempt_ids)s::text[], %(states)s::text[], %(started_ats)s::timestamptz[],
             %(ended_ats)s::timestamptz[], %(exit_reasons)s::text[], %(exit_codes)s::int[],
-            %(exit_signals)s::int[], %(messages)s::text[], %(nodes)s::text[], %(gpus)s::text[])
+            %(exit_signals)s::int[], %(messages)s::text[], %(nodes)s::text[], %(gpus)s::text[],
+            %(images)s::text[], %(scheduled_ats)s::timestamptz[])
     AS new (attempt_id, state, started_at, ended_at, exit_reason, exit_code, exit_signal, message,
-            node, gpus)
+            node, gpus, image, scheduled_at)
 WHERE attempts.attempt_id = new.attempt_id;
 
 -- decide_reports --

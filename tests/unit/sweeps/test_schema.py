@@ -137,7 +137,7 @@ def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
         ("seed: 7", "tenant: Not Good"),
         ("seed: 7", "  environment: {SWEEPWORKS_X: 1}"),
         ("seed: 7", "  environment: {1X: 1}"),
-        ("seed: 7", "  image: x"),
+        ("seed: 7", "  image: -x"),
         ("seed: 7", "  data: digits"),
         ("seed: 7", "  data: [Digits]"),
         ("seed: 7", "  data: [digits@0]"),

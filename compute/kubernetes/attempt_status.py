@@ -1,0 +1,225 @@
+"""What a Job and its pods say of an attempt. Pure: objects in, a status out."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compute.kubernetes import names
+from compute.kubernetes.objects import (
+    KubeObject,
+    annotation,
+    condition,
+    part,
+    refuted,
+    status,
+    time_of,
+)
+from compute.kubernetes.pod_outcome import (
+    container_state,
+    container_status,
+    pod_exit,
+    terminated,
+)
+from sweeps.ids import AttemptId
+from sweeps.ports import AttemptPhase, AttemptStatus
+from sweeps.states import ExitReason
+from sweeps.trials import Exit
+
+_PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"}
+_PULL_AT_ONCE = {"InvalidImageName"}
+_CONFIGURATION = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_OVER = {"Succeeded", "Failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a pod may be kept from starting."""
+
+    unschedulable: dt.timedelta = dt.timedelta(hours=1)
+    image_pull: dt.timedelta = dt.timedelta(minutes=5)  #: registries come back, typing errors stay
+    configuration: dt.timedelta = dt.timedelta(minutes=2)  #: for a secret that is made meanwhile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """All that is known of one attempt's objects."""
+
+    job: KubeObject
+    is_deleted: bool = False  #: the Job is gone, and this its last state
+    pods: Sequence[KubeObject] = ()
+    deleted_pods: Sequence[KubeObject] = ()  #: their last states
+
+    @property
+    def live_pods(self) -> list[KubeObject]:
+        """Those that execute something, or may."""
+        return [pod for pod in self.pods if status(pod).get("phase") not in _OVER]
+
+    def is_over(self, pod: KubeObject) -> bool:
+        """Whether that pod executes nothing any more."""
+        return status(pod).get("phase") in _OVER or any(pod is one for one in self.deleted_pods)
+
+
+def status_of(attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
+    """The attempt's status; of an attempt of several pods, that of the first one to fail."""
+    pod = _telling(seen)
+    exit_ = _exit(seen, pod)
+    phase = AttemptPhase.EXITED if exit_ is not None else AttemptPhase.PENDING
+    started_at = _started_at(pod)
+    if pod is None and condition(seen.job, "Complete") is not None:
+        started_at = time_of(status(seen.job).get("startTime"))  # its pod was tidied away
+    if exit_ is None and started_at is not None:
+        phase = AttemptPhase.RUNNING
+    return AttemptStatus(
+        attempt_id=attempt_id,
+        phase=phase,
+        started_at=started_at,
+        ended_at=_ended_at(seen, pod, started_at) if exit_ is not None else None,
+        exit=exit_,
+        node=str(part(pod, "spec").get("nodeName") or "") if pod is not None else "",
+        image=_image(pod),
+        scheduled_at=_scheduled_at(pod),
+        waits_for=_waits_for(seen, pod) if phase is AttemptPhase.PENDING else "",
+    )
+
+
+def hindrance(seen: Sighting, *, now: dt.datetime, patience: Patience) -> Exit | None:
+    """Why an attempt that has not started is not worth waiting for any longer."""
+    for pod in seen.live_pods:
+        created_at = time_of(pod["metadata"].get("creationTimestamp")) or now
+        waiting = part(container_state(pod), "waiting")
+        reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+        age = now - created_at
+        if reason in _PULL_AT_ONCE or (reason in _PULL and age >= patience.image_pull):
+            image = container_status(pod).get("image", "")
+            return Exit(
+                reason=ExitReason.IMAGE_PULL_FAILED,
+                message=f"the image {image!r} cannot be pulled: {message or reason}",
+            )
+        if reason in _CONFIGURATION and age >= patience.configuration:
+            return Exit(reason=ExitReason.LAUNCH_FAILED, message=f"{reason}: {message}")
+        unscheduled = refuted(pod, "PodScheduled")
+        if unscheduled is not None and unscheduled.get("reason") == "Unschedulable":
+            since = time_of(unscheduled.get("lastTransitionTime")) or created_at
+            if now - since >= patience.unschedulable:
+                return Exit(
+                    reason=ExitReason.UNSCHEDULABLE, message=str(unscheduled.get("message", ""))
+                )
+    return None
+
+
+def is_finished(job: KubeObject) -> bool:
+    """Whether the Job itself has come to an end, one way or the other."""
+    return condition(job, "Complete") is not None or condition(job, "Failed") is not None
+
+
+def _exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
+    job = seen.job
+    if is_finished(job) and seen.live_pods:
+        return None  # two watches: the Job's may be ahead
+    if condition(job, "Complete") is not None:
+        return Exit(reason=ExitReason.COMPLETED, code=0)
+    own = _own_exit(seen, pod)
+    stopped = annotation(job, names.STOP_REASON)
+    if stopped:
+        if own is not None and _ended_before_stop(job, pod):
+            return own
+        if seen.live_pods and not seen.is_deleted:
+            return None
+        return Exit(
+            reason=ExitReason(stopped),
+            code=own.code if own is not None else None,
+            message=annotation(job, names.STOP_MESSAGE),
+        )
+    return own
+
+
+def _own_exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
+    """How it ended without our doing; None while it has not."""
+    failed = condition(seen.job, "Failed")
+    if failed is not None and failed.get("reason") == "DeadlineExceeded":
+        return Exit(reason=ExitReason.TIMED_OUT, message=str(failed.get("message", "")))
+    if pod is not None and seen.is_over(pod):
+        ended = pod_exit(pod)
+        is_alone = len(seen.pods) + len(seen.deleted_pods) == 1
+        if ended.reason is ExitReason.DELETED:
+            # Perhaps we have stopped it, and the watch of the Jobs is behind: its Job will tell.
+            return ended if failed is not None or seen.is_deleted else None
+        # A Job of several pods is over when the last one is; the first failure ends it.
+        if ended.reason is not ExitReason.COMPLETED or is_alone:
+            return ended
+    if failed is not None:
+        message = str(failed.get("message", ""))
+        return Exit(reason=ExitReason.DELETED, message=f"its pod is gone: {message}")
+    if seen.is_deleted:
+        return Exit(reason=ExitReason.DELETED, message="its Job was deleted by somebody else")
+    return None
+
+
+def _telling(seen: Sighting) -> KubeObject | None:
+    """The pod that says most: the first one that failed, else the first one that started."""
+
+    def rank(pod: KubeObject) -> tuple[int, str]:
+        if status(pod).get("phase") != "Succeeded" and seen.is_over(pod):
+            return 0, str((terminated(pod) or {}).get("finishedAt") or "")
+        return (1 if _started_at(pod) else 2), str(pod["metadata"].get("creationTimestamp"))
+
+    return min((*seen.pods, *seen.deleted_pods), key=rank, default=None)
+
+
+def _ended_before_stop(job: KubeObject, pod: KubeObject | None) -> bool:
+    ended_at = time_of((terminated(pod) or {}).get("finishedAt")) if pod is not None else None
+    stopped_at = time_of(annotation(job, names.STOPPED_AT))
+    return ended_at is not None and stopped_at is not None and ended_at < stopped_at
+
+
+def _image(pod: KubeObject | None) -> str:
+    """With its digest, as the kubelet resolved it."""
+    if pod is None:
+        return ""
+    told = container_status(pod)
+    name, digest = str(told.get("image") or ""), str(told.get("imageID") or "")
+    _, found, sha256 = digest.rpartition("sha256:")
+    return f"{name.partition('@')[0]}@sha256:{sha256}" if found and name else ""
+
+
+def _scheduled_at(pod: KubeObject | None) -> dt.datetime | None:
+    scheduled = condition(pod, "PodScheduled") if pod is not None else None
+    return None if scheduled is None else time_of(scheduled.get("lastTransitionTime"))
+
+
+def _waits_for(seen: Sighting, pod: KubeObject | None) -> str:
+    """Why it does not run yet."""
+    if part(seen.job, "spec").get("suspend"):
+        return "waits for its queue to admit it"
+    if pod is None:
+        return "waits for its pod"
+    unscheduled = refuted(pod, "PodScheduled")
+    if unscheduled is not None:
+        return f"no node yet: {unscheduled.get('message', '')}"
+    waiting = part(container_state(pod), "waiting")
+    if waiting.get("reason") in {None, "ContainerCreating", "PodInitializing"}:
+        return "its container is being made"
+    return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+
+
+def _started_at(pod: KubeObject | None) -> dt.datetime | None:
+    if pod is None:
+        return None
+    state = container_state(pod)
+    running = part(state, "running") or part(state, "terminated")
+    return time_of(running.get("startedAt"))
+
+
+def _ended_at(
+    seen: Sighting, pod: KubeObject | None, started_at: dt.datetime | None
+) -> dt.datetime | None:
+    """The latest of what is told: seconds are whole ones, so nothing ends before it began."""
+    failed = condition(seen.job, "Failed") or {}
+    candidates = (
+        time_of((terminated(pod) or {}).get("finishedAt")) if pod is not None else None,
+        time_of(status(seen.job).get("completionTime")),
+        time_of(failed.get("lastTransitionTime")),
+        time_of(annotation(seen.job, names.STOPPED_AT)),
+    )
+    found = next((one for one in candidates if one is not None), None)
+    return max(found, started_at) if found is not None and started_at is not None else found

@@ -1,0 +1,30 @@
+"""How many Jobs a second this process makes: a token bucket, so that nobody sleeps for it."""
+
+import time
+from collections.abc import Callable
+
+_PER_SECOND = 20.0
+_BURST_SECONDS = 2.0
+
+
+class LaunchRate:
+    """Allows `per_second` launches, and a burst of what two seconds allow."""
+
+    def __init__(
+        self, per_second: float = _PER_SECOND, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.per_second = per_second
+        self._most = max(per_second * _BURST_SECONDS, 1.0)
+        self._clock = clock
+        self._tokens = self._most
+        self._filled_at = clock()
+
+    def take(self) -> bool:
+        """Whether one more launch is allowed now."""
+        now = self._clock()
+        self._tokens = min(self._most, self._tokens + (now - self._filled_at) * self.per_second)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,201 @@
+"""Attempts as Jobs of a cluster, one each."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from compute.kubernetes import names
+from compute.kubernetes.api import ClusterApi
+from compute.kubernetes.attempt_status import (
+    Patience,
+    hindrance,
+    is_finished,
+    status_of,
+)
+from compute.kubernetes.launch_rate import LaunchRate
+from compute.kubernetes.objects import KubeObject, annotation
+from compute.kubernetes.sweep_view import SweepView
+from compute.kubernetes.trial_job import PodDefaults, placeholder_job, trial_job
+from sweeps import ids
+from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
+from sweeps.ids import AttemptId, SweepId
+from sweeps.ports import AttemptPhase, AttemptStatus
+from sweeps.states import ExitReason
+from sweeps.trials import LaunchRequest
+
+_POLL_SECONDS = 0.1
+_REAP_MARGIN_SECONDS = 30.0  # beyond the grace period, for the control plane
+_TRIES = 3
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class KubernetesLauncher:
+    """A `sweeps.ports.TrialLauncher`.
+
+    A Job is called as its attempt, so that launching twice is a conflict, which is success. What is
+    known comes from one list and one watch each of the sweep's Jobs and pods.
+
+    To stop an attempt its Job is suspended, with the reason as an annotation, and not deleted: the
+    Job that stays tells the next controller why, and keeps its name from being launched again. It
+    is deleted once nobody asks for it any more.
+
+    Any number of launchers, in any number of processes, may look after the same sweep.
+
+    Args:
+        namespace_of: Where a sweep's attempts run.
+        installation: Marks our objects among those of other installations in the cluster.
+        rate: Of launches; more than that wait as if for a free slot.
+    """
+
+    def __init__(
+        self,
+        api: ClusterApi,
+        *,
+        namespace_of: Callable[[SweepId], str],
+        installation: str,
+        defaults: PodDefaults,
+        patience: Patience | None = None,
+        rate: LaunchRate | None = None,
+        clock: Callable[[], dt.datetime] = _utc_now,
+    ) -> None:
+        self._api = api
+        self._namespace_of = namespace_of
+        self._installation = installation
+        self._defaults = defaults
+        self._patience = patience or Patience()
+        self._rate = rate or LaunchRate()
+        self._now = clock
+        self._views: dict[SweepId, SweepView] = {}
+
+    def launch(self, request: LaunchRequest) -> None:
+        """Make the attempt's Job, unless it was made before."""
+        if not request.command:
+            raise LaunchRejected(f"{request.attempt_id}: its command is empty")
+        view = self._view(request.sweep_id)
+        seen = view.look()
+        if seen.is_reaped or request.attempt_id in seen.attempts:
+            return
+        manifest = trial_job(request, defaults=self._defaults, installation=self._installation)
+        if not self._rate.take():
+            raise NoCapacity(f"more than {self._rate.per_second:g} launches a second")
+        made = self._api.create_job(view.namespace, manifest)
+        if made is not None:
+            view.put(made)
+
+    def poll(
+        self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
+    ) -> Mapping[AttemptId, AttemptStatus]:
+        """Status of those attempts that have, or had, a Job."""
+        view = self._view(sweep_id)
+        seen = view.look().attempts
+        statuses: dict[AttemptId, AttemptStatus] = {}
+        for attempt_id in attempt_ids:
+            sighting = seen.get(attempt_id)
+            if sighting is None:
+                continue
+            status = status_of(attempt_id, sighting)
+            if status.phase is AttemptPhase.PENDING and not annotation(
+                sighting.job, names.STOP_REASON
+            ):
+                why = hindrance(sighting, now=self._now(), patience=self._patience)
+                if why is not None:
+                    self._suspend(view, sighting.job, why.reason, why.message)
+            statuses[attempt_id] = status
+        return statuses
+
+    def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
+        """Suspend the attempt's Job; one that is still to be launched is made suspended."""
+        view = self._view(ids.sweep_of(attempt_id))
+        for _ in range(_TRIES):
+            sighting = view.look().attempts.get(attempt_id)
+            job = sighting.job if sighting else self._api.read_job(view.namespace, attempt_id)
+            if job is not None:
+                is_over = is_finished(job) or annotation(job, names.STOP_REASON)
+                if not is_over and not (sighting and sighting.is_deleted):
+                    self._suspend(view, job, reason, "")
+                return
+            made = self._api.create_job(
+                view.namespace,
+                placeholder_job(
+                    attempt_id,
+                    sweep_id=view.sweep_id,
+                    installation=self._installation,
+                    annotations=self._stop_annotations(reason, ""),
+                ),
+            )
+            if made is not None:
+                view.put(made)
+                return
+        raise LauncherUnavailable(f"{attempt_id} is made and deleted again and again")
+
+    def reap(self, sweep_id: SweepId) -> int:
+        """Stop every attempt of the sweep, wait until its pods are gone, and let no other start."""
+        view = self._view(sweep_id)
+        marker = placeholder_job(
+            names.reaped_marker(sweep_id),
+            sweep_id=sweep_id,
+            installation=self._installation,
+            annotations={},
+        )
+        made = self._api.create_job(view.namespace, marker)
+        if made is not None:
+            view.put(made)
+        view.relist()
+        live = self._live(view)
+        for attempt_id in live:
+            self.stop(attempt_id, reason=ExitReason.CANCELLED)
+        give_up_at = time.monotonic() + self._defaults.grace_seconds + _REAP_MARGIN_SECONDS
+        while remaining := self._live(view):
+            if time.monotonic() > give_up_at:
+                raise LauncherUnavailable(
+                    f"{len(remaining)} attempts of {sweep_id} do not end, such as {remaining[0]}"
+                )
+            time.sleep(_POLL_SECONDS)
+        self._views.pop(sweep_id).close()
+        return len(live)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
+
+    def _live(self, view: SweepView) -> list[AttemptId]:
+        return [
+            attempt_id
+            for attempt_id, sighting in view.look().attempts.items()
+            if status_of(attempt_id, sighting).phase is not AttemptPhase.EXITED
+        ]
+
+    def _view(self, sweep_id: SweepId) -> SweepView:
+        if sweep_id not in self._views:
+            self._views[sweep_id] = SweepView(
+                self._api,
+                sweep_id,
+                namespace=self._namespace_of(sweep_id),
+                installation=self._installation,
+            )
+        return self._views[sweep_id]
+
+    def _suspend(self, view: SweepView, job: KubeObject, reason: ExitReason, message: str) -> None:
+        patched = self._api.patch_job(
+            view.namespace,
+            job["metadata"]["name"],
+            {
+                "metadata": {"annotations": self._stop_annotations(reason, message)},
+                # Without places for pods, too: a queue may let go on what is suspended.
+                "spec": {"suspend": True, "parallelism": 0},
+            },
+        )
+        if patched is not None:
+            view.put(patched)
+
+    def _stop_annotations(self, reason: ExitReason, message: str) -> dict[str, str]:
+        return {
+            names.STOP_REASON: reason.value,
+            names.STOPPED_AT: self._now().isoformat(timespec="milliseconds"),
+            **({names.STOP_MESSAGE: message} if message else {}),
+        }

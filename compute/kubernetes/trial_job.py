@@ -1,0 +1,179 @@
+"""The Job of an attempt: what is asked of the cluster, and what its pods must not do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compute.kubernetes import names
+from sweeps.errors import LaunchRejected
+from sweeps.specs import Resources
+from sweeps.trials import LaunchRequest
+
+CONTAINER = "trial"
+FOLDER = "/sweepworks"  #: writable in every pod: the spool, and a home for who has none
+_FOLDER_VOLUME = "sweepworks"
+_SHM_VOLUME = "shm"
+_GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodDefaults:
+    """What is the same for all trials of a place, unless their sweep says otherwise."""
+
+    image: str = ""  #: of trials that name none
+    gpu_resource: str = "nvidia.com/gpu"
+    node_selector: Mapping[str, str] = field(default_factory=dict[str, str])
+    run_as_user: int = 1000  #: many images name no user, and root is refused
+    read_only_root: bool = False
+    shm_bytes: int = 0  #: of /dev/shm; 0: what the container runtime gives, often 64 MiB
+    grace_seconds: int = _GRACE_SECONDS  #: from SIGTERM to SIGKILL
+    kept_seconds: int = 3600  #: how long finished Jobs stay in the cluster
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+
+
+def trial_job(
+    request: LaunchRequest, *, defaults: PodDefaults, installation: str
+) -> dict[str, Any]:
+    """The Job of an attempt as a manifest.
+
+    One pod that is never started a second time: whether there is another attempt, and when, the
+    controller decides.
+
+    Raises:
+        LaunchRejected: No image is known.
+    """
+    image = request.image or defaults.image
+    if not image:
+        raise LaunchRejected(
+            f"{request.attempt_id}: no image is given; write `image:` in the trial of the sweep "
+            "file, or set SWEEPWORKS_K8S_IMAGE"
+        )
+    labels = labels_of(request, installation=installation)
+    timeout = request.timeout
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": request.attempt_id, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "ttlSecondsAfterFinished": defaults.kept_seconds,
+            **(
+                {"activeDeadlineSeconds": max(1, round(timeout.total_seconds()))} if timeout else {}
+            ),
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": _pod_spec(request, image, defaults),
+            },
+        },
+    }
+
+
+def placeholder_job(
+    name: str, *, sweep_id: str, installation: str, annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    """A Job that never starts: its name is taken, and what it says is kept."""
+    labels = {
+        names.MANAGED_BY: names.MANAGER,
+        names.INSTALLATION: names.label_value(installation),
+        names.SWEEP: names.label_value(sweep_id),
+    }
+    nothing = {"name": CONTAINER, "image": "none.invalid/never-started"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels, "annotations": dict(annotations)},
+        "spec": {
+            "suspend": True,
+            "parallelism": 0,
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "automountServiceAccountToken": False,
+                    "containers": [nothing],
+                },
+            },
+        },
+    }
+
+
+def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
+    """By which the attempt's objects are found again."""
+    return {
+        names.MANAGED_BY: names.MANAGER,
+        names.INSTALLATION: names.label_value(installation),
+        names.SWEEP: names.label_value(request.sweep_id),
+        names.RUN: names.label_value(request.run_id),
+        names.ATTEMPT: names.label_value(request.attempt_id),
+    }
+
+
+def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict[str, Any]:
+    mounts = [{"name": _FOLDER_VOLUME, "mountPath": FOLDER}]
+    volumes: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "emptyDir": {}}]
+    if defaults.shm_bytes:
+        mounts.append({"name": _SHM_VOLUME, "mountPath": "/dev/shm"})  # noqa: S108  in the pod
+        memory = {"medium": "Memory", "sizeLimit": str(defaults.shm_bytes)}
+        volumes.append({"name": _SHM_VOLUME, "emptyDir": memory})
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": image,
+        "command": list(request.command),
+        "env": [{"name": name, "value": value} for name, value in _environment(request).items()],
+        "resources": _resources(request.resources, gpu_resource=defaults.gpu_resource),
+        "volumeMounts": mounts,
+        # The last lines of the log come with the pod's state, without a request of their own.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": defaults.read_only_root,
+        },
+    }
+    if request.working_folder:
+        container["workingDir"] = request.working_folder
+    if defaults.image_pull_policy:
+        container["imagePullPolicy"] = defaults.image_pull_policy
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": defaults.grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": defaults.run_as_user,
+            "runAsGroup": defaults.run_as_user,
+            "fsGroup": defaults.run_as_user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **({"nodeSelector": dict(defaults.node_selector)} if defaults.node_selector else {}),
+        **(
+            {"imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets]}
+            if defaults.image_pull_secrets
+            else {}
+        ),
+        "containers": [container],
+        "volumes": volumes,
+    }
+
+
+def _environment(request: LaunchRequest) -> dict[str, str]:
+    here = {"HOME": FOLDER, "SWEEPWORKS_SPOOL_DIR": f"{FOLDER}/spool"}
+    # A spool folder in the request is one of the controller's machine.
+    asked = {name: value for name, value in request.environment.items() if name not in here}
+    return {**here, **asked, **{k: v for k, v in request.environment.items() if k == "HOME"}}
+
+
+def _resources(asked: Resources, *, gpu_resource: str) -> dict[str, Any]:
+    requests = {"cpu": f"{round(asked.cpu * 1000)}m"}
+    limits: dict[str, str] = {}
+    if asked.memory_bytes:
+        # Equal: a pod that may take more than it asked for is the first that a full node evicts.
+        requests["memory"] = limits["memory"] = str(asked.memory_bytes)
+    if asked.gpu:
+        requests[gpu_resource] = limits[gpu_resource] = str(asked.gpu)
+    return {"requests": requests, **({"limits": limits} if limits else {})}

@@ -1,0 +1,268 @@
+"""An API server on a free port of this machine, for Jobs, pods and their logs."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.fake_cluster.controllers import Controllers, Loop
+from tests.fake_cluster.store import Conflict, Object, Store, matches
+
+_PATH = re.compile(
+    r"/(?:api/v1|apis/batch/v1)/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods)"
+    r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
+)
+_VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next requests: a status, silence, or a cut."""
+
+    status: int = 503
+    verb: str = ""  # get, list, watch, create, patch, delete; empty: all
+    times: int = 1
+    message: str = "no"
+    after: bool = False  # when the request has had its effect
+    seconds: float = 0.0  # of delay, instead of a failure when `status` is 0
+
+
+@dataclass
+class FakeCluster:
+    """A cluster of one node."""
+
+    store: Store
+    controllers: Controllers
+    namespaces: set[str]
+    url: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)  # verb and plural of each
+    cut: threading.Event = field(default_factory=threading.Event)  # ends all watches
+    loop: Loop | None = None
+
+    def jobs(self, namespace: str = "trials") -> list[Object]:
+        return self.store.select("jobs", namespace, {})
+
+    def pods(self, namespace: str = "trials") -> list[Object]:
+        return self.store.select("pods", namespace, {})
+
+    def fail(self, **fault: Any) -> None:
+        self.faults.append(Fault(**fault))
+
+    def take_fault(self, verb: str, *, after: bool) -> Fault | None:
+        for fault in self.faults:
+            if fault.times > 0 and fault.verb in {"", verb} and fault.after is after:
+                fault.times -= 1
+                return fault
+        return None
+
+
+@contextmanager
+def fake_cluster(*namespaces: str) -> Generator[FakeCluster, None, None]:
+    """Runs until the block ends; its pods end with it."""
+    store = Store()
+    cluster = FakeCluster(store, Controllers(store), set(namespaces))
+
+    class Handler(_Handler):
+        pass
+
+    Handler.cluster = cluster
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    cluster.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05), daemon=True)
+    thread.start()
+    with Loop(cluster.controllers) as loop:
+        cluster.loop = loop
+        try:
+            yield cluster
+        finally:
+            cluster.cut.set()
+            server.shutdown()
+            server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    cluster: FakeCluster
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name there
+        pass
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length) or b"{}") if length else {}
+        match = _PATH.fullmatch(url.path)
+        verb = _VERBS[self.command]
+        if match is None:
+            self._error(404, f"the server could not find the requested resource {url.path}")
+            return
+        if verb == "get" and match["name"] is None:
+            verb = "watch" if query.get("watch") in {"true", "True", "1"} else "list"
+        self.cluster.requests.append(f"{verb} {match['plural']}")
+        fault = self.cluster.take_fault(verb, after=False)
+        if fault is not None:
+            time.sleep(fault.seconds)
+            if fault.status:
+                self._error(fault.status, fault.message)
+                return
+        if match["namespace"] not in self.cluster.namespaces and verb == "create":
+            self._error(404, f'namespaces "{match["namespace"]}" not found')
+            return
+        getattr(self, f"_{verb}")(match, query, body)
+
+    def _list(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
+        with self.cluster.store.changed:
+            found = self.cluster.store.select(match["plural"], match["namespace"], _labels(query))
+            version = str(self.cluster.store.version)
+        self._send(200, {"kind": "List", "metadata": {"resourceVersion": version}, "items": found})
+
+    def _get(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
+        key = (match["plural"], match["namespace"], match["name"])
+        found = self.cluster.store.get(key)
+        if found is None:
+            self._missing(match)
+        elif match["sub"] == "log":
+            log = self.cluster.controllers.logs.get(key)
+            content = log.read_bytes() if log else b""
+            self._send_bytes(content[: int(query.get("limitBytes", len(content)))])
+        else:
+            self._send(200, found)
+
+    def _create(self, match: re.Match[str], _: dict[str, str], body: Object) -> None:
+        try:
+            made = self.cluster.store.create(match["plural"], match["namespace"], body)
+        except Conflict:
+            self._error(409, f'{match["plural"]} "{body["metadata"]["name"]}" already exists')
+            return
+        self._effect("create", 201, made)
+
+    def _patch(self, match: re.Match[str], _: dict[str, str], body: Object) -> None:
+        if self.headers.get("Content-Type") != "application/merge-patch+json":
+            self._error(415, "only merge patches")
+            return
+        key = (match["plural"], match["namespace"], match["name"])
+        patched = self.cluster.store.update(key, lambda obj: _merge(obj, body))
+        if patched is None:
+            self._missing(match)
+        else:
+            self._effect("patch", 200, patched)
+
+    def _delete(self, match: re.Match[str], query: dict[str, str], body: Object) -> None:
+        key = (match["plural"], match["namespace"], match["name"])
+        if match["plural"] == "pods":
+            if self.cluster.store.get(key) is None:
+                self._missing(match)
+                return
+            self.cluster.controllers.delete_pod(key)
+            self._effect("delete", 200, {"kind": "Status", "status": "Success"})
+            return
+        if self.cluster.store.remove(key) is None:
+            self._missing(match)
+            return
+        policy = query.get("propagationPolicy") or body.get("propagationPolicy")
+        if policy in {"Background", "Foreground"}:  # the default leaves the pods of a Job alone
+            labels = {"batch.kubernetes.io/job-name": key[2]}
+            for pod in self.cluster.store.select("pods", key[1], labels):
+                self.cluster.controllers.delete_pod(("pods", key[1], pod["metadata"]["name"]))
+        self._effect("delete", 200, {"kind": "Status", "status": "Success"})
+
+    def _watch(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
+        store = self.cluster.store
+        version = int(query.get("resourceVersion") or store.version)
+        if version < store.oldest:
+            self._error(410, "too old resource version")
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        ends_at = time.monotonic() + float(query.get("timeoutSeconds", 3600))
+        seen: set[str] = set()
+        labels = _labels(query)
+        try:
+            while time.monotonic() < ends_at and not self.cluster.cut.is_set():
+                if version < store.oldest:
+                    gone = {"kind": "Status", "code": 410, "message": "too old"}
+                    self._chunk({"type": "ERROR", "object": gone})
+                    break
+                with store.changed:
+                    store.changed.wait(0.05)
+                    events = list(store.since(version, match["plural"], match["namespace"]))
+                for at, what, obj in events:
+                    version = at
+                    if matches(obj, labels):
+                        seen.add(obj["metadata"]["name"])
+                        self._chunk({"type": what, "object": obj})
+            if self.cluster.cut.is_set():
+                self.close_connection = True  # in the middle, as a dying server does
+                return
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True
+
+    def _chunk(self, document: Object) -> None:
+        data = json.dumps(document).encode() + b"\n"
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def _effect(self, verb: str, status: int, document: Object) -> None:
+        fault = self.cluster.take_fault(verb, after=True)
+        if fault is not None:
+            self._error(fault.status, fault.message)
+        else:
+            self._send(status, document)
+
+    def _missing(self, match: re.Match[str]) -> None:
+        self._error(404, f'{match["plural"]} "{match["name"]}" not found')
+
+    def _error(self, status: int, message: str) -> None:
+        self._send(status, {"kind": "Status", "code": status, "message": message})
+
+    def _send(self, status: int, document: Object) -> None:
+        self._send_bytes(json.dumps(document).encode(), status=status, kind="application/json")
+
+    def _send_bytes(self, body: bytes, *, status: int = 200, kind: str = "text/plain") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _labels(query: dict[str, str]) -> dict[str, str]:
+    terms = [term for term in query.get("labelSelector", "").split(",") if term]
+    return dict(term.split("=", 1) for term in terms)
+
+
+def _merge(obj: Object, patch: Object) -> None:
+    """RFC 7396."""
+    for name, value in patch.items():
+        if value is None:
+            obj.pop(name, None)
+        elif isinstance(value, dict):
+            if not isinstance(obj.get(name), dict):
+                obj[name] = {}
+            _merge(obj[name], value)
+        else:
+            obj[name] = value
