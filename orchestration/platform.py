@@ -27,12 +27,13 @@ from orchestration.supervisor.finding import ServicesDown
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from sweeps.errors import StorageUnavailable
 from sweeps.ids import AttemptId, SweepId, TenantId
+from sweeps.places import Place
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from compute.kubernetes.api import ClusterApi
     from compute.local_launcher import LocalLauncher
-    from compute.local_logs import LocalLogs
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
     from storage.artifact_catalog import ArtifactCatalog
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from storage.sweep_claims import SweepClaims
     from storage.trial_store import PostgresTrialStore
     from sweeps.blobs import ArtifactStore
+    from sweeps.ports import LogReader, TrialLauncher
 
 LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _LINK_LIFETIME = dt.timedelta(seconds=60)
@@ -116,7 +118,16 @@ class Platform:
         """Who starts a sweep's controller; for this home."""
         from storage.sweep_claims import SweepClaims
 
-        return SweepClaims(self.pool, place=self.settings.home.place())
+        return SweepClaims(self.pool, place=self.place)
+
+    @property
+    def place(self) -> Place:
+        """Where trials run: all that look after a cluster's trials see the same ones."""
+        cluster = self.settings.cluster
+        if cluster is None:
+            return self.settings.home.place()
+        name = f"installation {cluster.installation} in namespaces {cluster.namespace}"
+        return Place(key=f"kubernetes:{name}", name=f"Kubernetes, {name}")
 
     @functools.cached_property
     def runs(self) -> "RunCatalog":
@@ -225,10 +236,15 @@ class Platform:
 
     @functools.cached_property
     def data_gate(self) -> "DataGate":
-        """Which versions sweeps get; trials run on this machine."""
+        """Which versions sweeps get."""
         from storage.datasets.gate import DataGate
 
-        return DataGate(self.datasets, self.suites, inspector=self.inspection, is_here=True)
+        return DataGate(
+            self.datasets,
+            self.suites,
+            inspector=self.inspection,
+            is_here=self.settings.cluster is None,
+        )
 
     def page_link(self, path: str, tenant_id: TenantId) -> str:
         """Address of a page of the gateway that opens once, within a minute.
@@ -255,16 +271,40 @@ class Platform:
         from storage.origins import Launching
         from storage.trial_store import PostgresTrialStore
 
-        launching = Launching(launcher="local", image=self.settings.image)
+        cluster = self.settings.cluster
+        launching = (
+            Launching(launcher="local", image=self.settings.image)
+            if cluster is None
+            else Launching(launcher="kubernetes", image=cluster.image or None)
+        )
         return PostgresTrialStore(self.pool, launching=launching)
 
     @functools.cached_property
-    def launcher(self) -> "LocalLauncher":
-        """Executes trials on this machine."""
-        return self.launcher_with(inherited_environment())
+    def launcher(self) -> "TrialLauncher":
+        """Executes trials, on this machine or in a cluster."""
+        if self.settings.cluster is None:
+            return self.launcher_with(inherited_environment())
+        from orchestration.cluster import trial_launcher
+
+        launcher = trial_launcher(self.settings.cluster, self.cluster_api, self.tenant_of)
+        self._stack.callback(launcher.close)
+        return launcher
+
+    @functools.cached_property
+    def cluster_api(self) -> "ClusterApi":
+        """The API server of the cluster that trials run in."""
+        from orchestration.cluster import cluster_api
+
+        assert self.settings.cluster is not None  # whoever asks has looked
+        return cluster_api(self.settings.cluster)
+
+    @functools.cache  # noqa: B019  as long as the process
+    def tenant_of(self, sweep_id: SweepId) -> str:
+        """Whose sweep it is."""
+        return self.catalog.get(sweep_id).spec.tenant
 
     def launcher_with(self, environment: Mapping[str, str]) -> "LocalLauncher":
-        """The same for attempts that inherit another environment than this process'."""
+        """Executes on this machine what inherits another environment than this process'."""
         from compute.capacity import Machine
         from compute.gpu_slots import GpuSlots, local_devices
         from compute.local_launcher import LocalLauncher
@@ -281,8 +321,12 @@ class Platform:
         )
 
     @functools.cached_property
-    def logs(self) -> "LocalLogs":
-        """What trials of this home have printed."""
+    def logs(self) -> "LogReader":
+        """What trials have printed."""
+        if self.settings.cluster is not None:
+            from orchestration.cluster import pod_logs
+
+            return pod_logs(self.settings.cluster, self.cluster_api, self.tenant_of)
         from compute.local_logs import LocalLogs
 
         return LocalLogs(self.settings.home.runs)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from orchestration.cluster_settings import ClusterSettings
 from orchestration.home import FOLDER_NAME, Home
 from retention.system_metrics import KEPT
 from sweeps.errors import PermanentError
@@ -44,6 +45,7 @@ class Settings:
     signing_key_hex: str | None = field(default=None, repr=False)  #: None: the home's own
     tenants_file: Path  #: need not exist
     expectations: Path  #: folder of what is expected of datasets; need not exist
+    cluster: ClusterSettings | None = None  #: where trials run; None: on this machine
     gpus: str | None = None  #: what trials may use; None: all there are
     image: str | None = None  #: the container image that this runs in, with its digest
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
@@ -95,6 +97,7 @@ class Settings:
             tenants_file=base
             / Path(env.get("SWEEPWORKS_TENANTS") or folder.parent / "tenants.yaml").expanduser(),
             expectations=base / Path(env.get("SWEEPWORKS_EXPECTATIONS") or _SUITES).expanduser(),
+            cluster=_cluster(env, base=base),
             gpus=env.get("SWEEPWORKS_GPUS"),
             image=env.get("SWEEPWORKS_IMAGE") or None,
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
@@ -166,6 +169,8 @@ class Settings:
             "SWEEPWORKS_WEBSERVER_PORT": str(self.webserver_port),
             "SWEEPWORKS_IDLE_SECONDS": str(self.idle_seconds),
             "SWEEPWORKS_POSTGRES_FOLDER": str(self.postgres_folder),
+            "SWEEPWORKS_LAUNCHER": "local" if self.cluster is None else "kubernetes",
+            **({} if self.cluster is None else self.cluster.exported()),
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -219,6 +224,18 @@ def _signing_key(value: str | None) -> str | None:
             "SWEEPWORKS_SIGNING_KEY", "…", hint="write at least 64 hexadecimal digits"
         )
     return value
+
+
+def _cluster(env: Mapping[str, str], *, base: Path) -> ClusterSettings | None:
+    launcher = env.get("SWEEPWORKS_LAUNCHER") or "local"
+    if launcher == "local":
+        return None
+    if launcher != "kubernetes":
+        raise InvalidSetting("SWEEPWORKS_LAUNCHER", launcher, hint="write local or kubernetes")
+    try:
+        return ClusterSettings.from_environment(env, base=base)
+    except ValueError as exc:
+        raise PermanentError(str(exc)) from exc
 
 
 def _http_url(env: Mapping[str, str], name: str) -> str | None:

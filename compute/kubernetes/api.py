@@ -156,14 +156,14 @@ class ClusterApi:
         )
         return answer is not None
 
-    def read_log(self, namespace: str, pod: str, *, limit_bytes: int) -> bytes:
+    def read_log(self, namespace: str, pod: str, *, limit_bytes: int | None) -> bytes:
         """What a pod has printed so far; empty when it is gone or has not begun."""
         with cluster_errors():
             try:
                 answer = self._core.read_namespaced_pod_log(
                     pod,
                     namespace,
-                    limit_bytes=limit_bytes,
+                    **({} if limit_bytes is None else {"limit_bytes": limit_bytes}),
                     _preload_content=False,
                     _request_timeout=_TIMEOUT_SECONDS,
                 )

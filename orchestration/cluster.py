@@ -1,0 +1,53 @@
+"""What works in a cluster, from its settings."""
+
+from collections.abc import Callable
+
+from compute.kubernetes.api import ClusterApi
+from compute.kubernetes.connection import ClusterAddress, connect
+from compute.kubernetes.launch_rate import LaunchRate
+from compute.kubernetes.launcher import KubernetesLauncher
+from compute.kubernetes.pod_logs import PodLogs
+from compute.kubernetes.trial_job import PodDefaults
+from orchestration.cluster_settings import ClusterSettings
+from sweeps.ids import SweepId
+
+TenantOf = Callable[[SweepId], str]
+
+
+def cluster_api(settings: ClusterSettings) -> ClusterApi:
+    """The API server.
+
+    Raises:
+        LauncherUnavailable: There are no usable credentials.
+    """
+    address = ClusterAddress(
+        url=settings.url,
+        token_file=settings.token_file,
+        ca_file=settings.ca_file,
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        is_inside=settings.is_inside,
+    )
+    return ClusterApi(connect(address))
+
+
+def trial_launcher(
+    settings: ClusterSettings, api: ClusterApi, tenant_of: TenantOf
+) -> KubernetesLauncher:
+    """Executes trials, each tenant's in its namespace."""
+    return KubernetesLauncher(
+        api,
+        namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
+        installation=settings.installation,
+        defaults=PodDefaults(image=settings.image, gpu_resource=settings.gpu_resource),
+        rate=LaunchRate(settings.launches_per_second),
+    )
+
+
+def pod_logs(settings: ClusterSettings, api: ClusterApi, tenant_of: TenantOf) -> PodLogs:
+    """What trials have printed."""
+    return PodLogs(
+        api,
+        namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
+        installation=settings.installation,
+    )
