@@ -71,6 +71,7 @@ class ClusterSettings:
             _PREFIX + "URL": self.url,
             _PREFIX + "TOKEN_FILE": self.token_file,
             _PREFIX + "CA_FILE": self.ca_file,
+            "KUBECONFIG": self.kubeconfig,
             _PREFIX + "CONTEXT": self.context,
             _PREFIX + "IMAGE": self.image,
             _PREFIX + "GPU_RESOURCE": self.gpu_resource,

@@ -140,6 +140,7 @@ def _print_trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, st
     for attempt in snapshot.attempts:
         if attempt.run_id == trial.run_id:
             ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
-            click.echo(f"  attempt {attempt.number}: {attempt.state} {attempt.node} {ended}")
+            where = " ".join(word for word in (attempt.node, attempt.image) if word)
+            click.echo(f"  attempt {attempt.number}: {attempt.state} {where} {ended}")
     for subject, sentence in notices.items():
         click.echo(f"  not stored: {subject}: {sentence}")

@@ -6,6 +6,7 @@ machine, of which the image is only a name.
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -75,6 +76,7 @@ class Controllers:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(one.process.pid, signal.SIGKILL)
             one.process.wait()
+        shutil.rmtree(self.folder)
 
     # Jobs
 
@@ -255,6 +257,13 @@ class Controllers:
         running.kill_at = time.monotonic() + seconds
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.process.pid, signal.SIGTERM)
+
+    def evict(self, key: Key, reason: str = "EvictionByEvictionAPI") -> None:
+        """As `kubectl drain` does it, or whoever else disrupts a pod."""
+        self.store.update(
+            key, lambda pod: set_condition(pod, "DisruptionTarget", "True", reason=reason)
+        )
+        self.delete_pod(key)
 
     def _gpus_in_use(self) -> int:
         return sum(self._gpus_of(pod) for key in self.processes if (pod := self.store.get(key)))

@@ -282,10 +282,8 @@ def test_disruptions_are_told_apart(
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
     pod = ("pods", NAMESPACE, cluster.pods()[0]["metadata"]["name"])
-    disruption = {"type": "DisruptionTarget", "status": "True", "reason": condition}
 
-    cluster.store.update(pod, lambda pod: pod["status"]["conditions"].append(disruption))
-    cluster.controllers.delete_pod(pod)
+    cluster.controllers.evict(pod, condition)
 
     assert exit_of(launcher, long(1))[0] is reason
 

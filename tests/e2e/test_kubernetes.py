@@ -1,0 +1,125 @@
+"""A sweep whose trials run in a cluster, from the command line to the leaderboard."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Installation, controllers
+from tests.fake_cluster.server import FakeCluster, fake_cluster
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+
+NAMESPACE = "sweepworks-default"
+
+
+@pytest.fixture
+def cluster() -> Generator[FakeCluster, None, None]:
+    with fake_cluster(NAMESPACE) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def in_cluster(installation: Installation, cluster: FakeCluster) -> Installation:
+    environment = {
+        **installation.environment,
+        "SWEEPWORKS_LAUNCHER": "kubernetes",
+        "SWEEPWORKS_K8S_URL": cluster.url,
+        "SWEEPWORKS_K8S_IMAGE": "registry.example/trainer:1",
+    }
+    return replace(installation, environment=environment)
+
+
+def write_sweep(installation: Installation, name: str, **options: float) -> Path:
+    """As in an image: the script has an absolute path."""
+    file = installation.write_sweep(name, **options)  # pyright: ignore[reportArgumentType]
+    script = file.with_name("train.py")
+    text = file.read_text().replace("[python, train.py]", f"[{sys.executable}, {script}]")
+    file.write_text(text)
+    return file
+
+
+def test_a_sweep_runs_in_a_cluster(in_cluster: Installation, cluster: FakeCluster) -> None:
+    file = write_sweep(in_cluster, "cluster", trials=4, epochs=3)
+
+    sweep = in_cluster.json("run", str(file))["sweep"]
+
+    report = in_cluster.json("show", sweep)
+    assert report["state"] == "completed"
+    assert report["trials_by_state"] == {"completed": 4}
+    assert len(cluster.jobs(NAMESPACE)) == 4
+    (attempt,) = in_cluster.json("show", f"{sweep}-00001")["attempts"]
+    assert attempt["node"] == "node-1"
+    assert attempt["image"].startswith("registry.example/trainer:1@sha256:")
+    assert "epoch 3 loss" in in_cluster.run("logs", f"{sweep}-00001")
+
+
+def test_a_controller_that_is_killed_launches_nothing_twice(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    rng = random.Random(3)
+    file = write_sweep(in_cluster, "killed", trials=12, epochs=4, seconds=0.4)
+    following = in_cluster.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
+
+    kills = 0
+    while kills < 4 and following.poll() is None:
+        for process in controllers(in_cluster):
+            time.sleep(rng.uniform(1.0, 6.0))
+            if process.is_running():
+                process.kill()
+                kills += 1
+        time.sleep(0.05)
+    output, _ = following.communicate(timeout=300)
+
+    sweep = json.loads(output)["sweep"]
+    report = in_cluster.json("show", sweep)
+    assert report["trials_by_state"] == {"completed": 12}
+    assert len(cluster.jobs(NAMESPACE)) == 12
+    assert len(cluster.pods(NAMESPACE)) == 12
+
+
+def test_an_api_server_that_is_away_delays_a_sweep_and_no_more(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    file = write_sweep(in_cluster, "outage", trials=6, epochs=3, seconds=0.3)
+    following = in_cluster.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
+    while not cluster.jobs(NAMESPACE):
+        assert following.poll() is None
+        time.sleep(0.1)
+
+    cluster.cut.set()
+    cluster.fail(status=503, times=10_000)
+    time.sleep(15)
+    cluster.faults.clear()
+    cluster.cut.clear()
+    output, _ = following.communicate(timeout=300)
+
+    report = in_cluster.json("show", json.loads(output)["sweep"])
+    assert report["trials_by_state"] == {"completed": 6}
+    assert len(cluster.jobs(NAMESPACE)) == 6
+
+
+def test_a_node_that_is_drained_costs_an_attempt_and_no_trial(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    file = write_sweep(in_cluster, "drained", trials=1, epochs=6, seconds=0.5)
+    following = in_cluster.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
+    while not cluster.controllers.processes:
+        assert following.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+
+    (pod,) = cluster.pods(NAMESPACE)
+    cluster.controllers.evict(("pods", NAMESPACE, pod["metadata"]["name"]))
+    output, _ = following.communicate(timeout=300)
+
+    sweep = json.loads(output)["sweep"]
+    assert in_cluster.json("show", sweep)["trials_by_state"] == {"completed": 1}
+    attempts = in_cluster.json("show", f"{sweep}-00001")["attempts"]
+    assert [one["exit"]["reason"] for one in attempts] == ["evicted", "completed"]
