@@ -37,10 +37,10 @@ def unpack(archive: bytes, folder: Path) -> None:
     root = folder.resolve()
     for entry, content in _entries(archive):
         target = root / entry.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # A link of the tree itself may lead anywhere.
+        # A link of the tree itself may lead anywhere: folders are made there, too.
         if not target.parent.resolve().is_relative_to(root):
             raise UnsafeArchive(f"{entry.name!r} would be written outside the work tree")
+        target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink() or entry.issym():
             target.unlink(missing_ok=True)
         if entry.issym():

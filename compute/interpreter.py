@@ -1,6 +1,8 @@
 """What a Python interpreter of this machine has installed, asked of itself."""
 
 import json
+import os
+import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,17 +39,24 @@ class Interpreter:
     editable: Mapping[str, Path]  #: packages that are imported from a folder of their authors
 
 
-def look_at(executable: Path, *, variables: Mapping[str, str]) -> Interpreter | None:
-    """Ask it; None when there is none, or it does not answer.
+def is_trusted(executable: Path) -> bool:
+    """Whether nobody but this user and root can have put it there."""
+    try:
+        places = [executable.resolve(strict=True), executable.resolve(strict=True).parent]
+        states = [place.stat() for place in (*places, executable.parent)]
+    except OSError:
+        return False
+    owners = {0, os.geteuid()}
+    return all(s.st_uid in owners and not s.st_mode & stat.S_IWOTH for s in states)
 
-    Args:
-        variables: Of its environment.
-    """
+
+def look_at(executable: Path) -> Interpreter | None:
+    """Ask it; None when there is none, or it does not answer. It sees nothing of our environment."""
     try:
         done = subprocess.run(
             [str(executable), "-c", _ASK],
             cwd="/",
-            env=dict(variables),
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,
             timeout=_SECONDS,

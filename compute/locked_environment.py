@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from sweeps.errors import PermanentError
 _SECONDS = 3600.0
 _UNUSED_SECONDS = 30 * 24 * 3600.0
 _COMPLETE = "complete"
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  #: PEP 508
+_VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?")  #: PEP 440, and older ones
 
 
 class EnvironmentUnavailable(PermanentError):
@@ -135,6 +138,10 @@ class LockedEnvironments:
 
 
 def _requirements(pins: Mapping[str, str]) -> str:
+    # They were recorded by a script: nothing but names and versions gets to the installer.
+    odd = [n for n, v in pins.items() if not (_NAME.fullmatch(n) and _VERSION.fullmatch(v))]
+    if odd:
+        raise EnvironmentUnavailable(f"{odd[0][:80]!r} is no package with a version")
     return "".join(f"{name}=={version}\n" for name, version in sorted(pins.items()))
 
 

@@ -17,13 +17,14 @@ from sweepworks.provenance.hardware import hardware
 from compute.archives import leaving_links
 from compute.code_source import CodeSource, CodeUnavailable, find_code
 from compute.code_tree import Code
-from compute.interpreter import Interpreter, look_at
+from compute.interpreter import Interpreter, is_trusted, look_at
 from compute.locked_environment import LockedEnvironments
 from orchestration.platform import Platform
 from orchestration.settings import inherited_environment
 from sweeps import ids, recorded, reruns
 from sweeps.errors import PermanentError
 from sweeps.ids import RunId, TenantId
+from sweeps.relocation import names_python
 from sweeps.reruns import Dataset, Fate, Here, Line
 from sweeps.runs import RunRecord
 from sweeps.trials import SweepSnapshot, Trial
@@ -90,7 +91,7 @@ def recipe(
         lines += reruns.command_lines(code)
     else:
         command = " ".join(trial[0].sweep.spec.trial.command)
-        lines.append(Line(part="command", fate=Fate.SAME, says=command[:300]))
+        lines.append(_command_line(trial[0].sweep.spec.trial.command, command))
     software = record.provenance.get("software") or {}
     interpreter = _interpreter(software)
     own_code = {
@@ -128,6 +129,18 @@ def recipe(
         source_folder=source_folder,
         datasets=datasets,
     )
+
+
+def _command_line(words: Sequence[str], command: str) -> Line:
+    """Of a trial. Programs by their paths may be another version than they were."""
+    program = words[0]
+    if names_python(program):
+        says = f"{command[:300]}, by the interpreter that is chosen here"
+        return Line(part="command", fate=Fate.SAME, says=says)
+    if program.startswith("/") and not Path(program).exists():
+        return Line(part="command", fate=Fate.MISSING, says=f"{program} is not here")
+    fate = Fate.OTHER if program.startswith("/") else Fate.SAME
+    return Line(part="command", fate=fate, says=command[:300])
 
 
 def _is_there(location: str) -> bool | None:
@@ -274,12 +287,13 @@ def _source_folder(
 
 def _interpreter(software: Mapping[str, Any]) -> Interpreter:
     """The one that ran it, if it is as it was; else the one of this command."""
-    present = look_at(Path(sys.executable), variables=inherited_environment())
+    present = look_at(Path(sys.executable))
     if present is None:
         raise CodeUnavailable(f"{sys.executable} does not say what it has installed")
     executable = Path(recorded.text(software, "executable") or "")
-    if executable.is_absolute() and executable != present.executable and executable.is_file():
-        theirs = look_at(executable, variables=inherited_environment())
+    is_other = executable.is_absolute() and executable != present.executable
+    if is_other and executable.is_file() and is_trusted(executable):
+        theirs = look_at(executable)
         packages = recorded.texts(software, "packages")
         if (
             theirs is not None

@@ -107,14 +107,12 @@ def judge(
 
 
 def overall(judged: Sequence[JudgedMetric]) -> Verdict:
-    """The worst of those that can be compared; that of none is that it cannot."""
-    order = (Verdict.DIFFERS, Verdict.WITHIN, Verdict.BITWISE)
-    found = {metric.verdict for metric in judged}
-    return next((verdict for verdict in order if verdict in found), Verdict.NOT_COMPARABLE)
+    """The worst of the metrics that the first run has: what cannot be compared is not proven."""
+    return worst([metric.verdict for metric in judged if metric.difference.steps > 0])
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """Of several reruns: all of them must be good."""
+    """Of several ones: all of them must be good. Of none it is that nothing was compared."""
     order = (Verdict.DIFFERS, Verdict.NOT_COMPARABLE, Verdict.WITHIN, Verdict.BITWISE)
     return next((v for v in order if v in verdicts), Verdict.NOT_COMPARABLE)
 
@@ -147,10 +145,11 @@ def _judged(metric: MetricDifference, tolerance: Tolerance) -> JudgedMetric:
     if (metric.last_step_again or 0) < (metric.last_step or 0):
         why = f"the rerun ends at step {metric.last_step_again}, not {metric.last_step}"
         return verdict(Verdict.DIFFERS, why)
+    missing = metric.steps - metric.common
+    why = f"{missing} steps are not in the rerun" if missing else ""
     if metric.different == 0:
-        missing = metric.steps - metric.common
-        why = f"{missing} steps are not in the rerun" if missing else ""
-        return verdict(Verdict.BITWISE, why)
+        # Of what is not there nobody knows whether it is the same.
+        return verdict(Verdict.WITHIN if missing else Verdict.BITWISE, why)
     off = metric.largest_absolute if tolerance.is_absolute else metric.largest_relative
     is_within = off is not None and off <= tolerance.most
-    return verdict(Verdict.WITHIN if is_within else Verdict.DIFFERS)
+    return verdict(Verdict.WITHIN if is_within else Verdict.DIFFERS, why)

@@ -26,6 +26,7 @@ class _Compared:
     verdict: Verdict
     state: str
     metrics: Sequence[JudgedMetric]
+    keys: tuple[str, ...]  #: of all metrics, those that are ignored included
     explanations: Sequence[Explanation]
 
 
@@ -57,17 +58,22 @@ def command(
         raise click.UsageError("--tolerance cannot be ignore; --metric NAME=ignore leaves one out")
     of = dict(_of_metric(text) for text in metrics)
     given = [name for text in names for name in text.split(",") if name]
+    if len(given) > _MOST_RUNS:
+        raise click.UsageError(
+            f"{len(given)} runs are too many: each is compared with each; name at most {_MOST_RUNS}"
+        )
     for name in (run, *given):
         if not is_name(name):
             raise RunNotFound(name[:80])
     tenant_id = TenantId(tenant)
     with session(quiet=as_json) as platform:
         original = platform.runs.get(RunId(run), tenant_id=tenant_id)
-        again = _again(platform, original, given, tenant_id)
+        again, n_left = _again(platform, original, given, tenant_id)
         compared = [
             _compare(platform, original, other, tenant_id=tenant_id, tolerance=asked, of=of)
             for other in again
         ]
+        _check_metrics(of, compared)
         ids = [record.run.run_id for record in again]
         spread = reproduction.spread(
             platform.reproductions.differences(one, other)
@@ -75,9 +81,19 @@ def command(
         )
     verdict = reproduction.worst([one.verdict for one in compared])
     if as_json:
-        print_json({"run": run, "verdict": verdict, "reruns": compared, "spread": spread or None})
+        print_json(
+            {
+                "run": run,
+                "verdict": verdict,
+                "reruns": compared,
+                "spread": spread or None,
+                "left_out": n_left,
+            }
+        )
     else:
         _tell(run, verdict, compared, spread)
+        if n_left:
+            click.echo(f"{n_left} older reruns were left out; name them with --runs")
     if not verdict.is_good:
         raise click.exceptions.Exit(1)
 
@@ -91,7 +107,8 @@ def _of_metric(text: str) -> tuple[str, Tolerance | None]:
 
 def _again(
     platform: Platform, original: RunRecord, given: Sequence[str], tenant_id: TenantId
-) -> list[RunRecord]:
+) -> tuple[list[RunRecord], int]:
+    """Those to compare with, and how many older ones are left out."""
     run = original.run
     names = [RunId(name) for name in given] or platform.reruns.reruns_of(
         run.run_id, tenant_id=tenant_id
@@ -103,7 +120,17 @@ def _again(
             f"{run.run_id} has no rerun yet{other}; make one: sweepworks rerun {run.run_id}"
         )
     # The newest ones say what is so now.
-    return [platform.runs.get(name, tenant_id=tenant_id) for name in names[-_MOST_RUNS:]]
+    newest = [platform.runs.get(name, tenant_id=tenant_id) for name in names[-_MOST_RUNS:]]
+    return newest, len(names) - len(newest)
+
+
+def _check_metrics(of: Mapping[str, Tolerance | None], compared: Sequence[_Compared]) -> None:
+    known = {key for one in compared for key in one.keys}
+    unknown = sorted(set(of) - known)
+    if unknown:
+        raise click.UsageError(
+            f"no metric is called {unknown[0]!r}; there are {', '.join(sorted(known)) or 'none'}"
+        )
 
 
 def _compare(
@@ -116,15 +143,15 @@ def _compare(
     of: Mapping[str, Tolerance | None],
 ) -> _Compared:
     one, other = original.run.run_id, again.run.run_id
-    judged = reproduction.judge(
-        platform.reproductions.differences(one, other), tolerance=tolerance, of=of
-    )
+    differences = platform.reproductions.differences(one, other)
+    judged = reproduction.judge(differences, tolerance=tolerance, of=of)
     is_over = original.run.state.is_terminal and again.run.state.is_terminal
     return _Compared(
         run=other,
         verdict=reproduction.overall(judged) if is_over else Verdict.NOT_COMPARABLE,
         state=str(again.run.state),
         metrics=judged,
+        keys=tuple(sorted({difference.key for difference in differences})),
         explanations=explanations(
             original,
             again,

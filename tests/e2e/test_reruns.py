@@ -154,6 +154,29 @@ def test_a_rerun_of_a_trial_has_its_configuration(installation: Installation) ->
     assert reproduce(installation, rerun["run"])[1]["verdict"] == "bitwise"
 
 
+@pytest.mark.slow
+def test_absolute_paths_of_a_sweep_file_lead_to_the_old_code(installation: Installation) -> None:
+    file = installation.write_sweep("absolute", trials=1, epochs=2, seconds=0.01)
+    root = file.parent.resolve()
+    (root / "src").mkdir()
+    (root / "src" / "lesson.py").write_text("VALUE = 'as it was'\n")
+    script = (root / "train.py").read_text()
+    (root / "train.py").write_text("import lesson\nprint(lesson.VALUE)\n" + script)
+    text = file.read_text().replace("[python, train.py]", f"[{sys.executable}, {root}/train.py]")
+    file.write_text(text.replace("trial: {", f"trial: {{environment: {{PYTHONPATH: {root}/src}}, "))
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "m")
+    trial = installation.json("run", str(file))["trials"][0]
+    (root / "src" / "lesson.py").write_text("VALUE = 'as it is now'\n")
+    (root / "train.py").write_text("raise SystemExit('not this one')\n")
+
+    done = installation.json("rerun", trial["run"])["reruns"][0]
+
+    assert done["state"] == "completed", done
+    assert "as it was" in (Path(done["logs"]) / "stdout.log").read_text()
+
+
 def test_what_is_missing_is_said_before_anything_runs(installation: Installation) -> None:
     root = a_repository(installation.folder, "secretive", SEEDED.replace(
         'parser.add_argument("--scale"', 'parser.add_argument("--token"); parser.add_argument("--scale"'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.interpreter import look_at
+from compute.interpreter import is_trusted, look_at
 from compute.locked_environment import EnvironmentUnavailable, LockedEnvironments
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
@@ -59,7 +59,7 @@ def test_what_is_pinned_is_there_and_nothing_else_but_the_sdk(
     )  # fmt: skip
     assert said.startswith("7 ")
     assert str(environments.folder) in said
-    found = look_at(python, variables=environments.variables)
+    found = look_at(python)
     assert found is not None
     assert found.python == PYTHON
     assert {n: v for n, v in found.packages.items() if n not in {"pip", "setuptools"}} == {
@@ -111,5 +111,48 @@ def test_what_is_no_interpreter_is_none(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "python").chmod(0o755)
 
-    assert look_at(tmp_path / "python", variables={}) is None
-    assert look_at(tmp_path / "none", variables={}) is None
+    assert look_at(tmp_path / "python") is None
+    assert look_at(tmp_path / "none") is None
+
+
+def test_an_interpreter_sees_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    spy = tmp_path / "python"
+    spy.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\n")
+    spy.chmod(0o755)
+
+    look_at(spy)
+
+    assert "hunter2" not in (tmp_path / "seen").read_text()
+
+
+def test_what_anybody_may_have_written_is_not_trusted(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir(mode=0o755)
+    program.touch(mode=0o755)
+    assert is_trusted(program)
+
+    program.chmod(0o757)
+    assert not is_trusted(program)
+    program.chmod(0o755)
+    program.parent.chmod(0o777)
+    assert not is_trusted(program)
+    assert not is_trusted(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "pins",
+    [
+        {"tiny": "1.0\n--index-url=http://127.0.0.1:1/"},
+        {"-r/etc/passwd": "1.0"},
+        {"tiny @ file:///x": "1"},
+        {"tiny": "1.0; python_version > '3'"},
+        {"tiny": ""},
+    ],
+)
+def test_only_names_and_versions_get_to_the_installer(
+    environments: LockedEnvironments, pins: dict[str, str]
+) -> None:
+    assert "is no package with a version" in environments.trouble(PYTHON, pins)
+    with pytest.raises(EnvironmentUnavailable, match="no package with a version"):
+        environments.python(PYTHON, pins)

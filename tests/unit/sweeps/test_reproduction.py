@@ -51,6 +51,8 @@ def verdict(difference: MetricDifference, tolerance: Tolerance = ONE_PERCENT) ->
         (a_difference(common=0, largest_absolute=None), Verdict.NOT_COMPARABLE),
         # It was stopped early, and its rerun was not.
         (a_difference(steps_again=20, last_step_again=19), Verdict.BITWISE),
+        # It lacks some in the middle, and of these nobody knows.
+        (a_difference(common=7), Verdict.WITHIN),
         # The rerun has crashed half-way.
         (a_difference(steps_again=5, common=5, last_step_again=4), Verdict.DIFFERS),
     ],
@@ -79,6 +81,18 @@ def test_nothing_to_compare_is_not_a_success() -> None:
     assert overall([]) is Verdict.NOT_COMPARABLE
     assert not overall([]).is_good
     assert worst([]) is Verdict.NOT_COMPARABLE
+
+
+def test_what_cannot_be_compared_is_not_reproduced() -> None:
+    apart_in_steps = a_difference("loss", common=0, largest_absolute=None)
+    new = a_difference("new", steps=0, common=0, last_step=None)
+
+    judged = judge([a_difference("acc"), apart_in_steps], tolerance=ONE_PERCENT, of={})
+    assert overall(judged) is Verdict.NOT_COMPARABLE
+
+    # A metric that only the rerun has says nothing of the others.
+    judged = judge([a_difference("acc"), new], tolerance=ONE_PERCENT, of={})
+    assert overall(judged) is Verdict.BITWISE
 
 
 def test_every_rerun_must_be_good() -> None:

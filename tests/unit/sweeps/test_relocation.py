@@ -1,0 +1,61 @@
+"""Paths of one work tree in another one."""
+
+from pathlib import Path
+
+import pytest
+
+from sweeps.relocation import relocated, relocated_command, relocated_variables
+
+TREE = Path("/tree")
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("/old/repo", "/tree"),
+        ("/old/repo/train.py", "/tree/train.py"),
+        ("--data=/old/repo/data", "--data=/tree/data"),
+        ("cd /old/repo && python '/old/repo/x.py'", "cd /tree && python '/tree/x.py'"),
+        ("/old/repo:/elsewhere:/old/repo/src", "/tree:/elsewhere:/tree/src"),
+        ("/old/repository/x", "/old/repository/x"),
+        ("/old/repo-2/x", "/old/repo-2/x"),
+        ("/very/old/repo/x", "/very/old/repo/x"),
+        ("relative/old/repo", "relative/old/repo"),
+        ("", ""),
+    ],
+)
+def test_only_paths_of_the_old_tree_are_moved(text: str, moved: str) -> None:
+    assert relocated(text, root="/old/repo", tree=TREE) == moved
+
+
+@pytest.mark.parametrize("root", ["", "/", "repo"])
+def test_without_an_old_tree_nothing_is_moved(root: str) -> None:
+    assert relocated("/repo/x", root=root, tree=TREE) == "/repo/x"
+
+
+def test_an_interpreter_by_its_path_is_the_chosen_one() -> None:
+    words = ("/old/repo/.venv/bin/python3.12", "/old/repo/train.py", "--x=1")
+
+    moved = relocated_command(words, root="/old/repo", tree=TREE, python=Path("/env/bin/python"))
+
+    assert moved == ("/env/bin/python", "/tree/train.py", "--x=1")
+
+
+def test_a_program_by_its_name_is_found_on_the_path() -> None:
+    words = ("torchrun", "train.py")
+
+    assert relocated_command(words, root="/o", tree=TREE, python=Path("/p")) == words
+
+
+def test_ours_win_and_come_first_on_search_paths() -> None:
+    asked = {"PATH": "/old/bin:/usr/bin", "PYTHONPATH": "/old/src", "LANG": "C", "A": "theirs"}
+    ours = {"PATH": "/env/bin:/bin", "A": "ours"}
+
+    variables = relocated_variables(asked, ours, root="/old", tree=TREE)
+
+    assert variables == {
+        "PATH": "/env/bin:/bin:/tree/bin:/usr/bin",
+        "PYTHONPATH": "/tree/src",
+        "LANG": "C",
+        "A": "ours",
+    }
