@@ -79,6 +79,7 @@ class BlobFacts:
     sha256: str
     size_bytes: int
     example: Node  #: one of the artifacts
+    is_verified: bool = False  #: were found right at least once
     stored_bytes: int | None = None  #: None: it is not there
     stored_sha256: str | None = None  #: None: it was not read
 

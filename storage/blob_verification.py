@@ -1,20 +1,19 @@
 """Whether the bytes that artifacts refer to are there, and right."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
 from storage import queries
+from storage.blob_hash import hash_blob
 from storage.database import Pool, transaction
 from sweeps.blobs import ArtifactStore, BlobKey
 from sweeps.errors import ArtifactNotFound
 from sweeps.ids import RunId, TenantId
 
 _QUERIES = queries.load("blobs")
-_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +54,20 @@ class BlobVerification:
             StorageUnavailable: The store, or the database, does not answer.
         """
         key = BlobKey(tenant_id=tenant_id, sha256=blob.sha256)
-        digest, size = hashlib.sha256(), 0
         try:
-            with self._store.open(key) as file:
-                while chunk := file.read(_BLOCK_BYTES):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    on_read(len(chunk))
+            size, sha256 = hash_blob(self._store, key, on_read=on_read)
         except ArtifactNotFound:
             return "its bytes are missing"
         if size != blob.size_bytes:
             return f"{size} bytes are there instead of {blob.size_bytes}"
-        if digest.hexdigest() != blob.sha256:
-            return f"its bytes have changed: their sha256 is {digest.hexdigest()}"
-        parameters = {"tenant_id": tenant_id, "sha256": bytes.fromhex(blob.sha256)}
-        with transaction(self._pool) as connection:
-            connection.execute(_QUERIES["note_verified"], parameters)
+        if sha256 != blob.sha256:
+            return f"its bytes have changed: their sha256 is {sha256}"
+        note_verified(self._pool, key)
         return None
+
+
+def note_verified(pool: Pool, key: BlobKey) -> None:
+    """Write down that bytes were read and were right."""
+    parameters = {"tenant_id": key.tenant_id, "sha256": bytes.fromhex(key.sha256)}
+    with transaction(pool) as connection:
+        connection.execute(_QUERIES["note_verified"], parameters)

@@ -24,6 +24,8 @@ from governance.lineage_rules import (
     Scope,
 )
 from storage import queries
+from storage.blob_hash import hash_blob
+from storage.blob_verification import note_verified
 from storage.database import Pool, transaction
 from sweeps.blobs import ArtifactStore, BlobKey
 from sweeps.errors import ArtifactNotFound
@@ -34,7 +36,6 @@ _PAGE = 1_000  # rows; a look at a page takes well below a second
 _MODELS = 20  # each has a graph of its own
 _MOST_FINDINGS = 1_000  # that are told; the rest is counted
 _AT_ONCE = 8  # questions to the artifact store, which may be far away
-_READ_BYTES = 4 * 2**20
 
 Row = dict[str, Any]
 Fact = TypeVar("Fact")
@@ -126,6 +127,8 @@ class PostgresLineageChecks:
         n_findings = report.n_findings
         for blob in chosen.affordable():
             wrong = rules.of_blob(_hashed(store, blob))
+            if not wrong:
+                note_verified(self._pool, _key(blob))
             n_hashed += 1
             n_findings += len(wrong)
             findings += wrong
@@ -181,6 +184,8 @@ class _Chosen:
             return
         text = f"{self.sample.seed}/{blob.tenant_id}/{blob.sha256}"
         rank = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        # First what nobody has read yet: of what came in parts a bucket compares no sha256.
+        rank += blob.is_verified << 64
         entry = (-rank, f"{blob.tenant_id}/{blob.sha256}", blob)
         if len(self.heap) < self.sample.files:
             heapq.heappush(self.heap, entry)
@@ -214,14 +219,11 @@ def _judge(
 
 
 def _hashed(store: ArtifactStore, blob: BlobFacts) -> BlobFacts:
-    digest = hashlib.sha256()
     try:
-        with store.open(_key(blob)) as stream:
-            while data := stream.read(_READ_BYTES):
-                digest.update(data)
+        size, sha256 = hash_blob(store, _key(blob))
     except ArtifactNotFound:  # it was there a moment ago
         return replace(blob, stored_bytes=None)
-    return replace(blob, stored_sha256=digest.hexdigest())
+    return replace(blob, stored_bytes=size, stored_sha256=sha256)
 
 
 def _key(blob: BlobFacts) -> BlobKey:

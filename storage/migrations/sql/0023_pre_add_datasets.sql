@@ -167,7 +167,3 @@ END $$;
 CREATE TRIGGER dataset_version_parents_lineage AFTER INSERT ON dataset_version_parents
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION edge_from_dataset_parents();
-
-INSERT INTO lineage_edges (tenant_id, upstream, downstream, created_at)
-SELECT tenant_id, 'run:' || run_id, 'artifact:' || run_id || '/' || name, created_at FROM artifacts
-ON CONFLICT DO NOTHING;

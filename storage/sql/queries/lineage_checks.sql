@@ -14,7 +14,8 @@ LIMIT %(limit)s;
 
 -- blobs --
 -- A page of what artifacts stand for, each with one of them.
-SELECT blobs.tenant_id, encode(blobs.sha256, 'hex') AS sha256, blobs.size_bytes, example.node AS example
+SELECT blobs.tenant_id, encode(blobs.sha256, 'hex') AS sha256, blobs.size_bytes,
+       blobs.verified_at IS NOT NULL AS is_verified, example.node AS example
 FROM blobs
 CROSS JOIN LATERAL (
     SELECT 'artifact:' || artifacts.run_id || '/' || artifacts.name AS node
@@ -101,9 +102,10 @@ ORDER BY reached.tenant_id, reached.model;
 
 -- record_digests --
 -- Digests of sealed runs that have none yet: of some, or of any.
-INSERT INTO run_digests (run_id, version, run, params, artifacts, reports, provenance, datasets)
-SELECT run_id, 1, run, params, artifacts, reports, provenance, datasets
-FROM run_digests_v1(ARRAY(
+INSERT INTO run_digests (run_id, version, run, params, artifacts, reports, provenance, datasets,
+                         edges, dataset_rows)
+SELECT run_id, 2, run, params, artifacts, reports, provenance, datasets, edges, dataset_rows
+FROM run_digests_v2(ARRAY(
     SELECT runs.run_id
     FROM runs
     LEFT JOIN run_digests USING (run_id)
@@ -124,7 +126,7 @@ WITH page AS (
     FROM run_digests
     LEFT JOIN runs USING (run_id)
     WHERE run_digests.run_id > %(after)s
-      AND run_digests.version = 1
+      AND run_digests.version <= 2
       AND (runs.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL OR runs.run_id IS NULL)
       AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL
            OR runs.run_id IS NULL AND run_digests.run_id ^@ %(sweep_id)s)
@@ -140,8 +142,11 @@ SELECT coalesce(page.tenant_id, '') AS tenant_id, page.run_id,
            CASE WHEN page.artifacts <> present.artifacts THEN 'artifacts' END,
            CASE WHEN page.reports <> present.reports THEN 'reports' END,
            CASE WHEN page.provenance <> present.provenance THEN 'provenance' END,
-           CASE WHEN page.datasets <> present.datasets THEN 'datasets' END
+           CASE WHEN page.datasets <> present.datasets THEN 'datasets' END,
+           CASE WHEN page.edges <> present.edges THEN 'lineage' END,
+           CASE WHEN page.dataset_rows <> present.dataset_rows
+               THEN 'what is recorded of its datasets' END
        ], NULL) AS changed
 FROM page
-LEFT JOIN run_digests_v1(ARRAY(SELECT run_id FROM page)) AS present USING (run_id)
+LEFT JOIN run_digests_v2(ARRAY(SELECT run_id FROM page)) AS present USING (run_id)
 ORDER BY page.run_id;

@@ -157,6 +157,7 @@ def test_a_seed_takes_the_same_files(
 
     def taken(seed: str, **changes: int) -> list[str]:
         opened.clear()
+        world.rows("UPDATE blobs SET verified_at = now()")
         report = checks.look(Check.BLOBS, Scope(), sample=Sample(files=5, seed=seed, **changes))
         assert report.looked_at == 30
         assert report.hashed == len(opened)
@@ -168,6 +169,20 @@ def test_a_seed_takes_the_same_files(
     assert taken("tuesday") != monday
     assert taken("monday", most_bytes=20) == monday[:2]
     assert taken("monday", most_bytes=1) == monday[:1], "a large file has its turn, too"
+
+
+def test_what_nobody_has_read_comes_first(
+    world: LineageWorld, checks: PostgresLineageChecks
+) -> None:
+    run = world.run()
+    for n in range(12):
+        world.artifact(run, f"{n}.pt", f"content {n}".encode())
+
+    for day in ("monday", "tuesday", "wednesday"):
+        assert world.rows("SELECT count(*) FROM blobs WHERE verified_at IS NULL") != [(0,)]
+        checks.look(Check.BLOBS, Scope(), sample=Sample(files=4, seed=day))
+
+    assert world.rows("SELECT count(*) FROM blobs WHERE verified_at IS NULL") == [(0,)]
 
 
 def test_edges_that_lead_to_nothing_are_found(
@@ -256,15 +271,20 @@ def a_sealed_run(world: LineageWorld, checks: PostgresLineageChecks) -> str:
         ("UPDATE runs SET sealed_at = NULL WHERE run_id = %s", "the run itself"),
         ("UPDATE run_params SET value = '0.2' WHERE run_id = %s", "params"),
         ("DELETE FROM run_params WHERE run_id = %s", "params"),
-        ("UPDATE artifacts SET name = 'other.pt' WHERE run_id = %s", "artifacts"),
+        ("UPDATE artifacts SET name = 'other.pt' WHERE run_id = %s", "artifacts, lineage"),
         ("UPDATE reports SET value = 0.1 WHERE run_id = %s", "reports"),
         ("INSERT INTO reports (run_id, resource_level, \"values\", reported_at) VALUES (%s, 2, '{}', now())", "reports"),
         (("UPDATE provenance_documents SET document = '{}' WHERE digest IN"
          " (SELECT digest FROM run_provenance WHERE run_id = %s AND section = 'code')"), "provenance"),
         ("DELETE FROM run_provenance WHERE run_id = %s AND section = 'seeds'", "provenance"),
         (("UPDATE dataset_versions SET content_hash = sha256('x') WHERE dataset_id IN"
-         " (SELECT dataset_id FROM run_datasets WHERE run_id = %s)"), "datasets"),
-        ("DELETE FROM run_datasets WHERE run_id = %s", "datasets"),
+         " (SELECT dataset_id FROM run_datasets WHERE run_id = %s)"),
+         "datasets, what is recorded of its datasets"),
+        (("UPDATE dataset_versions SET row_count = 12345 WHERE dataset_id IN"
+         " (SELECT dataset_id FROM run_datasets WHERE run_id = %s)"),
+         "what is recorded of its datasets"),
+        ("DELETE FROM run_datasets WHERE run_id = %s", "datasets, what is recorded of its datasets"),
+        ("DELETE FROM lineage_edges WHERE downstream = 'run:' || %s", "lineage"),
     ],
 )  # fmt: skip
 def test_what_is_changed_behind_the_triggers_back_is_found(
@@ -282,6 +302,15 @@ def test_what_is_changed_behind_the_triggers_back_is_found(
     assert report.looked_at == 2
     assert objects(report) == [f"run:{run}"]
     assert report.findings[0].problem.endswith(f"changed since: {part}")
+
+
+def test_digests_do_not_go_with_their_run(world: LineageWorld) -> None:
+    assert (
+        world.rows(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'run_digests'::regclass AND contype = 'f'"
+        )
+        == []
+    )
 
 
 def test_a_run_that_is_gone_is_found(
@@ -312,8 +341,9 @@ def test_what_may_change_changes_no_digest(
             " SET LOCAL extra_float_digits = -3; SET LOCAL bytea_output = 'escape'"
         )
         same = connection.execute(
-            "SELECT count(*) FROM run_digests_v1(ARRAY[%s]) AS now JOIN run_digests"
-            " USING (run_id, run, params, artifacts, reports, provenance, datasets)",
+            "SELECT count(*) FROM run_digests_v2(ARRAY[%s]) AS now JOIN run_digests"
+            " USING (run_id, run, params, artifacts, reports, provenance, datasets, edges,"
+            " dataset_rows)",
             [run],
         ).fetchone()
 
@@ -329,7 +359,7 @@ def test_digests_are_written_when_runs_are_sealed(
 
     assert RunUpkeep(world.pool).seal(SealingRule(grace=dt.timedelta(0))) == (run,)
 
-    assert world.rows("SELECT run_id, version FROM run_digests") == [(run, 1)]
+    assert world.rows("SELECT run_id, version FROM run_digests") == [(run, 2)]
     assert checks.record_digests() == 0
     assert live not in str(world.rows("SELECT run_id FROM run_digests"))
 
