@@ -38,6 +38,7 @@ def defs() -> dg.Definitions:
             jobs.finish_metric_day,
             jobs.drop_system_metrics,
             jobs.check_lineage,
+            jobs.reap_jobs,
         ],
         schedules=schedules.SCHEDULES,
         sensors=sensors.SENSORS,

@@ -14,6 +14,8 @@ from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
+from orchestration.platform import platform
+from orchestration.reaping import reap_cluster
 from orchestration.submission import submission
 from sweeps.ids import TenantId
 from sweeps.ports import DatasetGate, SweepLog
@@ -87,6 +89,27 @@ class RegisterSweepConfig(dg.Config):
         default="",
         description="Folder that relative paths of the command start from, when `sweep` is used.",
     )
+
+
+@dg.op
+def look_after_cluster(context: dg.OpExecutionContext) -> None:
+    """Compare the cluster with the rows, and put in order what nobody looks after."""
+    with dagster_errors():
+        found = reap_cluster(platform())
+    for one in found:
+        context.log.info(f"{one.what} {one.namespace}/{one.name}: {one.why}")
+    lines = [f"| {one.what} | `{one.namespace}/{one.name}` | {one.why} |" for one in found[:200]]
+    table = "\n".join(["| was | what | why |", "|---|---|---|", *lines])
+    context.add_output_metadata({"count": len(found), "report": dg.MetadataValue.md(table)})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Stops Jobs that no row knows, and removes what was stopped long ago.",
+)
+def reap_jobs() -> None:
+    """Put the cluster in order."""
+    look_after_cluster()
 
 
 @dg.op

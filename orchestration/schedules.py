@@ -11,6 +11,7 @@ from orchestration.jobs import (
     close_metric_chunks,
     drop_system_metrics,
     finish_metric_day,
+    reap_jobs,
     refresh_rollups,
 )
 from orchestration.settings import Settings
@@ -127,6 +128,20 @@ def daily_data_checks(
     return [dg.RunRequest(run_key=f"{day} {key}", partition_key=key) for key in keys]
 
 
+@dg.schedule(
+    job=reap_jobs,
+    cron_schedule="*/10 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Puts in order what nobody looks after in the cluster that trials run in.",
+)
+def reaped_cluster(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every ten minutes, where trials run in a cluster."""
+    if Settings.from_environment().cluster is None:
+        return dg.SkipReason("trials run on this machine")
+    return _unless_busy(context, reap_jobs.name, request=dg.RunRequest())
+
+
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -148,4 +163,5 @@ SCHEDULES = [
     old_system_metrics,
     checked_lineage,
     daily_data_checks,
+    reaped_cluster,
 ]

@@ -156,6 +156,17 @@ class ClusterApi:
         )
         return answer is not None
 
+    def remove_pod(self, namespace: str, name: str) -> bool:
+        """Remove a pod without waiting for its node; whether it was there."""
+        answer = self._call(
+            self._core.delete_namespaced_pod,
+            name,
+            namespace,
+            none_for=http.client.NOT_FOUND,
+            grace_period_seconds=0,
+        )
+        return answer is not None
+
     def read_log(self, namespace: str, pod: str, *, limit_bytes: int | None) -> bytes:
         """What a pod has printed so far; empty when it is gone or has not begun."""
         with cluster_errors():

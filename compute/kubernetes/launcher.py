@@ -123,7 +123,7 @@ class KubernetesLauncher:
                     attempt_id,
                     sweep_id=view.sweep_id,
                     installation=self._installation,
-                    annotations=self._stop_annotations(reason, ""),
+                    annotations=names.stop_annotations(reason, "", at=self._now()),
                 ),
             )
             if made is not None:
@@ -184,18 +184,7 @@ class KubernetesLauncher:
         patched = self._api.patch_job(
             view.namespace,
             job["metadata"]["name"],
-            {
-                "metadata": {"annotations": self._stop_annotations(reason, message)},
-                # Without places for pods, too: a queue may let go on what is suspended.
-                "spec": {"suspend": True, "parallelism": 0},
-            },
+            names.stop_patch(reason, message, at=self._now()),
         )
         if patched is not None:
             view.put(patched)
-
-    def _stop_annotations(self, reason: ExitReason, message: str) -> dict[str, str]:
-        return {
-            names.STOP_REASON: reason.value,
-            names.STOPPED_AT: self._now().isoformat(timespec="milliseconds"),
-            **({names.STOP_MESSAGE: message} if message else {}),
-        }

@@ -4,8 +4,10 @@ Attempts have names that are legal for Jobs, pods and labels already (see `sweep
 typed, such as an experiment, is not: as a label it is made legal, as an annotation it stays.
 """
 
+import datetime as dt
 import hashlib
 import re
+from typing import Any
 
 LABEL_BYTES = 63  #: of a value; Kubernetes' limit
 
@@ -36,6 +38,24 @@ def label_value(text: str) -> str:
     kept = re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[: LABEL_BYTES - _DIGEST - 1].strip("-_.")
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
     return f"{kept}-{digest}" if kept else digest
+
+
+def stop_annotations(reason: str, message: str, *, at: dt.datetime) -> dict[str, str]:
+    """What a Job says from then on of why it does not run."""
+    return {
+        STOP_REASON: str(reason),
+        STOPPED_AT: at.isoformat(timespec="milliseconds"),
+        **({STOP_MESSAGE: message} if message else {}),
+    }
+
+
+def stop_patch(reason: str, message: str, *, at: dt.datetime) -> dict[str, Any]:
+    """A merge patch that ends a Job's pods, and keeps the Job."""
+    return {
+        "metadata": {"annotations": stop_annotations(reason, message, at=at)},
+        # Without places for pods, too: a queue may let go on what is suspended.
+        "spec": {"suspend": True, "parallelism": 0},
+    }
 
 
 def reaped_marker(sweep_id: str) -> str:

@@ -123,3 +123,34 @@ def test_a_node_that_is_drained_costs_an_attempt_and_no_trial(
     assert in_cluster.json("show", sweep)["trials_by_state"] == {"completed": 1}
     attempts = in_cluster.json("show", f"{sweep}-00001")["attempts"]
     assert [one["exit"]["reason"] for one in attempts] == ["evicted", "completed"]
+
+
+def test_what_nobody_looks_after_is_put_in_order(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    file = write_sweep(in_cluster, "orphans", trials=1, epochs=2)
+    sweep = in_cluster.json("run", str(file))["sweep"]
+    (job,) = cluster.jobs(NAMESPACE)
+    orphan = {
+        "metadata": {
+            "name": f"{sweep}-00002-a1",
+            "labels": {**job["metadata"]["labels"], "sweepworks.io/attempt": f"{sweep}-00002-a1"},
+        },
+        "spec": {**job["spec"], "suspend": False},
+    }
+    cluster.store.create("jobs", NAMESPACE, orphan)
+    key = ("jobs", NAMESPACE, f"{sweep}-00002-a1")
+    cluster.store.update(
+        key, lambda job: job["metadata"].update(creationTimestamp="2026-01-01T00:00:00Z")
+    )
+    cluster.controllers.unpullable.add("registry.example/trainer:1")
+
+    planned = in_cluster.json("cluster", "reap", "--dry-run")["reaped"]
+    done = in_cluster.json("cluster", "reap")["reaped"]
+
+    assert planned == done
+    assert [(one["what"], one["name"]) for one in done] == [("stopped", f"{sweep}-00002-a1")]
+    stopped = cluster.store.get(key)
+    assert stopped is not None
+    assert stopped["spec"]["suspend"] is True
+    assert in_cluster.json("show", sweep)["state"] == "completed"

@@ -174,6 +174,19 @@ FROM unnest(%(attempt_ids)s::text[], %(run_ids)s::text[], %(numbers)s::int[],
             %(promoted_sequences)s::bigint[])
     AS new (attempt_id, run_id, number, promoted_sequence);
 
+-- live_among --
+-- Those of the attempts that have not ended, by their rows.
+SELECT attempt_id
+FROM attempts
+WHERE attempt_id = ANY(%(attempt_ids)s::text[])
+  AND state <> 'ended';
+
+-- all_tenants --
+-- Whom anything belongs to.
+SELECT tenant_id
+FROM tenants
+ORDER BY tenant_id;
+
 -- update_attempts --
 -- What the launcher has seen of them.
 UPDATE attempts

@@ -221,6 +221,7 @@ def test_what_dagster_loads() -> None:
         "old_system_metrics": "10 2 * * *",
         "checked_lineage": "30 3 * * *",
         "daily_data_checks": "50 3 * * *",
+        "reaped_cluster": "*/10 * * * *",
     }
     frequent = {node.name for node in repository.get_job("refresh_rollups").nodes}
     assert frequent == {
