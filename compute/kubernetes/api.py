@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from compute.kubernetes.objects import KubeObject, version_of
+from compute.kubernetes.objects import KubeObject, items, version_of
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 
 _TIMEOUT_SECONDS = (3, 10)  #: to connect, and between two bytes
 _WATCH_MARGIN_SECONDS = 15  # the server ends a watch; if it does not, the connection is dead
 _MERGE = "application/merge-patch+json"
 _GONE = 410
+_NOTHING: KubeObject = {}
 
 
 class Kind(StrEnum):
@@ -155,6 +156,27 @@ class ClusterApi:
             propagation_policy="Background",
         )
         return answer is not None
+
+    def complaint(self, namespace: str, job: str) -> str:
+        """The last warning about a Job, such as a quota that lets no pod be made; empty for none."""
+        selector = f"involvedObject.kind=Job,involvedObject.name={job},type=Warning"
+        with cluster_errors():
+            answer = self._core.list_namespaced_event(
+                namespace,
+                field_selector=selector,
+                _preload_content=False,
+                _request_timeout=_TIMEOUT_SECONDS,
+            )
+            events = items(json.loads(answer.data), "items")
+        # Counted ones have a last time, single ones that of their making.
+        last = max(
+            events,
+            key=lambda one: str(
+                one.get("lastTimestamp") or one["metadata"].get("creationTimestamp") or ""
+            ),
+            default=_NOTHING,
+        )
+        return str(last.get("message") or "")
 
     def remove_pod(self, namespace: str, name: str) -> bool:
         """Remove a pod without waiting for its node; whether it was there."""

@@ -48,6 +48,7 @@ class Sighting:
     is_deleted: bool = False  #: the Job is gone, and this its last state
     pods: Sequence[KubeObject] = ()
     deleted_pods: Sequence[KubeObject] = ()  #: their last states
+    complaint: str = ""  #: why no pod is made
 
     @property
     def live_pods(self) -> list[KubeObject]:
@@ -84,6 +85,10 @@ def status_of(attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
 
 def hindrance(seen: Sighting, *, now: dt.datetime, patience: Patience) -> Exit | None:
     """Why an attempt that has not started is not worth waiting for any longer."""
+    made_at = time_of(seen.job["metadata"].get("creationTimestamp")) or now
+    if is_without_pods(seen) and now - made_at >= patience.unschedulable:
+        why = f": {seen.complaint}" if seen.complaint else ""
+        return Exit(reason=ExitReason.UNSCHEDULABLE, message=f"no pod was made for it{why}")
     for pod in seen.live_pods:
         created_at = time_of(pod["metadata"].get("creationTimestamp")) or now
         waiting = part(container_state(pod), "waiting")
@@ -105,6 +110,12 @@ def hindrance(seen: Sighting, *, now: dt.datetime, patience: Patience) -> Exit |
                     reason=ExitReason.UNSCHEDULABLE, message=str(unscheduled.get("message", ""))
                 )
     return None
+
+
+def is_without_pods(seen: Sighting) -> bool:
+    """Whether a Job that may run has not got a pod, nor had one: a quota may forbid it."""
+    is_held = bool(part(seen.job, "spec").get("suspend")) or seen.is_deleted
+    return not (is_held or is_finished(seen.job) or seen.pods or seen.deleted_pods)
 
 
 def is_finished(job: KubeObject) -> bool:
@@ -192,7 +203,7 @@ def _waits_for(seen: Sighting, pod: KubeObject | None) -> str:
     if part(seen.job, "spec").get("suspend"):
         return "waits for its queue to admit it"
     if pod is None:
-        return "waits for its pod"
+        return f"no pod yet: {seen.complaint}" if seen.complaint else "waits for its pod"
     unscheduled = refuted(pod, "PodScheduled")
     if unscheduled is not None:
         return f"no node yet: {unscheduled.get('message', '')}"

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi
@@ -10,8 +11,10 @@ from compute.kubernetes.attempt_status import (
     Patience,
     hindrance,
     is_finished,
+    is_without_pods,
     status_of,
 )
+from compute.kubernetes.complaints import Complaints
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject, annotation
 from compute.kubernetes.sweep_view import SweepView
@@ -69,6 +72,7 @@ class KubernetesLauncher:
         self._rate = rate or LaunchRate()
         self._now = clock
         self._views: dict[SweepId, SweepView] = {}
+        self._complaints = Complaints(api, clock=self._now)
 
     def launch(self, request: LaunchRequest) -> None:
         """Make the attempt's Job, unless it was made before."""
@@ -96,6 +100,8 @@ class KubernetesLauncher:
             sighting = seen.get(attempt_id)
             if sighting is None:
                 continue
+            if is_without_pods(sighting):
+                sighting = replace(sighting, complaint=self._complaints.about(view, sighting.job))
             status = status_of(attempt_id, sighting)
             if status.phase is AttemptPhase.PENDING and not annotation(
                 sighting.job, names.STOP_REASON

@@ -56,6 +56,8 @@ class Controllers:
     gpus: int = 8  # of the one node
     processes: dict[Key, Process] = field(default_factory=dict)
     logs: dict[Key, Path] = field(default_factory=dict)
+    quota: str = ""  # what forbids all pods, in its words
+    complaints: dict[str, list[Object]] = field(default_factory=dict)  # events, by Job
     began_at: dict[str, float] = field(default_factory=dict)  # of Jobs, by uid
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fake-cluster-")))
 
@@ -137,6 +139,10 @@ class Controllers:
             )
 
     def _new_pod(self, key: Key, job: Object, index: int) -> None:
+        if self.quota:
+            event = {"metadata": {"creationTimestamp": now_text()}, "message": self.quota}
+            self.complaints[key[2]] = [event]
+            return
         template = job["spec"]["template"]
         meta = dict(template.get("metadata") or {})
         meta["labels"] = {**(meta.get("labels") or {}), "batch.kubernetes.io/job-name": key[2]}

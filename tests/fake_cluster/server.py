@@ -15,7 +15,7 @@ from tests.fake_cluster.controllers import Controllers, Loop
 from tests.fake_cluster.store import Conflict, Object, Store, matches
 
 _PATH = re.compile(
-    r"/(?:api/v1|apis/batch/v1)/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods)"
+    r"/(?:api/v1|apis/batch/v1)/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|events)"
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
 )
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -132,6 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
         getattr(self, f"_{verb}")(match, query, body)
 
     def _list(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
+        if match["plural"] == "events":
+            named = re.search(r"involvedObject.name=([^,]+)", query["fieldSelector"])
+            assert named is not None
+            found = self.cluster.controllers.complaints.get(named[1], [])
+            self._send(200, {"kind": "List", "metadata": {}, "items": found})
+            return
         with self.cluster.store.changed:
             found = self.cluster.store.select(match["plural"], match["namespace"], _labels(query))
             version = str(self.cluster.store.version)

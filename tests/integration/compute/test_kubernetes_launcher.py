@@ -354,6 +354,41 @@ def test_an_exceeded_quota_waits_like_a_slot(
         launcher.launch(quick(1))
 
 
+def test_a_quota_that_lets_no_pod_be_made_is_told(
+    make: Callable[..., KubernetesLauncher],
+    cluster: FakeCluster,
+    quick: Callable[[int], LaunchRequest],
+) -> None:
+    later = [dt.timedelta(0)]
+    launcher = make(clock=lambda: dt.datetime.now(dt.UTC) + later[0])
+    cluster.controllers.quota = "exceeded quota: gpus, requested: 1, used: 8, limited: 8"
+    launcher.launch(quick(1))
+    until(lambda: cluster.controllers.complaints)
+
+    later[0] = dt.timedelta(seconds=30)
+    status = launcher.poll(SWEEP, [quick(1).attempt_id])[quick(1).attempt_id]
+
+    assert status.phase is AttemptPhase.PENDING
+    assert status.waits_for == f"no pod yet: {cluster.controllers.quota}"
+    cluster.controllers.quota = ""
+    assert exit_of(launcher, quick(1))[0] is ExitReason.COMPLETED
+
+
+def test_an_attempt_that_never_gets_a_pod_ends(
+    make: Callable[..., KubernetesLauncher],
+    cluster: FakeCluster,
+    quick: Callable[[int], LaunchRequest],
+) -> None:
+    launcher = make(patience=Patience(unschedulable=dt.timedelta(seconds=1)))
+    cluster.controllers.quota = "exceeded quota"
+
+    launcher.launch(quick(1))
+
+    reason, message = exit_of(launcher, quick(1))
+    assert reason is ExitReason.UNSCHEDULABLE
+    assert message.startswith("no pod was made for it")
+
+
 def test_what_the_server_finds_wrong_is_rejected(
     launcher: KubernetesLauncher, cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
 ) -> None:
