@@ -20,7 +20,12 @@ def cluster_api(settings: ClusterSettings) -> ClusterApi:
     Raises:
         LauncherUnavailable: There are no usable credentials.
     """
-    address = ClusterAddress(
+    return ClusterApi(connect(address_of(settings)))
+
+
+def address_of(settings: ClusterSettings) -> ClusterAddress:
+    """Where the API server is, and the way in."""
+    return ClusterAddress(
         url=settings.url,
         token_file=settings.token_file,
         ca_file=settings.ca_file,
@@ -28,7 +33,6 @@ def cluster_api(settings: ClusterSettings) -> ClusterApi:
         context=settings.context,
         is_inside=settings.is_inside,
     )
-    return ClusterApi(connect(address))
 
 
 def trial_launcher(

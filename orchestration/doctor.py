@@ -7,9 +7,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.findings import Finding
 from orchestration.platform import Platform, open_platform
 from orchestration.settings import Settings
 from sweeps.errors import SweepsError
@@ -18,16 +18,6 @@ _PACKAGES = (
     "sweepworks-platform", "sweepworks", "dagster", "dagster-postgres", "psycopg", "scikit-optimize",
 )  # fmt: skip
 _LITTLE_DISK_BYTES = 2 * 10**9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    is_good: bool
-    says: str
-    mend: str = ""
 
 
 def examine() -> list[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 from compute.kubernetes.objects import KubeObject, items, version_of
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 
-_TIMEOUT_SECONDS = (3, 10)  #: to connect, and between two bytes
+TIMEOUT_SECONDS = (3, 10)  #: to connect, and between two bytes
 _WATCH_MARGIN_SECONDS = 15  # the server ends a watch; if it does not, the connection is dead
 _MERGE = "application/merge-patch+json"
 _GONE = 410
@@ -81,7 +81,7 @@ class ClusterApi:
                 namespace,
                 label_selector=selector,
                 _preload_content=False,
-                _request_timeout=_TIMEOUT_SECONDS,
+                _request_timeout=TIMEOUT_SECONDS,
             )
             document = json.loads(answer.data)
         return Listing(
@@ -108,9 +108,9 @@ class ClusterApi:
                     allow_watch_bookmarks=True,
                     timeout_seconds=seconds,
                     _preload_content=False,
-                    _request_timeout=(_TIMEOUT_SECONDS[0], seconds + _WATCH_MARGIN_SECONDS),
+                    _request_timeout=(TIMEOUT_SECONDS[0], seconds + _WATCH_MARGIN_SECONDS),
                 )
-            except _api_exception() as exc:
+            except api_exception() as exc:
                 if exc.status == _GONE:
                     raise WatchExpired from exc
                 raise
@@ -165,7 +165,7 @@ class ClusterApi:
                 namespace,
                 field_selector=selector,
                 _preload_content=False,
-                _request_timeout=_TIMEOUT_SECONDS,
+                _request_timeout=TIMEOUT_SECONDS,
             )
             events = items(json.loads(answer.data), "items")
         # Counted ones have a last time, single ones that of their making.
@@ -198,9 +198,9 @@ class ClusterApi:
                     namespace,
                     **({} if limit_bytes is None else {"limit_bytes": limit_bytes}),
                     _preload_content=False,
-                    _request_timeout=_TIMEOUT_SECONDS,
+                    _request_timeout=TIMEOUT_SECONDS,
                 )
-            except _api_exception() as exc:
+            except api_exception() as exc:
                 if exc.status in {http.client.NOT_FOUND, http.client.BAD_REQUEST}:
                     return b""
                 raise
@@ -218,10 +218,10 @@ class ClusterApi:
                 answer = call(
                     *arguments,
                     _preload_content=False,
-                    _request_timeout=_TIMEOUT_SECONDS,
+                    _request_timeout=TIMEOUT_SECONDS,
                     **options,
                 )
-            except _api_exception() as exc:
+            except api_exception() as exc:
                 # A namespace that is missing is no Job that is missing.
                 if exc.status == none_for and "namespaces" not in message_of(exc):
                     return None
@@ -236,7 +236,7 @@ def cluster_errors() -> Generator[None, None, None]:
 
     try:
         yield
-    except _api_exception() as exc:
+    except api_exception() as exc:
         raise _translated(exc) from exc
     except (urllib3.exceptions.HTTPError, OSError, json.JSONDecodeError) as exc:
         raise LauncherUnavailable(f"the API server does not answer: {exc}") from exc
@@ -264,7 +264,8 @@ def message_of(exc: Any) -> str:
         return str(exc.reason or exc.body or "")[:500]
 
 
-def _api_exception() -> Any:
+def api_exception() -> Any:
+    """The class that the client raises; imported late, since its package takes a second."""
     from kubernetes.client import (  # pyright: ignore[reportMissingTypeStubs]  it has none
         ApiException,
     )

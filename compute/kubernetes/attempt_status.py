@@ -29,6 +29,7 @@ _PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnava
 _PULL_AT_ONCE = {"InvalidImageName"}
 _CONFIGURATION = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _OVER = {"Succeeded", "Failed"}
+_WATCH_LAG = dt.timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,10 @@ class Sighting:
         return status(pod).get("phase") in _OVER or any(pod is one for one in self.deleted_pods)
 
 
-def status_of(attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
+def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> AttemptStatus:
     """The attempt's status; of an attempt of several pods, that of the first one to fail."""
     pod = _telling(seen)
-    exit_ = _exit(seen, pod)
+    exit_ = None if _is_ahead(seen, now) else _exit(seen, pod)
     phase = AttemptPhase.EXITED if exit_ is not None else AttemptPhase.PENDING
     started_at = _started_at(pod)
     if pod is None and condition(seen.job, "Complete") is not None:
@@ -123,10 +124,19 @@ def is_finished(job: KubeObject) -> bool:
     return condition(job, "Complete") is not None or condition(job, "Failed") is not None
 
 
+def _is_ahead(seen: Sighting, now: dt.datetime) -> bool:
+    """Whether the watch of the Jobs may have told of an end that that of the pods has not yet."""
+    ended = condition(seen.job, "Complete") or condition(seen.job, "Failed")
+    if ended is None or seen.is_deleted:
+        return False
+    ended_at = time_of(ended.get("lastTransitionTime"))
+    is_fresh = ended_at is not None and now - ended_at < _WATCH_LAG
+    has_none = not seen.pods and not seen.deleted_pods
+    return bool(seen.live_pods) or (has_none and is_fresh)
+
+
 def _exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
     job = seen.job
-    if is_finished(job) and seen.live_pods:
-        return None  # two watches: the Job's may be ahead
     if condition(job, "Complete") is not None:
         return Exit(reason=ExitReason.COMPLETED, code=0)
     own = _own_exit(seen, pod)

@@ -102,7 +102,7 @@ class KubernetesLauncher:
                 continue
             if is_without_pods(sighting):
                 sighting = replace(sighting, complaint=self._complaints.about(view, sighting.job))
-            status = status_of(attempt_id, sighting)
+            status = status_of(attempt_id, sighting, now=self._now())
             if status.phase is AttemptPhase.PENDING and not annotation(
                 sighting.job, names.STOP_REASON
             ):
@@ -173,7 +173,7 @@ class KubernetesLauncher:
         return [
             attempt_id
             for attempt_id, sighting in view.look().attempts.items()
-            if status_of(attempt_id, sighting).phase is not AttemptPhase.EXITED
+            if status_of(attempt_id, sighting, now=self._now()).phase is not AttemptPhase.EXITED
         ]
 
     def _view(self, sweep_id: SweepId) -> SweepView:

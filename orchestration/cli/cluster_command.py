@@ -2,14 +2,39 @@
 
 import click
 
+from orchestration.cli.finding_lines import tell
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
+from orchestration.cluster_check import examine_cluster
 from orchestration.reaping import reap_cluster
+from orchestration.settings import Settings
 
 
 @click.group("cluster")
 def command() -> None:
     """The cluster that trials run in."""
+
+
+@command.command("check")
+@click.option("--tenant", default="default", show_default=True, help="Whose namespace.")
+@click.option("--image", default="", help="Of the test Job; SWEEPWORKS_K8S_IMAGE by default.")
+@click.option("--gpus", type=click.IntRange(0, 64), default=0, show_default=True,
+              help="That the test Job asks for.")  # fmt: skip
+@click.option("--wait", type=click.FloatRange(0, 3600), default=120.0, show_default=True,
+              help="Seconds for the test Job; 0 makes none.")  # fmt: skip
+@json_option
+def check(tenant: str, image: str, gpus: int, wait: float, as_json: bool) -> None:
+    """Credentials, quotas, GPUs, and a test Job from its making to its log to its removal.
+
+    Needs no database. Exits with 1 when something is wrong.
+    """
+    settings = Settings.from_environment().cluster
+    if settings is None:
+        raise click.UsageError("trials run on this machine; set SWEEPWORKS_LAUNCHER=kubernetes")
+    findings = examine_cluster(
+        settings, tenant_id=tenant, image=image, gpus=gpus, wait_seconds=wait
+    )
+    tell(findings, as_json=as_json)
 
 
 @command.command("reap")

@@ -2,7 +2,8 @@
 
 import click
 
-from orchestration.cli.output import json_option, print_json
+from orchestration.cli.finding_lines import tell
+from orchestration.cli.output import json_option
 from orchestration.doctor import examine
 
 
@@ -13,16 +14,4 @@ def command(as_json: bool) -> None:
 
     Exits with 1 when something is wrong.
     """
-    findings = examine()
-    wrong = [finding for finding in findings if not finding.is_good]
-    if as_json:
-        print_json({"good": not wrong, "findings": findings})
-    else:
-        for finding in findings:
-            click.echo(
-                f"{'good ' if finding.is_good else 'WRONG'}  {finding.subject}: {finding.says}"
-            )
-            if finding.mend:
-                click.echo(f"       mend it: {finding.mend}")
-    if wrong:
-        raise click.exceptions.Exit(1)
+    tell(examine(), as_json=as_json)

@@ -41,6 +41,9 @@ class FakeCluster:
     controllers: Controllers
     namespaces: set[str]
     url: str = ""
+    forbidden: set[str] = field(default_factory=set)  # such as "create jobs"
+    quotas: list[Object] = field(default_factory=list)
+    nodes: list[Object] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # verb and plural of each
     cut: threading.Event = field(default_factory=threading.Event)  # ends all watches
@@ -51,6 +54,26 @@ class FakeCluster:
 
     def pods(self, namespace: str = "trials") -> list[Object]:
         return self.store.select("pods", namespace, {})
+
+    def about(self, path: str, body: Object) -> tuple[int, Object] | None:
+        """What is asked of the cluster as a whole."""
+        refusal = {"kind": "Status", "code": 403, "message": f"{path} is forbidden"}
+        if path == "/version/":
+            return 200, {"gitVersion": "v1.33.0-fake"}
+        if path.startswith("/api/v1/namespaces/") and path.count("/") == 4:
+            is_there = path.rpartition("/")[2] in self.namespaces
+            return (200, {}) if is_there else (404, {"message": f"{path} not found"})
+        if path.endswith("/selfsubjectaccessreviews"):
+            asked = body["spec"]["resourceAttributes"]
+            allowed = f"{asked['verb']} {asked['resource']}" not in self.forbidden
+            return 201, {"status": {"allowed": allowed}}
+        if path.endswith("/resourcequotas"):
+            return 200, {"items": self.quotas}
+        if path == "/api/v1/nodes":
+            return (
+                (403, refusal) if "list nodes" in self.forbidden else (200, {"items": self.nodes})
+            )
+        return None
 
     def fail(self, **fault: Any) -> None:
         self.faults.append(Fault(**fault))
@@ -114,6 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length) or b"{}") if length else {}
         match = _PATH.fullmatch(url.path)
         verb = _VERBS[self.command]
+        if match is None and (known := self.cluster.about(url.path, body)) is not None:
+            self._send(*known)
+            return
         if match is None:
             self._error(404, f"the server could not find the requested resource {url.path}")
             return

@@ -1,0 +1,84 @@
+"""A look at a cluster: credentials, quotas, GPUs, and a Job from its making to its removal."""
+
+from collections.abc import Generator
+
+import pytest
+
+from orchestration.cluster_check import examine_cluster
+from orchestration.cluster_settings import ClusterSettings
+from orchestration.findings import Finding
+from tests.fake_cluster.server import FakeCluster, fake_cluster
+
+NAMESPACE = "sweepworks-default"
+
+
+@pytest.fixture
+def cluster() -> Generator[FakeCluster, None, None]:
+    with fake_cluster(NAMESPACE) as cluster:
+        yield cluster
+
+
+def look(cluster: FakeCluster, *, wait: float = 20, gpus: int = 0) -> list[Finding]:
+    settings = ClusterSettings(url=cluster.url, image="trainer:1")
+    return list(
+        examine_cluster(settings, tenant_id="default", image="", gpus=gpus, wait_seconds=wait)
+    )
+
+
+def wrong(findings: list[Finding]) -> dict[str, str]:
+    return {one.subject: one.says for one in findings if not one.is_good}
+
+
+def test_a_cluster_in_order_is_good_all_through(cluster: FakeCluster) -> None:
+    cluster.quotas.append({"status": {"hard": {"pods": "10"}, "used": {"pods": "3"}}})
+    labels = {"nvidia.com/gpu.product": "A100"}
+    for _ in range(2):
+        cluster.nodes.append(
+            {"metadata": {"name": "n", "labels": labels},
+             "status": {"allocatable": {"nvidia.com/gpu": "8"}}}
+        )  # fmt: skip
+
+    findings = look(cluster)
+
+    assert wrong(findings) == {}
+    said = [f"{one.subject}: {one.says}" for one in findings]
+    assert "API server: v1.33.0-fake" in said
+    assert "quota of pods: 3 of 10 in use" in said
+    assert "GPUs: 16 x A100" in said
+    assert "test Job's log: is read" in said
+    assert said[-1] == "test Job: is removed"
+    assert cluster.jobs(NAMESPACE) == []
+
+
+def test_what_credentials_may_not_do_is_listed(cluster: FakeCluster) -> None:
+    cluster.forbidden |= {"create jobs", "get pods", "list nodes"}
+
+    findings = look(cluster, wait=0)
+
+    assert wrong(findings) == {"access": "may not create jobs, get pods/log"}
+    assert "may not see nodes" in next(one.says for one in findings if one.subject == "GPUs")
+
+
+def test_a_missing_namespace_has_a_mend(cluster: FakeCluster) -> None:
+    cluster.namespaces.clear()
+
+    findings = look(cluster, wait=0)
+
+    (missing,) = (one for one in findings if not one.is_good)
+    assert missing.mend == f"kubectl create namespace {NAMESPACE}"
+
+
+def test_a_job_that_does_not_start_says_why_and_is_removed(cluster: FakeCluster) -> None:
+    findings = look(cluster, wait=2, gpus=64)
+
+    assert "no node yet: 0/1 nodes are available" in wrong(findings)["test Job"]
+    assert cluster.jobs(NAMESPACE) == []
+
+
+def test_without_a_server_that_is_all(cluster: FakeCluster) -> None:
+    settings = ClusterSettings(url="http://127.0.0.1:1")
+
+    (finding,) = examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=1)
+
+    assert not finding.is_good
+    assert "does not answer" in finding.says
