@@ -25,6 +25,9 @@ from sweeps.trials import (
 )
 from sweeps.warm_start import earlier_observations
 
+_FIRST_REST = dt.timedelta(seconds=5)
+_MOST_DOUBLINGS = 6  # five minutes
+
 
 class Board:
     """Trials, attempts and the journal of one sweep."""
@@ -135,6 +138,18 @@ class Board:
         """Executions of a trial that the machine has ended so far."""
         exits = [attempt.exit for attempt in self._attempts.get(run_id, [])]
         return sum(1 for ended in exits if ended is not None and ended.reason.is_infrastructure)
+
+    def rests_until(self, attempt: Attempt) -> dt.datetime | None:
+        """When an attempt that follows a cluster's mishap may start; None for any other one."""
+        if attempt.number == 1:
+            return None
+        previous = self._attempts[attempt.run_id][attempt.number - 2]
+        if previous.exit is None or previous.ended_at is None:
+            return None
+        if not previous.exit.reason.is_of_a_cluster:
+            return None
+        doublings = min(self.n_mishaps(attempt.run_id) - 1, _MOST_DOUBLINGS)
+        return previous.ended_at + _FIRST_REST * 2**doublings
 
     def decision(self, run_id: RunId) -> tuple[Decision, dt.datetime | None]:
         """The search's last word on a trial, and when it was said."""

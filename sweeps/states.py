@@ -84,11 +84,14 @@ class ExitReason(enum.StrEnum):
         """Whether the machine, not the script, is to blame: worth another attempt."""
         return self in _INFRASTRUCTURE
 
+    @property
+    def is_of_a_cluster(self) -> bool:
+        """Whether a cluster had no place for it: the next attempt waits a while for a better one."""
+        return self in _CLUSTER
 
-_INFRASTRUCTURE = frozenset(
+
+_CLUSTER = frozenset(
     {
-        ExitReason.KILLED,
-        ExitReason.LOST,
         ExitReason.EVICTED,
         ExitReason.PREEMPTED,
         ExitReason.NODE_LOST,
@@ -96,6 +99,7 @@ _INFRASTRUCTURE = frozenset(
         ExitReason.UNSCHEDULABLE,
     }
 )
+_INFRASTRUCTURE = _CLUSTER | {ExitReason.KILLED, ExitReason.LOST}
 
 
 class Decision(enum.StrEnum):

@@ -25,6 +25,7 @@ from sweeps.watchdog import verdict
 _FEW_SLOTS = 3
 _PATIENCE_SHARE = 0.01  # of the mean duration of a trial
 _MAX_PATIENCE_SECONDS = 2.0
+_RESTS = "rests before it is tried again: the cluster had no place for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,7 @@ class _Planner:
         self._suggester = suggester
         self._now = now
         self._unlaunched: list[Attempt] = []
+        self._resting: list[Attempt] = []  # not launched yet, and not now
         self._alive: list[AttemptId] = []
         self._stops: dict[AttemptId, ExitReason] = {}
         self._awaits_suggestion = False
@@ -97,6 +99,11 @@ class _Planner:
     ) -> None:
         """Bring one live attempt up to what its launcher says."""
         if status is None and attempt.state is AttemptState.PENDING:
+            until = self._board.rests_until(attempt)
+            if until is not None and until > self._now:
+                self._resting.append(attempt)
+                self.draft.set_state(attempt.run_id, RunState.QUEUED, _RESTS)
+                return
             self._unlaunched.append(attempt)
             if attempt.attempt_id in waiting:
                 self.draft.set_state(attempt.run_id, RunState.QUEUED, "waits for a free slot")
@@ -162,7 +169,9 @@ class _Planner:
             metrics=self._board.spec.trial.metrics,
         )
         if isinstance(outcome, Retry):
-            self._unlaunched.append(self.draft.retry(trial, reason=outcome.reason))
+            again = self.draft.retry(trial, reason=outcome.reason)
+            rests = ended.reason.is_of_a_cluster
+            (self._resting if rests else self._unlaunched).append(again)
         else:
             self.draft.leave(outcome)
 
@@ -195,11 +204,13 @@ class _Planner:
 
     def _wind_down(self, over: Ending) -> None:
         if over.stop_live is not None:
-            for attempt in self._unlaunched:  # never started, so nothing to wait for
+            # Never started, so nothing to wait for.
+            for attempt in (*self._unlaunched, *self._resting):
                 self._conclude(attempt, Exit(reason=over.stop_live), ended_at=self._now)
                 # A former controller may be at launching it.
                 self._stops[attempt.attempt_id] = over.stop_live
             self._unlaunched.clear()
+            self._resting.clear()
             for attempt_id in self._alive:
                 self._stops.setdefault(attempt_id, over.stop_live)
         if self.draft.n_live > 0:

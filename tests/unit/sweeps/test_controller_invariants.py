@@ -20,6 +20,7 @@ _EXITS = (
     Exit(reason=ExitReason.SCRIPT_FAILED, code=1, message="ValueError: no"),
     Exit(reason=ExitReason.KILLED, signal=9),
     Exit(reason=ExitReason.OUT_OF_MEMORY, signal=9),
+    Exit(reason=ExitReason.PREEMPTED),
 )
 _SPACE = a_space(
     x=Float(low=0.0, high=1.0),

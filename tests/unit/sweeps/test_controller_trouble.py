@@ -40,7 +40,7 @@ from tests.simulation import (
 # Failures and retries
 
 
-@pytest.mark.parametrize("reason", [ExitReason.KILLED, ExitReason.LOST])
+@pytest.mark.parametrize("reason", [reason for reason in ExitReason if reason.is_infrastructure])
 def test_a_trial_is_tried_again_when_the_machine_was_to_blame(reason: ExitReason) -> None:
     def script(configuration: Configuration, attempt: int) -> Behaviour:
         if attempt == 1:
@@ -63,6 +63,37 @@ def test_a_trial_is_given_up_after_its_last_attempt() -> None:
     assert states(snapshot) == [RunState.FAILED]
     assert len(snapshot.attempts) == 3
     assert simulation.trial(1).reason == "killed by signal 9 from outside; gave up after 3 attempts"
+
+
+def test_what_a_cluster_had_no_place_for_rests_longer_each_time() -> None:
+    evicted = Exit(reason=ExitReason.EVICTED, message="drained")
+    simulation = Simulation(a_spec(max_trials=1, max_attempts=4), script=ends_with(evicted))
+
+    snapshot = simulation.run_to_end()
+
+    started = [attempt.started_at for attempt in snapshot.attempts]
+    ended = [attempt.ended_at for attempt in snapshot.attempts]
+    rests = [
+        (start - end).total_seconds()
+        for start, end in zip(started[1:], ended, strict=False)
+        if start and end
+    ]
+    assert rests == [5.0, 10.0, 20.0]
+    assert simulation.trial(1).reason.endswith("drained; gave up after 4 attempts")
+
+
+def test_what_rests_says_so_and_ends_with_its_sweep() -> None:
+    evicted = Exit(reason=ExitReason.EVICTED)
+    simulation = Simulation(a_spec(max_trials=1), script=ends_with(evicted))
+    simulation.run(for_seconds=5)
+    assert simulation.trial(1).state is RunState.QUEUED
+    assert "rests before it is tried again" in simulation.trial(1).reason
+
+    simulation.store.request(SWEEP, SweepRequest.CANCEL)
+    simulation.settle()
+
+    assert simulation.state is SweepState.CANCELLED
+    assert len(simulation.launcher.launched) == 1
 
 
 def test_a_process_that_vanished_is_tried_again() -> None:
