@@ -113,6 +113,49 @@ class MetricsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeMount:
+    """A volume claim of the namespace, and where it is in the container."""
+
+    claim: str
+    path: str
+    is_read_only: bool = False
+
+    def __str__(self) -> str:
+        """As it is written: ``claim:/path:ro``."""
+        return f"{self.claim}:{self.path}{':ro' if self.is_read_only else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodOptions:
+    """What the pods of a trial ask of a cluster, beyond its resources and image."""
+
+    gpu_resource: str | None = None  #: None: as the place is set
+    node_selector: Mapping[str, str] = field(default_factory=dict[str, str])
+    tolerations: tuple[Mapping[str, Any], ...] = ()  #: as Kubernetes has them
+    priority_class: str | None = None
+    shm_bytes: int = 0  #: 0: what the node gives
+    volumes: tuple[VolumeMount, ...] = ()
+    secrets: tuple[str, ...] = ()  #: whose keys become variables
+    config_maps: tuple[str, ...] = ()
+    #: Over the manifest, by the names that dagster-k8s/config has for its parts.
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def as_document(self) -> dict[str, Any]:
+        """As it is written in a sweep file."""
+        return {
+            "gpu_resource": self.gpu_resource,
+            "node_selector": dict(self.node_selector),
+            "tolerations": list(self.tolerations),
+            "priority_class": self.priority_class,
+            "shm": self.shm_bytes,
+            "volumes": [str(volume) for volume in self.volumes],
+            "secrets": list(self.secrets),
+            "config_maps": list(self.config_maps),
+            **self.overrides,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSpec:
     """What one trial executes."""
 
@@ -124,6 +167,7 @@ class TrialSpec:
     #: sweep is submitted, and is pinned then.
     data: tuple[str, ...] = ()
     image: str | None = None  #: container image, on a cluster; None: the place's own
+    pods: PodOptions = field(default_factory=PodOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +246,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "metrics": spec.trial.metrics and spec.trial.metrics.as_document(),
             "data": list(spec.trial.data),
             "image": spec.trial.image,
+            "kubernetes": spec.trial.pods.as_document(),
         },
         "seed": spec.seed,
         "provenance": asdict(spec.provenance),

@@ -60,6 +60,7 @@ def launch_request(
         resources=spec.trial.resources,
         source_dir=source_dir,
         image=spec.trial.image or "",
+        pods=spec.trial.pods,
         timeout=spec.limits.trial_timeout,
     )
 

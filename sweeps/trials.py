@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sweeps.datasets import PinnedDataset
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.spaces import Configuration
-from sweeps.specs import Resources, SweepSpec
+from sweeps.specs import PodOptions, Resources, SweepSpec
 from sweeps.states import (
     AttemptState,
     Decision,
@@ -200,5 +200,6 @@ class LaunchRequest:
     resources: Resources
     source_dir: str
     image: str = ""  #: container image; empty: the launcher's own, or none
+    pods: PodOptions = field(default_factory=PodOptions)
     working_folder: str = ""  #: where it starts; empty: in a folder of the attempt's own
     timeout: dt.timedelta | None = None  #: enforced by the controller; launchers may enforce it too

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compute.kubernetes import names
+from compute.kubernetes.overrides import merge, with_overrides
+from compute.kubernetes.pod_policy import violations
 from sweeps.errors import LaunchRejected
 from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
@@ -41,7 +43,7 @@ def trial_job(
     controller decides.
 
     Raises:
-        LaunchRejected: No image is known.
+        LaunchRejected: No image is known, or the sweep asks for what it may not have.
     """
     image = request.image or defaults.image
     if not image:
@@ -51,7 +53,7 @@ def trial_job(
         )
     labels = labels_of(request, installation=installation)
     timeout = request.timeout
-    return {
+    job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": request.attempt_id, "labels": labels},
@@ -69,6 +71,21 @@ def trial_job(
             },
         },
     }
+    changed = with_overrides(job, request.pods.overrides)
+    # What finds it again, and what starts it no second time, is not for a sweep to change.
+    kept: dict[str, Any] = {
+        "metadata": {"name": request.attempt_id, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never"}},
+        },
+    }
+    changed = merge(changed, kept)
+    if forbidden := violations(changed["spec"]["template"]["spec"]):
+        raise LaunchRejected(
+            f"{request.attempt_id}: a sweep may not set {', '.join(forbidden)} of its pods"
+        )
+    return changed
 
 
 def placeholder_job(
@@ -113,18 +130,26 @@ def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
 
 
 def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict[str, Any]:
-    mounts = [{"name": _FOLDER_VOLUME, "mountPath": FOLDER}]
+    mounts: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "mountPath": FOLDER}]
     volumes: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "emptyDir": {}}]
-    if defaults.shm_bytes:
+    options = request.pods
+    if shm_bytes := options.shm_bytes or defaults.shm_bytes:
         mounts.append({"name": _SHM_VOLUME, "mountPath": "/dev/shm"})  # noqa: S108  in the pod
-        memory = {"medium": "Memory", "sizeLimit": str(defaults.shm_bytes)}
+        memory = {"medium": "Memory", "sizeLimit": str(shm_bytes)}
         volumes.append({"name": _SHM_VOLUME, "emptyDir": memory})
+    for number, volume in enumerate(options.volumes):
+        mount = {"name": f"claim-{number}", "mountPath": volume.path}
+        mounts.append({**mount, "readOnly": True} if volume.is_read_only else mount)
+        claim = {"claimName": volume.claim, "readOnly": volume.is_read_only}
+        volumes.append({"name": f"claim-{number}", "persistentVolumeClaim": claim})
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": image,
         "command": list(request.command),
         "env": [{"name": name, "value": value} for name, value in _environment(request).items()],
-        "resources": _resources(request.resources, gpu_resource=defaults.gpu_resource),
+        "resources": _resources(
+            request.resources, gpu_resource=options.gpu_resource or defaults.gpu_resource
+        ),
         "volumeMounts": mounts,
         # The last lines of the log come with the pod's state, without a request of their own.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -134,10 +159,15 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
             "readOnlyRootFilesystem": defaults.read_only_root,
         },
     }
+    sources = [{"secretRef": {"name": name}} for name in options.secrets]
+    sources += [{"configMapRef": {"name": name}} for name in options.config_maps]
+    if sources:
+        container["envFrom"] = sources
     if request.working_folder:
         container["workingDir"] = request.working_folder
     if defaults.image_pull_policy:
         container["imagePullPolicy"] = defaults.image_pull_policy
+    node_selector = {**defaults.node_selector, **options.node_selector}
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -150,7 +180,9 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
             "fsGroup": defaults.run_as_user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        **({"nodeSelector": dict(defaults.node_selector)} if defaults.node_selector else {}),
+        **({"nodeSelector": node_selector} if node_selector else {}),
+        **({"tolerations": list(options.tolerations)} if options.tolerations else {}),
+        **({"priorityClassName": options.priority_class} if options.priority_class else {}),
         **(
             {"imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets]}
             if defaults.image_pull_secrets

@@ -5,6 +5,7 @@ from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.kinds import IMAGE, SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
+from sweeps.sweep_files.pod_section import KUBERNETES
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.space_section import Space
@@ -86,6 +87,7 @@ TRIAL = Section(
             doc="Container image in which it runs on a cluster; elsewhere it says nothing.",
             default=None,
         ),
+        "kubernetes": Field(kind=KUBERNETES, doc=KUBERNETES.doc, default={}),
     },
 )
 

@@ -10,6 +10,7 @@ from sweeps.sweep_files.commands import check_placeholders
 from sweeps.sweep_files.documents import Document, check_storable
 from sweeps.sweep_files.fields import SWEEP
 from sweeps.sweep_files.metrics_section import check_objective
+from sweeps.sweep_files.pod_section import pod_options
 from sweeps.sweep_files.reading import Reader, as_mapping
 from sweeps.sweep_files.sizes import check_size
 from sweeps.sweep_files.space_section import parameter_names
@@ -136,6 +137,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
             metrics=trial["metrics"],
             data=trial["data"],
             image=trial["image"],
+            pods=pod_options(trial["kubernetes"]),
         ),
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],

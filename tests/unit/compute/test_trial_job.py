@@ -11,7 +11,7 @@ from kubernetes import client
 from compute.kubernetes.trial_job import PodDefaults, placeholder_job, trial_job
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, RunId, SweepId
-from sweeps.specs import Resources
+from sweeps.specs import PodOptions, Resources, VolumeMount
 from sweeps.trials import LaunchRequest
 
 
@@ -45,6 +45,121 @@ ALL = PodDefaults(
     image_pull_secrets=("registry",),
     read_only_root=True,
 )
+
+
+PODS = PodOptions(
+    gpu_resource="amd.com/gpu",
+    node_selector={"disk": "ssd"},
+    tolerations=({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"},),
+    priority_class="low",
+    shm_bytes=2**31,
+    volumes=(VolumeMount(claim="datasets", path="/data", is_read_only=True),),
+    secrets=("keys",),
+    config_maps=("settings",),
+)
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    return manifest["spec"]["template"]["spec"]
+
+
+def test_what_a_sweep_asks_of_the_cluster_is_in_its_pods() -> None:
+    manifest = trial_job(a_request(pods=PODS), defaults=ALL, installation="here")
+
+    assert as_the_api_reads_it(manifest) == manifest
+    pod = pod_of(manifest)
+    (container,) = pod["containers"]
+    assert pod["nodeSelector"] == {"gpu": "a100", "disk": "ssd"}
+    assert pod["priorityClassName"] == "low"
+    assert container["resources"]["limits"]["amd.com/gpu"] == "1"
+    assert {"name": "claim-0", "mountPath": "/data", "readOnly": True} in container["volumeMounts"]
+    assert container["envFrom"] == [
+        {"secretRef": {"name": "keys"}}, {"configMapRef": {"name": "settings"}},
+    ]  # fmt: skip
+    sizes = [v["emptyDir"].get("sizeLimit") for v in pod["volumes"] if "emptyDir" in v]
+    assert str(2**31) in sizes
+
+
+def test_a_sweep_lays_over_the_manifest_what_dagster_users_know() -> None:
+    overrides = {
+        "container_config": {
+            "working_dir": "/app",
+            "env": [{"name": "B", "value_from": {"field_ref": {"field_path": "spec.nodeName"}}}],
+        },
+        "pod_spec_config": {"runtimeClassName": "nvidia", "node_selector": {"zone": "a"}},
+        "pod_template_spec_metadata": {"labels": {"team": "vision"}},
+        "job_spec_config": {"ttl_seconds_after_finished": 60, "backoffLimit": 7},
+        "job_metadata": {"name": "mine", "annotations": {"why": "test"}},
+    }
+    pods = PodOptions(node_selector={"disk": "ssd"}, overrides=overrides)
+
+    manifest = trial_job(a_request(pods=pods), defaults=ALL, installation="here")
+
+    assert as_the_api_reads_it(manifest) == manifest
+    pod = pod_of(manifest)
+    (container,) = pod["containers"]
+    assert container["workingDir"] == "/app"
+    assert container["env"][-1]["valueFrom"] == {"fieldRef": {"fieldPath": "spec.nodeName"}}
+    assert pod["runtimeClassName"] == "nvidia"
+    assert pod["nodeSelector"] == {"gpu": "a100", "disk": "ssd", "zone": "a"}
+    labels = manifest["spec"]["template"]["metadata"]["labels"]
+    assert labels["team"] == "vision"
+    assert labels["sweepworks.io/attempt"] == "s-00001-a1"
+    assert manifest["spec"]["ttlSecondsAfterFinished"] == 60
+    assert manifest["spec"]["backoffLimit"] == 0, "an attempt is never started twice"
+    assert manifest["metadata"]["name"] == "s-00001-a1"
+    assert manifest["metadata"]["annotations"] == {"why": "test"}
+
+
+def test_a_field_that_is_none_is_named_with_what_was_meant() -> None:
+    pods = PodOptions(overrides={"pod_spec_config": {"node_selektor": {}}})
+
+    with pytest.raises(LaunchRejected, match="did you mean node_selector"):
+        trial_job(a_request(pods=pods), defaults=ALL, installation="here")
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "path"),
+    [
+        ("pod_spec_config", {"host_network": True}, "hostNetwork"),
+        ("pod_spec_config", {"hostPID": True}, "hostPID"),
+        ("pod_spec_config", {"service_account_name": "admin"}, "serviceAccountName"),
+        ("pod_spec_config", {"automount_service_account_token": True}, "automountServiceAccount"),
+        ("pod_spec_config", {"security_context": {"run_as_user": 0}}, "runAsUser"),
+        ("pod_spec_config", {"security_context": {"run_as_non_root": False}}, "runAsNonRoot"),
+        ("pod_spec_config", {"volumes": [{"name": "v", "host_path": {"path": "/"}}]}, "hostPath"),
+        (
+            "pod_spec_config",
+            {"volumes": [{"name": "t", "projected": {
+                "sources": [{"service_account_token": {"path": "t"}}]}}]},
+            "serviceAccountToken",
+        ),
+        (
+            "pod_spec_config",
+            {"init_containers": [{"name": "i", "image": "x",
+                                  "security_context": {"privileged": True}}]},
+            "initContainers.i.securityContext.privileged",
+        ),
+        ("container_config", {"security_context": {"privileged": True}}, "privileged"),
+        (
+            "container_config",
+            {"security_context": {"allow_privilege_escalation": True}},
+            "allowPrivilegeEscalation",
+        ),
+        (
+            "container_config",
+            {"security_context": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+            "capabilities.add",
+        ),
+        ("container_config", {"security_context": {"run_as_user": 0}}, "runAsUser"),
+        ("container_config", {"ports": [{"container_port": 1, "host_port": 1}]}, "hostPort"),
+    ],
+)  # fmt: skip
+def test_no_sweep_gets_out_of_its_container(part: str, given: dict[str, Any], path: str) -> None:
+    pods = PodOptions(overrides={part: given})
+
+    with pytest.raises(LaunchRejected, match=path):
+        trial_job(a_request(pods=pods), defaults=ALL, installation="here")
 
 
 @pytest.mark.parametrize("defaults", [ALL, PodDefaults(image="x")])

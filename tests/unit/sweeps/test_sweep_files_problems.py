@@ -223,6 +223,23 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
             "trial.metrics.step", 14, "cannot be the step", "another one",
         ),
         (in_trial("environment: {A: [b]}"), "trial.environment.A", 14, "['b']", "word"),
+        (in_trial("kubernetes: 3"), "trial.kubernetes", 14, "no mapping", "node_selector"),
+        (
+            in_trial("kubernetes: {node_selektor: {a: b}}"),
+            "trial.kubernetes.node_selektor", 14, "", "did you mean 'node_selector'",
+        ),
+        (
+            in_trial("kubernetes: {volumes: [data]}"),
+            "trial.kubernetes.volumes[0]", 14, "characters that cannot be", "datasets:/data:ro",
+        ),
+        (
+            in_trial("kubernetes: {pod_spec_config: [1]}"),
+            "trial.kubernetes.pod_spec_config", 14, "no mapping", "runtime_class_name",
+        ),
+        (
+            in_trial("kubernetes: {node_selector: {a: 'b c'}}"),
+            "trial.kubernetes.node_selector.a", 14, "characters that cannot be", "ssd",
+        ),
         (in_trial("image: -x"), "trial.image", 14, "characters that cannot be", "registry"),
         # the rest
         (at_the_end("seed: -1"), "seed", 14, "-1", "4294967295"),

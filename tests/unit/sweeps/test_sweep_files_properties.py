@@ -34,15 +34,19 @@ from sweeps.spaces import (
 from sweeps.specs import (
     Limits,
     MetricsSpec,
+    PodOptions,
     Resources,
     SchedulerSpec,
     SearcherSpec,
     StrategySpec,
     SweepSpec,
     TrialSpec,
+    VolumeMount,
     as_document,
 )
 from sweeps.sweep_files import json_schema, parse_document, parse_text
+from sweeps.sweep_files.kinds import IMAGE
+from sweeps.sweep_files.pod_section import OVERRIDES
 from tests.unit.sweeps.sweep_texts import GOOD
 
 # A busy machine must not fail a test, and a slow one not take a minute.
@@ -234,8 +238,38 @@ def specs(draw: st.DrawFn) -> SweepSpec:
             ),
             environment=draw(st.dictionaries(VARIABLES, TEXTS, max_size=3)),
             metrics=draw(st.none() | metrics(objective.metric)),
+            image=draw(st.none() | st.from_regex(IMAGE, fullmatch=True)),
+            pods=draw(pods()),
         ),
         seed=draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+@st.composite
+def pods(draw: st.DrawFn) -> PodOptions:
+    names = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+    claims = st.builds(
+        VolumeMount,
+        claim=names,
+        path=st.from_regex(r"/[a-z/]{1,20}", fullmatch=True),
+        is_read_only=st.booleans(),
+    )
+    plain = st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**40), 2**40) | names,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+        max_leaves=8,
+    )
+    mappings = st.dictionaries(names, plain, min_size=1, max_size=3)
+    return PodOptions(
+        gpu_resource=draw(st.none() | st.just("amd.com/gpu")),
+        node_selector=draw(st.dictionaries(names, names, max_size=3)),
+        tolerations=tuple(draw(st.lists(mappings, max_size=2))),
+        priority_class=draw(st.none() | names),
+        shm_bytes=draw(st.integers(0, 2**40)),
+        volumes=tuple(draw(st.lists(claims, max_size=2))),
+        secrets=tuple(draw(st.lists(names, max_size=2))),
+        config_maps=tuple(draw(st.lists(names, max_size=2))),
+        overrides=draw(st.dictionaries(st.sampled_from(OVERRIDES), mappings, max_size=3)),
     )
 
 
