@@ -178,7 +178,10 @@ def _histogram(sample: NDArray[np.float64]) -> Histogram | None:
     low, high = float(sample[0]), float(sample[-1])
     if not math.isfinite(high - low):  # as wide as floats are
         return None
-    counts, edges = np.histogram(sample, bins=_BUCKETS, range=(low, high))
+    try:
+        counts, edges = np.histogram(sample, bins=_BUCKETS, range=(low, high))
+    except ValueError:  # floats that far from zero are too few for so many edges
+        return None
     return Histogram(
         low=float(edges[0]), high=float(edges[-1]), counts=tuple(int(n) for n in counts)
     )

@@ -5,7 +5,10 @@ leaves this module is NumPy's. What cannot be read as a table is bytes, and says
 """
 
 import contextlib
+import csv
+import gzip
 import importlib
+import itertools
 import warnings
 import zipfile
 from collections.abc import Generator, Iterator
@@ -22,6 +25,11 @@ ROWS_AT_ONCE = 50_000
 _BYTES_AT_ONCE = 16 * 1024 * 1024  # of an array
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _ARRAYS = (".npy", ".npz")
+#: What pandas takes for an absent value in text.
+ABSENT = frozenset(
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
+)  # fmt: skip
 
 
 class NoTable(Exception):
@@ -69,7 +77,7 @@ def pieces(place: Path, path: str) -> Iterator[Piece]:
     Raises:
         NoTable: It cannot be read as what its name says.
     """
-    with _readable():
+    with readable():
         if format_of(path) in _ARRAYS:
             yield from _array_pieces(place)
         else:
@@ -83,19 +91,20 @@ def frames(place: Path, path: str) -> Iterator[Any]:
     Raises:
         NoTable: It cannot be read as what its name says.
     """
-    with _readable():
+    with readable():
         yield from _frames(place, path)
 
 
 @contextlib.contextmanager
-def _readable() -> Generator[None, None, None]:
+def readable() -> Generator[None, None, None]:
+    """Whatever a parser raises is `NoTable`."""
     try:
         with warnings.catch_warnings():  # of columns that look like several types, and such
             warnings.simplefilter("ignore")
             yield
-    # Whatever a parser makes of bytes that are no table: the file is kept all the same.
+    # Bytes that are no table: the file is kept all the same.
     except (ValueError, OSError, ArithmeticError, LookupError, TypeError, EOFError,
-            zipfile.BadZipFile) as exc:  # fmt: skip
+            zipfile.BadZipFile, csv.Error) as exc:  # fmt: skip
         said = str(exc).strip().splitlines()
         raise NoTable(said[0][:200] if said else type(exc).__name__) from exc
 
@@ -107,19 +116,40 @@ def _frames(place: Path, path: str) -> Iterator[Any]:
         parquet: Any = importlib.import_module("pyarrow.parquet")
         with parquet.ParquetFile(place) as opened:
             for batch in opened.iter_batches(batch_size=ROWS_AT_ONCE):
-                yield batch.to_pandas()
+                # What pandas has noted as an index is a column, too, and may be names.
+                yield batch.to_pandas(ignore_metadata=True)
         return
     pandas: Any = importlib.import_module("pandas")
     if kind in {".jsonl", ".ndjson"}:
         reader = pandas.read_json(
-            place, lines=True, chunksize=ROWS_AT_ONCE, compression=packed, convert_dates=False
+            place,
+            lines=True,
+            chunksize=ROWS_AT_ONCE,
+            compression=packed,
+            dtype=False,  # JSON says itself what is a number
+            convert_axes=False,
+            precise_float=True,
         )
     else:
+        separator = "\t" if kind == ".tsv" else ","
         reader = pandas.read_csv(
-            place, sep="\t" if kind == ".tsv" else ",", chunksize=ROWS_AT_ONCE, compression=packed
+            place,
+            sep=separator,
+            chunksize=ROWS_AT_ONCE,
+            compression=packed,
+            # Else the first column is taken for names of the rows, and the others move by one.
+            index_col=False if _ends_in_separator(place, packed, separator) else None,
         )
     with reader:
         yield from reader
+
+
+def _ends_in_separator(place: Path, packed: str | None, separator: str) -> bool:
+    """Whether the first row has an empty value more than there are names."""
+    with gzip.open(place, "rt", newline="") if packed else place.open(newline="") as opened:
+        rows = (row for row in csv.reader(opened, delimiter=separator) if row)
+        first = list(itertools.islice(rows, 2))
+    return len(first) == 2 and len(first[1]) == len(first[0]) + 1 and not first[1][-1]
 
 
 def _columns(frame: Any) -> Iterator[ColumnPiece]:

@@ -213,6 +213,15 @@ def test_infinities_are_counted_and_left_out(tmp_path: Path) -> None:
     assert (x.count, x.nonfinite_count, x.mean, x.max) == (4, 2, 2.0, 3.0)
 
 
+@pytest.mark.parametrize("number", [12345678901234567890, 2**60 + 1])
+def test_numbers_too_large_for_a_histogram_have_none(tmp_path: Path, number: int) -> None:
+    (tmp_path / "a.csv").write_text(f"id\n{number}\n")
+
+    found = column(profile_of(tmp_path), "id")
+
+    assert (found.histogram, found.max) == (None, float(number))
+
+
 def test_a_profile_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
     written(FRAME, tmp_path / "people.parquet")
     found = profile_of(tmp_path)
