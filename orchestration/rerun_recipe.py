@@ -20,6 +20,7 @@ from compute.code_tree import Code
 from compute.interpreter import Interpreter, is_trusted, look_at
 from compute.locked_environment import LockedEnvironments
 from orchestration.platform import Platform
+from orchestration.rerun_data import datasets_of
 from orchestration.settings import inherited_environment
 from sweeps import ids, recorded, reruns
 from sweeps.errors import PermanentError
@@ -110,10 +111,7 @@ def recipe(
         lines += reruns.environment_lines(software)
     if "hardware" in record.provenance:
         lines += reruns.hardware_lines(record.provenance["hardware"], here)
-    datasets = [
-        Dataset(version=version, is_there=_is_there(version.location))
-        for version in platform.datasets.of_run(run_id, tenant_id=tenant_id)
-    ]
+    datasets = datasets_of(platform.datasets, run_id, tenant_id=tenant_id)
     lines += reruns.data_lines(datasets)
     n = len(record.params)
     lines.append(Line(part="params", fate=Fate.SAME, says=f"{n}, and the seed {record.run.seed}"))
@@ -141,11 +139,6 @@ def _command_line(words: Sequence[str], command: str) -> Line:
         return Line(part="command", fate=Fate.MISSING, says=f"{program} is not here")
     fate = Fate.OTHER if program.startswith("/") else Fate.SAME
     return Line(part="command", fate=fate, says=command[:300])
-
-
-def _is_there(location: str) -> bool | None:
-    """Whether something is at a place; addresses of elsewhere are not looked at."""
-    return Path(location).exists() if location.startswith("/") else None
 
 
 def environments(platform: Platform) -> LockedEnvironments:

@@ -37,12 +37,22 @@ class Line:
     says: str
 
 
+class DataFound(StrEnum):
+    """What is where a version was."""
+
+    EQUAL = "equal"  #: every file, by its hash
+    UNREAD = "unread"  #: the same files, as far as that can be told without reading them
+    DIFFERS = "differs"  #: something else, or nothing
+    ELSEWHERE = "elsewhere"  #: it cannot be told from here
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """A version that the run learned from."""
 
     version: PinnedDataset
-    is_there: bool | None  #: None: it cannot be told from here
+    found: DataFound
+    why: str = ""  #: what differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +183,21 @@ def data_lines(datasets: Sequence[Dataset]) -> Iterator[Line]:
     """Versions that it learned from."""
     for dataset in datasets:
         version = dataset.version
-        if dataset.is_there is False:
-            says = f"{version}: nothing is at {version.location} any more"
-            yield Line(part="data", fate=Fate.MISSING, says=says)
-        elif dataset.is_there is None:
-            says = f"{version} at {version.location}, which was not looked at"
-            yield Line(part="data", fate=Fate.OTHER, says=says)
-        else:
-            says = f"{version} at {version.location}"
-            yield Line(part="data", fate=Fate.SAME, says=says)
+        said = f"{version} at {version.location}"
+        match dataset.found:
+            case DataFound.EQUAL:
+                yield Line(part="data", fate=Fate.SAME, says=said)
+            case DataFound.UNREAD:
+                says = (
+                    f"{said}, of which not every byte was read: `sweepworks data check {version}`"
+                )
+                yield Line(part="data", fate=Fate.OTHER, says=says)
+            case DataFound.ELSEWHERE:
+                says = f"{said}, which was not looked at"
+                yield Line(part="data", fate=Fate.OTHER, says=says)
+            case DataFound.DIFFERS:
+                says = f"{said} is not what was registered: {dataset.why}"
+                yield Line(part="data", fate=Fate.MISSING, says=says)
 
 
 def capture_lines(provenance: Provenance) -> Iterator[Line]:

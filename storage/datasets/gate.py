@@ -17,7 +17,7 @@ from sweeps.datasets import (
 )
 from sweeps.ids import TenantId
 
-_CHEAP_BYTES = 50_000_000  # what can be looked at while somebody waits: some seconds
+CHEAP_BYTES = 50_000_000  # what can be looked at while somebody waits: some seconds
 _MOST_TOLD = 3
 
 
@@ -60,7 +60,7 @@ class DataGate:
         suite = self._suites.find(version.row.name, tenant_id=tenant_id)
         look = self._catalog.newest_look(version.pinned())
         verdict = admission(suite, look)
-        is_cheap = version.row.size_bytes <= _CHEAP_BYTES
+        is_cheap = version.row.size_bytes <= CHEAP_BYTES
         if verdict is Admission.UNCHECKED and self._inspector is not None and is_cheap:
             look = self._inspector.look(version)
             verdict = admission(suite, look)

@@ -45,14 +45,15 @@ class DataInspection:
 
 
 def _content(version: DatasetVersion, progress: Progress) -> CheckResult:
-    reason = _difference(version, progress)
+    reason = difference(version, progress=progress)
     details = {} if reason is None else {"error": reason}
     return CheckResult(
         expectation=CONTENT, is_blocking=True, has_passed=reason is None, details=details
     )
 
 
-def _difference(version: DatasetVersion, progress: Progress) -> str | None:
+def difference(version: DatasetVersion, *, progress: Progress = lambda _: None) -> str | None:
+    """Why its files are not what was registered; None when they are. All of them are read."""
     location = version.row.location
     changed = changed_files(location, version.files)
     if changed:  # without reading what may be large

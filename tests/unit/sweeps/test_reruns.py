@@ -6,6 +6,7 @@ import pytest
 
 from sweeps.datasets import PinnedDataset
 from sweeps.reruns import (
+    DataFound,
     Dataset,
     Fate,
     Here,
@@ -127,11 +128,17 @@ def test_what_the_capture_left_out_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_there", "fate"), [(True, Fate.SAME), (False, Fate.MISSING), (None, Fate.OTHER)]
-)
-def test_data_is_looked_for(is_there: bool | None, fate: Fate) -> None:
+    ("found", "fate"),
+    [
+        (DataFound.EQUAL, Fate.SAME), (DataFound.UNREAD, Fate.OTHER),
+        (DataFound.ELSEWHERE, Fate.OTHER), (DataFound.DIFFERS, Fate.MISSING),
+    ],
+)  # fmt: skip
+def test_data_is_looked_at(found: DataFound, fate: Fate) -> None:
     dataset = Dataset(
-        version=PinnedDataset(dataset_id=1, name="d", number=2, location="/d"), is_there=is_there
+        version=PinnedDataset(dataset_id=1, name="d", number=2, location="/d"),
+        found=found,
+        why="a.csv is not there any more",
     )
 
     (line,) = data_lines([dataset])
