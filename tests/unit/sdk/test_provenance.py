@@ -1,5 +1,6 @@
 """What is captured beside the code, and how it reaches the record."""
 
+import json
 import os
 import random
 import subprocess
@@ -43,6 +44,50 @@ def test_packages_lockfile_and_image_are_told(tmp_path: Path) -> None:
     assert found["lockfile"]["name"] == "uv.lock"
     assert found["image"] == "r.example/a@sha256:00"
     assert software(tmp_path, {})["packages_digest"] == found["packages_digest"]
+
+
+@pytest.mark.parametrize(
+    ("direct", "told"),
+    [
+        (
+            {"url": "file:///home/me/lib", "dir_info": {"editable": True}},
+            {"url": "file:///home/me/lib", "dir_info": {"editable": True}},
+        ),
+        (
+            {"url": "https://me:S3cret@h.example/a.git?token=S3cret", "vcs_info": {"vcs": "git"}},
+            {"url": "https://h.example/a.git", "vcs_info": {"vcs": "git"}},
+        ),
+        (["no object"], None),
+        ({"dir_info": {}}, None),
+    ],
+)
+def test_where_packages_without_an_index_come_from_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: object, told: object
+) -> None:
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "direct_url.json").write_text(json.dumps(direct))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    found = software(tmp_path, {})
+
+    assert found["packages"]["mine"] == "1.0"
+    assert found["direct_urls"].get("mine") == told
+    assert "numpy" not in found["direct_urls"]
+
+
+def test_what_conda_has_built_comes_from_its_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "direct_url.json").write_text('{"url": "file:///croot/mine", "dir_info": {}}')
+    (info / "INSTALLER").write_text("conda\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert "mine" not in software(tmp_path, {})["direct_urls"]
 
 
 def test_of_the_environment_only_what_is_known_to_matter_is_told(tmp_path: Path) -> None:

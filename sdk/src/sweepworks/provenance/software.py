@@ -5,10 +5,12 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from importlib.metadata import distributions
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
+
+from sweepworks.provenance.code import without_credentials
 
 IMAGE = "SWEEPWORKS_IMAGE"  #: with its digest; whoever starts a container says it
 _LOCKFILES = (
@@ -32,13 +34,15 @@ _SECRET = re.compile(r"token|secret|passw|api_?key|credential|private", re.IGNOR
 
 def software(root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """What the run's results may depend on beside its code. Takes some 50 ms for 300 packages."""
-    packages = dict(sorted(_packages()))
+    found = list(_packages())
+    packages = dict(sorted((name, version) for name, version, _ in found))
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "system": platform.platform(),
         "packages": packages,
+        "direct_urls": _direct_urls(found),
         "packages_digest": _digest(json.dumps(packages).encode()),
         "frameworks": {name: packages[name] for name in _FRAMEWORKS if name in packages},
         "cuda": _cuda(packages),
@@ -48,12 +52,27 @@ def software(root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _packages() -> Iterator[tuple[str, str]]:
+def _packages() -> Iterator[tuple[str, str, Distribution]]:
     for found in distributions():
         # One whose metadata is gone, or half written, has no name.
         name: str | None = found.metadata["Name"] if found.metadata else None
         if name:
-            yield re.sub(r"[-_.]+", "-", name).lower(), found.version or ""
+            yield re.sub(r"[-_.]+", "-", name).lower(), found.version or "", found
+
+
+def _direct_urls(packages: Iterable[tuple[str, str, Distribution]]) -> dict[str, Any]:
+    """What PEP 610 has of packages that came from no index: a folder, a commit, a file."""
+    found: dict[str, Any] = {}
+    for name, _, distribution in packages:
+        try:
+            text = distribution.read_text("direct_url.json")
+            # Conda notes where it was built, and has an index all the same.
+            if text and (distribution.read_text("INSTALLER") or "").strip() != "conda":
+                direct = json.loads(text)
+                found[name] = {**direct, "url": without_credentials(str(direct["url"]))}
+        except (OSError, ValueError, KeyError, TypeError):  # half written, or by something else
+            continue
+    return dict(sorted(found.items()))
 
 
 def _cuda(packages: Mapping[str, str]) -> dict[str, str | None]:
