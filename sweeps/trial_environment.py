@@ -59,6 +59,8 @@ def launch_request(
         },
         resources=spec.trial.resources,
         source_dir=source_dir,
+        tenant_id=spec.tenant,
+        experiment=spec.experiment,
         image=spec.trial.image or "",
         pods=spec.trial.pods,
         timeout=spec.limits.trial_timeout,

@@ -199,6 +199,8 @@ class LaunchRequest:
     environment: Mapping[str, str]  #: of the trial; secrets included, so never logged
     resources: Resources
     source_dir: str
+    tenant_id: str = ""  #: whose it is; empty: nobody asks
+    experiment: str = ""  #: as it was typed
     image: str = ""  #: container image; empty: the launcher's own, or none
     pods: PodOptions = field(default_factory=PodOptions)
     working_folder: str = ""  #: where it starts; empty: in a folder of the attempt's own

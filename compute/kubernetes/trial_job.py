@@ -56,7 +56,11 @@ def trial_job(
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": request.attempt_id, "labels": labels},
+        "metadata": {
+            "name": request.attempt_id,
+            "labels": labels,
+            "annotations": {names.EXPERIMENT: request.experiment},  # as it was typed
+        },
         "spec": {
             "backoffLimit": 0,
             "completions": 1,
@@ -126,6 +130,8 @@ def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
         names.SWEEP: names.label_value(request.sweep_id),
         names.RUN: names.label_value(request.run_id),
         names.ATTEMPT: names.label_value(request.attempt_id),
+        names.TENANT: names.label_value(request.tenant_id),
+        names.EXPERIMENT: names.label_value(request.experiment),
     }
 
 

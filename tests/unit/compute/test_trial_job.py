@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -108,7 +109,20 @@ def test_a_sweep_lays_over_the_manifest_what_dagster_users_know() -> None:
     assert manifest["spec"]["ttlSecondsAfterFinished"] == 60
     assert manifest["spec"]["backoffLimit"] == 0, "an attempt is never started twice"
     assert manifest["metadata"]["name"] == "s-00001-a1"
-    assert manifest["metadata"]["annotations"] == {"why": "test"}
+    assert manifest["metadata"]["annotations"]["why"] == "test"
+
+
+@pytest.mark.parametrize("experiment", ["Поиск лучшего", "x" * 300, "digits-mlp", "a b/c"])
+def test_labels_are_legal_whatever_an_experiment_is_called(experiment: str) -> None:
+    request = a_request(experiment=experiment, tenant_id="vision")
+
+    manifest = trial_job(request, defaults=ALL, installation="here")
+
+    for meta in (manifest["metadata"], manifest["spec"]["template"]["metadata"]):
+        assert meta["labels"]["sweepworks.io/tenant"] == "vision"
+        for value in meta["labels"].values():
+            assert re.fullmatch(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?", value)
+    assert manifest["metadata"]["annotations"]["sweepworks.io/experiment"] == experiment
 
 
 def test_a_field_that_is_none_is_named_with_what_was_meant() -> None:
