@@ -116,7 +116,7 @@ class _TextPiece:
         for row in self.rows:
             if not _is_absent(row[at], is_number=is_number):
                 made = change(row[at])
-                row[at] = _whole(made) if isinstance(made, float) else made
+                row[at] = made if isinstance(made, str) else _whole(float(made))
 
 
 def _text_pieces(opened: TextIO, separator: str) -> Iterator[RawPiece]:

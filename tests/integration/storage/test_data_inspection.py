@@ -106,6 +106,39 @@ def test_a_column_that_is_not_there_is_a_failure_with_its_reason(
     assert look.blocking == (look.results[1],)
 
 
+def test_what_is_observed_without_an_end_is_written_down_as_nothing(data: DataWorld) -> None:
+    data.register(data.file("x.csv", "x\n1.5\ninf\n"), name="endless")
+    data.expect(
+        "endless",
+        "expectations: [{type: expect_column_max_to_be_between, kwargs: {column: x, max_value: 9}}]",
+    )
+
+    look = data.inspection.look(data.get("endless"))
+
+    kept = data.catalog.newest_look(data.get("endless").pinned())
+    assert kept is not None
+    assert look.results[1].has_passed is kept.results[1].has_passed is False
+    assert kept.results[1].details["observed_value"] is None
+
+
+def test_what_is_expected_twice_has_two_results(data: DataWorld, people: str) -> None:
+    rule = "type: expect_column_values_to_be_in_set, kwargs: {column: city, value_set: [Ulm]}"
+    data.expect(
+        "people",
+        "expectations:\n"
+        f"  - {{{rule}, severity: warning}}\n"
+        "  - {type: expect_column_to_exist, kwargs: {column: age}}\n"
+        f"  - {{{rule}}}\n"
+        "  - {type: expect_column_to_exist, kwargs: {column: age}}\n",
+    )
+
+    look = data.inspection.look(data.get(people))
+
+    assert [(r.has_passed, r.is_blocking) for r in look.results[1:]] == [
+        (False, False), (True, True), (False, True), (True, True),
+    ]  # fmt: skip
+
+
 def test_a_proposed_suite_is_met_by_the_data_it_was_proposed_from(data: DataWorld) -> None:
     rows = "".join(f"{n},{n * 0.5},{'ab'[n % 2]},{'' if n % 5 else n},x{n}\n" for n in range(200))
     data.register(data.file("m.csv", f"id,size,kind,gap,name\n{rows}"), name="mixed")
