@@ -64,6 +64,7 @@ class DriftRules:
     ks: Threshold = Threshold(some=0.1, large=0.25)
     shift: Threshold = Threshold(some=0.1, large=0.25)  #: share of rows in other categories
     null: Threshold = Threshold(some=0.05, large=0.2)  #: difference of the shares of absent values
+    nonfinite: Threshold = Threshold(some=0.05, large=0.2)  #: and of those of infinities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,8 @@ class ColumnDrift:
     shift: float | None = None  #: half the sum of differences of shares
     null_before: float = 0.0
     null_after: float = 0.0
+    nonfinite_before: float = 0.0
+    nonfinite_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +148,14 @@ def _column(
     if before is None or after is None:
         reason = "the column is new" if before is None else "the column is gone"
         return ColumnDrift(column=name, level=DriftLevel.LARGE, reasons=(reason,))
+    judged = _Judged()
+    _gaps(before, after, rules, judged)
+    if _is_empty(before) or _is_empty(after):  # of what kind it is nobody knows
+        return _found(before, after, judged)
     if before.kind is not after.kind and not (before.kind.is_numeric and after.kind.is_numeric):
         reason = f"{before.kind} has become {after.kind}"
         return ColumnDrift(column=name, level=DriftLevel.LARGE, reasons=(reason,))
-    measured: dict[str, float | None] = {"psi": None, "ks": None, "shift": None}
-    judged = _Judged()
+    measured: dict[str, float] = {}
     if before.sample_size and after.sample_size:
         if before.kind.is_numeric:
             measured |= _numbers(before, after, rules, judged)
@@ -158,18 +164,45 @@ def _column(
         elif bool(before.values) != bool(after.values):  # else too many to compare in either
             words = f"{before.distinct_count} different values before, {after.distinct_count} after"
             judged.judge(DriftLevel.SOME, words)
-    moved = abs(after.null_share - before.null_share)
-    if before.count and after.count:
-        words = f"absent values {before.null_share:.1%} before, {after.null_share:.1%} after"
-        judged.judge(rules.null.level(moved), words)
+    return _found(before, after, judged, **measured)
+
+
+def _found(
+    before: ColumnProfile, after: ColumnProfile, judged: "_Judged", **measured: float
+) -> ColumnDrift:
     return ColumnDrift(
-        column=name,
+        column=before.name,
         level=judged.level,
         reasons=tuple(judged.reasons),
         null_before=before.null_share,
         null_after=after.null_share,
+        nonfinite_before=before.nonfinite_share,
+        nonfinite_after=after.nonfinite_share,
         **measured,
     )
+
+
+def _is_empty(column: ColumnProfile) -> bool:
+    return column.count > 0 and column.null_count == column.count
+
+
+def _gaps(
+    before: ColumnProfile, after: ColumnProfile, rules: DriftRules, judged: "_Judged"
+) -> None:
+    """What is there and what is a number, before it matters which one."""
+    if not (before.count and after.count):
+        return
+    pairs = (
+        ("absent values", before.null_share, after.null_share, rules.null),
+        ("infinities", before.nonfinite_share, after.nonfinite_share, rules.nonfinite),
+    )
+    for what, was, now, threshold in pairs:
+        judged.judge(threshold.level(abs(now - was)), f"{what} {was:.1%} before, {now:.1%} after")
+    usable = [one.count > one.null_count + one.nonfinite_count for one in (before, after)]
+    if usable[0] and not usable[1]:
+        judged.judge(DriftLevel.LARGE, "no value is left")
+    elif usable[1] and not usable[0]:
+        judged.judge(DriftLevel.LARGE, "there was no value before")
 
 
 class _Judged:

@@ -63,6 +63,11 @@ class ColumnProfile:
         """Of absent values."""
         return self.null_count / self.count if self.count else 0.0
 
+    @property
+    def nonfinite_share(self) -> float:
+        """Of infinities."""
+        return self.nonfinite_count / self.count if self.count else 0.0
+
     def as_document(self) -> dict[str, Any]:
         """As it is stored; `column_profile` reads it back."""
         return asdict(self)

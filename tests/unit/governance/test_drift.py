@@ -97,6 +97,42 @@ def test_values_that_go_missing_are_drift() -> None:
     assert (column.null_before, column.null_after) == (0.0, 0.5)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_values_that_are_no_numbers_any_more_are_drift(odd: float, share: float) -> None:
+    whole = np.full(1_000, 7.0)
+    broken = np.where(np.arange(1_000) < share * 1_000, odd, whole)
+
+    for pair in ((whole, broken), (broken, whole)):
+        (column,) = between(*(numbers(values) for values in pair)).columns
+        assert column.level is DriftLevel.LARGE
+        assert f"{share:.1%}" in column.reasons[0]
+
+
+def test_infinities_in_the_place_of_absent_values_are_drift() -> None:
+    found = between(numbers(np.full(99, np.nan)), numbers(np.full(99, np.inf)))
+
+    assert found.level is DriftLevel.LARGE
+
+
+def test_a_column_whose_last_values_go_is_drift_however_few_they_were() -> None:
+    few = np.where(np.arange(1_000) < 10, 1.0, np.nan)
+
+    (column,) = between(numbers(few), numbers(np.full(1_000, np.nan))).columns
+
+    assert (column.level, column.reasons) == (DriftLevel.LARGE, ("no value is left",))
+
+
+def test_words_that_are_all_gone_are_named_as_that() -> None:
+    gone = ColumnProfile(name="x", kind=ColumnKind.OTHER, dtype="object", count=9, null_count=9)
+
+    (column,) = between(words(a=9), gone).columns
+
+    assert column.level is DriftLevel.LARGE
+    assert column.reasons == ("absent values 0.0% before, 100.0% after", "no value is left")
+    assert between(gone, gone).level is DriftLevel.NONE
+
+
 def test_columns_that_come_go_or_become_something_else_are_large() -> None:
     one, other = numbers(RNG.normal(size=99)), words(a=50, b=49)
 
