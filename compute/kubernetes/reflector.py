@@ -1,5 +1,6 @@
 """What there is of one kind, kept up to date by a watch."""
 
+import logging
 import random
 import threading
 import time
@@ -7,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from compute.kubernetes.api import ClusterApi, Event, Kind, WatchExpired
 from compute.kubernetes.objects import KubeObject, is_older, name_of
-from sweeps.errors import LauncherUnavailable, PermanentError
+from sweeps.errors import LauncherUnavailable
 
+_LOG = logging.getLogger(__name__)
 _WATCH_SECONDS = 60  # of one watch: as long as a connection that died silently goes unnoticed
 _PATIENCE_SECONDS = 10.0  # without any answer, until what is known is no longer told
 _FIRST_PAUSE_SECONDS = 0.5
@@ -114,7 +116,9 @@ class Reflector:
                 pause = _FIRST_PAUSE_SECONDS
             except WatchExpired:
                 self._version = None
-            except (LauncherUnavailable, PermanentError) as exc:
+            except Exception as exc:  # noqa: BLE001  else it would stand still, and nobody knew
+                if not isinstance(exc, LauncherUnavailable):
+                    _LOG.exception("the watch of %ss in %s failed", self._kind, self._namespace)
                 with self._lock:
                     self._failure = exc
                     self._failed_since = self._failed_since or self._clock()

@@ -29,6 +29,7 @@ class PodDefaults:
     read_only_root: bool = False
     shm_bytes: int = 0  #: of /dev/shm; 0: what the container runtime gives, often 64 MiB
     grace_seconds: int = _GRACE_SECONDS  #: from SIGTERM to SIGKILL
+    pull_seconds: int = 900  #: that an image may take, beyond a trial's own time
     kept_seconds: int = 3600  #: how long finished Jobs stay in the cluster
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
@@ -52,7 +53,6 @@ def trial_job(
             "file, or set SWEEPWORKS_K8S_IMAGE"
         )
     labels = labels_of(request, installation=installation)
-    timeout = request.timeout
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -66,9 +66,6 @@ def trial_job(
             "completions": 1,
             "parallelism": 1,
             "ttlSecondsAfterFinished": defaults.kept_seconds,
-            **(
-                {"activeDeadlineSeconds": max(1, round(timeout.total_seconds()))} if timeout else {}
-            ),
             "template": {
                 "metadata": {"labels": labels},
                 "spec": _pod_spec(request, image, defaults),
@@ -179,6 +176,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": defaults.grace_seconds,
+        **_deadline(request, defaults),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": defaults.run_as_user,
@@ -197,6 +195,14 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "containers": [container],
         "volumes": volumes,
     }
+
+
+def _deadline(request: LaunchRequest, defaults: PodDefaults) -> dict[str, int]:
+    """For when no controller looks: of the pod, since a Job's counts while it waits for a node."""
+    if request.timeout is None:
+        return {}
+    seconds = round(request.timeout.total_seconds()) + defaults.pull_seconds
+    return {"activeDeadlineSeconds": max(1, seconds)}
 
 
 def _environment(request: LaunchRequest) -> dict[str, str]:

@@ -44,6 +44,7 @@ class Process:
     process: subprocess.Popen[bytes]
     log: Path
     started_at: str
+    began_at: float = field(default_factory=time.monotonic)
     kill_at: float | None = None
 
 
@@ -58,7 +59,6 @@ class Controllers:
     logs: dict[Key, Path] = field(default_factory=dict)
     quota: str = ""  # what forbids all pods, in its words
     complaints: dict[str, list[Object]] = field(default_factory=dict)  # events, by Job
-    began_at: dict[str, float] = field(default_factory=dict)  # of Jobs, by uid
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fake-cluster-")))
 
     def step(self) -> None:
@@ -102,16 +102,15 @@ class Controllers:
                 job["status"] |= {"succeeded": len(done), "completionTime": now_text(), "active": 0}
 
             self.store.update(key, complete)
-        elif self._is_late(job):
-            self._fail(key, active, "DeadlineExceeded", "Job was active longer than its deadline")
         elif failed or int((job.get("status") or {}).get("failed", 0)) > 0:
             self._fail(key, active, "BackoffLimitExceeded", "Job has reached its backoff limit")
         else:
             self._fill(key, job, active, done)
 
-    def _is_late(self, job: Object) -> bool:
-        deadline, began_at = job["spec"].get("activeDeadlineSeconds"), self.began_at.get(_uid(job))
-        return bool(deadline and began_at and time.monotonic() - began_at > deadline)
+    def _is_late(self, key: Key, running: Process) -> bool:
+        pod = self.store.get(key)
+        deadline = pod["spec"].get("activeDeadlineSeconds") if pod else None
+        return deadline is not None and time.monotonic() - running.began_at > deadline
 
     def _fill(self, key: Key, job: Object, active: list[Object], done: list[Object]) -> None:
         completions = job["spec"].get("completions", 1)
@@ -119,8 +118,7 @@ class Controllers:
         for pod in active[parallelism:]:
             self.delete_pod(("pods", key[1], pod["metadata"]["name"]))
         wanted = min(parallelism, completions - len(done)) - len(active)
-        if wanted > 0 and _uid(job) not in self.began_at:
-            self.began_at[_uid(job)] = time.monotonic()
+        if wanted > 0 and "startTime" not in (job.get("status") or {}):
             self.store.update(
                 key, lambda job: job.setdefault("status", {}).update(startTime=now_text())
             )
@@ -216,6 +214,10 @@ class Controllers:
 
     def _running(self, key: Key, running: Process, *, is_leaving: bool) -> None:
         code = running.process.poll()
+        if code is None and self._is_late(key, running):
+            os.killpg(running.process.pid, signal.SIGKILL)
+            self.store.update(key, lambda pod: pod["status"].update(reason="DeadlineExceeded"))
+            return
         if code is None:
             if is_leaving and running.kill_at is not None and time.monotonic() > running.kill_at:
                 os.killpg(running.process.pid, signal.SIGKILL)
@@ -277,10 +279,6 @@ class Controllers:
     def _gpus_of(self, pod: Object) -> int:
         limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
         return int(limits.get("nvidia.com/gpu", 0))
-
-
-def _uid(obj: Object) -> str:
-    return str(obj["metadata"]["uid"])
 
 
 _INDEX = "batch.kubernetes.io/job-completion-index"

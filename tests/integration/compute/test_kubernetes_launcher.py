@@ -56,7 +56,7 @@ def make(cluster: FakeCluster) -> Generator[Callable[..., KubernetesLauncher], N
             ClusterApi(connect(ClusterAddress(url=cluster.url))),
             namespace_of=lambda _: NAMESPACE,
             installation="here",
-            defaults=PodDefaults(image="trainer:1", grace_seconds=1),
+            defaults=PodDefaults(image="trainer:1", grace_seconds=1, pull_seconds=0),
             **options,  # pyright: ignore[reportArgumentType]
         )
         made.append(launcher)
