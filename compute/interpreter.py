@@ -4,17 +4,17 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from sweeps import recorded
+from sweepworks.provenance.code import without_credentials
+
+from sweeps.package_origins import origins
+from sweeps.rerun_packages import Installed
 
 _SECONDS = 30.0
 _ASK = """
-import json, platform, re
+import json, platform, re, sys
 from importlib.metadata import distributions
 packages, direct = [], {}
 for found in distributions():
@@ -23,9 +23,13 @@ for found in distributions():
         name = re.sub(r"[-_.]+", "-", name).lower()
         packages.append((name, found.version or ""))
         url = found.read_text("direct_url.json")
-        if url:
+        if url and (found.read_text("INSTALLER") or "").strip() != "conda":
             direct[name] = json.loads(url)
-print(json.dumps([platform.python_version(), dict(sorted(packages)), direct]))
+folders = list(sys.path)
+for finder in sys.meta_path:  # of setuptools, for editable packages in unusual folders
+    places = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
+    folders += [place.rpartition("/")[0] for place in places.values()]
+print(json.dumps([platform.python_version(), dict(sorted(packages)), direct, folders]))
 """
 
 
@@ -34,9 +38,8 @@ class Interpreter:
     """One interpreter and its packages."""
 
     executable: Path
-    python: str
-    packages: Mapping[str, str]
-    editable: Mapping[str, Path]  #: packages that are imported from a folder of their authors
+    installed: Installed
+    folders: tuple[Path, ...]  #: from which it imports
 
 
 def is_trusted(executable: Path) -> bool:
@@ -62,15 +65,17 @@ def look_at(executable: Path) -> Interpreter | None:
             timeout=_SECONDS,
             check=True,
         )
-        python, packages, direct = json.loads(done.stdout)
+        python, packages, direct, folders = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    editable = {name: path for name, url in direct.items() if (path := _folder(url)) is not None}
-    return Interpreter(executable=executable, python=python, packages=packages, editable=editable)
-
-
-def _folder(direct: Mapping[str, Any]) -> Path | None:
-    """Where an editable package is, by what PEP 610 has of it."""
-    url = urlsplit(str(direct.get("url")))
-    is_editable = recorded.part(direct, "dir_info").get("editable") is True
-    return Path(unquote(url.path)) if is_editable and url.scheme == "file" else None
+    # As they are recorded.
+    clean = {
+        name: {**document, "url": without_credentials(str(document["url"]))}
+        for name, document in direct.items()
+        if "url" in document
+    }
+    return Interpreter(
+        executable=executable,
+        installed=Installed(python=python, versions=packages, origins=origins(clean)),
+        folders=tuple(Path(folder) for folder in folders if folder.startswith("/")),
+    )

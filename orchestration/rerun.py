@@ -13,8 +13,9 @@ from sweepworks.provenance.software import ALLOWED
 from compute.code_tree import check_script, make_tree
 from orchestration.platform import Platform
 from orchestration.rerun_folders import rerun_folder
-from orchestration.rerun_recipe import Recipe, environments
+from orchestration.rerun_recipe import Recipe
 from orchestration.rerun_requests import RerunRefused, params_of, rerun_request
+from orchestration.rerun_software import environments
 from orchestration.settings import inherited_environment
 from sweeps import ids, recorded
 from sweeps.errors import NoCapacity, PermanentError, SweepsError
@@ -64,10 +65,11 @@ def rerun(
         say("making the work tree")
         make_tree(tree, recipe.code, is_forced=is_forced)
         _check_script(tree, recipe, is_forced=is_forced)
-        python = recipe.interpreter.executable
-        if recipe.pins is not None:
+        software = recipe.software
+        python = software.interpreter.executable
+        if software.pins is not None:
             say("installing packages")
-            python = environments(platform).python(recipe.python, recipe.pins)
+            python = environments(home).python(software.packages.python, software.pins)
         request = rerun_request(platform, recipe, run_id, tree, python)
         _record(platform, recipe, run_id, by)
         say(f"running {run_id}")

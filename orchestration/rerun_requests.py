@@ -11,7 +11,7 @@ from orchestration.settings import inherited_environment
 from sweeps import ids, recorded, reruns
 from sweeps.errors import PermanentError
 from sweeps.ids import AttemptId, RunId, SweepId
-from sweeps.relocation import relocated_command, relocated_variables
+from sweeps.relocation import relocated, relocated_command, relocated_variables
 from sweeps.schedulers.catalog import make_scheduler
 from sweeps.specs import Resources
 from sweeps.trial_environment import data_variables, launch_request, parameter_variables
@@ -41,7 +41,7 @@ def rerun_request(
         raise RerunRefused("a rerun reports to a gateway, and none is known here")
     path = inherited_environment().get("PATH", "/usr/bin:/bin")
     variables = {
-        **reruns.kept_variables(recipe.software),
+        **reruns.kept_variables(recipe.ran_with),
         **_python_path(recipe, tree),
         **data_variables([dataset.version for dataset in recipe.datasets]),
         "PATH": f"{python.parent}:{path}",
@@ -77,12 +77,12 @@ def _trial_request(
     )
     # With an attempt it would be a trial, whose end its controller writes down.
     kept = {n: v for n, v in asked.environment.items() if n != "SWEEPWORKS_ATTEMPT_ID"}
-    root = recorded.text(recipe.made_of, "root") or ""
+    roots = recipe.roots
     return replace(
         asked,
         sweep_id=SweepId(run_id),  # what is ended with its sweep must not end this
-        command=relocated_command(asked.command, root=root, tree=tree, python=python),
-        environment=relocated_variables(kept, variables, root=root, tree=tree),
+        command=relocated_command(asked.command, roots=roots, tree=tree, python=python),
+        environment=relocated_variables(kept, variables, roots=roots, tree=tree),
     )
 
 
@@ -95,6 +95,9 @@ def _scratch_request(
     python: Path,
 ) -> LaunchRequest:
     code, old = recipe.made_of, recipe.record
+    arguments = [
+        relocated(word, roots=recipe.roots, tree=tree) for word in recorded.words(code, "arguments")
+    ]
     script = recorded.part(code, "script")
     path = recorded.text(script, "path")
     if path is None or script.get("is_notebook"):
@@ -111,7 +114,7 @@ def _scratch_request(
         attempt_id=attempt_id,
         run_id=run_id,
         sweep_id=SweepId(run_id),
-        command=(str(python), *what, *recorded.words(code, "arguments")),
+        command=(str(python), *what, *arguments),
         environment={
             **variables,
             **parameter_variables(old.params),
@@ -123,7 +126,7 @@ def _scratch_request(
             "SWEEPWORKS_SOURCE_DIR": str(file.parent),
         },
         resources=Resources(cpu=0.0, gpu=len(_gpus(recipe))),
-        source_dir="",  # its arguments stay as they were written
+        source_dir="",  # no argument is the name of a file beside it
         working_folder=str(folder) if is_inside else "",
     )
 
@@ -139,14 +142,15 @@ def _gpus(recipe: Recipe) -> list[object]:
 
 def _python_path(recipe: Recipe, tree: Path) -> Mapping[str, str]:
     """Folders of its code from which modules are imported, in the new work tree."""
-    root = recorded.text(recipe.made_of, "root") or ""
-    entries: list[str] = []
-    variables = recorded.texts(recipe.software, "environment")
-    for entry in filter(None, variables.get("PYTHONPATH", "").split(":")):
-        inside = bool(root) and Path(entry).is_relative_to(root)
-        entries.append(str(tree / Path(entry).relative_to(root)) if inside else entry)
-    for name, folder in recipe.interpreter.editable.items():
-        if root and folder.is_relative_to(root) and name not in reruns.OWN_PACKAGES:
-            moved = tree / folder.relative_to(root)
-            entries += [str(path) for path in (moved / "src", moved) if path.is_dir()]
-    return {"PYTHONPATH": ":".join(entries)} if entries else {}
+    joined = recorded.texts(recipe.ran_with, "environment").get("PYTHONPATH", "")
+    entries = [
+        relocated(entry, roots=recipe.roots, tree=tree) for entry in joined.split(":") if entry
+    ]
+    for place in recipe.software.packages.own_code.values():
+        entries += [str(path) for path in (tree / place / "src", tree / place) if path.is_dir()]
+    # An interpreter with editable packages imports them from where they were, in any folder.
+    for folder in recipe.software.interpreter.folders:
+        moved = relocated(str(folder), roots=recipe.roots, tree=tree)
+        if moved != str(folder) and Path(moved).is_dir():
+            entries.append(moved)
+    return {"PYTHONPATH": ":".join(dict.fromkeys(entries))} if entries else {}

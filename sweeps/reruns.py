@@ -59,71 +59,16 @@ class Dataset:
 class Here:
     """What a rerun would find on this machine."""
 
-    python: str
-    packages: Mapping[str, str]
     gpus: Sequence[str]
     image: str | None
-    system: str
 
 
-def software_lines(recorded: Mapping[str, Any], here: Here, *, trouble: str) -> Iterator[Line]:
-    """Interpreter, packages and image.
-
-    Args:
-        trouble: Why the recorded packages cannot be installed; empty when they can, or need not.
-    """
-    python = str(recorded.get("python"))
-    if python == here.python:
-        yield Line(part="python", fate=Fate.SAME, says=python)
-    elif _minor(python) == _minor(here.python):
-        yield Line(part="python", fate=Fate.OTHER, says=f"{here.python}; it was {python}")
-    elif trouble:
-        yield Line(part="python", fate=Fate.MISSING, says=f"{python}; here is {here.python}")
-    else:
-        yield Line(part="python", fate=Fate.SAME, says=f"{_minor(python)}, of its own environment")
-    changed = changed_packages(documents.texts(recorded, "packages"), here.packages)
-    if not changed:
-        n = len(documents.texts(recorded, "packages"))
-        yield Line(part="packages", fate=Fate.SAME, says=f"{n}, as they are installed here")
-    else:
-        told = _few(f"{name} {was}, here {now or 'none'}" for name, (was, now) in changed.items())
-        if trouble:
-            yield Line(part="packages", fate=Fate.MISSING, says=f"{told}; {trouble}")
-        else:
-            yield Line(
-                part="packages", fate=Fate.SAME, says=f"{told}; installed in their own environment"
-            )
+def image_lines(recorded: Mapping[str, Any], here: Here) -> Iterator[Line]:
+    """The container that it ran in."""
     image = recorded.get("image")
     if image != here.image and image is not None:
-        yield Line(
-            part="image",
-            fate=Fate.OTHER,
-            says=f"it ran in {image}; a rerun is a process of this machine",
-        )
-
-
-def needs_environment(recorded: Mapping[str, Any], here: Here) -> bool:
-    """Whether the present interpreter will not do."""
-    return _minor(str(recorded.get("python"))) != _minor(here.python) or bool(
-        changed_packages(documents.texts(recorded, "packages"), here.packages)
-    )
-
-
-def changed_packages(
-    recorded: Mapping[str, str], here: Mapping[str, str]
-) -> dict[str, tuple[str, str | None]]:
-    """Those that are not here as they were: their version, and what is here instead."""
-    return {
-        name: (version, here.get(name))
-        for name, version in recorded.items()
-        if name not in OWN_PACKAGES and here.get(name) != version
-    }
-
-
-def pins(recorded: Mapping[str, Any]) -> dict[str, str]:
-    """What an environment of its own is made of, beside this platform's SDK."""
-    packages = documents.texts(recorded, "packages")
-    return {name: version for name, version in packages.items() if name not in OWN_PACKAGES}
+        says = f"it ran in {image}; a rerun is a process of this machine"
+        yield Line(part="image", fate=Fate.OTHER, says=says)
 
 
 def hardware_lines(recorded: Mapping[str, Any], here: Here) -> Iterator[Line]:
@@ -131,11 +76,11 @@ def hardware_lines(recorded: Mapping[str, Any], here: Here) -> Iterator[Line]:
     had = documents.gpu_models(recorded)
     have = sorted(here.gpus)
     if had and len(have) < len(had):
-        yield Line(part="gpus", fate=Fate.MISSING, says=f"it had {_few(had)}; here are {len(have)}")
+        yield Line(part="gpus", fate=Fate.MISSING, says=f"it had {few(had)}; here are {len(have)}")
     elif had and had != have[: len(had)]:
-        yield Line(part="gpus", fate=Fate.OTHER, says=f"{_few(have)}; it had {_few(had)}")
+        yield Line(part="gpus", fate=Fate.OTHER, says=f"{few(have)}; it had {few(had)}")
     elif had:
-        yield Line(part="gpus", fate=Fate.SAME, says=_few(had))
+        yield Line(part="gpus", fate=Fate.SAME, says=few(had))
     node, machine = recorded.get("node"), recorded.get("cpu")
     yield Line(part="machine", fate=Fate.OTHER, says=f"this one; it ran on {node}, {machine}")
 
@@ -145,7 +90,7 @@ def environment_lines(recorded: Mapping[str, Any]) -> Iterator[Line]:
     variables = documents.texts(recorded, "environment")
     kept = sorted(kept_variables(recorded))
     if kept:
-        yield Line(part="variables", fate=Fate.SAME, says=_few(kept, most=20))
+        yield Line(part="variables", fate=Fate.SAME, says=few(kept, most=20))
     if variables.get("WORLD_SIZE", "1") != "1":
         says = f"one process; it was rank {variables.get('RANK')} of {variables['WORLD_SIZE']}"
         yield Line(part="processes", fate=Fate.MISSING, says=says)
@@ -170,7 +115,7 @@ def command_lines(code: Mapping[str, Any]) -> Iterator[Line]:
         return
     hidden = [word for word in arguments if word == "***" or word.endswith("=***")]
     if hidden:
-        says = f"{len(hidden)} are called like secrets and were not recorded: {_few(hidden)}"
+        says = f"{len(hidden)} are called like secrets and were not recorded: {few(hidden)}"
         yield Line(part="arguments", fate=Fate.MISSING, says=says)
     elif len(arguments) >= _MOST_ARGUMENTS:
         says = f"those beyond {_MOST_ARGUMENTS} were not recorded"
@@ -212,11 +157,7 @@ def capture_lines(provenance: Provenance) -> Iterator[Line]:
             yield Line(part="code", fate=Fate.MISSING, says=f"not kept: {sentence}")
 
 
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
-
-
-def _few(words: Iterator[str] | Sequence[str], *, most: int = _MOST_TOLD) -> str:
-    told = list(words)
-    more = f" and {len(told) - most} more" if len(told) > most else ""
-    return ", ".join(told[:most]) + more
+def few(words: Sequence[str], *, most: int = _MOST_TOLD) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

@@ -50,7 +50,8 @@ def command(
     with session(quiet=as_json) as platform:
         from orchestration.people import person
         from orchestration.rerun import RerunRefused, rerun
-        from orchestration.rerun_recipe import environments, recipe
+        from orchestration.rerun_recipe import recipe
+        from orchestration.rerun_software import environments
 
         made_of = recipe(
             platform,
@@ -74,7 +75,7 @@ def command(
                 print_json({**document, "reruns": []})
             parts = ", ".join(dict.fromkeys(line.part for line in made_of.missing))
             raise RerunRefused(f"{run} would be another run without its {parts}; --force runs it")
-        environments(platform).forget_unused()
+        environments(platform.settings.home).forget_unused()
         done = [
             rerun(
                 platform,

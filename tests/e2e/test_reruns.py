@@ -172,9 +172,32 @@ def test_absolute_paths_of_a_sweep_file_lead_to_the_old_code(installation: Insta
     (root / "train.py").write_text("raise SystemExit('not this one')\n")
 
     done = installation.json("rerun", trial["run"])["reruns"][0]
+    again = installation.json("rerun", done["run_id"])["reruns"][0]
 
-    assert done["state"] == "completed", done
-    assert "as it was" in (Path(done["logs"]) / "stdout.log").read_text()
+    for rerun in (done, again):
+        assert rerun["state"] == "completed", rerun
+        assert "as it was" in (Path(rerun["logs"]) / "stdout.log").read_text()
+
+
+@pytest.mark.slow
+def test_absolute_paths_among_arguments_lead_to_the_old_code(installation: Installation) -> None:
+    reading = SEEDED.replace(
+        "import argparse, random, sys", "import argparse, pathlib, random, sys"
+    )
+    reading = reading.replace(
+        'parser.add_argument("--scale", type=float, default=1.0)',
+        'parser.add_argument("--scale", type=lambda path: float(pathlib.Path(path).read_text()))',
+    )
+    root = a_repository(installation.folder, "arguments", reading)
+    (root / "scale").write_text("2")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "m")
+    run = train(installation, root, f"--scale={root}/scale")
+    (root / "scale").write_text("7")
+
+    installation.json("rerun", run)
+
+    assert reproduce(installation, run)[1]["verdict"] == "bitwise"
 
 
 def test_what_is_missing_is_said_before_anything_runs(installation: Installation) -> None:

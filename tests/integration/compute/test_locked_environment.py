@@ -61,10 +61,10 @@ def test_what_is_pinned_is_there_and_nothing_else_but_the_sdk(
     assert str(environments.folder) in said
     found = look_at(python)
     assert found is not None
-    assert found.python == PYTHON
-    assert {n: v for n, v in found.packages.items() if n not in {"pip", "setuptools"}} == {
-        "tiny": "1.0"
-    }
+    assert found.installed.python == PYTHON
+    assert {
+        n: v for n, v in found.installed.versions.items() if n not in {"pip", "setuptools"}
+    } == {"tiny": "1.0"}
 
 
 def test_it_is_made_once(environments: LockedEnvironments) -> None:

@@ -25,18 +25,26 @@ TREE = Path("/tree")
     ],
 )
 def test_only_paths_of_the_old_tree_are_moved(text: str, moved: str) -> None:
-    assert relocated(text, root="/old/repo", tree=TREE) == moved
+    assert relocated(text, roots=["/old/repo"], tree=TREE) == moved
 
 
 @pytest.mark.parametrize("root", ["", "/", "repo"])
 def test_without_an_old_tree_nothing_is_moved(root: str) -> None:
-    assert relocated("/repo/x", root=root, tree=TREE) == "/repo/x"
+    assert relocated("/repo/x", roots=[root], tree=TREE) == "/repo/x"
+
+
+def test_a_new_tree_within_the_old_one_is_not_moved_again() -> None:
+    roots = ["/repo", "/repo/.sweepworks/one"]
+    tree = Path("/repo/.sweepworks/two")
+
+    assert relocated("/repo/a.py", roots=roots, tree=tree) == "/repo/.sweepworks/two/a.py"
+    assert relocated("/repo/.sweepworks/one/a", roots=roots, tree=tree) == f"{tree}/a"
 
 
 def test_an_interpreter_by_its_path_is_the_chosen_one() -> None:
     words = ("/old/repo/.venv/bin/python3.12", "/old/repo/train.py", "--x=1")
 
-    moved = relocated_command(words, root="/old/repo", tree=TREE, python=Path("/env/bin/python"))
+    moved = relocated_command(words, roots=["/old/repo"], tree=TREE, python=Path("/env/bin/python"))
 
     assert moved == ("/env/bin/python", "/tree/train.py", "--x=1")
 
@@ -44,14 +52,14 @@ def test_an_interpreter_by_its_path_is_the_chosen_one() -> None:
 def test_a_program_by_its_name_is_found_on_the_path() -> None:
     words = ("torchrun", "train.py")
 
-    assert relocated_command(words, root="/o", tree=TREE, python=Path("/p")) == words
+    assert relocated_command(words, roots=["/o"], tree=TREE, python=Path("/p")) == words
 
 
 def test_ours_win_and_come_first_on_search_paths() -> None:
     asked = {"PATH": "/old/bin:/usr/bin", "PYTHONPATH": "/old/src", "LANG": "C", "A": "theirs"}
     ours = {"PATH": "/env/bin:/bin", "A": "ours"}
 
-    variables = relocated_variables(asked, ours, root="/old", tree=TREE)
+    variables = relocated_variables(asked, ours, roots=["/old"], tree=TREE)
 
     assert variables == {
         "PATH": "/env/bin:/bin:/tree/bin:/usr/bin",

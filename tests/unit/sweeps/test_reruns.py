@@ -16,58 +16,20 @@ from sweeps.reruns import (
     data_lines,
     environment_lines,
     hardware_lines,
+    image_lines,
     kept_variables,
-    needs_environment,
-    pins,
-    software_lines,
 )
 
-HERE = Here(
-    python="3.12.4", packages={"numpy": "2.1", "extra": "1"}, gpus=["A100"], image=None,
-    system="x86_64",
-)  # fmt: skip
-SOFTWARE = {"python": "3.12.4", "packages": {"numpy": "2.1", "sweepworks": "0.0.1"}}
+HERE = Here(gpus=["A100"], image=None)
 
 
 def fates(lines: Iterable[Line]) -> dict[str, Fate]:
     return {line.part: line.fate for line in lines}
 
 
-def test_the_same_packages_are_used_as_they_are() -> None:
-    lines = software_lines(SOFTWARE, HERE, trouble="")
-
-    assert not needs_environment(SOFTWARE, HERE)
-    assert fates(lines) == {"python": Fate.SAME, "packages": Fate.SAME}
-
-
-@pytest.mark.parametrize(
-    ("python", "packages", "trouble", "expected"),
-    [
-        ("3.12.9", {"numpy": "2.1"}, "", {"python": Fate.OTHER, "packages": Fate.SAME}),
-        ("3.12.4", {"numpy": "2.0"}, "", {"python": Fate.SAME, "packages": Fate.SAME}),
-        ("3.12.4", {"numpy": "2.0"}, "gone", {"python": Fate.SAME, "packages": Fate.MISSING}),
-        ("3.12.4", {"torch": "2.0"}, "gone", {"python": Fate.SAME, "packages": Fate.MISSING}),
-        ("3.9.1", {"numpy": "2.1"}, "no 3.9", {"python": Fate.MISSING, "packages": Fate.SAME}),
-        ("3.9.1", {"numpy": "2.1"}, "", {"python": Fate.SAME, "packages": Fate.SAME}),
-    ],
-)
-def test_other_software_is_installed_or_missing(
-    python: str, packages: dict[str, str], trouble: str, expected: dict[str, Fate]
-) -> None:
-    software = {"python": python, "packages": packages}
-
-    assert fates(software_lines(software, HERE, trouble=trouble)) == expected
-    assert needs_environment(software, HERE) == (python == "3.9.1" or packages != {"numpy": "2.1"})
-
-
-def test_a_locked_environment_has_all_but_our_own_packages() -> None:
-    assert pins(SOFTWARE) == {"numpy": "2.1"}
-
-
 def test_an_image_that_it_ran_in_is_not_this_machine() -> None:
-    software = {**SOFTWARE, "image": "r.example/a@sha256:00"}
-
-    assert fates(software_lines(software, HERE, trouble=""))["image"] is Fate.OTHER
+    assert fates(image_lines({"image": "r.example/a@sha256:00"}, HERE)) == {"image": Fate.OTHER}
+    assert fates(image_lines({"image": None}, HERE)) == {}
 
 
 @pytest.mark.parametrize(
