@@ -15,7 +15,6 @@ from orchestration.rerun_data import datasets_of
 from orchestration.rerun_software import Software, software_of
 from sweeps import recorded, reruns
 from sweeps.ids import RunId, TenantId
-from sweeps.relocation import names_python
 from sweeps.reruns import Dataset, Fate, Here, Line
 from sweeps.runs import RunRecord
 from sweeps.trials import SweepSnapshot, Trial
@@ -72,15 +71,15 @@ def recipe(
         says = "it has not ended: what it is made of may not all be here yet"
         lines.append(Line(part="run", fate=Fate.OTHER, says=says))
     first_code = first.provenance.get("code") or {}
+    roots = tuple(filter(None, (recorded.text(c, "root") for c in (code, first_code))))
     near = [*repositories, *_near([code, first_code], trial)]
     found = code_of(platform, record, tenant_id, near, lines)
     source_folder = _source_folder(first_code, trial, lines)
     if trial is None:
         lines += reruns.command_lines(code)
     else:
-        command = " ".join(trial[0].sweep.spec.trial.command)
-        lines.append(_command_line(trial[0].sweep.spec.trial.command, command))
-    roots = tuple(filter(None, (recorded.text(c, "root") for c in (code, first_code))))
+        words = trial[0].sweep.spec.trial.command
+        lines += reruns.trial_command_lines(words, roots, is_here=lambda path: Path(path).exists())
     section = record.provenance.get("software") or {}
     software = software_of(platform.settings.home, section, roots)
     lines += software.lines
@@ -107,18 +106,6 @@ def recipe(
         source_folder=source_folder,
         datasets=datasets,
     )
-
-
-def _command_line(words: Sequence[str], command: str) -> Line:
-    """Of a trial. Programs by their paths may be another version than they were."""
-    program = words[0]
-    if names_python(program):
-        says = f"{command[:300]}, by the interpreter that is chosen here"
-        return Line(part="command", fate=Fate.SAME, says=says)
-    if program.startswith("/") and not Path(program).exists():
-        return Line(part="command", fate=Fate.MISSING, says=f"{program} is not here")
-    fate = Fate.OTHER if program.startswith("/") else Fate.SAME
-    return Line(part="command", fate=fate, says=command[:300])
 
 
 def _first(platform: Platform, record: RunRecord, tenant_id: TenantId) -> RunRecord:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PYTHON = re.compile(r"python[0-9.]*")
+_PYTHON_WITHIN = re.compile(r"(?<![\w./~-])(?:/[^\s/\"':;,=&|()]+)+/python[0-9.]*(?=$|[\s\"';&|)])")
 
 
 def relocated(text: str, *, roots: Sequence[str], tree: Path) -> str:
@@ -14,7 +15,7 @@ def relocated(text: str, *, roots: Sequence[str], tree: Path) -> str:
         roots: Absolute folders; what is none changes nothing. They may lie in each other.
     """
     # The longest first: it is the one that a path is really of.
-    folders = sorted({r.rstrip("/") for r in roots if r.startswith("/")} - {""}, key=len)[::-1]
+    folders = sorted(_folders(roots), key=len)[::-1]
     if not folders:
         return text
     of = "|".join(map(re.escape, folders))
@@ -23,19 +24,30 @@ def relocated(text: str, *, roots: Sequence[str], tree: Path) -> str:
     return found.sub(lambda _: str(tree), text)
 
 
+def is_below(path: str, roots: Sequence[str]) -> bool:
+    """Whether `path` is one of the folders, or in one of them."""
+    return any(Path(path).is_relative_to(folder) for folder in _folders(roots))
+
+
 def relocated_command(
     words: Sequence[str], *, roots: Sequence[str], tree: Path, python: Path
 ) -> tuple[str, ...]:
     """A command in another work tree, by another interpreter where it names one by its path."""
-    if not words:
-        return ()
-    program = str(python) if names_python(words[0]) else relocated(words[0], roots=roots, tree=tree)
-    return (program, *(relocated(word, roots=roots, tree=tree) for word in words[1:]))
+    return tuple(
+        str(python) if names_python(word) else relocated(word, roots=roots, tree=tree)
+        for word in words
+    )
 
 
 def names_python(program: str) -> bool:
     """Whether a program is a Python interpreter by its path, which would not be the one chosen."""
     return program.startswith("/") and _PYTHON.fullmatch(Path(program).name) is not None
+
+
+def interpreters_within(words: Sequence[str]) -> list[str]:
+    """Those inside of words, such as a command for a shell: the chosen one cannot take their place."""
+    texts = [word for word in words if not names_python(word)]
+    return [match[0] for text in texts for match in _PYTHON_WITHIN.finditer(text)]
 
 
 def relocated_variables(
@@ -49,3 +61,7 @@ def relocated_variables(
         if name in moved
     }
     return {**moved, **ours, **joined}
+
+
+def _folders(roots: Sequence[str]) -> set[str]:
+    return {root.rstrip("/") for root in roots if root.startswith("/")} - {""}

@@ -1,12 +1,13 @@
 """What of a run can be made again here: a plan with a line for each part, before anything is. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sweeps import recorded as documents
 from sweeps.datasets import PinnedDataset
+from sweeps.relocation import interpreters_within, is_below, names_python
 from sweeps.runs import Provenance
 
 #: Of this platform itself: a rerun is recorded by what is installed now.
@@ -122,6 +123,32 @@ def command_lines(code: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(part="arguments", fate=Fate.MISSING, says=says)
     said = " ".join([documents.text(script, "module") or path, *arguments])
     yield Line(part="command", fate=Fate.SAME, says=said[:300])
+
+
+def trial_command_lines(
+    words: Sequence[str], roots: Sequence[str], *, is_here: Callable[[str], bool]
+) -> Iterator[Line]:
+    """What a trial was started with. Programs by their paths may be another version than they were.
+
+    Args:
+        roots: Of its work tree; what lies there comes from the new one.
+        is_here: Whether there is something at a path.
+    """
+    says, program = " ".join(words)[:300], words[0]
+    fate = Fate.SAME
+    if any(names_python(word) for word in words):
+        says = f"{says}, by the interpreter that is chosen here"
+    if program.startswith("/") and not names_python(program) and not is_below(program, roots):
+        fate = Fate.OTHER if is_here(program) else Fate.MISSING
+        says = says if is_here(program) else f"{program} is not here"
+    yield Line(part="command", fate=fate, says=says)
+    for interpreter in interpreters_within(words):
+        if is_below(interpreter, roots):
+            told = f"the command names {interpreter}, which is not in the new work tree"
+            yield Line(part="interpreter", fate=Fate.MISSING, says=told)
+        else:
+            told = f"the command names {interpreter}, with the packages that it has now"
+            yield Line(part="interpreter", fate=Fate.OTHER, says=told)
 
 
 def data_lines(datasets: Sequence[Dataset]) -> Iterator[Line]:

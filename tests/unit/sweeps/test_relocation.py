@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.relocation import relocated, relocated_command, relocated_variables
+from sweeps.relocation import interpreters_within, relocated, relocated_command, relocated_variables
 
 TREE = Path("/tree")
 
@@ -47,6 +47,28 @@ def test_an_interpreter_by_its_path_is_the_chosen_one() -> None:
     moved = relocated_command(words, roots=["/old/repo"], tree=TREE, python=Path("/env/bin/python"))
 
     assert moved == ("/env/bin/python", "/tree/train.py", "--x=1")
+
+
+def test_an_interpreter_behind_another_program_is_the_chosen_one_too() -> None:
+    words = ("nice", "-n", "5", "/usr/bin/python3", "train.py")
+
+    moved = relocated_command(words, roots=["/old"], tree=TREE, python=Path("/env/bin/python"))
+
+    assert moved == ("nice", "-n", "5", "/env/bin/python", "train.py")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["sh", "-c", "cd /x && /opt/env/bin/python3.12 train.py"], ["/opt/env/bin/python3.12"]),
+        (["sh", "-c", "'/opt/env/bin/python' train.py"], ["/opt/env/bin/python"]),
+        (["/opt/env/bin/python", "train.py"], []),  # another one takes its place
+        (["sh", "-c", "python train.py --lib=/opt/python/lib"], []),
+        (["sh", "-c", "cat /data/pythons"], []),
+    ],
+)
+def test_interpreters_inside_of_words_are_found(words: list[str], found: list[str]) -> None:
+    assert interpreters_within(words) == found
 
 
 def test_a_program_by_its_name_is_found_on_the_path() -> None:

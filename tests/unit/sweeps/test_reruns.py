@@ -18,6 +18,7 @@ from sweeps.reruns import (
     hardware_lines,
     image_lines,
     kept_variables,
+    trial_command_lines,
 )
 
 HERE = Here(gpus=["A100"], image=None)
@@ -75,6 +76,33 @@ def test_a_command_is_known_whole_or_said_not_to_be(
     found = [line.part for line in command_lines(code) if line.fate is Fate.MISSING]
 
     assert found == ([] if missing is None else [missing])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["python", "train.py"], {"command": Fate.SAME}),
+        (["/gone/python", "train.py"], {"command": Fate.SAME}),
+        (["/here/tool", "train.py"], {"command": Fate.OTHER}),
+        (["/gone/tool", "train.py"], {"command": Fate.MISSING}),
+        # The new work tree brings it, whether or not the old one is still there.
+        (["/repo/run.sh"], {"command": Fate.SAME}),
+        (
+            ["sh", "-c", "/opt/bin/python3 a.py"],
+            {"command": Fate.SAME, "interpreter": Fate.OTHER},
+        ),
+        (
+            ["sh", "-c", "/repo/.venv/bin/python a.py"],
+            {"command": Fate.SAME, "interpreter": Fate.MISSING},
+        ),
+    ],
+)
+def test_programs_and_interpreters_of_a_trials_command_are_said(
+    words: list[str], expected: dict[str, Fate]
+) -> None:
+    lines = trial_command_lines(words, ["/repo"], is_here=lambda path: path.startswith("/here/"))
+
+    assert fates(lines) == expected
 
 
 def test_what_the_capture_left_out_is_missing() -> None:
