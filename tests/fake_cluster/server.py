@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -96,7 +97,7 @@ def fake_cluster(*namespaces: str) -> Generator[FakeCluster, None, None]:
         pass
 
     Handler.cluster = cluster
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     cluster.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05), daemon=True)
@@ -109,6 +110,12 @@ def fake_cluster(*namespaces: str) -> Generator[FakeCluster, None, None]:
             cluster.cut.set()
             server.shutdown()
             server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):  # a client may go at any time
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
