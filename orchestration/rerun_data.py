@@ -1,10 +1,8 @@
 """Data that a run learned from, looked at as the gate of sweeps does."""
 
 from storage.datasets.catalog import DatasetCatalog
-from storage.datasets.gate import CHEAP_BYTES
-from storage.datasets.inspection import difference
-from storage.datasets.manifests import changed_files
-from sweeps.datasets import DatasetReference, DatasetVersion, InvalidDataset
+from storage.datasets.presence import presence
+from sweeps.datasets import DatasetReference, DatasetVersion
 from sweeps.ids import RunId, TenantId
 from sweeps.reruns import DataFound, Dataset
 
@@ -20,18 +18,10 @@ def datasets_of(catalog: DatasetCatalog, run_id: RunId, *, tenant_id: TenantId) 
 
 
 def looked_at(version: DatasetVersion) -> tuple[DataFound, str]:
-    """What is there now, and what is other than it was registered. Large files are not read."""
-    location = version.row.location
-    if not location.startswith("/"):
+    """What is there now, and what is other than it was registered; see `presence`."""
+    if not version.row.location.startswith("/"):
         return DataFound.ELSEWHERE, ""
-    is_read = version.row.size_bytes <= CHEAP_BYTES
-    try:
-        if is_read:
-            why = difference(version)
-        else:
-            why = next(iter(changed_files(location, version.files)), None)
-    except InvalidDataset as exc:
-        why = str(exc)
-    if why is not None:
-        return DataFound.DIFFERS, why
-    return (DataFound.EQUAL if is_read else DataFound.UNREAD), ""
+    there = presence(version)
+    if there.differs:
+        return DataFound.DIFFERS, there.differences[0]
+    return (DataFound.EQUAL if there.is_equal_by_hash else DataFound.UNREAD), ""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -114,6 +114,14 @@ class FileEntry:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """When a file was written, and which one it is: what changes when its content does."""
+
+    mtime_ns: int
+    inode: int
+
+
 def content_hash(files: Sequence[FileEntry]) -> bytes:
     """sha256 of the manifest: the same for the same files, wherever they are and in any order."""
     rows = sorted((file.path, file.size_bytes, file.sha256) for file in files)
@@ -145,6 +153,7 @@ class VersionDraft:
     location: str
     files: tuple[FileEntry, ...]
     profile: Profile
+    states: Mapping[str, FileState] = field(default_factory=dict[str, FileState])
     source: Mapping[str, str] | None = None  #: of a table: its query, and the variable of its URL
     variant: DatasetVariant = DatasetVariant.ORIGINAL
     parents: tuple[DatasetReference, ...] = ()
@@ -208,6 +217,8 @@ class DatasetVersion:
     preprocessing: tuple[Mapping[str, Any], ...]
     column_lineage: Mapping[str, tuple[str, ...]]
     parents: tuple[str, ...]  #: ``name@number``
+    #: By path, of the files in its location, when they were hashed there; empty: not noted.
+    states: Mapping[str, FileState] = field(default_factory=dict[str, FileState])
 
     def __str__(self) -> str:
         return self.row.version

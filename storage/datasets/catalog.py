@@ -18,6 +18,7 @@ from sweeps.datasets import (
     DatasetRow,
     DatasetVersion,
     FileEntry,
+    FileState,
     Look,
     PinnedDataset,
     VersionDraft,
@@ -80,12 +81,13 @@ class DatasetCatalog:
                     },
                 )
             placed = connection.execute(
-                _QUERIES["insert_location"], {**of_version, "location": draft.location}
+                _QUERIES["insert_location"],
+                {**of_version, "location": draft.location, "states": _noted(draft.states)},
             ).fetchone()
         version = PinnedDataset(
             dataset_id=dataset_id, name=draft.name, number=number, location=draft.location
         )
-        is_moved = known is not None and placed is not None
+        is_moved = placed is not None and bool(placed[0])
         return Registered(version=version, is_new=known is None, is_moved=is_moved)
 
     def versions(
@@ -125,6 +127,17 @@ class DatasetCatalog:
         """
         with transaction(self._pool) as connection:
             return _pin(connection, reference, tenant_id)
+
+    def note_states(self, version: DatasetVersion, states: Mapping[str, FileState]) -> None:
+        """Write down when its files were written, now that they were found to be what they were."""
+        parameters = {
+            "dataset_id": version.dataset_id,
+            "number": version.row.number,
+            "location": version.row.location,
+            "states": _noted(states),
+        }
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["insert_location"], parameters)
 
     def record_look(self, version: DatasetVersion, look: Look) -> None:
         """Write down what was found."""
@@ -239,6 +252,7 @@ def _get(
     (row,) = _rows(connection, **{**named, "number": found["number"]})
     manifest: Mapping[str, Any] = found["manifest"]
     lineage: Mapping[str, Sequence[str]] = found["column_lineage"]
+    states: Mapping[str, tuple[int, int]] = found["states"] or {}
     parents = connection.execute(_QUERIES["parents_of"], of_version).fetchall()
     return DatasetVersion(
         dataset_id=found["dataset_id"],
@@ -249,6 +263,10 @@ def _get(
         preprocessing=tuple(found["preprocessing"]),
         column_lineage={column: tuple(made_of) for column, made_of in lineage.items()},
         parents=tuple(parent for (parent,) in parents),
+        states={
+            path: FileState(mtime_ns=mtime_ns, inode=inode)
+            for path, (mtime_ns, inode) in states.items()
+        },
     )
 
 
@@ -275,6 +293,10 @@ def _one(connection: Connection, query: str, **parameters: object) -> int:
     row = connection.execute(_QUERIES[query], parameters).fetchone()
     assert row is not None  # an aggregate, or INSERT … RETURNING with DO UPDATE
     return int(row[0])
+
+
+def _noted(states: Mapping[str, FileState]) -> Jsonb | None:
+    return Jsonb({path: [s.mtime_ns, s.inode] for path, s in states.items()}) if states else None
 
 
 def _columns(draft: VersionDraft) -> dict[str, object]:

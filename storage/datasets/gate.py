@@ -5,7 +5,7 @@ from pathlib import Path
 
 from governance.data_contracts import Admission, admission
 from storage.datasets.catalog import DatasetCatalog
-from storage.datasets.manifests import changed_files
+from storage.datasets.presence import CHEAP_BYTES, presence
 from storage.datasets.suite_folder import SuiteFolder
 from sweeps.datasets import (
     DatasetInspector,
@@ -17,7 +17,6 @@ from sweeps.datasets import (
 )
 from sweeps.ids import TenantId
 
-CHEAP_BYTES = 50_000_000  # what can be looked at while somebody waits: some seconds
 _MOST_TOLD = 3
 
 
@@ -83,16 +82,29 @@ class DataGate:
     def _require_whole(self, version: DatasetVersion) -> None:
         if not self._is_here and not Path(version.row.location).exists():
             return  # it is where the trials will run, as far as can be known here
-        changed = changed_files(version.row.location, version.files)
-        if changed:
-            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        # Who only answers requests reads nothing large: a person's command does.
+        there = presence(version, reads_rewritten=self._inspector is not None)
+        if there.rewritten and version.states and not there.differs:
+            raise DatasetRefused(
+                str(version),
+                f"{_first(there.rewritten)} in {version.row.location} was written again since it "
+                "was hashed",
+                mend=f"run `sweepworks data check {version}`",
+            )
+        if there.reread and not there.differs:
+            self._catalog.note_states(version, there.states)  # not to be read again next time
+        if there.differs:
             raise DatasetRefused(
                 str(version),
                 f"its files in {version.row.location} are not what was registered: "
-                f"{changed[0]}{more}",
+                f"{_first(there.differences)}",
                 mend=f"register what is there now with `sweepworks data register {version.row.name} "
                 "PATH`, or bring back what was there",
             )
+
+
+def _first(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _failed(look: Look) -> str:

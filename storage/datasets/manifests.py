@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from sweeps.datasets import FileEntry, InvalidDataset
+from sweeps.datasets import FileEntry, FileState, InvalidDataset
 
 MOST_FILES = 200_000  # a manifest is one row; more files belong into an archive
 _BLOCK = 1024 * 1024
@@ -32,6 +32,10 @@ class _State:
     def of(cls, found: os.stat_result) -> "_State":
         return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
+    def noted(self) -> FileState:
+        """As it is kept; the size is the manifest's."""
+        return FileState(mtime_ns=self.mtime_ns, inode=self.inode)
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
@@ -53,6 +57,10 @@ class HashedFiles:
 
     files: tuple[FoundFile, ...]  #: by path
     entries: tuple[FileEntry, ...]  #: of the same
+
+    def states(self) -> dict[str, FileState]:
+        """By path, as they were when they were hashed."""
+        return {file.path: file.state.noted() for file in self.files}
 
     def require_unchanged(self) -> None:
         """Raise InvalidDataset when a file is not what it was when it was hashed."""
@@ -107,17 +115,18 @@ def place_of(location: str, path: str) -> Path:
     return root if parts == (root.name,) and root.is_file() else root.joinpath(*parts)
 
 
-def changed_files(location: str, files: Sequence[FileEntry]) -> list[str]:
-    """What is not as large as it was, or not there, a sentence each. Reads no file."""
+def differing_files(found: Sequence[FoundFile], files: Sequence[FileEntry]) -> list[str]:
+    """What is new, not there or not as large as it was, a sentence each, by path. Reads no file."""
+    had = {file.path: file.size_bytes for file in files}
+    has = {file.path: file.size_bytes for file in found}
     sentences: list[str] = []
-    for file in files:
-        try:
-            size = place_of(location, file.path).stat().st_size
-        except OSError:
-            sentences.append(f"{file.path} is not there any more")
-            continue
-        if size != file.size_bytes:
-            sentences.append(f"{file.path} has {size} bytes and had {file.size_bytes}")
+    for path in sorted(had.keys() | has.keys()):
+        if path not in has:
+            sentences.append(f"{path} is not there any more")
+        elif path not in had:
+            sentences.append(f"{path} was not there")
+        elif has[path] != had[path]:
+            sentences.append(f"{path} has {has[path]} bytes and had {had[path]}")
     return sentences
 
 

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from governance.minimisation import Minimisation
-from storage.datasets.manifests import Progress, changed_files, place_of
+from storage.datasets.manifests import Progress, place_of
+from storage.datasets.presence import presence
 from storage.datasets.rewriting import RawPiece, raw_pieces, raw_writer
 from storage.datasets.tables import NoTable, is_frame
 from sweeps.datasets import DatasetVersion, FileEntry, InvalidDataset
@@ -49,9 +50,9 @@ def minimise(
     files = [file for file in version.files if is_frame(file.path)]
     if not files:
         raise InvalidDataset(f"{version} has no table")
-    changed = changed_files(version.row.location, version.files)
-    if changed:
-        raise InvalidDataset(f"{version} is not what was registered: {changed[0]}")
+    there = presence(version)
+    if there.differs:
+        raise InvalidDataset(f"{version} is not what was registered: {there.differences[0]}")
     asked.require([column.name for column in version.profile.columns])
     targets = _targets(files)
     if folder.exists():

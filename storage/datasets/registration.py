@@ -42,7 +42,9 @@ def with_files(draft: VersionDraft, location: Path, *, watch: Watch, seed: int =
         place.encode()
     except (OSError, UnicodeEncodeError) as exc:
         raise InvalidDataset(f"{str(location)!r} cannot be written down as a place") from exc
-    return dataclasses.replace(draft, location=place, files=hashed.entries, profile=profile)
+    return dataclasses.replace(
+        draft, location=place, files=hashed.entries, profile=profile, states=hashed.states()
+    )
 
 
 def with_code(

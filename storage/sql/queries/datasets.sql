@@ -35,18 +35,27 @@ FROM unnest(%(parent_ids)s::bigint[], %(parent_numbers)s::int[]) AS new (parent_
 ON CONFLICT DO NOTHING;
 
 -- insert_location --
--- Where it was found, unless that is where it was found last.
-INSERT INTO dataset_locations (dataset_id, number, location)
-SELECT %(dataset_id)s, %(number)s, %(location)s
-WHERE %(location)s IS DISTINCT FROM (
-    SELECT location
+-- Where it was found, and when its files were written there, unless that is known; says whether
+-- the place is another one than the last.
+WITH last AS (
+    SELECT location, states
     FROM dataset_locations
     WHERE dataset_id = %(dataset_id)s
       AND number = %(number)s
     ORDER BY found_at DESC
     LIMIT 1
+), added AS (
+    INSERT INTO dataset_locations (dataset_id, number, location, states)
+    SELECT %(dataset_id)s, %(number)s, %(location)s, %(states)s::jsonb
+    WHERE NOT EXISTS (
+        SELECT
+        FROM last
+        WHERE location = %(location)s
+          AND states IS NOT DISTINCT FROM %(states)s::jsonb
+    )
 )
-RETURNING location;
+SELECT location <> %(location)s
+FROM last;
 
 -- list_versions --
 -- Versions as a list shows them, newest first. Without a number the newest ones of each dataset
@@ -92,9 +101,17 @@ LIMIT %(limit)s;
 -- get_version --
 -- What a list leaves out; without a number of the newest one.
 SELECT versions.dataset_id, versions.number, versions.manifest, versions.statistics,
-       versions.row_count, versions.preprocessing, versions.column_lineage
+       versions.row_count, versions.preprocessing, versions.column_lineage, places.states
 FROM dataset_versions AS versions
 JOIN datasets USING (dataset_id)
+CROSS JOIN LATERAL (
+    SELECT states
+    FROM dataset_locations
+    WHERE dataset_id = versions.dataset_id
+      AND number = versions.number
+    ORDER BY found_at DESC
+    LIMIT 1
+) AS places
 WHERE datasets.tenant_id = %(tenant_id)s
   AND datasets.name = %(name)s
   AND (versions.number = %(number)s OR %(number)s::int IS NULL)

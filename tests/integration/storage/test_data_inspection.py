@@ -239,15 +239,19 @@ def test_only_what_blocks_keeps_a_sweep_from_starting(data: DataWorld, people: s
     assert pinned(data, "people") == [people]
 
 
-@pytest.mark.parametrize("how", ["removed", "longer"])
-def test_data_that_is_not_what_was_registered_is_refused(
-    data: DataWorld, people: str, how: str
-) -> None:
-    place = Path(data.get(people).row.location)
-    if how == "removed":
-        place.unlink()
-    else:
-        place.write_text(ROWS + "1,Ulm\n")
+@pytest.mark.parametrize("how", ["removed", "longer", "other", "more"])
+def test_data_that_is_not_what_was_registered_is_refused(data: DataWorld, how: str) -> None:
+    file = data.file("in/people.csv", ROWS)
+    data.register(file.parent)
+    match how:
+        case "removed":
+            file.unlink()
+        case "longer":
+            file.write_text(ROWS + "1,Ulm\n")
+        case "other":
+            file.write_text(ROWS.replace("Ulm", "Kon"))
+        case _:
+            data.file("in/more-people.csv", ROWS)
 
-    with pytest.raises(DatasetRefused, match=r"people\.csv"):
+    with pytest.raises(DatasetRefused, match=r"people\.csv|has no files"):
         pinned(data, "people")

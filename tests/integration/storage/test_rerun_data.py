@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import rerun_data
 from orchestration.rerun_data import looked_at
 from storage.database import Pool
+from storage.datasets import presence
 from sweeps.datasets import DatasetVersion
 from sweeps.reruns import DataFound
 from tests.integration.storage.data_world import DataWorld
@@ -58,7 +58,7 @@ def test_data_that_is_gone_differs(data: DataWorld) -> None:
 def test_what_is_large_is_not_read_but_its_files_are_counted(
     data: DataWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rerun_data, "CHEAP_BYTES", 1)
+    monkeypatch.setattr(presence, "CHEAP_BYTES", 1)
     version = a_version(data)
 
     assert looked_at(version)[0] is DataFound.UNREAD

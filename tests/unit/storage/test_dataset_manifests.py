@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.datasets import manifests
-from storage.datasets.manifests import changed_files, find_files, hash_files, place_of
+from storage.datasets.manifests import differing_files, find_files, hash_files, place_of
 from sweeps.datasets import InvalidDataset
 
 
@@ -178,13 +178,15 @@ def test_more_files_than_a_manifest_holds_are_refused(
         find_files(folder)
 
 
-def test_what_is_not_as_large_as_it_was_is_told_without_reading(folder: Path) -> None:
+def test_what_is_new_gone_or_of_another_size_is_told_without_reading(folder: Path) -> None:
     entries = hash_files(find_files(folder)).entries
-    assert changed_files(str(folder), entries) == []
+    assert differing_files(find_files(folder), entries) == []
     (folder / "a.txt").write_text("longer")
     (folder / "b" / "c.txt").unlink()
+    (folder / "new").write_text("x")
 
-    assert changed_files(str(folder), entries) == [
+    assert differing_files(find_files(folder), entries) == [
         "a.txt has 6 bytes and had 3",
         "b/c.txt is not there any more",
+        "new was not there",
     ]
