@@ -1,7 +1,7 @@
 """A version as one frame of pandas, for who has to have all columns of a row at once."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,30 +44,53 @@ def sample_rows(version: DatasetVersion, *, seed: int = 0) -> Sample | None:
     Raises:
         InvalidDataset: A file that was a table cannot be read as one any more.
     """
-    pandas: Any = importlib.import_module("pandas")
     kept = _Kept(np.random.default_rng(seed))
-    try:
-        for frame in table_frames(version):
-            kept.add(frame)
-        if kept.frame() is None:
-            columns = _array_columns(version)
-            if not columns:
-                return None
-            kept.add(pandas.DataFrame(columns))
-    except NoTable as exc:
-        raise InvalidDataset(f"{version} cannot be read: {exc}") from exc
-    return Sample(kept.frame(), kept.row_count)
+    for frame in _all_frames(version):
+        kept.add(frame)
+    frame = kept.frame()
+    return None if frame is None else Sample(frame, kept.row_count)
 
 
-def table_frames(version: DatasetVersion) -> Iterator[Any]:
-    """Frames of all tables of a version, a piece at a time.
+def all_rows(version: DatasetVersion, *, columns: Sequence[str]) -> Iterator[Any]:
+    """Every row that `sample_rows` draws from, in frames as large as that sample may be.
+
+    Args:
+        columns: Of every frame, absent where a table has none.
 
     Raises:
-        NoTable: A file cannot be read as what its name says.
+        InvalidDataset: A file that was a table cannot be read as one any more.
     """
-    for file in version.files:
-        if is_frame(file.path):
+    pandas: Any = importlib.import_module("pandas")
+    waiting: list[Any] = []
+    n_rows = 0
+    for frame in _all_frames(version):
+        limit = _limit(frame)
+        if waiting and n_rows + len(frame) > limit:
+            yield pandas.concat(waiting, ignore_index=True).reindex(columns=columns)
+            waiting, n_rows = [], 0
+        for start in range(0, len(frame), limit):  # of an array that is one piece
+            part = frame.iloc[start : start + limit]
+            if len(part) == limit:
+                yield part.reset_index(drop=True).reindex(columns=columns)
+            else:
+                waiting.append(part)
+                n_rows += len(part)
+    if waiting:
+        yield pandas.concat(waiting, ignore_index=True).reindex(columns=columns)
+
+
+def _all_frames(version: DatasetVersion) -> Iterator[Any]:
+    """Frames of all tables, a piece at a time; without a table, of the arrays."""
+    pandas: Any = importlib.import_module("pandas")
+    tables = [file for file in version.files if is_frame(file.path)]
+    try:
+        for file in tables:
             yield from frames(place_of(version.row.location, file.path), file.path)
+        columns = {} if tables else _array_columns(version)
+        if columns:
+            yield pandas.DataFrame(columns)
+    except NoTable as exc:
+        raise InvalidDataset(f"{version} cannot be read: {exc}") from exc
 
 
 @dataclass(slots=True)

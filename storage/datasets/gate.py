@@ -8,6 +8,7 @@ from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.presence import CHEAP_BYTES, presence
 from storage.datasets.suite_folder import SuiteFolder
 from sweeps.datasets import (
+    CheckResult,
     DatasetInspector,
     DatasetReference,
     DatasetRefused,
@@ -107,7 +108,13 @@ def _first(names: Sequence[str]) -> str:
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
+def _judged(result: CheckResult) -> str:
+    """Why one that may be met has failed all the same."""
+    judged = result.details.get("judged")
+    return f" (judged {judged})" if judged else ""
+
+
 def _failed(look: Look) -> str:
-    names = [result.expectation for result in look.blocking]
+    names = [f"{result.expectation}{_judged(result)}" for result in look.blocking]
     more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
     return ", ".join(names[:_MOST_TOLD]) + more

@@ -3,7 +3,7 @@
 from governance.data_contracts import Suite
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.expectations import check_suite
-from storage.datasets.frames import sample_rows
+from storage.datasets.frames import all_rows, sample_rows
 from storage.datasets.manifests import Progress
 from storage.datasets.presence import presence
 from storage.datasets.suite_folder import SuiteFolder
@@ -68,4 +68,10 @@ def _expected(version: DatasetVersion, suite: Suite) -> tuple[CheckResult, ...]:
             )
             for expectation in suite.expectations
         )
-    return check_suite(sample, suite)
+    columns = list(sample.frame.columns)
+    return check_suite(
+        sample,
+        suite,
+        profile=version.profile,
+        all_rows=lambda: all_rows(version, columns=columns),
+    )

@@ -8,6 +8,8 @@ from orchestration.cli.session import session
 from sweeps.datasets import CheckResult, DatasetReference
 from sweeps.ids import TenantId
 
+_NOT_TOLD = {"severity", "sampled_rows", "rows"}  # the one is told before, the others in a sentence
+
 
 @click.command("check")
 @click.argument("version")
@@ -43,14 +45,14 @@ def command(version: str, tenant: str, as_json: bool) -> None:
 
 def _result(result: CheckResult) -> str:
     if result.has_passed:
-        return "passed"
+        return "passed on a sample" if "judged" in result.details else "passed"
     return "failed, blocks" if result.is_blocking else "failed"
 
 
 def _details(result: CheckResult) -> str:
     if result.has_passed:
-        return ""
-    told = {name: value for name, value in result.details.items() if name != "severity"}
+        return str(result.details.get("judged", ""))
+    told = {name: value for name, value in result.details.items() if name not in _NOT_TOLD}
     return ", ".join(f"{name} {_short(value)}" for name, value in told.items())
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from governance.first_suite import first_suite
 from storage.database import Pool
-from storage.datasets import frames
+from storage.datasets import frames, tables
 from storage.datasets.frames import sample_rows
 from storage.datasets.gate import DataGate
-from sweeps.datasets import DatasetRefused, InvalidDataset
+from sweeps.datasets import DatasetRefused, DatasetVersion, InvalidDataset
 from tests.integration.storage.data_world import TENANT, DataWorld
 
 ROWS = "age,city\n" + "".join(f"{20 + n % 50},{'Ulm' if n % 3 else 'Bonn'}\n" for n in range(300))
@@ -179,19 +179,129 @@ def test_a_version_without_a_table_meets_nothing(data: DataWorld) -> None:
     assert "no table" in look.results[1].details["error"]
 
 
-def test_of_many_rows_a_sample_is_looked_at_and_said_so(
-    data: DataWorld, people: str, monkeypatch: pytest.MonkeyPatch
+# Of more rows than great-expectations is given at once
+
+OF_ALL_ROWS = """\
+expectations:
+  - {type: expect_column_values_to_not_be_null, kwargs: {column: city}}
+  - {type: expect_column_values_to_not_be_null, kwargs: {column: city, mostly: 0.9}}
+  - {type: expect_column_values_to_be_in_set, kwargs: {column: city, value_set: [Ulm, Bonn]}}
+  - {type: expect_column_values_to_be_in_set, kwargs: {column: city, value_set: [Ulm], mostly: 0.6}}
+  - {type: expect_column_values_to_be_in_set, kwargs: {column: city, value_set: [Ulm], mostly: 0.7}}
+  - {type: expect_column_values_to_match_regex, kwargs: {column: city, regex: "^[A-Z]"}}
+  - {type: expect_column_values_to_be_between, kwargs: {column: age, min_value: 21}}
+  - {type: expect_column_values_to_be_between, kwargs: {column: size, max_value: 5}}
+  - type: expect_column_pair_values_a_to_be_greater_than_b
+    kwargs: {column_A: age, column_B: size, ignore_row_if: either_value_is_missing}
+  - {type: expect_column_to_exist, kwargs: {column: size}}
+  - {type: expect_table_columns_to_match_set, kwargs: {column_set: [age, city, size]}}
+  - {type: expect_table_row_count_to_equal, kwargs: {value: 300}}
+  - {type: expect_table_row_count_to_be_between, kwargs: {min_value: 301}}
+  - {type: expect_column_min_to_be_between, kwargs: {column: age, min_value: 20, strict_min: true}}
+  - {type: expect_column_max_to_be_between, kwargs: {column: age, min_value: 69, max_value: 69}}
+  - {type: expect_column_mean_to_be_between, kwargs: {column: age, min_value: 44, max_value: 45}}
+  - {type: expect_column_stdev_to_be_between, kwargs: {column: age, min_value: 14.45, max_value: 14.46}}
+"""
+
+
+@pytest.fixture
+def mixed(data: DataWorld) -> DatasetVersion:
+    """Two tables, one without a column of the other."""
+    rows = [f"{20 + n % 50},{('Ulm', 'Bonn', 'Ulm', '')[n % 4]}" for n in range(300)]
+    data.file(
+        "in/a.csv", "age,city,size\n" + "".join(f"{row},{i}\n" for i, row in enumerate(rows[:9]))
+    )
+    data.file("in/b.csv", "age,city\n" + "".join(f"{row}\n" for row in rows[9:]))
+    data.register(data.folder / "in", name="mixed")
+    return data.get("mixed")
+
+
+def test_parts_decide_nothing(
+    data: DataWorld, mixed: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.expect("mixed", OF_ALL_ROWS)
+    whole = data.inspection.look(mixed)
+    monkeypatch.setattr(frames, "_MOST_ROWS", 70)
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 40)
+
+    cut = data.inspection.look(mixed)
+
+    assert [r.has_passed for r in cut.results] == [r.has_passed for r in whole.results]
+    assert {r.has_passed for r in whole.results} == {True, False}
+    assert not [r for r in [*cut.results, *whole.results] if "error" in r.details]
+    for was, now in zip(whole.results, cut.results, strict=True):
+        assert dict(now.details) == pytest.approx(dict(was.details)), now.expectation
+        assert "judged" not in now.details
+
+
+@pytest.mark.parametrize("at", [0, 77, 150, 223, 299])
+def test_one_bad_value_among_many_is_found(
+    data: DataWorld, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_MOST_ROWS", 10)
+    rows = ["5"] * 300
+    rows[at] = "-1"
+    data.register(data.file("n.csv", "n\n" + "\n".join(rows) + "\n"), name="many")
+    data.expect(
+        "many",
+        "expectations:\n"
+        "  - {type: expect_column_values_to_be_between, kwargs: {column: n, min_value: 0}}\n"
+        "  - {type: expect_column_min_to_be_between, kwargs: {column: n, min_value: 0}}\n",
+    )
+
+    with pytest.raises(DatasetRefused, match=r"between\(n\), expect_column_min"):
+        pinned(data, "many")
+
+
+def test_arrays_of_many_rows_are_looked_at_whole(
+    data: DataWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_MOST_ROWS", 10)
+    np.savez(data.folder / "d.npz", y=np.where(np.arange(95) == 94, 7, 1))
+    data.register(data.folder / "d.npz", name="digits")
+    data.expect(
+        "digits",
+        "expectations: [{type: expect_column_values_to_be_in_set,"
+        " kwargs: {column: y, value_set: [1]}}]",
+    )
+
+    result = data.inspection.look(data.get("digits")).results[1]
+
+    assert (result.details["element_count"], result.details["unexpected_count"]) == (95, 1)
+
+
+@pytest.mark.parametrize(("severity", "has_passed"), [("critical", False), ("warning", True)])
+def test_what_a_sample_cannot_tell_is_not_taken_for_met_where_it_blocks(
+    data: DataWorld, people: str, monkeypatch: pytest.MonkeyPatch, severity: str, has_passed: bool
 ) -> None:
     monkeypatch.setattr(frames, "_MOST_ROWS", 100)
     data.expect(
-        "people", GOOD + "  - {type: expect_table_row_count_to_equal, kwargs: {value: 300}}\n"
+        "people",
+        "expectations: [{type: expect_column_median_to_be_between,"
+        f" kwargs: {{column: age, min_value: 0, max_value: 99}}, severity: {severity}}}]",
     )
 
-    look = data.inspection.look(data.get(people))
+    result = data.inspection.look(data.get(people)).results[1]
 
-    between, _, count = look.results[1:]
-    assert (between.details["sampled_rows"], between.details["rows"]) == (100, 300)
-    assert (count.has_passed, count.details["observed_value"]) == (True, 300)
+    assert result.has_passed is has_passed
+    assert result.details["judged"] == "on a sample of 100 of 300 rows"
+    if not has_passed:
+        with pytest.raises(DatasetRefused, match="judged on a sample of 100 of 300 rows"):
+            pinned(data, "people")
+
+
+def test_figures_that_leave_out_infinities_are_not_taken_for_those_of_all(
+    data: DataWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "_MOST_ROWS", 10)
+    rows = "".join("inf\n" if n == 40 else "1.5\n" for n in range(99))
+    data.register(data.file("x.csv", f"x\n{rows}"), name="endless")
+    data.expect(
+        "endless",
+        "expectations: [{type: expect_column_max_to_be_between, kwargs: {column: x, max_value: 9}}]",
+    )
+
+    assert data.inspection.look(data.get("endless")).blocking
 
 
 # What a sweep may start on
