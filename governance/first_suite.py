@@ -1,7 +1,7 @@
 """A first suite for a dataset, proposed from what is in it: for a person to read and change. Pure."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -18,11 +18,14 @@ _HEADER = """\
 """
 
 
-def first_suite(profile: Profile, *, name: str, version: str, columns: Collection[str]) -> str:
-    """The text of a suite's file.
+def first_expectations(
+    profile: Profile, *, columns: Collection[str], n_rows: int
+) -> list[dict[str, Any]]:
+    """What may be expected, as a suite's file has it.
 
     Args:
-        columns: Those of the table: of arrays beside it nothing can be expected here.
+        columns: Those of the tables: of arrays beside them nothing can be expected here.
+        n_rows: Of all tables: where one has no such column, its values are absent.
     """
     wanted = [column for column in profile.columns if column.name in columns]
     expectations = [
@@ -32,28 +35,34 @@ def first_suite(profile: Profile, *, name: str, version: str, columns: Collectio
             exact_match=True,
         )
     ]
-    rows = max((column.count for column in wanted), default=0)
-    if rows:
+    if n_rows:
         expectations.append(
             _one(
                 "expect_table_row_count_to_be_between",
                 Severity.WARNING,
-                min_value=max(1, rows // 2),
-                max_value=rows * 2,
+                min_value=max(1, n_rows // 2),
+                max_value=n_rows * 2,
             )
         )
     for column in wanted:
-        expectations += _of_column(column)
-    document = {"name": name, "expectations": expectations}
+        if column.count <= n_rows:  # else an array has that name, too, and it is summed up with it
+            expectations += _of_column(column, n_rows)
+    return expectations
+
+
+def suite_text(expectations: Sequence[Mapping[str, Any]], *, name: str, version: str) -> str:
+    """The text of a suite's file."""
+    document = {"name": name, "expectations": [dict(one) for one in expectations]}
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     return _HEADER.format(name=name, version=version) + text
 
 
-def _of_column(column: ColumnProfile) -> Iterator[dict[str, Any]]:
-    if not column.null_count:
+def _of_column(column: ColumnProfile, n_rows: int) -> Iterator[dict[str, Any]]:
+    n_absent = column.null_count + n_rows - column.count
+    if not n_absent:
         yield _one("expect_column_values_to_not_be_null", column=column.name)
-    elif column.null_count < column.count:
-        mostly = max(0.0, math.floor((1 - 2 * column.null_share) * 100) / 100)
+    elif n_absent < n_rows:
+        mostly = max(0.0, math.floor((1 - 2 * n_absent / n_rows) * 100) / 100)
         if mostly:
             yield _one(
                 "expect_column_values_to_not_be_null",

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from governance.first_suite import first_suite
 from orchestration.cli.session import session
-from storage.datasets.frames import sample_rows
-from sweeps.datasets import DatasetReference, InvalidDataset
+from storage.datasets.proposals import propose_suite
+from sweeps.datasets import DatasetReference
 from sweeps.ids import TenantId
 
 
@@ -26,15 +25,7 @@ def command(version: str, output: Path | None, tenant: str) -> None:
     reference = DatasetReference.parse(version)
     with session() as platform:
         found = platform.datasets.get(reference, tenant_id=TenantId(tenant))
-        sample = sample_rows(found)
-        if sample is None:
-            raise InvalidDataset(f"{found} has no table of which something could be expected")
-        text = first_suite(
-            found.profile,
-            name=found.row.name,
-            version=str(found),
-            columns=[str(name) for name in sample.frame.columns],
-        )
+        text = propose_suite(found)
         if output is None:
             output = platform.suites.propose(found.row.name, text, tenant_id=TenantId(tenant))
         elif str(output) == "-":

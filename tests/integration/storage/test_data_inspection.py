@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from governance.first_suite import first_suite
 from storage.database import Pool
 from storage.datasets import frames, tables
-from storage.datasets.frames import sample_rows
 from storage.datasets.gate import DataGate
+from storage.datasets.proposals import propose_suite
 from sweeps.datasets import DatasetRefused, DatasetVersion, InvalidDataset
 from tests.integration.storage.data_world import TENANT, DataWorld
 
@@ -142,20 +141,39 @@ def test_what_is_expected_twice_has_two_results(data: DataWorld, people: str) ->
 def test_a_proposed_suite_is_met_by_the_data_it_was_proposed_from(data: DataWorld) -> None:
     rows = "".join(f"{n},{n * 0.5},{'ab'[n % 2]},{'' if n % 5 else n},x{n}\n" for n in range(200))
     data.register(data.file("m.csv", f"id,size,kind,gap,name\n{rows}"), name="mixed")
-    version = data.get("mixed")
-    sample = sample_rows(version)
-    assert sample is not None
 
-    text = first_suite(
-        version.profile, name="mixed", version="mixed@1", columns=list(sample.frame.columns)
-    )
-    data.expect("mixed", text)
+    data.expect("mixed", propose_suite(data.get("mixed")))
 
     found = outcomes(data, "mixed")
     assert all(found.values()), found
     assert len(found) > 8
     data.register(data.file("n.csv", "id,size,kind\n1,2.0,c\n"), name="mixed")
     assert not all(outcomes(data, "mixed@2").values())
+
+
+def test_of_tables_with_other_columns_only_what_is_so_of_all_is_proposed(data: DataWorld) -> None:
+    """A column that is not in every table, and one that is words in one and numbers in another."""
+    data.file("in/a.csv", "id,age,code\n" + "".join(f"{n},{n % 7},{n % 3}\n" for n in range(200)))
+    data.file("in/b.csv", "id,city,code\n" + "".join(f"{n},Ulm,x\n" for n in range(200, 230)))
+    data.register(data.folder / "in", name="mixed")
+
+    text = propose_suite(data.get("mixed"))
+
+    data.expect("mixed", text)
+    found = outcomes(data, "mixed")
+    assert all(found.values()), found
+    suite = data.suites.find("mixed", tenant_id=TENANT)
+    assert suite is not None
+    about = {str(one): one for one in suite.expectations}
+    blocking = [str(one) for one in suite.expectations if one.is_blocking]
+    assert blocking == [
+        "expect_table_columns_to_match_set",
+        "expect_column_values_to_not_be_null(id)",
+        "expect_column_values_to_not_be_null(code)",
+    ]
+    assert about["expect_column_values_to_not_be_null(age)"].kwargs["mostly"] == 0.73
+    assert "expect_column_values_to_be_in_set(code)" not in about
+    assert about["expect_table_row_count_to_be_between"].kwargs["max_value"] == 460
 
 
 def test_arrays_of_one_length_are_columns(data: DataWorld) -> None:
