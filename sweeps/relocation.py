@@ -9,7 +9,7 @@ _PYTHON_WITHIN = re.compile(r"(?<![\w./~-])(?:/[^\s/\"':;,=&|()]+)+/python[0-9.]
 
 
 def relocated(text: str, *, roots: Sequence[str], tree: Path) -> str:
-    """`text` with every path at or below one of `roots` led into `tree`: also ``--data=/root/x``.
+    """`text` with every path at or below one of `roots` led into `tree`: also ``--data=ROOT/x``.
 
     Args:
         roots: Absolute folders; what is none changes nothing. They may lie in each other.

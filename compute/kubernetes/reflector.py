@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from compute.kubernetes.api import ClusterApi, Event, Kind, WatchExpired
 from compute.kubernetes.objects import KubeObject, is_older, name_of
@@ -81,12 +81,6 @@ class Reflector:
     def relist(self) -> None:
         """Ask the server for everything, now."""
         self._list()
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Drop what is known of deleted objects."""
-        with self._lock:
-            for name in names:
-                self._gone.pop(name, None)
 
     def close(self) -> None:
         """Watch no longer; a request that is under way ends by itself."""

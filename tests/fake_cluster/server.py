@@ -237,7 +237,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         ends_at = time.monotonic() + float(query.get("timeoutSeconds", 3600))
-        seen: set[str] = set()
         labels = _labels(query)
         try:
             while time.monotonic() < ends_at and not self.cluster.cut.is_set():
@@ -251,7 +250,6 @@ class _Handler(BaseHTTPRequestHandler):
                 for at, what, obj in events:
                     version = at
                     if matches(obj, labels):
-                        seen.add(obj["metadata"]["name"])
                         self._chunk({"type": what, "object": obj})
             if self.cluster.cut.is_set():
                 self.close_connection = True  # in the middle, as a dying server does
