@@ -31,7 +31,7 @@ from gateway.routes import (
     sweeps,
 )
 from gateway.services import Services
-from gateway.upkeep import Upkeep
+from gateway.upkeep import StoreUpkeep, Upkeep
 from sweeps.errors import SweepsError
 
 logger = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ class Gateway:
     """The whole application.
 
     Args:
-        upkeep: Runs as long as the application does; None: somebody else does it.
+        upkeep: Each runs as long as the application does.
     """
 
-    def __init__(self, services: Services, *, upkeep: Upkeep | None = None) -> None:
+    def __init__(self, services: Services, *, upkeep: Sequence[Upkeep | StoreUpkeep]) -> None:
         self._ingest = IngestRoute(
             services.batcher,
             backlog=services.backlog,
@@ -64,14 +64,14 @@ class Gateway:
             await self._api(scope, receive, send)
 
 
-def _api(services: Services, upkeep: Upkeep | None) -> FastAPI:
+def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         batches = asyncio.create_task(services.batcher.run())
-        around = asyncio.create_task(upkeep.run()) if upkeep is not None else None
+        around = [asyncio.create_task(one.run()) for one in upkeep]
         yield
-        if around is not None:
-            around.cancel()
+        for task in around:
+            task.cancel()
         services.batcher.close()
         await batches  # what was accepted is stored and answered first
 

@@ -11,12 +11,13 @@ from gateway.batcher import AT_ONCE, Batcher
 from gateway.meters import Meters
 from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
-from gateway.upkeep import Upkeep
+from gateway.upkeep import StoreUpkeep, Upkeep
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import Location, open_store
+from storage.blob_deletion import BlobDeletion
 from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.datasets.catalog import DatasetCatalog
@@ -113,10 +114,10 @@ def open_gateway(
             RunUpkeep(pool),
             MetricStore(pool, clock=clock),
             RunSummaries(pool),
-            store,
             meters=meters,
             sealing=configuration.sealing,
             silence=configuration.silence,
             period_seconds=configuration.upkeep_seconds,
         )
-        yield Gateway(services, upkeep=upkeep)
+        store_upkeep = StoreUpkeep(store, BlobDeletion(pool, store), meters=meters)
+        yield Gateway(services, upkeep=(upkeep, store_upkeep))

@@ -36,6 +36,12 @@ class Meters:
         self.silent = Counter(
             "sweepworks_silent_runs", "Runs failed for their silence", registry=registry
         )
+        self.deleted_blobs = Counter(
+            "sweepworks_deleted_blobs", "Files deleted that nothing refers to", registry=registry
+        )
+        self.deleted_blob_bytes = Counter(
+            "sweepworks_deleted_blob_bytes", "Bytes of deleted files", registry=registry
+        )
         # Workers that have ended hold nothing.
         self.backlog_bytes = Gauge(
             "sweepworks_ingest_backlog_bytes",

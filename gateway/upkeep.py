@@ -1,13 +1,17 @@
-"""What has to be done now and then: say that a gateway is there, end and seal runs, make room."""
+"""What has to be done now and then: say that a gateway is there, end and seal runs, make room.
+
+The store of artifacts has a loop of its own: it may be slow, and runs must not wait for it.
+"""
 
 import asyncio
 import datetime as dt
 import logging
-import time
+from collections.abc import Callable
 
 from gateway.meters import Meters
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
+from storage.blob_deletion import BlobDeletion
 from storage.metric_store import MetricStore
 from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
@@ -16,9 +20,27 @@ from sweeps.errors import SweepsError
 
 _PERIOD_SECONDS = 3.0
 _UNFINISHED_FOR = dt.timedelta(days=1)  # an upload of that age has lost its process
-_LOOK_SECONDS = 3600.0  # for such uploads
+_STORE_PERIOD_SECONDS = 3600.0
 
 logger = logging.getLogger(__name__)
+
+
+async def _repeat(name: str, once: Callable[[], None], *, period_seconds: float) -> None:
+    """Do it until cancelled, whatever happens to one round of it."""
+    was_away = False
+    while True:
+        try:
+            await asyncio.to_thread(once)
+            was_away = False
+        except SweepsError as exc:
+            if not was_away:  # once for each outage
+                logger.warning("%s: %s", name, exc)
+            was_away = True
+        except Exception:  # a defect of ours: what else there is to do goes on
+            if not was_away:
+                logger.exception("%s failed and goes on", name)
+            was_away = True
+        await asyncio.sleep(period_seconds)
 
 
 class Upkeep:
@@ -29,7 +51,6 @@ class Upkeep:
         runs: RunUpkeep,
         metrics: MetricStore,
         summaries: RunSummaries,
-        artifacts: ArtifactStore,
         *,
         meters: Meters,
         sealing: SealingRule,
@@ -39,8 +60,6 @@ class Upkeep:
         self._runs = runs
         self._metrics = metrics
         self._summaries = summaries
-        self._artifacts = artifacts
-        self._looks_at = 0.0
         self._meters = meters
         self._sealing = sealing
         self._silence = silence
@@ -48,20 +67,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Look after it until cancelled."""
-        was_away = False
-        while True:
-            try:
-                await asyncio.to_thread(self._once)
-                was_away = False
-            except SweepsError as exc:
-                if not was_away:  # once for each outage
-                    logger.warning("upkeep: %s", exc)
-                was_away = True
-            except Exception:  # a defect of ours: what else there is to do goes on
-                if not was_away:
-                    logger.exception("upkeep failed and goes on")
-                was_away = True
-            await asyncio.sleep(self._period_seconds)
+        await _repeat("upkeep", self._once, period_seconds=self._period_seconds)
 
     def _once(self) -> None:
         self._runs.note_gateway()
@@ -72,6 +78,36 @@ class Upkeep:
         self._meters.silent.inc(len(silent))
         self._meters.sealed.inc(len(self._runs.seal(self._sealing)))
         self._summaries.refresh()
-        if time.monotonic() >= self._looks_at:
-            self._looks_at = time.monotonic() + _LOOK_SECONDS
-            self._artifacts.abandon_unfinished(older_than=_UNFINISHED_FOR)
+
+
+class StoreUpkeep:
+    """Makes room where artifacts are: what was begun and given up, and what nothing refers to."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        deletion: BlobDeletion,
+        *,
+        meters: Meters,
+        period_seconds: float = _STORE_PERIOD_SECONDS,
+    ) -> None:
+        self._store = store
+        self._deletion = deletion
+        self._meters = meters
+        self._period_seconds = period_seconds
+
+    async def run(self) -> None:
+        """Look after it until cancelled."""
+        await _repeat("upkeep of artifacts", self._once, period_seconds=self._period_seconds)
+
+    def _once(self) -> None:
+        self._store.abandon_unfinished(older_than=_UNFINISHED_FOR)
+        deleted = self._deletion.delete_unreferenced()
+        if deleted.count:
+            logger.info(
+                "deleted %d files of %d bytes that nothing refers to",
+                deleted.count,
+                deleted.size_bytes,
+            )
+        self._meters.deleted_blobs.inc(deleted.count)
+        self._meters.deleted_blob_bytes.inc(deleted.size_bytes)

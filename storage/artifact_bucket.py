@@ -49,6 +49,7 @@ class ArtifactBucket:
         self._location = location
         self._prefix = f"{location.prefix}/" if location.prefix else ""
         self._client = s3_client(location)
+        self._patient_client = s3_client(location, is_patient=True)
         self._requests = BucketRequests(self._client, location)
 
     def size_of(self, key: BlobKey) -> int | None:
@@ -99,7 +100,7 @@ class ArtifactBucket:
         """The blob for reading, a piece at a time."""
         with bucket_errors(self._location):
             try:
-                body = self._client.get_object(**self._object(key))["Body"]
+                body = self._patient_client.get_object(**self._object(key))["Body"]
             except ClientError as exc:
                 if code_of(exc) == "NoSuchKey":
                     raise ArtifactNotFound(key.sha256) from exc
@@ -206,7 +207,7 @@ class ArtifactBucket:
             for part in blob.parts
         ]
         try:
-            self._client.complete_multipart_upload(
+            self._patient_client.complete_multipart_upload(
                 **self._object(blob.key), UploadId=upload_id, MultipartUpload={"Parts": parts}
             )
         except ClientError as exc:

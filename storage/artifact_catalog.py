@@ -1,5 +1,6 @@
 """Which artifacts a run has. The bytes are elsewhere; see `sweeps.artifacts.ArtifactStore`."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from storage import queries
+from storage.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
 from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint, InvalidArtifact
 from sweeps.blobs import BlobLeaving, BlobMissing
@@ -18,13 +20,18 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class ArtifactCatalog:
-    """Names, types and digests. Every call is scoped to a tenant."""
+    """Names, types and digests. Every call is scoped to a tenant.
 
-    def __init__(self, pool: Pool) -> None:
+    Args:
+        least_age: How long after their announcement no deletion takes bytes away.
+    """
+
+    def __init__(self, pool: Pool, *, least_age: dt.timedelta = LEAST_AGE) -> None:
         self._pool = pool
+        self._least_age = least_age
 
     def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> None:
-        """Check that the run can take the artifact.
+        """Check that the run can take the artifact, and see to it that its bytes are not deleted.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
@@ -33,15 +40,9 @@ class ArtifactCatalog:
             InvalidArtifact: Bytes of that sha256 are known, and are not as many.
         """
         with transaction(self._pool) as connection:
-            if _stored(connection, run_id, draft, tenant_id):
-                return
-            _hold(connection, run_id, tenant_id)
-            row = connection.execute(
-                _QUERIES["blob"],
-                {"tenant_id": tenant_id, "sha256": bytes.fromhex(draft.sha256)},
-            ).fetchone()
-        if row is not None:
-            _check_blob(draft, is_leaving=row[0], size_bytes=row[1])
+            if not _stored(connection, run_id, draft, tenant_id):
+                _hold(connection, run_id, tenant_id)
+                _renew(connection, draft, tenant_id)
 
     def commit(
         self,
@@ -54,7 +55,8 @@ class ArtifactCatalog:
         """Give the run the artifact. The same a second time changes nothing.
 
         Args:
-            has_bytes: Looks whether the store has them; asked while nobody can delete them.
+            has_bytes: Looks whether the store has them. Asked while nobody may delete them, and
+                while no connection is held: a store may take its time.
 
         Raises:
             RunNotFound: There is none of that name for the tenant.
@@ -72,16 +74,24 @@ class ArtifactCatalog:
             "size_bytes": draft.size_bytes,
         }
         with transaction(self._pool) as connection:
-            if not _stored(connection, run_id, draft, tenant_id):
-                _hold(connection, run_id, tenant_id)
-                row = connection.execute(_QUERIES["hold_blob"], parameters).fetchone()
-                assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
-                _check_blob(draft, is_leaving=row[0], size_bytes=row[1])
-                if not has_bytes():
-                    raise BlobMissing(draft.sha256)
-                connection.execute(_QUERIES["insert_artifact"], parameters)
-                # Somebody may have been faster, with these bytes or with others.
-                _stored(connection, run_id, draft, tenant_id)
+            if _stored(connection, run_id, draft, tenant_id):
+                return _get(connection, run_id, draft.name, tenant_id)
+            _hold(connection, run_id, tenant_id)
+            renewed_at = _renew(connection, draft, tenant_id)
+        if not has_bytes():
+            raise BlobMissing(draft.sha256)
+        with transaction(self._pool) as connection:
+            _hold(connection, run_id, tenant_id)
+            row = connection.execute(
+                _QUERIES["keep_blob"],
+                {**parameters, "renewed_at": renewed_at, "least_age": self._least_age},
+            ).fetchone()
+            if row is None:
+                raise BlobLeaving(draft.sha256)
+            _check_size(draft, size_bytes=row[0])
+            connection.execute(_QUERIES["insert_artifact"], parameters)
+            # Somebody may have been faster, with these bytes or with others.
+            _stored(connection, run_id, draft, tenant_id)
             return _get(connection, run_id, draft.name, tenant_id)
 
     def of_sweep(self, sweep_id: SweepId, *, tenant_id: TenantId) -> list[Artifact]:
@@ -186,9 +196,24 @@ def _get(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) 
     return found
 
 
-def _check_blob(draft: ArtifactDraft, *, is_leaving: bool, size_bytes: int) -> None:
-    if is_leaving:
+def _renew(connection: Connection, draft: ArtifactDraft, tenant_id: TenantId) -> dt.datetime:
+    """When the bytes were announced, by the database's clock: from then on they stay for some time."""
+    parameters = {
+        "tenant_id": tenant_id,
+        "sha256": bytes.fromhex(draft.sha256),
+        "size_bytes": draft.size_bytes,
+    }
+    if connection.execute(_QUERIES["is_leaving"], parameters).fetchone() is not None:
         raise BlobLeaving(draft.sha256)
+    row = connection.execute(_QUERIES["renew_blob"], parameters).fetchone()
+    if row is None:
+        raise BlobLeaving(draft.sha256)
+    size_bytes, renewed_at = row
+    _check_size(draft, size_bytes=size_bytes)
+    return renewed_at
+
+
+def _check_size(draft: ArtifactDraft, *, size_bytes: int) -> None:
     # Else what one script says of its file would decide about the files of others.
     if size_bytes != draft.size_bytes:
         raise InvalidArtifact(

@@ -1,5 +1,6 @@
 """Deletion of bytes that nothing refers to, while uploads go on."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,10 @@ from storage import queries
 from storage.database import Pool, transaction
 from sweeps.blobs import ArtifactStore, BlobKey
 from sweeps.ids import TenantId
+
+#: How long bytes stay that nothing refers to: more than the time between an announcement and its
+#: commit, since an upload announces again whenever it asks for more links.
+LEAST_AGE = dt.timedelta(days=1)
 
 _QUERIES = queries.load("blobs")
 
@@ -24,14 +29,20 @@ class BlobDeletion:
 
     An upload in between is told to come again. Whoever dies in between leaves a blob that nobody
     can refer to; the next deletion ends what was begun.
+
+    Args:
+        least_age: Since the last announcement; whoever commits relies on at least `LEAST_AGE`.
     """
 
-    def __init__(self, pool: Pool, store: ArtifactStore) -> None:
+    def __init__(
+        self, pool: Pool, store: ArtifactStore, *, least_age: dt.timedelta = LEAST_AGE
+    ) -> None:
         self._pool = pool
         self._store = store
+        self._least_age = least_age
 
     def delete_unreferenced(self, *, limit: int = 1_000) -> Deleted:
-        """Delete blobs that no artifact refers to.
+        """Delete blobs that no artifact refers to: lost by retention, or brought and never committed.
 
         Args:
             limit: At most so many.
@@ -41,7 +52,9 @@ class BlobDeletion:
         """
         count = size_bytes = 0
         with transaction(self._pool) as connection:
-            rows = connection.execute(_QUERIES["deletable_blobs"], {"limit": limit}).fetchall()
+            rows = connection.execute(
+                _QUERIES["deletable_blobs"], {"limit": limit, "least_age": self._least_age}
+            ).fetchall()
         for tenant_id, sha256 in rows:
             deleted = self._delete(BlobKey(tenant_id=TenantId(tenant_id), sha256=sha256))
             if deleted is not None:
@@ -50,7 +63,11 @@ class BlobDeletion:
 
     def _delete(self, key: BlobKey) -> int | None:
         """Bytes that are gone now; None when something refers to them, or others delete them."""
-        parameters = {"tenant_id": key.tenant_id, "sha256": bytes.fromhex(key.sha256)}
+        parameters = {
+            "tenant_id": key.tenant_id,
+            "sha256": bytes.fromhex(key.sha256),
+            "least_age": self._least_age,
+        }
         if not self._begin(parameters):
             return None
         # The row stays locked while the bytes go: with two at it, the slower one would delete what

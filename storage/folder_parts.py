@@ -19,7 +19,7 @@ from sweepworks.file_lock import take_lock
 from storage.embedded.failures import filesystem_errors
 from storage.folder_upload import sync_folder
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
-from sweeps.blobs import Blob, BlobMissing, BlobPart
+from sweeps.blobs import Blob, BlobFinishing, BlobMissing, BlobPart
 from sweeps.errors import StorageUnavailable
 
 _DATA = "data"
@@ -66,12 +66,12 @@ class FolderParts:
         Raises:
             BlobMissing: Not all parts are there, or some have changed since; these are forgotten.
             InvalidArtifact: It is another blob than was announced; nothing of it is kept.
-            StorageUnavailable: Somebody is still bringing a part.
+            BlobFinishing: Somebody is at it, or still brings a part.
         """
         assert self._target is not None
         with self._alone() as is_alone:
             if not is_alone:
-                raise StorageUnavailable("parts of it are still on their way, or are put together")
+                raise BlobFinishing(blob.key.sha256)
             arrived = self.arrived()
             if any(arrived.get(part.number) != part.crc32 for part in blob.parts):
                 raise BlobMissing(blob.key.sha256)

@@ -28,6 +28,14 @@ class BlobLeaving(TransientError):
         super().__init__(f"the bytes of sha256 {sha256} are being deleted: try again")
 
 
+class BlobFinishing(TransientError):
+    """Bytes that somebody else's request is putting together: ask again."""
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(f"the parts of sha256 {sha256} are put together at this moment")
+
+
 class BlobState(enum.StrEnum):
     """Whether an artifact may refer to bytes. Values are stored; add, never rename."""
 
@@ -138,6 +146,7 @@ class ArtifactStore(Protocol):
 
         Raises:
             BlobMissing: Not all of them are there.
+            BlobFinishing: Another call is at it.
             InvalidArtifact: They are not the blob that was announced; nothing of it is kept.
         """
         ...

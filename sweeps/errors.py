@@ -24,6 +24,7 @@
         ├── DiskFull
         ├── StorageUnavailable
         ├── BlobMissing · BlobLeaving      (sweeps.blobs) bytes that have to be brought again
+        ├── BlobFinishing                  (sweeps.blobs) bytes that are put together
         └── LauncherUnavailable
 """
 

@@ -20,6 +20,8 @@ class FakeGateway:
         self.blobs: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}  # of those that are not whole yet
         self.lost_blobs = 0  # that are gone before their commit
+        self.finishing = 0  # commits of blobs that are being put together
+        self.silent_commits = 0  # that have no answer
         self.artifacts: list[dict[str, Any]] = []
         self.arrivals: list[str] = []  # what came, in its order: reports and artifacts
         self.taken: set[str] = set()  # names of artifacts that have other bytes
@@ -43,6 +45,7 @@ class FakeGateway:
         self.datasets: dict[str, tuple[str, str]] = {}  # version and place of each reference
         self.used: list[str] = []  # references that a script asked for
         self.beats: list[str] = []  # runs that beat beside their flushes
+        self.commit_hang = threading.Event()
         self.hang = threading.Event()
         self.hang.set()
         self.puts = threading.Event()  # set when bytes of an artifact come
@@ -180,6 +183,15 @@ class FakeGateway:
             return 507, {"error": "full"}
         if path.endswith("/artifacts"):
             return 200, {"upload": self.begin(document["sha256"], document["size"])}
+        return self.commit(document)
+
+    def commit(self, document: dict[str, Any]) -> tuple[int, object]:
+        if self.silent_commits:
+            self.silent_commits -= 1
+            self.commit_hang.wait()
+        if self.finishing:
+            self.finishing -= 1
+            return 202, {"finishing": True}
         if not self.finish(document["sha256"], document["size"]):
             return 428, {"error": "bytes are missing"}
         self.artifacts.append(document)
@@ -213,6 +225,7 @@ class FakeGateway:
         }
 
     def close(self) -> None:
+        self.commit_hang.set()
         self.hang.set()
         self.take.set()
         self.server.shutdown()

@@ -10,6 +10,7 @@ from compute.kubernetes.api import ClusterApi, Event, Kind, WatchExpired
 from compute.kubernetes.objects import KubeObject, is_older, name_of
 from sweeps.errors import LauncherUnavailable
 
+_JITTER = random.Random()  # noqa: S311  no secret; the module's numbers are for who seeds them
 _LOG = logging.getLogger(__name__)
 _WATCH_SECONDS = 60  # of one watch: as long as a connection that died silently goes unnoticed
 _PATIENCE_SECONDS = 10.0  # without any answer, until what is known is no longer told
@@ -116,7 +117,7 @@ class Reflector:
                 with self._lock:
                     self._failure = exc
                     self._failed_since = self._failed_since or self._clock()
-                self._is_closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  it is jitter
+                self._is_closed.wait(pause * _JITTER.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _watch(self) -> None:

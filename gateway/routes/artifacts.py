@@ -15,7 +15,7 @@ from gateway.routes.blobs import signed_path
 from gateway.services import GivenServices, Services
 from governance.access import UploadGrant
 from sweeps.artifacts import Artifact, ArtifactDraft, attachment, is_artifact_name
-from sweeps.blobs import Blob, BlobKey, MissingPart, Upload
+from sweeps.blobs import Blob, BlobFinishing, BlobKey, MissingPart, Upload
 from sweeps.errors import ArtifactNotFound
 from sweeps.ids import RunId, TenantId
 
@@ -70,11 +70,17 @@ def begin(
 def commit(
     body: ArtifactRequest, run: GivenRun, writer: GivenWriter, services: GivenServices
 ) -> JSONResponse:
-    """Give the run the artifact whose bytes have arrived."""
+    """Give the run the artifact whose bytes have arrived.
+
+    202 while another request puts them together: a large file takes longer than clients wait.
+    """
     draft = body.draft()
     blob = draft.blob(writer.tenant_id)
     store = services.artifact_store
-    store.finish(blob)
+    try:
+        store.finish(blob)
+    except BlobFinishing:
+        return answer({"finishing": True}, status=202)
     stored = services.artifacts.commit(
         run,
         draft,

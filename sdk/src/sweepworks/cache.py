@@ -3,30 +3,26 @@
 Each file has a lock: shared while it is taken out, held alone while it is brought or removed. So
 two processes bring it once, and nothing is removed that is in use. The least recently used goes
 first. Files are hard links to what is taken out, where that is on the same disk: they are not
-writable, and who wants to change one makes a copy.
+writable, and who wants to change one makes a copy. What was changed all the same is brought again.
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from sweepworks import environment as env
 from sweepworks.artifacts import no_beat
-from sweepworks.file_lock import take_lock
+from sweepworks.cache_entry import CacheEntry
 
 DEFAULT_BYTES = 20_000_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LOCK = ".lock"
 _INCOMING = ".incoming"
-_LOOK_SECONDS = 0.1
 _ABANDONED_SECONDS = 24 * 3600.0  # of that age, what comes in has lost its process
 
 
@@ -93,12 +89,16 @@ class Cache:
             fetch(target)
             return
         entry = self._entry(sha256)
-        if self._take_out(entry, size, target, beat):
-            return
-        with _held(entry, beat):
-            if not _is_whole(entry, size):  # nobody was faster
-                self._take_in(entry, fetch)
-            _put(entry, target)
+        if entry.exists():
+            with entry.held(beat, shared=True):
+                if entry.is_whole(size, beat):
+                    entry.put(target)
+                    return
+        with entry.held(beat):
+            if not entry.is_whole(size, beat):  # nobody was faster
+                incoming = self._folder / _INCOMING / f"{sha256}.{secrets.token_hex(8)}"
+                entry.take_in(fetch, incoming=incoming)
+            entry.put(target)
             self.trim()
 
     def trim(self) -> None:
@@ -108,7 +108,7 @@ class Cache:
         for one in found:
             if total <= self._limit_bytes:
                 break
-            total -= one.size if self._remove(one.path) else 0
+            total -= one.size if CacheEntry(one.path).remove() else 0
         oldest = time.time() - _ABANDONED_SECONDS
         for path in (self._folder / _INCOMING).glob("*"):
             with contextlib.suppress(FileNotFoundError):
@@ -119,9 +119,9 @@ class Cache:
         """Read every file; those that are damaged are removed, and their sha256s returned."""
         damaged: list[str] = []
         for one in self.files():
-            with contextlib.suppress(FileNotFoundError), one.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                if digest != one.path.name and self._remove(one.path):
+            entry = CacheEntry(one.path)
+            with contextlib.suppress(FileNotFoundError):
+                if entry.digest(no_beat) != one.path.name and entry.remove():
                     damaged.append(one.path.name)
         return damaged
 
@@ -131,7 +131,7 @@ class Cache:
             if _SHA256.fullmatch(path.name):
                 with contextlib.suppress(FileNotFoundError):
                     found = path.stat()
-                    yield Cached(path, found.st_size, found.st_mtime)
+                    yield Cached(path, found.st_size, found.st_atime)
 
     def _can_be_used(self) -> bool:
         try:
@@ -140,79 +140,7 @@ class Cache:
             return False
         return os.access(self._folder, os.W_OK)
 
-    def _entry(self, sha256: str) -> Path:
+    def _entry(self, sha256: str) -> CacheEntry:
         folder = self._folder / sha256[:2]
         folder.mkdir(mode=0o700, exist_ok=True)
-        return folder / sha256
-
-    def _take_out(self, entry: Path, size: int, target: Path, beat: Callable[[], None]) -> bool:
-        if not entry.exists():
-            return False
-        with _held(entry, beat, shared=True):
-            if not _is_whole(entry, size):
-                return False
-            _put(entry, target)
-        return True
-
-    def _take_in(self, entry: Path, fetch: Callable[[Path], None]) -> None:
-        incoming = self._folder / _INCOMING / f"{entry.name}.{secrets.token_hex(8)}"
-        try:
-            fetch(incoming)
-            incoming.chmod(0o400)
-            incoming.replace(entry)
-        finally:
-            incoming.unlink(missing_ok=True)
-
-    def _remove(self, entry: Path) -> bool:
-        """Whether it is gone; else it is in use."""
-        name = entry.with_name(entry.name + _LOCK)
-        lock = take_lock(name, wait=False)
-        if lock is None:
-            return False
-        try:
-            entry.unlink(missing_ok=True)
-            name.unlink(missing_ok=True)
-        finally:
-            os.close(lock)
-        return True
-
-
-@contextlib.contextmanager
-def _held(
-    entry: Path, beat: Callable[[], None], *, shared: bool = False
-) -> Generator[None, None, None]:
-    name = entry.with_name(entry.name + _LOCK)
-    while (lock := take_lock(name, shared=shared, wait=False)) is None:
-        beat()  # a large file takes its time, and nobody must take the script for dead
-        time.sleep(_LOOK_SECONDS)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def _is_whole(entry: Path, size: int) -> bool:
-    try:
-        return entry.stat().st_size == size
-    except FileNotFoundError:
-        return False
-
-
-def _put(entry: Path, target: Path) -> None:
-    """As a link, or where that cannot be as a copy: root may write through a link all the same."""
-    os.utime(entry)  # used now
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
-    try:
-        if os.geteuid() == 0 or not _link(temporary, entry):
-            shutil.copyfile(entry, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)  # of two links to one file, `replace` leaves both
-
-
-def _link(link: Path, entry: Path) -> bool:
-    try:
-        link.hardlink_to(entry)
-    except OSError:  # another disk, or one without links
-        return False
-    return True
+        return CacheEntry(folder / sha256)

@@ -63,6 +63,8 @@ class Sender:
         self._failures = 0
         self._not_before = 0.0
         self._max_backoff_seconds = _MAX_BACKOFF_SECONDS
+        # The module's own numbers are the script's: what it seeded must not depend on the network.
+        self._jitter = random.Random()  # noqa: S311 - no secret
 
     def add(self, sequence: int, batch: bytes, *, is_spooled: bool = True) -> bool:
         """Queue a batch, in memory or for what is in the spool already.
@@ -265,7 +267,7 @@ class Sender:
         if retry_after is not None and re.fullmatch("[0-9]+", retry_after):
             seconds = min(max(float(retry_after), 0.1), _MAX_RETRY_AFTER_SECONDS)
         # Many runs lose the same gateway at the same moment; they must not come back as one.
-        self._not_before = time.monotonic() + seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._not_before = time.monotonic() + seconds * self._jitter.uniform(0.5, 1.0)
         if not self._away and self._failures > 1:
             self._away = True
             self._say(

@@ -4,6 +4,7 @@ What has arrived is the store's to say. No state is kept here: whoever was cut o
 missing, and sends that.
 """
 
+import enum
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,7 +17,9 @@ from sweepworks.part_requests import PartRequest, part_requests, send_parts
 from sweepworks.parts import count_parts
 
 _ANSWER_SECONDS = 10.0
-_FINISH_BYTES_PER_SECOND = 100e6  # of a file in parts: a folder reads it once more
+# Of a file in parts: a folder reads it once more. One that is slower says that it is at it.
+_FINISH_BYTES_PER_SECOND = 100e6
+_FINISHING = 202
 _MISSING = 428
 _MOST_LOSSES = 3  # of bytes between their arrival and the commit
 _FIRST_PAUSE_SECONDS = 0.5
@@ -70,13 +73,31 @@ def upload(
                 send_parts(connection, path, missing, beat=beat, on_sent=arrived)
                 if has_parts:
                     continue
-            if one.commit():
+            began_at = time.monotonic()
+            try:
+                ended = one.commit()
+            except Unreachable:
+                patience.extend(time.monotonic() - began_at)  # it may be at work all the same
+                raise
+            if ended is _End.STORED:
                 return
-            n_lost += 1
+            if ended is _End.FINISHING:  # as good as an arrival
+                patience.renew()
+                patience.pause()
+            else:
+                n_lost += 1
         except Unreachable:
             if not has_begun or not patience.wait():
                 raise
     raise Unreachable("the store loses what it is given")
+
+
+class _End(enum.Enum):
+    """What has become of a file whose parts were all sent."""
+
+    STORED = enum.auto()
+    FINISHING = enum.auto()  #: the store puts it together: another request had begun it
+    LOST = enum.auto()  #: bytes are missing, and are to be sent again
 
 
 class _Upload:
@@ -106,22 +127,24 @@ class _Upload:
         self._connection.limit(_ANSWER_SECONDS)
         return found
 
-    def commit(self) -> bool:
-        """Whether the artifact is the run's; else bytes are missing, and are to be sent again."""
+    def commit(self) -> _End:
+        """Give the artifact to the run."""
         self._beat()
         slow = self._described.size / _FINISH_BYTES_PER_SECOND if self._described.crc32 else 0.0
         self._connection.limit(_ANSWER_SECONDS + slow)
         status, answer = post_json(self._connection, f"{self._location}/commit", self._body)
         self._connection.limit(_ANSWER_SECONDS)
         if status == _MISSING:
-            return False
+            return _End.LOST
+        if status == _FINISHING and answer.get("finishing") is True:
+            return _End.FINISHING
         stored = expect(status, answer, "artifact", good=(201,))["artifact"]
         if (
             not isinstance(stored, dict)
             or cast("Any", stored).get("sha256") != self._described.sha256
         ):
             raise nonsense(status)
-        return True
+        return _End.STORED
 
 
 class _Patience:
@@ -137,13 +160,21 @@ class _Patience:
         self._gives_up_at = time.monotonic() + self._seconds
         self._pause = _FIRST_PAUSE_SECONDS
 
+    def extend(self, seconds: float) -> None:
+        """Do not count a time in which something may have been going on."""
+        self._gives_up_at += seconds
+
     def wait(self) -> bool:
         """Whether it is worth another try, after a pause."""
-        ends_at = time.monotonic() + self._pause
-        if ends_at > self._gives_up_at:
+        if time.monotonic() + self._pause > self._gives_up_at:
             return False
+        self.pause()
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        return True
+
+    def pause(self) -> None:
+        """Wait without counting."""
+        ends_at = time.monotonic() + self._pause
         while (left := ends_at - time.monotonic()) > 0:
             self._beat()
             time.sleep(min(left, _FIRST_PAUSE_SECONDS))
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
-        return True

@@ -1,14 +1,18 @@
 -- deletable_blobs --
--- Bytes that nothing refers to; those first whose deletion was interrupted.
+-- Bytes that nothing refers to and that were not announced for some time; those first whose deletion
+-- was interrupted.
 SELECT tenant_id, encode(sha256, 'hex') AS sha256
 FROM blobs
 WHERE state = 'deleting'
-   OR NOT EXISTS (
-       SELECT FROM artifacts
-       WHERE artifacts.tenant_id = blobs.tenant_id
-         AND artifacts.sha256 = blobs.sha256
+   OR (
+       renewed_at < now() - %(least_age)s::interval
+       AND NOT EXISTS (
+           SELECT FROM artifacts
+           WHERE artifacts.tenant_id = blobs.tenant_id
+             AND artifacts.sha256 = blobs.sha256
+       )
    )
-ORDER BY state DESC, created_at
+ORDER BY state DESC, renewed_at
 LIMIT %(limit)s;
 
 -- lock_blob --
@@ -29,12 +33,13 @@ WHERE tenant_id = %(tenant_id)s
 FOR UPDATE SKIP LOCKED;
 
 -- begin_deletion --
--- From now on nothing can refer to it; no row: something does. A statement of its own behind the
--- lock, so that it sees what was committed while the lock was waited for.
+-- From now on nothing can refer to it; no row: something does, or is about to. A statement of its own
+-- behind the lock, so that it sees what was committed while the lock was waited for.
 UPDATE blobs
 SET state = 'deleting'
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s
+  AND renewed_at < now() - %(least_age)s::interval
   AND NOT EXISTS (
       SELECT FROM artifacts
       WHERE artifacts.tenant_id = blobs.tenant_id

@@ -20,7 +20,7 @@ from sweepworks.file_lock import take_lock
 from storage.artifact_folder import ArtifactFolder
 from storage.folder_upload import FolderUpload
 from sweeps.artifacts import InvalidArtifact
-from sweeps.blobs import BlobMissing, MissingPart, blob_part
+from sweeps.blobs import BlobFinishing, BlobMissing, MissingPart, blob_part
 from sweeps.errors import DiskFull, StorageUnavailable
 from tests.contracts.artifact_store_contract import (
     ArtifactStoreContract,
@@ -175,7 +175,7 @@ def test_who_finishes_waits_for_parts_on_their_way(tmp_path: Path) -> None:
     deliver_all(store, blob, LARGE)
     twice = store.receive(blob.key, blob.parts[0])
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(BlobFinishing):
         store.finish(blob)
     twice.abort()
     store.finish(blob)

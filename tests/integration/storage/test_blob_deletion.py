@@ -1,9 +1,12 @@
 """Deletion of bytes while uploads go on: real threads, a real database."""
 
+import datetime as dt
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
 from storage.blob_deletion import BlobDeletion, Deleted
 from storage.database import Pool, transaction
-from sweeps.artifacts import ArtifactDraft
+from sweeps.artifacts import ArtifactDraft, InvalidArtifact
 from sweeps.blobs import BlobKey, BlobLeaving, BlobMissing
 from sweeps.errors import StateConflict, StorageUnavailable
 from sweeps.ids import RunId, TenantId
@@ -22,6 +25,8 @@ from tests.integration.storage.test_ingest_store import a_scratch_run
 
 US = TenantId("default")
 CONTENT = b"weights"
+AT_ONCE = dt.timedelta(0)
+SHORT = dt.timedelta(milliseconds=20)
 
 
 def a_draft(content: bytes = CONTENT, name: str = "model") -> ArtifactDraft:
@@ -46,7 +51,7 @@ def store(tmp_path: Path) -> Slow:
 
 @pytest.fixture
 def deletion(pool: Pool, store: Slow) -> BlobDeletion:
-    return BlobDeletion(pool, store)
+    return BlobDeletion(pool, store, least_age=AT_ONCE)
 
 
 def commit(pool: Pool, store: ArtifactFolder, run: str, content: bytes = CONTENT) -> None:
@@ -119,30 +124,22 @@ def test_while_they_go_nothing_can_rely_on_them(
     assert rows(pool) == [("stored",)]
 
 
-def test_a_commit_that_comes_meanwhile_waits_and_is_told_to_begin_again(
+def test_a_commit_that_comes_meanwhile_is_told_at_once_to_begin_again(
     pool: Pool, store: Slow, deletion: BlobDeletion
 ) -> None:
     unreferenced(pool, store)
     run = a_scratch_run(pool)
-    outcome: list[Exception] = []
-
-    def try_to_commit() -> None:
-        try:
-            commit(pool, store, run)
-        except (BlobLeaving, BlobMissing) as exc:
-            outcome.append(exc)
-
-    uploader = threading.Thread(target=try_to_commit)
+    refused: list[object] = []
 
     def meanwhile() -> None:
-        uploader.start()
-        uploader.join(0.3)
+        with pytest.raises(BlobLeaving):
+            commit(pool, store, run)
+        refused.append(True)
 
     store.before_delete = meanwhile
     deletion.delete_unreferenced()
-    uploader.join(10)
 
-    assert [type(exc) for exc in outcome] == [BlobMissing]
+    assert refused == [True]
     assert rows(pool) == []
 
 
@@ -167,6 +164,109 @@ def test_a_deletion_that_was_interrupted_is_ended_by_the_next_one(
     assert (rows(pool), store.size_of(key)) == ([], None)
 
 
+def test_what_was_announced_a_short_while_ago_stays(pool: Pool, store: Slow) -> None:
+    key = unreferenced(pool, store)
+
+    assert BlobDeletion(pool, store).delete_unreferenced() == Deleted(0, 0)
+
+    assert store.size_of(key) == len(CONTENT)
+
+
+def test_what_was_brought_and_never_committed_goes(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    ArtifactCatalog(pool).begin(RunId(a_scratch_run(pool)), a_draft(), tenant_id=US)
+    key = bring(store, CONTENT)
+
+    assert deletion.delete_unreferenced() == Deleted(1, len(CONTENT))
+
+    assert (rows(pool), store.size_of(key)) == ([], None)
+
+
+def test_what_is_announced_again_while_it_is_old_stays(pool: Pool, store: Slow) -> None:
+    unreferenced(pool, store)
+    with transaction(pool) as connection:
+        connection.execute("UPDATE blobs SET renewed_at = now() - interval '3 days'")
+    ArtifactCatalog(pool).begin(RunId(a_scratch_run(pool)), a_draft(), tenant_id=US)
+
+    assert BlobDeletion(pool, store).delete_unreferenced() == Deleted(0, 0)
+
+
+def test_a_wrong_size_that_was_announced_binds_nobody(pool: Pool, store: Slow) -> None:
+    run = RunId(a_scratch_run(pool))
+    honest = a_draft()
+    lie = replace(honest, name="another", size_bytes=honest.size_bytes + 1)
+    ArtifactCatalog(pool).begin(run, lie, tenant_id=US)
+    bring(store, CONTENT)
+
+    ArtifactCatalog(pool).begin(run, honest, tenant_id=US)
+    commit(pool, store, run)
+
+    with pytest.raises(InvalidArtifact, match="known to be of 7 bytes"):
+        ArtifactCatalog(pool).begin(run, lie, tenant_id=US)
+
+
+def test_a_size_that_was_announced_while_the_store_was_asked_is_not_believed(
+    pool: Pool, store: Slow
+) -> None:
+    run = RunId(a_scratch_run(pool))
+    honest = a_draft()
+    lie = replace(honest, name="another", size_bytes=honest.size_bytes + 1)
+    key = bring(store, CONTENT)
+
+    def has_bytes() -> bool:
+        ArtifactCatalog(pool).begin(run, lie, tenant_id=US)
+        return store.size_of(key) == len(CONTENT)
+
+    ArtifactCatalog(pool).commit(run, honest, tenant_id=US, has_bytes=has_bytes)
+
+    with transaction(pool) as connection:
+        assert connection.execute("SELECT size_bytes FROM blobs").fetchall() == [(len(CONTENT),)]
+
+
+def test_a_slow_store_holds_no_connection_and_no_row(pool: Pool, store: Slow) -> None:
+    runs = [RunId(a_scratch_run(pool, f"scratch-{letter * 12}")) for letter in "ab"]
+    key = bring(store, CONTENT)
+
+    def has_bytes() -> bool:
+        with transaction(pool) as connection:  # would wait for the other one's rows
+            connection.execute("SET LOCAL lock_timeout = '1s'")
+            connection.execute("SELECT FROM blobs FOR UPDATE")
+            connection.execute("SELECT FROM runs FOR UPDATE")
+            (count,) = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state = 'idle in transaction'"
+            ).fetchone() or (None,)
+        assert count == 0
+        return store.size_of(key) is not None
+
+    stored = ArtifactCatalog(pool).commit(runs[0], a_draft(), tenant_id=US, has_bytes=has_bytes)
+
+    assert stored.sha256 == key.sha256
+
+
+def test_who_asks_the_store_for_too_long_begins_again(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    """Its answer is of a time before the deletion."""
+    run = RunId(a_scratch_run(pool))
+    key = bring(store, CONTENT)
+    catalog = ArtifactCatalog(pool, least_age=SHORT)
+
+    def has_bytes() -> bool:
+        found = store.size_of(key) is not None
+        time.sleep(2 * SHORT.total_seconds())
+        deletion.delete_unreferenced()
+        ArtifactCatalog(pool).begin(run, a_draft(), tenant_id=US)  # by another script
+        return found
+
+    with pytest.raises(BlobLeaving):
+        catalog.commit(run, a_draft(), tenant_id=US, has_bytes=has_bytes)
+
+    with transaction(pool) as connection:
+        assert connection.execute("SELECT FROM artifacts").fetchall() == []
+
+
 def test_no_writer_of_any_version_can_refer_to_what_is_going(
     pool: Pool, store: Slow, deletion: BlobDeletion
 ) -> None:
@@ -184,7 +284,7 @@ def test_no_writer_of_any_version_can_refer_to_what_is_going(
 
 
 def test_whatever_was_committed_has_its_bytes(pool: Pool, store: Slow) -> None:
-    """Writers bring, commit and lose the same bytes while two others delete."""
+    """Writers bring, commit and lose the same bytes while two others delete; some are slow."""
     ends_at = time.monotonic() + 3
     runs = [a_scratch_run(pool, f"scratch-{letter * 12}") for letter in "abc"]
     broken: list[str] = []
@@ -193,17 +293,24 @@ def test_whatever_was_committed_has_its_bytes(pool: Pool, store: Slow) -> None:
     def writer(run: str) -> None:
         draft = a_draft(name=run)
         key = draft.blob(US).key
-        catalog = ArtifactCatalog(pool)
+        catalog = ArtifactCatalog(pool, least_age=SHORT)
+        dawdling = random.Random(run)
+
+        def dawdle() -> None:
+            time.sleep(dawdling.choice([0, 0.5, 3]) * SHORT.total_seconds())
+
+        def has_bytes() -> bool:
+            found = store.size_of(key) is not None
+            dawdle()
+            return found
+
         while time.monotonic() < ends_at:
+            dawdle()
             try:
                 catalog.begin(RunId(run), draft, tenant_id=US)
                 bring(store, CONTENT)
-                catalog.commit(
-                    RunId(run),
-                    draft,
-                    tenant_id=US,
-                    has_bytes=lambda: store.size_of(key) is not None,
-                )
+                dawdle()
+                catalog.commit(RunId(run), draft, tenant_id=US, has_bytes=has_bytes)
             except (BlobLeaving, BlobMissing):
                 continue
             done["commits"] += 1
@@ -215,7 +322,8 @@ def test_whatever_was_committed_has_its_bytes(pool: Pool, store: Slow) -> None:
 
     def deleter() -> None:
         while time.monotonic() < ends_at:
-            done["deletions"] += BlobDeletion(pool, store).delete_unreferenced().count
+            deletion = BlobDeletion(pool, store, least_age=SHORT)
+            done["deletions"] += deletion.delete_unreferenced().count
 
     threads = [threading.Thread(target=writer, args=(run,)) for run in runs]
     threads += [threading.Thread(target=deleter) for _ in range(2)]

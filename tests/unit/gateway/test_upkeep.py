@@ -12,7 +12,6 @@ from retention.silence import SilenceRule
 from storage.metric_store import MetricStore
 from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
-from sweeps.blobs import ArtifactStore
 from sweeps.errors import StorageUnavailable
 
 
@@ -37,7 +36,6 @@ def test_a_round_that_fails_is_logged_once_and_the_next_one_comes(
         cast("RunUpkeep", runs),
         cast("MetricStore", None),
         cast("RunSummaries", None),
-        cast("ArtifactStore", None),
         meters=Meters(),
         sealing=SealingRule(),
         silence=SilenceRule(),

@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sweepworks.cache import Cache
+from sweepworks.cache_entry import CacheEntry
 from sweepworks.file_lock import take_lock
 
 
@@ -144,6 +146,60 @@ def test_half_a_file_is_brought_again(cache: Cache, tmp_path: Path) -> None:
 
     assert again.calls == 1
     assert (tmp_path / "a").read_bytes() == b"weights"
+
+
+def test_a_file_that_was_changed_is_brought_again(cache: Cache, tmp_path: Path) -> None:
+    provide(cache, b"weights", tmp_path / "a")
+    (entry,) = [one.path for one in cache.files()]
+    entry.chmod(0o600)
+    entry.write_bytes(b"wEights")  # of the same size
+
+    again = provide(cache, b"weights", tmp_path / "b")
+
+    assert again.calls == 1
+    assert (tmp_path / "b").read_bytes() == b"weights"
+
+
+def test_what_was_written_through_a_link_is_not_handed_out(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    provide(cache, b"weights", tmp_path / "a")
+    (tmp_path / "a").chmod(0o600)
+    (tmp_path / "a").write_bytes(b"trained")
+
+    provide(cache, b"weights", tmp_path / "b")
+
+    assert (tmp_path / "b").read_bytes() == b"weights"
+    assert (tmp_path / "a").read_bytes() == b"trained"
+
+
+def test_a_file_without_a_stamp_is_read_once_and_kept(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provide(cache, b"weights", tmp_path / "a")
+    (entry,) = [one.path for one in cache.files()]
+    entry.with_name(entry.name + ".lock").write_text("")  # as older versions leave it
+    read: list[str] = []
+    digest = CacheEntry.digest
+
+    def counted(self: CacheEntry, beat: Callable[[], None]) -> str:
+        read.append("once more")
+        return digest(self, beat)
+
+    monkeypatch.setattr(CacheEntry, "digest", counted)
+    sources = [provide(cache, b"weights", tmp_path / "b") for _ in range(3)]
+
+    assert [source.calls for source in sources] == [0, 0, 0]
+    assert read == ["once more"]
+
+
+def test_a_lock_file_that_is_no_text_is_no_stamp(cache: Cache, tmp_path: Path) -> None:
+    provide(cache, b"weights", tmp_path / "a")
+    (entry,) = [one.path for one in cache.files()]
+    entry.with_name(entry.name + ".lock").write_bytes(b"\xff\xfe")
+
+    assert provide(cache, b"weights", tmp_path / "b").calls == 0
 
 
 def test_on_request_every_file_is_read(cache: Cache, tmp_path: Path) -> None:

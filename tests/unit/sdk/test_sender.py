@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -76,6 +77,17 @@ def world(tmp_path: Path) -> Generator[World, None, None]:
     made = World(tmp_path)
     yield made
     made.spool.close()
+
+
+def test_a_gateway_that_is_away_changes_no_random_numbers_of_the_script(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.record(1)
+    world.gateway.busy = "1"
+    before = random.getstate()
+
+    world.sender.pump()
+
+    assert random.getstate() == before
 
 
 def test_what_cannot_be_read_back_does_not_count_as_sent(

@@ -140,6 +140,40 @@ def test_a_store_that_always_loses_them_is_not_tried_for_ever(
     assert gateway.artifacts == []
 
 
+def test_a_store_that_puts_it_together_is_waited_for(
+    gateway: FakeGateway, send: Callable[..., None]
+) -> None:
+    gateway.finishing = 30  # of pauses that are longer than the patience together
+
+    send(patience_seconds=0.05)
+
+    assert gateway.finishing == 0
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
+
+
+def test_a_commit_without_an_answer_is_asked_for_again(
+    gateway: FakeGateway, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "_ANSWER_SECONDS", 0.5)
+    gateway.silent_commits, gateway.finishing = 1, 3
+
+    send(patience_seconds=0.1)  # less than the silence
+
+    assert [artifact["name"] for artifact in gateway.artifacts] == ["model"]
+
+
+def test_commits_that_never_have_an_answer_are_given_up(
+    gateway: FakeGateway, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "_ANSWER_SECONDS", 0.2)
+    gateway.silent_commits = 1000
+
+    with pytest.raises(Unreachable):
+        send(patience_seconds=0.1)
+
+    assert gateway.artifacts == []
+
+
 def test_a_file_that_became_shorter_is_another_file(
     gateway: FakeGateway, send: Callable[..., None], file: Path
 ) -> None:
