@@ -1,45 +1,26 @@
-"""One rerun: its work tree, its process, its record."""
+"""One rerun on this machine: its work tree, its environment, its process."""
 
-import contextlib
-import datetime as dt
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from sweepworks.provenance.software import ALLOWED
 
 from compute.code_tree import check_script, make_tree
 from orchestration.platform import Platform
+from orchestration.rerun_execution import Rerun, execute, write_record
 from orchestration.rerun_folders import rerun_folder
 from orchestration.rerun_recipe import Recipe
 from orchestration.rerun_requests import RerunRefused, params_of, rerun_request
 from orchestration.rerun_software import environments
 from orchestration.settings import inherited_environment
 from sweeps import ids, recorded
-from sweeps.errors import NoCapacity, PermanentError, SweepsError
-from sweeps.ids import AttemptId, RunId, SweepId
-from sweeps.ports import AttemptPhase, AttemptStatus
-from sweeps.runs import ScratchRun
-from sweeps.states import ExitReason, RunState
+from sweeps.errors import PermanentError
 from sweeps.trials import LaunchRequest
 
 _LOOK_SECONDS = 0.2
-_BEAT_SECONDS = 20.0
 _UNSENT_SECONDS = 60.0  # for what a script left in its spool
-_STOP_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rerun:
-    """One that has ended."""
-
-    run_id: RunId
-    state: RunState
-    reason: str
-    logs: Path  #: folder of what it printed
-    tree: Path | None  #: its work tree, when it was kept
 
 
 def rerun(
@@ -71,11 +52,15 @@ def rerun(
             say("installing packages")
             python = environments(home).python(software.packages.python, software.pins)
         request = rerun_request(platform, recipe, run_id, tree, python)
-        _record(platform, recipe, run_id, by)
+        params, tenant_id = params_of(recipe), recipe.tenant_id
+        write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
         say(f"running {run_id}")
-        state, reason = _execute(platform, recipe, request)
+        inherited = {n: v for n, v in inherited_environment().items() if n not in ALLOWED}
+        launcher = platform.launcher_with(inherited)
+        state, reason = execute(platform, launcher, request, tenant_id=tenant_id)
+        _bring_what_is_left(platform, recipe, request)
         platform.reruns.end(run_id, state, reason=reason)
-        ended = platform.runs.get(run_id, tenant_id=recipe.tenant_id).run
+        ended = platform.runs.get(run_id, tenant_id=tenant_id).run
     return Rerun(
         run_id=run_id,
         state=ended.state,
@@ -97,86 +82,9 @@ def _check_script(tree: Path, recipe: Recipe, *, is_forced: bool) -> None:
             raise RerunRefused(f"{exc}; --force runs it all the same") from exc
 
 
-def _record(platform: Platform, recipe: Recipe, run_id: RunId, by: str) -> None:
-    old = recipe.record
-    platform.runs.create_scratch_run(
-        ScratchRun(
-            run_id=run_id,
-            experiment=old.run.experiment,
-            owner=by,
-            seed=old.run.seed,
-            params=params_of(recipe),
-            tags={},
-            rerun_of=old.run.run_id,
-        ),
-        tenant_id=recipe.tenant_id,
-    )
-    platform.reruns.copy_datasets(old.run.run_id, rerun=run_id)
-
-
-def _execute(platform: Platform, recipe: Recipe, request: LaunchRequest) -> tuple[RunState, str]:
-    """Launch it and wait; how it has ended, for a record that its script did not end itself."""
-    inherited = {n: v for n, v in inherited_environment().items() if n not in ALLOWED}
-    launcher = platform.launcher_with(inherited)
-    beating = _Beat(platform, recipe, request.run_id)
-    try:
-        while True:
-            try:
-                launcher.launch(request)
-                break
-            except NoCapacity:
-                beating.beat()
-                time.sleep(_LOOK_SECONDS)
-        while (status := _status(launcher.poll, request)) is None or status.exit is None:
-            beating.beat()
-            time.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        launcher.stop(request.attempt_id, reason=ExitReason.CANCELLED)
-        give_up_at = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < give_up_at:
-            status = _status(launcher.poll, request)
-            if status is None or status.phase is AttemptPhase.EXITED:
-                break
-            time.sleep(_LOOK_SECONDS)
-        platform.reruns.end(request.run_id, RunState.CANCELLED, reason="interrupted by a person")
-        raise
-    except SweepsError as exc:
-        platform.reruns.end(request.run_id, RunState.FAILED, reason=str(exc))
-        raise
-    _bring_what_is_left(platform, recipe, request)
-    if status.exit.reason is ExitReason.COMPLETED:
-        return RunState.COMPLETED, ""
-    return RunState.FAILED, f"{status.exit.reason}: {status.exit.message[-1500:]}"
-
-
-def _status(
-    poll: Callable[[SweepId, list[AttemptId]], Mapping[AttemptId, AttemptStatus]],
-    request: LaunchRequest,
-) -> AttemptStatus | None:
-    return poll(request.sweep_id, [request.attempt_id]).get(request.attempt_id)
-
-
 def _bring_what_is_left(platform: Platform, recipe: Recipe, request: LaunchRequest) -> None:
     give_up_at = time.monotonic() + _UNSENT_SECONDS
     while platform.courier.unsent(recipe.tenant_id, [request.attempt_id]):
         if time.monotonic() >= give_up_at:
             return  # the supervisor goes on with it
         time.sleep(_LOOK_SECONDS)
-
-
-class _Beat:
-    """Says that a rerun lives while its script has nothing to say: this command sees to it."""
-
-    def __init__(self, platform: Platform, recipe: Recipe, run_id: RunId) -> None:
-        self._platform = platform
-        self._recipe = recipe
-        self._run_id = run_id
-        self._next = dt.datetime.now(dt.UTC)
-
-    def beat(self) -> None:
-        now = dt.datetime.now(dt.UTC)
-        if now < self._next:
-            return
-        self._next = now + dt.timedelta(seconds=_BEAT_SECONDS)
-        with contextlib.suppress(Exception):  # an outage is no reason to end a training
-            self._platform.runs.beat(self._run_id, tenant_id=self._recipe.tenant_id)

@@ -7,12 +7,20 @@ from sweeps.ids import RunId, TenantId
 from sweeps.reruns import DataFound, Dataset
 
 
-def datasets_of(catalog: DatasetCatalog, run_id: RunId, *, tenant_id: TenantId) -> list[Dataset]:
-    """Versions that the run learned from, and whether they are still what they were."""
+def datasets_of(
+    catalog: DatasetCatalog, run_id: RunId, *, tenant_id: TenantId, is_here: bool = True
+) -> list[Dataset]:
+    """Versions that the run learned from, and whether they are still what they were.
+
+    Args:
+        is_here: Whether paths are this machine's; those of pods cannot be looked at.
+    """
     datasets: list[Dataset] = []
     for pinned in catalog.of_run(run_id, tenant_id=tenant_id):
         reference = DatasetReference(name=pinned.name, number=pinned.number)
-        found, why = looked_at(catalog.get(reference, tenant_id=tenant_id))
+        found, why = DataFound.ELSEWHERE, ""
+        if is_here:
+            found, why = looked_at(catalog.get(reference, tenant_id=tenant_id))
         datasets.append(Dataset(version=pinned, found=found, why=why))
     return datasets
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from storage import queries
 from storage.database import Pool, transaction
+from sweeps import ids
 from sweeps.ids import AttemptId, TenantId
 
 _QUERIES = queries.load("trials")
@@ -16,12 +17,17 @@ class LiveAttempts:
         self._pool = pool
 
     def among(self, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
-        """Those that have not ended."""
+        """Those that have not ended. A rerun has no row of its attempt: its run's row counts."""
+        runs_of = {one: one.rpartition("-a")[0] for one in attempt_ids}
+        reruns = {run: one for one, run in runs_of.items() if ids.is_scratch_run(run)}
         with transaction(self._pool) as connection:
             rows = connection.execute(
                 _QUERIES["live_among"], {"attempt_ids": list(attempt_ids)}
             ).fetchall()
-        return {AttemptId(row[0]) for row in rows}
+            runs = connection.execute(
+                _QUERIES["live_runs_among"], {"run_ids": list(reruns)}
+            ).fetchall()
+        return {AttemptId(row[0]) for row in rows} | {reruns[row[0]] for row in runs}
 
     def tenants(self) -> list[TenantId]:
         """All tenants, by name."""

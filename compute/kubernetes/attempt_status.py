@@ -194,13 +194,19 @@ def _ended_before_stop(job: KubeObject, pod: KubeObject | None) -> bool:
 
 
 def _image(pod: KubeObject | None) -> str:
-    """With its digest, as the kubelet resolved it."""
+    """With its digest, as the kubelet resolved it.
+
+    Without a repository it is the id of an image that only its node has: nobody can pull by that.
+    """
     if pod is None:
         return ""
     told = container_status(pod)
-    name, digest = str(told.get("image") or ""), str(told.get("imageID") or "")
-    _, found, sha256 = digest.rpartition("sha256:")
-    return f"{name.partition('@')[0]}@sha256:{sha256}" if found and name else ""
+    name, ran = str(told.get("image") or ""), str(told.get("imageID") or "")
+    repository, found, sha256 = ran.rpartition("sha256:")
+    if not found or not name:
+        return ""
+    name = name.partition("@")[0]
+    return f"{name}@sha256:{sha256}" if repository.endswith("@") else f"{name} (id sha256:{sha256})"
 
 
 def _scheduled_at(pod: KubeObject | None) -> dt.datetime | None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, TenantId, is_name
 from sweeps.reruns import Fate, Line
 from sweeps.states import RunState
+
+if TYPE_CHECKING:
+    from orchestration.rerun_execution import Rerun
 
 _MARKS = {Fate.SAME: "  ", Fate.OTHER: "! ", Fate.MISSING: "X "}
 
@@ -43,20 +47,24 @@ def command(
     First it says what is made again as it was, what is another (!) and what is missing (X); with
     something missing it is refused, unless --force is given. Then it makes a work tree with the
     commit, the patch and the files, an environment with the packages where they differ from those
-    here, and runs it. `sweepworks reproduce RUN` compares the metrics.
+    here, and runs it. A trial that ran in a pod is made again in one, by the digest of the image
+    that it ran. `sweepworks reproduce RUN` compares the metrics.
     """
     if not is_name(run):
         raise RunNotFound(run[:80])
     with session(quiet=as_json) as platform:
         from orchestration.people import person
-        from orchestration.rerun import RerunRefused, rerun
+        from orchestration.rerun import rerun
+        from orchestration.rerun_in_cluster import PodRecipe, pod_recipe, rerun_in_cluster
         from orchestration.rerun_recipe import recipe
+        from orchestration.rerun_requests import RerunRefused
         from orchestration.rerun_software import environments
 
-        made_of = recipe(
+        run_id, tenant_id = RunId(run), TenantId(tenant)
+        made_of = pod_recipe(platform, run_id, tenant_id=tenant_id) or recipe(
             platform,
-            RunId(run),
-            tenant_id=TenantId(tenant),
+            run_id,
+            tenant_id=tenant_id,
             repositories=[path.absolute() for path in repositories],
         )
         document: dict[str, object] = {
@@ -75,30 +83,31 @@ def command(
                 print_json({**document, "reruns": []})
             parts = ", ".join(dict.fromkeys(line.part for line in made_of.missing))
             raise RerunRefused(f"{run} would be another run without its {parts}; --force runs it")
+        say = _say_nothing if as_json else _say
         environments(platform.settings.home).forget_unused()
         done = [
-            rerun(
-                platform,
-                made_of,
-                by=person(),
-                keep=keep,
-                is_forced=force,
-                say=lambda words: None if as_json else _say(words),
-            )
+            rerun_in_cluster(platform, made_of, by=person(), say=say)
+            if isinstance(made_of, PodRecipe)
+            else rerun(platform, made_of, by=person(), keep=keep, is_forced=force, say=say)
             for _ in range(attempts)
         ]
     if as_json:
         print_json({**document, "reruns": done})
     else:
-        for one in done:
-            click.echo(f"{one.run_id}  {one.state}  {one.reason}".rstrip())
-            if one.state is not RunState.COMPLETED:
-                click.echo(f"  its output: {one.logs}")
-            if one.tree is not None:
-                click.echo(f"  its work tree: {one.tree}")
-        click.echo(f"compare them:  sweepworks reproduce {run}")
+        _print_reruns(run, done)
     if any(one.state is not RunState.COMPLETED for one in done):
         raise click.exceptions.Exit(1)
+
+
+def _print_reruns(run: str, done: Sequence["Rerun"]) -> None:
+    for one in done:
+        click.echo(f"{one.run_id}  {one.state}  {one.reason}".rstrip())
+        if one.state is not RunState.COMPLETED:
+            where = one.logs or f"kubectl logs --selector sweepworks.io/run={one.run_id}"
+            click.echo(f"  its output: {where}")
+        if one.tree is not None:
+            click.echo(f"  its work tree: {one.tree}")
+    click.echo(f"compare them:  sweepworks reproduce {run}")
 
 
 def _print_plan(run: str, lines: Sequence[Line]) -> None:
@@ -111,3 +120,7 @@ def _print_plan(run: str, lines: Sequence[Line]) -> None:
 def _say(words: str) -> None:
     if sys.stderr.isatty():
         click.echo(f"  {words}", err=True)
+
+
+def _say_nothing(_: str) -> None:
+    pass

@@ -60,6 +60,26 @@ def test_a_sweep_runs_in_a_cluster(in_cluster: Installation, cluster: FakeCluste
     assert "epoch 3 loss" in in_cluster.run("logs", f"{sweep}-00001")
 
 
+def test_a_trial_is_made_again_by_the_digest_of_its_image(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    file = write_sweep(in_cluster, "again", trials=1, epochs=3)
+    sweep = in_cluster.json("run", str(file))["sweep"]
+
+    plan = in_cluster.json("rerun", f"{sweep}-00001", "--dry-run")
+    (rerun,) = in_cluster.json("rerun", f"{sweep}-00001")["reruns"]
+
+    assert plan["can_rerun"] is True
+    assert {line["part"]: line["fate"] for line in plan["plan"]}["image"] == "same"
+    assert rerun["state"] == "completed"
+    (job,) = [job for job in cluster.jobs(NAMESPACE) if rerun["run_id"] in job["metadata"]["name"]]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"registry.example/trainer@sha256:{'0' * 64}"
+    verdict = in_cluster.json("reproduce", f"{sweep}-00001")
+    assert verdict["verdict"] == "bitwise", verdict
+    assert in_cluster.json("cluster", "reap")["reaped"] == []
+
+
 def test_a_controller_that_is_killed_launches_nothing_twice(
     in_cluster: Installation, cluster: FakeCluster
 ) -> None:

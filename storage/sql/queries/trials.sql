@@ -181,6 +181,13 @@ FROM attempts
 WHERE attempt_id = ANY(%(attempt_ids)s::text[])
   AND state <> 'ended';
 
+-- live_runs_among --
+-- Those of the runs that have not ended, by their rows.
+SELECT run_id
+FROM runs
+WHERE run_id = ANY(%(run_ids)s::text[])
+  AND state NOT IN ('completed', 'stopped', 'failed', 'cancelled');
+
 -- all_tenants --
 -- Whom anything belongs to.
 SELECT tenant_id
