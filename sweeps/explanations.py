@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps import recorded
+from sweeps.package_origins import Origin, origins
 from sweeps.reruns import OWN_PACKAGES
 from sweeps.runs import RunRecord
 
@@ -39,6 +40,7 @@ def explanations(
         *_params(original, again),
         *_seeds(original, again),
         *_software(_section(original, "software"), _section(again, "software")),
+        *_origins(original, again),
         *_gpus(_section(original, "hardware"), _section(again, "hardware")),
         *_variables(_section(original, "software"), _section(again, "software")),
         *_machine(_section(original, "hardware"), _section(again, "hardware")),
@@ -115,6 +117,26 @@ def _software(software: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator
     for name in ("python", "image", "cuda", "system"):
         if software.get(name) != again.get(name):
             yield _changed(name, software.get(name), again.get(name))
+
+
+def _origins(original: RunRecord, again: RunRecord) -> Iterator[Explanation]:
+    """Packages of the same version that came from elsewhere, as far as both say."""
+    had, have = _section(original, "software"), _section(again, "software")
+    if "direct_urls" not in had or "direct_urls" not in have:
+        return
+    versions, others = recorded.texts(had, "packages"), recorded.texts(have, "packages")
+    found, theirs = _foreign(original), _foreign(again)
+    for name in sorted({*found, *theirs} - OWN_PACKAGES):
+        if versions.get(name) == others.get(name) and found.get(name) != theirs.get(name):
+            was, is_now = found.get(name, "an index"), theirs.get(name, "an index")
+            yield _changed(f"origin of {name}", str(was), str(is_now))
+
+
+def _foreign(record: RunRecord) -> dict[str, Origin]:
+    """Those from no index, without what is in the run's own work tree: that is its code."""
+    root = recorded.text(_section(record, "code"), "root") or ""
+    found = origins(recorded.part(_section(record, "software"), "direct_urls"))
+    return {name: origin for name, origin in found.items() if origin.within((root,)) is None}
 
 
 def _gpus(hardware: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[Explanation]:

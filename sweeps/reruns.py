@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any
 
 from sweeps import recorded as documents
@@ -19,6 +20,12 @@ _OF_THE_PLACE = frozenset(
     {"CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "WORLD_SIZE", "RANK", "LOCAL_RANK",
      "PYTHONPATH"}
 )  # fmt: skip
+
+
+#: What runs a command in an environment of its own making.
+_MANAGERS = frozenset(
+    {"uv", "conda", "mamba", "micromamba", "pixi", "poetry", "pdm", "pipenv", "hatch", "rye"}
+)
 
 
 class Fate(StrEnum):
@@ -142,6 +149,9 @@ def trial_command_lines(
         fate = Fate.OTHER if is_here(program) else Fate.MISSING
         says = says if is_here(program) else f"{program} is not here"
     yield Line(part="command", fate=fate, says=says)
+    if PurePosixPath(program).name in _MANAGERS and "run" in words:
+        told = f"{program} chooses interpreter and packages itself, by what is in the work tree"
+        yield Line(part="interpreter", fate=Fate.OTHER, says=told)
     for interpreter in interpreters_within(words):
         if is_below(interpreter, roots):
             told = f"the command names {interpreter}, which is not in the new work tree"

@@ -84,3 +84,41 @@ def test_where_a_rerun_is_explains_nothing() -> None:
     software = {"environment": {"TZ": "UTC", "PYTHONPATH": "/elsewhere", "VIRTUAL_ENV": "/x"}}
 
     assert subjects(a_record(software=software)) == []
+
+
+def from_commit(commit: str) -> dict[str, Any]:
+    url = {"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": commit}}
+    return {"direct_urls": {"zlib": url}}
+
+
+def editable(folder: str) -> dict[str, Any]:
+    return {"direct_urls": {"zlib": {"url": f"file://{folder}", "dir_info": {"editable": True}}}}
+
+
+def origins_of(had: dict[str, Any], have: dict[str, Any], *, roots: tuple[str, str]) -> list[str]:
+    first, second = (
+        a_record(software=software, code={"root": root})
+        for software, root in zip((had, have), roots, strict=True)
+    )
+    found = explanations(first, second, data=(), data_again=())
+    return [one.subject for one in found if "origin" in one.subject]
+
+
+def test_a_package_of_another_commit_is_told_whatever_its_version() -> None:
+    roots = ("/repo", "/rerun")
+
+    assert origins_of(from_commit("a"), from_commit("b"), roots=roots) == ["origin of zlib"]
+    assert origins_of(from_commit("a"), {"direct_urls": {}}, roots=roots) == ["origin of zlib"]
+    assert origins_of(from_commit("a"), from_commit("a"), roots=roots) == []
+
+
+def test_where_a_record_has_no_origins_nothing_is_said_of_them() -> None:
+    assert origins_of(from_commit("a"), {}, roots=("/repo", "/rerun")) == []
+
+
+def test_the_code_of_the_run_is_elsewhere_in_every_rerun() -> None:
+    roots = ("/repo", "/rerun")
+
+    assert origins_of(editable("/repo/src"), editable("/rerun/src"), roots=roots) == []
+    assert origins_of(editable("/repo/src"), {"direct_urls": {}}, roots=roots) == []
+    assert origins_of(editable("/other"), editable("/rerun"), roots=roots) == ["origin of zlib"]

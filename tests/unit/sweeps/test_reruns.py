@@ -85,6 +85,9 @@ def test_a_command_is_known_whole_or_said_not_to_be(
         (["/gone/python", "train.py"], {"command": Fate.SAME}),
         (["/here/tool", "train.py"], {"command": Fate.OTHER}),
         (["/gone/tool", "train.py"], {"command": Fate.MISSING}),
+        (["uv", "run", "train.py"], {"command": Fate.SAME, "interpreter": Fate.OTHER}),
+        (["conda", "run", "-n", "e", "x"], {"command": Fate.SAME, "interpreter": Fate.OTHER}),
+        (["uv", "--version"], {"command": Fate.SAME}),
         # The new work tree brings it, whether or not the old one is still there.
         (["/repo/run.sh"], {"command": Fate.SAME}),
         (
