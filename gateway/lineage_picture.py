@@ -10,7 +10,7 @@ from sweeps.lineage import Excerpt, Kind, Node, columns, kind_of, name_of
 _WIDTH, _HEIGHT = 222, 56  # of a box
 _GAP, _LANE = 22, 58  # below a box, which says there how much is left out; beside it
 _MARGIN = 12
-_LETTERS = 28  # of a name that fit into a box
+_LETTERS = 26  # of a name that fit into a box, in fonts that are wider than most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
