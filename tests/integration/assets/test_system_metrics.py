@@ -18,14 +18,18 @@ from storage.run_upkeep import RunUpkeep
 from storage.system_points import PostgresSystemMetrics
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId
-from tests.integration.storage.test_ingest_store import NOW_US, a_delivery, a_scratch_run
+from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run
 from tests.integration.storage.tier_world import TierWorld
 from tests.plugins.postgres import Database
 
 # Of Dagster's resources, on the way from pydantic 1.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 
-POINTS = [(n, NOW_US - n * 1_000_000, 1.0 * n) for n in range(50)]
+
+def fifty_points() -> list[tuple[int, int, float]]:
+    """Of now: what is ten minutes old waits for the end of its hour before it is rolled up."""
+    now_us = int(dt.datetime.now(dt.UTC).timestamp()) * 1_000_000
+    return [(n, now_us - n * 1_000_000, 1.0 * n) for n in range(50)]
 
 
 @pytest.fixture
@@ -42,9 +46,9 @@ def instance() -> Generator[dg.DagsterInstance, None, None]:
 
 def a_run(pool: Pool, name: str, *, sealed_days_ago: float) -> RunId:
     """A run with one curve of each family, both in all tiers."""
-    run = a_scratch_run(pool, name)
+    run, points = a_scratch_run(pool, name), fifty_points()
     IngestStore(pool, clock=SystemClock()).write(
-        [a_delivery(run, 1, points={"loss": POINTS}, system={"cpu": POINTS})]
+        [a_delivery(run, 1, points={"loss": points}, system={"cpu": points})]
     )
     TierWorld(pool).refresh()
     with transaction(pool) as connection:
@@ -115,7 +119,9 @@ def test_old_points_go_from_all_tiers_and_the_rest_stays(
 
 def test_a_live_run_keeps_what_is_measured(pool: Pool, instance: dg.DagsterInstance) -> None:
     run = a_scratch_run(pool)
-    IngestStore(pool, clock=SystemClock()).write([a_delivery(run, 1, system={"cpu": POINTS})])
+    IngestStore(pool, clock=SystemClock()).write(
+        [a_delivery(run, 1, system={"cpu": fifty_points()})]
+    )
 
     assert materialize(pool, instance, days=0)["dropped_runs"] == 0
     assert counted(pool, run) == {"system": 50}
