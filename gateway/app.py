@@ -20,6 +20,7 @@ from gateway.paced_body import Receive
 from gateway.routes import (
     artifacts,
     blobs,
+    dataset_files,
     datasets,
     health,
     inputs,
@@ -89,7 +90,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     api.add_exception_handler(HTTPException, _refuse_route)
     api.add_exception_handler(Exception, _apologise)
     for part in (
-        health, series, runs, artifacts, inputs, blobs, datasets, sweeps, lineage, pages, sign_in,
+        health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, pages, sign_in,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

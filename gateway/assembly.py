@@ -17,11 +17,13 @@ from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import Location, open_store
+from storage.blob_announcements import BlobAnnouncements
 from storage.blob_deletion import BlobDeletion
 from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.gate import DataGate
+from storage.datasets.stored_files import StoredFiles
 from storage.datasets.suite_folder import SuiteFolder
 from storage.ingest_store import IngestStore
 from storage.lineage import LineageStore
@@ -96,6 +98,8 @@ def open_gateway(
             comparisons=RunComparisons(pool),
             lineage=LineageStore(pool),
             artifacts=ArtifactCatalog(pool),
+            announcements=BlobAnnouncements(pool),
+            stored_files=StoredFiles(pool),
             artifact_store=store,
             blob_intake=store if isinstance(store, ArtifactFolder) else None,
             datasets=datasets,

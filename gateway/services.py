@@ -10,9 +10,11 @@ from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
+from storage.blob_announcements import BlobAnnouncements
 from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.datasets.catalog import DatasetCatalog
+from storage.datasets.stored_files import StoredFiles
 from storage.lineage import LineageStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
@@ -78,6 +80,8 @@ class Services:
     comparisons: RunComparisons
     lineage: LineageStore
     artifacts: ArtifactCatalog
+    announcements: BlobAnnouncements
+    stored_files: StoredFiles
     artifact_store: ArtifactStore
     blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway
     datasets: DatasetCatalog

@@ -3,12 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sweepworks.provenance.software import ALLOWED
 
 from compute.code_tree import check_script, make_tree
 from orchestration.platform import Platform
+from orchestration.rerun_data import with_stored
 from orchestration.rerun_execution import Rerun, execute, write_record
 from orchestration.rerun_folders import rerun_folder
 from orchestration.rerun_recipe import Recipe
@@ -51,8 +53,11 @@ def rerun(
         if software.pins is not None:
             say("installing packages")
             python = environments(home).python(software.packages.python, software.pins)
-        request = rerun_request(platform, recipe, run_id, tree, python)
         params, tenant_id = params_of(recipe), recipe.tenant_id
+        old, data = recipe.record.run.run_id, folder / "data"
+        datasets = with_stored(platform, recipe.datasets, old, folder=data, tenant_id=tenant_id)
+        with_data = replace(recipe, datasets=datasets)
+        request = rerun_request(platform, with_data, run_id, tree, python)
         write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
         say(f"running {run_id}")
         inherited = {n: v for n, v in inherited_environment().items() if n not in ALLOWED}

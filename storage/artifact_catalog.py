@@ -8,10 +8,11 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from storage import queries
+from storage.blob_announcements import announce, keep
 from storage.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
-from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint, InvalidArtifact
-from sweeps.blobs import BlobLeaving, BlobMissing
+from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
+from sweeps.blobs import BlobMissing
 from sweeps.errors import ArtifactNotFound, RunNotFound, StateConflict, SweepNotFound
 from sweeps.ids import RunId, SweepId, TenantId
 
@@ -42,7 +43,7 @@ class ArtifactCatalog:
         with transaction(self._pool) as connection:
             if not _stored(connection, run_id, draft, tenant_id):
                 _hold(connection, run_id, tenant_id)
-                _renew(connection, draft, tenant_id)
+                announce(connection, draft.blob(tenant_id).key, size_bytes=draft.size_bytes)
 
     def commit(
         self,
@@ -77,18 +78,20 @@ class ArtifactCatalog:
             if _stored(connection, run_id, draft, tenant_id):
                 return _get(connection, run_id, draft.name, tenant_id)
             _hold(connection, run_id, tenant_id)
-            renewed_at = _renew(connection, draft, tenant_id)
+            renewed_at = announce(
+                connection, draft.blob(tenant_id).key, size_bytes=draft.size_bytes
+            )
         if not has_bytes():
             raise BlobMissing(draft.sha256)
         with transaction(self._pool) as connection:
             _hold(connection, run_id, tenant_id)
-            row = connection.execute(
-                _QUERIES["keep_blob"],
-                {**parameters, "renewed_at": renewed_at, "least_age": self._least_age},
-            ).fetchone()
-            if row is None:
-                raise BlobLeaving(draft.sha256)
-            _check_size(draft, size_bytes=row[0])
+            keep(
+                connection,
+                draft.blob(tenant_id).key,
+                size_bytes=draft.size_bytes,
+                renewed_at=renewed_at,
+                least_age=self._least_age,
+            )
             connection.execute(_QUERIES["insert_artifact"], parameters)
             # Somebody may have been faster, with these bytes or with others.
             _stored(connection, run_id, draft, tenant_id)
@@ -194,32 +197,6 @@ def _get(connection: Connection, run_id: RunId, name: str, tenant_id: TenantId) 
     if found is None:
         raise ArtifactNotFound(name)
     return found
-
-
-def _renew(connection: Connection, draft: ArtifactDraft, tenant_id: TenantId) -> dt.datetime:
-    """When the bytes were announced, by the database's clock: from then on they stay for some time."""
-    parameters = {
-        "tenant_id": tenant_id,
-        "sha256": bytes.fromhex(draft.sha256),
-        "size_bytes": draft.size_bytes,
-    }
-    if connection.execute(_QUERIES["is_leaving"], parameters).fetchone() is not None:
-        raise BlobLeaving(draft.sha256)
-    row = connection.execute(_QUERIES["renew_blob"], parameters).fetchone()
-    if row is None:
-        raise BlobLeaving(draft.sha256)
-    size_bytes, renewed_at = row
-    _check_size(draft, size_bytes=size_bytes)
-    return renewed_at
-
-
-def _check_size(draft: ArtifactDraft, *, size_bytes: int) -> None:
-    # Else what one script says of its file would decide about the files of others.
-    if size_bytes != draft.size_bytes:
-        raise InvalidArtifact(
-            f"sha256 {draft.sha256} is known to be of {size_bytes} bytes, {draft.size_bytes} were "
-            "announced"
-        )
 
 
 def _stored(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from sweeps.data_profiles import Profile
@@ -198,6 +199,7 @@ class DatasetRow:
     has_passed: bool | None  #: whether its newest look found nothing that blocks; None: no look
     created_by: str
     created_at: dt.datetime
+    is_stored: bool  #: whether the artifact store has its files, too
 
     @property
     def version(self) -> str:
@@ -222,6 +224,12 @@ class DatasetVersion:
 
     def __str__(self) -> str:
         return self.row.version
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a single file, and no folder with one in it."""
+        name = PurePosixPath(self.row.location).name
+        return len(self.files) == 1 and self.files[0].path == name
 
     def pinned(self) -> PinnedDataset:
         """The same for who only wants to use it."""

@@ -51,6 +51,7 @@ class DataFound(StrEnum):
     EQUAL = "equal"  #: every file, by its hash
     UNREAD = "unread"  #: the same files, as far as that can be told without reading them
     DIFFERS = "differs"  #: something else, or nothing
+    STORED = "stored"  #: something else, or nothing; the artifact store has the version
     ELSEWHERE = "elsewhere"  #: it cannot be told from here
 
 
@@ -177,6 +178,9 @@ def data_lines(datasets: Sequence[Dataset]) -> Iterator[Line]:
             case DataFound.ELSEWHERE:
                 says = f"{said}, which was not looked at"
                 yield Line(part="data", fate=Fate.OTHER, says=says)
+            case DataFound.STORED:
+                says = f"{version}, from the artifact store"
+                yield Line(part="data", fate=Fate.SAME, says=says)
             case DataFound.DIFFERS:
                 says = f"{said} is not what was registered: {dataset.why}"
                 yield Line(part="data", fate=Fate.MISSING, says=says)

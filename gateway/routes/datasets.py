@@ -27,7 +27,8 @@ def use(
     """Note that the run uses a version, and say where it is; twice is once."""
     reference = DatasetReference.parse(body.dataset)
     used = services.datasets.use(run, reference, tenant_id=writer.tenant_id)
-    return answer({"dataset": str(used), "location": used.location})
+    is_stored = services.stored_files.has(used)
+    return answer({"dataset": str(used), "location": used.location, "is_stored": is_stored})
 
 
 @router.get("/datasets")

@@ -1,13 +1,11 @@
 """`sweepworks artifacts`: files of runs, listed, fetched, stored, and looked after."""
 
 import contextlib
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import click
 from sweepworks.artifacts import (
-    Changed,
     Description,
     check_name,
     describe,
@@ -15,20 +13,18 @@ from sweepworks.artifacts import (
     expect,
     no_beat,
 )
-from sweepworks.connection import Connection, Unreachable, post_json
+from sweepworks.connection import Connection, post_json
 from sweepworks.downloading import download
 from sweepworks.uploading import upload
 
-from orchestration.cli.gateways import gateway
+from orchestration.cli.gateways import PATIENCE_SECONDS, gateway_connection, transfer_errors
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.progress import progress
 from orchestration.cli.session import session
-from orchestration.settings import Settings
 from sweeps.artifacts import Artifact
 from sweeps.errors import ArtifactNotFound, RunNotFound, SweepNotFound
 from sweeps.ids import RunId, SweepId, TenantId, is_name
 
-_PATIENCE_SECONDS = 30.0  # a gateway that restarts, or a store that is busy
 _SHORT = 12  # digits of a digest that a person reads
 
 tenant_option = click.option("--tenant", default="default", show_default=True, help="Whose.")
@@ -80,14 +76,14 @@ def _row(artifact: Artifact) -> list[object]:
 def get_artifact(artifact: str, output: Path | None, as_json: bool) -> None:
     """Fetch an artifact, its sha256 verified; by default into the working directory."""
     run, _, name = artifact.partition("/")
-    with _connection(quiet=as_json) as connection:
+    with gateway_connection(quiet=as_json) as connection:
         found = _find(connection, _run(run), name)
         target = (output or Path()) / name.rsplit("/", 1)[-1]
         if output is not None and not output.is_dir():
             target = output
         elif target.exists():
             raise click.ClickException(f"{target} is there already; name another place with -o")
-        with progress("fetching", found.size) as on_bytes, _transfer_errors():
+        with progress("fetching", found.size) as on_bytes, transfer_errors():
             download(connection, run, found, target, beat=no_beat, on_bytes=on_bytes)
     if as_json:
         print_json({"artifact": artifact, "path": target.absolute(), "sha256": found.sha256})
@@ -96,7 +92,7 @@ def get_artifact(artifact: str, output: Path | None, as_json: bool) -> None:
 
 
 def _find(connection: Connection, run: RunId, name: str) -> Description:
-    with _transfer_errors(run):
+    with transfer_errors(run):
         status, _, answer = connection.request("GET", f"/api/v1/runs/{run}/artifacts")
         listed: list[dict[str, Any]] = expect(status, answer, "artifacts")["artifacts"]
     for one in listed:
@@ -120,7 +116,7 @@ def put_artifact(run: str, file: Path, name: str | None, kind: str, as_json: boo
     check_name(name)
     with progress("reading", source.stat().st_size) as on_bytes:
         described = describe(source, name, kind, on_bytes=on_bytes)
-    with _connection(quiet=as_json) as connection, _transfer_errors(run_id):
+    with gateway_connection(quiet=as_json) as connection, transfer_errors(run_id):
         token = expect(*post_json(connection, f"/api/v1/runs/{run_id}/token", {}), "token",
                        good=(201,))["token"]  # fmt: skip
         with (
@@ -134,7 +130,7 @@ def put_artifact(run: str, file: Path, name: str | None, kind: str, as_json: boo
                 described,
                 beat=no_beat,
                 on_sent=on_sent,
-                patience_seconds=_PATIENCE_SECONDS,
+                patience_seconds=PATIENCE_SECONDS,
             )
     if as_json:
         print_json({"artifact": f"{run}/{name}", "type": kind, "sha256": described.sha256,
@@ -186,26 +182,6 @@ def _mend(problem: str, sha256: str) -> str:
         f"{first}bring a copy of the same file with `sweepworks artifacts put RUN FILE`, to any run "
         "that is not sealed: equal bytes are shared; or restore it from a backup"
     )
-
-
-@contextlib.contextmanager
-def _connection(*, quiet: bool) -> Generator[Connection, None, None]:
-    with gateway(Settings.from_environment(), quiet=quiet) as (url, token):
-        made = Connection(url, token, timeout_seconds=_PATIENCE_SECONDS)
-        with contextlib.closing(made):
-            yield made
-
-
-@contextlib.contextmanager
-def _transfer_errors(run: RunId | None = None) -> Generator[None, None, None]:
-    """What goes wrong on the way, as a sentence."""
-    try:
-        yield
-    except Unreachable as exc:
-        raise click.ClickException(f"not now: {exc}; repeat the command later") from exc
-    except (ValueError, Changed) as exc:  # `Refused` is one
-        where = "" if run is None else f"{run}: "
-        raise click.ClickException(f"{where}{exc}") from exc
 
 
 def _run(name: str) -> RunId:

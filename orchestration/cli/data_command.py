@@ -4,6 +4,8 @@ from orchestration.cli.lazy_group import LazyGroup
 
 _COMMANDS = {
     "register": "Write down a version: files, or the rows of a query.",
+    "store": "Keep the files of a version in the artifact store, too.",
+    "get": "Fetch the files of a version from there.",
     "list": "Datasets and their versions.",
     "show": "What is in a version: files, columns, steps, parents, checks.",
     "profile": "Propose what to expect of a dataset.",

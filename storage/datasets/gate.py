@@ -100,8 +100,12 @@ class DataGate:
                 f"its files in {version.row.location} are not what was registered: "
                 f"{_first(there.differences)}",
                 mend=f"register what is there now with `sweepworks data register {version.row.name} "
-                "PATH`, or bring back what was there",
+                f"PATH`, or bring back what was there{_from_store(version)}",
             )
+
+
+def _from_store(version: DatasetVersion) -> str:
+    return f" with `sweepworks data get {version}`" if version.row.is_stored else ""
 
 
 def _first(names: Sequence[str]) -> str:

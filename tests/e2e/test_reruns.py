@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -214,6 +215,31 @@ def test_what_is_missing_is_said_before_anything_runs(installation: Installation
     assert installation.json("list", "--where", f"rerun_of = {run}") == []
     forced = installation.json("rerun", run, "--force")
     assert forced["reruns"][0]["state"] == "completed"
+
+
+def test_data_that_is_gone_comes_from_the_store(installation: Installation) -> None:
+    data = installation.folder / "numbers"
+    data.mkdir()
+    (data / "numbers.csv").write_text("x\n1\n2\n")
+    installation.json("data", "register", "numbers", str(data), "--store")
+    script = SEEDED.replace(
+        "for step",
+        "place = run.use_dataset('numbers')\nassert (place / 'numbers.csv').exists()\nfor step",
+    )
+    run = train(installation, a_repository(installation.folder, "stored", script))
+    (data / "numbers.csv").write_text("x\n1\n3\n")
+
+    plan = installation.json("rerun", run, "--dry-run")
+    (done,) = installation.json("rerun", run, "--keep")["reruns"]
+    fetched = installation.json("data", "get", "numbers@1", "-o", str(data.with_name("fetched")))
+
+    assert {line["part"]: line["fate"] for line in plan["plan"]}["data"] == "same", plan
+    assert done["state"] == "completed", done
+    brought = Path(done["tree"]).with_name("data") / "numbers@1" / "numbers.csv"
+    assert brought.read_text() == "x\n1\n2\n"
+    shutil.rmtree(brought.parents[2])
+    assert (Path(fetched["path"]) / "numbers.csv").read_text() == "x\n1\n2\n"
+    assert reproduce(installation, run)[1]["verdict"] == "bitwise"
 
 
 def test_a_blob_that_is_damaged_is_said_and_not_used(installation: Installation) -> None:

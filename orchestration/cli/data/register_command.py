@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from orchestration.cli.data.partitions import announce, import_dagster
+from orchestration.cli.data.stored import store
 from orchestration.cli.data.watch import watching
+from orchestration.cli.gateways import gateway_connection, transfer_errors
 from orchestration.cli.output import json_option, print_json
+from orchestration.cli.progress import progress
 from orchestration.cli.session import session
 from orchestration.people import person
 from orchestration.settings import InvalidSetting
@@ -56,6 +59,9 @@ from sweeps.preprocessing_file import Step, parse_steps
     metavar="VARIABLE",
     help="Variable that holds the URL of the PostgreSQL database of --table.",
 )
+@click.option(
+    "--store", "is_to_store", is_flag=True, help="Keep its files in the artifact store, too."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the sample that is summed up.")
 @click.option("--tenant", default="default", show_default=True, help="Whose it is.")
 @json_option
@@ -71,6 +77,7 @@ def command(
     variant: str | None,
     table: str | None,
     url_variable: str | None,
+    is_to_store: bool,
     seed: int,
     tenant: str,
     as_json: bool,
@@ -79,7 +86,8 @@ def command(
 
     Every file is hashed: the same content again is the same version. Tables (CSV, TSV, Parquet,
     lines of JSON) and NumPy's arrays are summed up; any other file is kept as bytes. The files stay
-    where they are, and must not change: register what has changed as a version of its own.
+    where they are, and must not change: register what has changed as a version of its own. With
+    --store the artifact store has them, too.
     """
     asked = VersionDraft(
         name=check_dataset_name(name),
@@ -102,11 +110,18 @@ def command(
         draft = with_files(asked, path, watch=watch, seed=seed)
     with session(quiet=as_json) as platform:
         registered = platform.datasets.register(draft, tenant_id=TenantId(tenant))
-        row = platform.datasets.get(
+        version = platform.datasets.get(
             DatasetReference(name=name, number=registered.version.number),
             tenant_id=TenantId(tenant),
-        ).row
-        announce(platform, row)
+        )
+        announce(platform, version.row)
+    if is_to_store:
+        with (
+            gateway_connection(quiet=as_json) as connection,
+            transfer_errors(str(version)),
+            progress("storing", version.row.size_bytes) as on_sent,
+        ):
+            store(connection, version, on_sent=on_sent)
     if as_json:
         print_json(
             {"dataset": str(registered.version), "is_new": registered.is_new, **_told(draft)}

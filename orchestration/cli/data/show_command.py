@@ -51,7 +51,7 @@ def _print(version: DatasetVersion, look: Look | None) -> None:
         click.echo(f"  purpose    {row.purpose}")
     click.echo(f"  content    {row.file_count} files, {size(row.size_bytes)}{rows}")
     click.echo(f"  sha256     {row.content_hash}")
-    click.echo(f"  location   {row.location}")
+    click.echo(f"  location   {row.location}{', and the artifact store' if row.is_stored else ''}")
     click.echo(f"  registered {row.created_at.astimezone():%Y-%m-%d %H:%M} by {row.created_by}")
     for parent in version.parents:
         click.echo(f"  made from  {parent}")

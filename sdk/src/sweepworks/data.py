@@ -3,48 +3,68 @@
 import contextlib
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from sweepworks import environment as env
-from sweepworks.artifacts import Refused, expect
+from sweepworks.artifacts import Refused, expect, no_beat, nonsense
+from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable, post_json
+from sweepworks.inputs import FOLDER
+from sweepworks.stored_data import bring_dataset
 
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:@(?P<version>latest|[0-9]+))?"
 )
 _SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0  # without its data a script cannot begin; a gateway restarts in less
+_RETRY_SECONDS = 0.5
 
 
 def use_dataset(
-    run: str, reference: str, *, connection: Connection | None, say: Callable[[str, str], None]
+    run: str,
+    reference: str,
+    *,
+    connection: Connection | None,
+    say: Callable[[str, str], None],
+    beat: Callable[[], None] = no_beat,
 ) -> Path:
     """Where a version is. In a trial the one that its sweep has pinned; else the newest, or that asked for.
+
+    What is not on this machine comes from the artifact store, if that has it: through the cache,
+    into `.sweepworks-inputs` of the working directory.
 
     Args:
         reference: ``digits``, ``digits@3`` or ``digits@latest``.
         connection: None: the gateway is not to be asked.
         say: Prints one line for a person, once per subject.
+        beat: Called while files come in.
 
     Raises:
         ValueError: That names no dataset.
         LookupError: Nobody knows where it is: neither the gateway nor the environment.
+        ConnectionError: It has to come from the store, and that, or the gateway, does not answer.
+        OSError: There is no place for its files.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise ValueError(f"{reference!r} names no dataset; write digits or digits@3")
     name, version = match["name"], match["version"]
     known = os.environ.get(variable_of(name))
-    if known and _is_pinned(name, version):
-        return Path(known)  # on record since the trial was made
+    is_pinned = bool(known) and _is_pinned(name, version)  # on record since the trial was made
+    if known and is_pinned and (connection is None or Path(known).exists()):
+        return Path(known)
     reason, is_refused = "no gateway is to be asked", False
     if connection is not None:
         try:
-            return _asked(connection, run, reference)
+            return _asked(connection, run, reference, say=say, beat=beat)
         except Unreachable as exc:
             reason = f"the gateway does not answer ({exc})"
         except Refused as exc:
             reason, is_refused = str(exc), True
+    if known and is_pinned:
+        return Path(known)
     # What the environment knows is the pinned version, or what the author says it is.
     is_another = version not in {None, "latest"} and (is_refused or name in _pinned())
     if not known or is_another:
@@ -72,8 +92,38 @@ def _pinned() -> dict[str, str]:
     return dict(entry.rsplit("@", 1) for entry in entries if "@" in entry)
 
 
-def _asked(connection: Connection, run: str, reference: str) -> Path:
+def _asked(
+    connection: Connection,
+    run: str,
+    reference: str,
+    *,
+    say: Callable[[str, str], None],
+    beat: Callable[[], None],
+) -> Path:
     twin = connection.twin(timeout_seconds=_SECONDS)  # the background thread uses the other one
     with contextlib.closing(twin):
         status, answer = post_json(twin, f"/api/v1/runs/{run}/datasets", {"dataset": reference})
-        return Path(str(expect(status, answer, "dataset", "location")["location"]))
+        found = expect(status, answer, "dataset", "location")
+        place, version = Path(str(found["location"])), str(found["dataset"])
+        if place.exists() or found.get("is_stored") is not True:
+            return place
+        if _REFERENCE.fullmatch(version) is None:
+            raise nonsense(status)
+        say(f"dataset-{version}", f"{version} is not in {place} here; it comes from the store")
+        return _brought(twin, run, version, beat)
+
+
+def _brought(connection: Connection, run: str, version: str, beat: Callable[[], None]) -> Path:
+    """From the store; a gateway that restarts is waited for."""
+    location = f"/api/v1/runs/{run}/datasets/{version}/files"
+    folder = Path.cwd() / FOLDER / "datasets" / version
+    gives_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            cache = Cache.of_this_user()
+            return bring_dataset(connection, location, folder, cache=cache, beat=beat)
+        except Unreachable as exc:
+            if time.monotonic() > gives_up_at:
+                raise ConnectionError(f"the dataset {version} cannot be had: {exc}") from exc
+            beat()
+            time.sleep(_RETRY_SECONDS)

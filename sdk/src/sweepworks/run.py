@@ -339,7 +339,9 @@ class Run:
 
         In a trial it is the version that the sweep has pinned, elsewhere the newest one, or the one
         that is asked for. While the gateway is away the place is that of ``SWEEPWORKS_DATA_<NAME>``,
-        if that is set, and the use is not recorded.
+        if that is set, and the use is not recorded. A version that the artifact store has comes from
+        there, through the cache, where its own place is not on this machine; its files are not to
+        be written to.
 
         Args:
             reference: ``digits``, or ``digits@3``.
@@ -347,9 +349,17 @@ class Run:
         Raises:
             ValueError: That names no dataset.
             LookupError: Nobody knows where it is.
+            ConnectionError: It has to come from the store, and cannot be had.
+            OSError: There is no place for its files.
         """
         connection = None if self._finished or self._recorder is None else self._connection
-        return use_dataset(self.id, reference, connection=connection, say=self._console.say)
+        return use_dataset(
+            self.id,
+            reference,
+            connection=connection,
+            say=self._console.say,
+            beat=self.heartbeat,
+        )
 
     # Media: copied, then encoded and stored in the background. What cannot be stored is said on
     # stderr and left out; they raise for a name or a step that cannot be, and for nothing else.

@@ -36,7 +36,29 @@ def upload(
     patience_seconds: float = 0.0,
     on_sent: Callable[[int], None] = no_bytes,
 ) -> None:
-    """Store a file as an artifact of the run; the same again is success.
+    """Store a file as an artifact of the run; the same again is success. See `upload_to`."""
+    upload_to(
+        connection,
+        f"/api/v1/runs/{run}/artifacts",
+        path,
+        described,
+        beat=beat,
+        patience_seconds=patience_seconds,
+        on_sent=on_sent,
+    )
+
+
+def upload_to(
+    connection: Connection,
+    location: str,
+    path: Path,
+    described: Description,
+    *,
+    beat: Callable[[], None],
+    patience_seconds: float = 0.0,
+    on_sent: Callable[[int], None] = no_bytes,
+) -> None:
+    """Store a file under a path of the gateway that takes files; the same again is success.
 
     Args:
         connection: Its patience is for the first answer; what is known to be there gets more.
@@ -58,7 +80,7 @@ def upload(
             raise Changed(f"{path} is another file than was described")
         described = again
     patience = _Patience(patience_seconds if has_parts else 0.0, beat)
-    one = _Upload(connection, run, path, described, beat)
+    one = _Upload(connection, location, path, described, beat)
 
     def arrived(n_bytes: int) -> None:
         patience.renew()
@@ -106,7 +128,7 @@ class _Upload:
     def __init__(
         self,
         connection: Connection,
-        run: str,
+        location: str,
         path: Path,
         described: Description,
         beat: Callable[[], None],
@@ -116,7 +138,7 @@ class _Upload:
         self._described = described
         self._beat = beat
         self._body = asdict(described)
-        self._location = f"/api/v1/runs/{run}/artifacts"
+        self._location = location
 
     def missing_parts(self) -> tuple[PartRequest, ...]:
         """Parts that are to be sent next."""

@@ -6,40 +6,6 @@ WHERE run_id = %(run_id)s
   AND tenant_id = %(tenant_id)s
 FOR KEY SHARE;
 
--- is_leaving --
--- Whether these bytes are being deleted. Without a lock: who deletes holds the row as long as the
--- store takes.
-SELECT true AS is_leaving
-FROM blobs
-WHERE tenant_id = %(tenant_id)s
-  AND sha256 = %(sha256)s
-  AND state = 'deleting';
-
--- renew_blob --
--- The row of these bytes, made if need be: nobody deletes them for some time. No row: they are being
--- deleted. The size of bytes that have not arrived is whatever was said last: it binds nobody.
-INSERT INTO blobs (tenant_id, sha256, size_bytes, has_arrived, renewed_at)
-VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s, false, clock_timestamp())
-ON CONFLICT (tenant_id, sha256) DO UPDATE
-    SET renewed_at = clock_timestamp(),
-        size_bytes = CASE
-            WHEN blobs.has_arrived THEN blobs.size_bytes ELSE excluded.size_bytes
-        END
-    WHERE blobs.state <> 'deleting'
-RETURNING size_bytes, renewed_at;
-
--- keep_blob --
--- Bytes that were found in the store after they had been renewed at `renewed_at`. No row: that was
--- so long ago that they may be gone since.
-UPDATE blobs
-SET has_arrived = true,
-    size_bytes = CASE WHEN has_arrived THEN size_bytes ELSE %(size_bytes)s END
-WHERE tenant_id = %(tenant_id)s
-  AND sha256 = %(sha256)s
-  AND state <> 'deleting'
-  AND %(renewed_at)s > now() - %(least_age)s::interval
-RETURNING size_bytes;
-
 -- insert_artifact --
 -- The name, once.
 INSERT INTO artifacts (tenant_id, run_id, name, type, sha256, size_bytes)

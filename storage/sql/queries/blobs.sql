@@ -1,3 +1,37 @@
+-- is_leaving --
+-- Whether these bytes are being deleted. Without a lock: who deletes holds the row as long as the
+-- store takes.
+SELECT true AS is_leaving
+FROM blobs
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = %(sha256)s
+  AND state = 'deleting';
+
+-- renew_blob --
+-- The row of these bytes, made if need be: nobody deletes them for some time. No row: they are being
+-- deleted. The size of bytes that have not arrived is whatever was said last: it binds nobody.
+INSERT INTO blobs (tenant_id, sha256, size_bytes, has_arrived, renewed_at)
+VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s, false, clock_timestamp())
+ON CONFLICT (tenant_id, sha256) DO UPDATE
+    SET renewed_at = clock_timestamp(),
+        size_bytes = CASE
+            WHEN blobs.has_arrived THEN blobs.size_bytes ELSE excluded.size_bytes
+        END
+    WHERE blobs.state <> 'deleting'
+RETURNING size_bytes, renewed_at;
+
+-- keep_blob --
+-- Bytes that were found in the store after they had been renewed at `renewed_at`. No row: that was
+-- so long ago that they may be gone since.
+UPDATE blobs
+SET has_arrived = true,
+    size_bytes = CASE WHEN has_arrived THEN size_bytes ELSE %(size_bytes)s END
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = %(sha256)s
+  AND state <> 'deleting'
+  AND %(renewed_at)s > now() - %(least_age)s::interval
+RETURNING size_bytes;
+
 -- deletable_blobs --
 -- Bytes that nothing refers to and that were not announced for some time; those first whose deletion
 -- was interrupted.
@@ -10,6 +44,11 @@ WHERE state = 'deleting'
            SELECT FROM artifacts
            WHERE artifacts.tenant_id = blobs.tenant_id
              AND artifacts.sha256 = blobs.sha256
+       )
+       AND NOT EXISTS (
+           SELECT FROM dataset_blobs
+           WHERE dataset_blobs.tenant_id = blobs.tenant_id
+             AND dataset_blobs.sha256 = blobs.sha256
        )
    )
 ORDER BY state DESC, renewed_at
@@ -45,6 +84,11 @@ WHERE tenant_id = %(tenant_id)s
       WHERE artifacts.tenant_id = blobs.tenant_id
         AND artifacts.sha256 = blobs.sha256
   )
+  AND NOT EXISTS (
+      SELECT FROM dataset_blobs
+      WHERE dataset_blobs.tenant_id = blobs.tenant_id
+        AND dataset_blobs.sha256 = blobs.sha256
+  )
 RETURNING size_bytes;
 
 -- end_deletion --
@@ -55,16 +99,34 @@ WHERE tenant_id = %(tenant_id)s
   AND state = 'deleting';
 
 -- blobs_to_verify --
--- Bytes that artifacts refer to, those first that were never looked at, or longest ago; of one run,
--- or of all runs of the tenant.
+-- Bytes that artifacts or datasets refer to, those first that were never looked at, or longest ago;
+-- of one run, or of all there are.
 SELECT encode(blobs.sha256, 'hex') AS sha256, blobs.size_bytes, blobs.verified_at,
-       array_agg(artifacts.run_id || '/' || artifacts.name
-                 ORDER BY artifacts.run_id, artifacts.name) AS names
+       users.names
 FROM blobs
-JOIN artifacts USING (tenant_id, sha256)
+CROSS JOIN LATERAL (
+    SELECT array_agg(name ORDER BY name) AS names
+    FROM (
+        SELECT artifacts.run_id || '/' || artifacts.name AS name
+        FROM artifacts
+        WHERE artifacts.tenant_id = blobs.tenant_id
+          AND artifacts.sha256 = blobs.sha256
+          AND (%(run_id)s::text IS NULL OR artifacts.run_id = %(run_id)s)
+        UNION ALL
+        SELECT datasets.name || '@' || dataset_blobs.number
+        FROM dataset_blobs
+        JOIN datasets USING (dataset_id)
+        WHERE dataset_blobs.tenant_id = blobs.tenant_id
+          AND dataset_blobs.sha256 = blobs.sha256
+          AND %(run_id)s::text IS NULL
+    ) AS named
+) AS users
 WHERE blobs.tenant_id = %(tenant_id)s
-  AND (%(run_id)s::text IS NULL OR artifacts.run_id = %(run_id)s)
-GROUP BY blobs.tenant_id, blobs.sha256
+  AND users.names IS NOT NULL
+  AND (
+      %(run_id)s::text IS NULL
+      OR blobs.sha256 IN (SELECT sha256 FROM artifacts WHERE run_id = %(run_id)s)
+  )
 ORDER BY blobs.verified_at NULLS FIRST, blobs.created_at
 LIMIT %(limit)s;
 

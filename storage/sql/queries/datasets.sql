@@ -20,10 +20,10 @@ WHERE dataset_id = %(dataset_id)s;
 
 -- insert_version --
 -- A version, written once.
-INSERT INTO dataset_versions (dataset_id, number, content_hash, kind, location, manifest, is_stored,
-                              variant, file_count, size_bytes, row_count, schema, statistics,
+INSERT INTO dataset_versions (dataset_id, number, content_hash, kind, location, manifest, variant,
+                              file_count, size_bytes, row_count, schema, statistics,
                               preprocessing, column_lineage, created_by)
-VALUES (%(dataset_id)s, %(number)s, %(content_hash)s, %(kind)s, %(location)s, %(manifest)s, false,
+VALUES (%(dataset_id)s, %(number)s, %(content_hash)s, %(kind)s, %(location)s, %(manifest)s,
         %(variant)s::dataset_variant, %(file_count)s, %(size_bytes)s, %(row_count)s, %(schema)s,
         %(statistics)s, %(preprocessing)s, %(column_lineage)s, %(created_by)s);
 
@@ -63,7 +63,12 @@ FROM last;
 SELECT datasets.tenant_id, datasets.name, versions.number, datasets.owner, datasets.purpose,
        versions.variant::text, versions.kind, encode(versions.content_hash, 'hex') AS content_hash,
        places.location, versions.file_count, versions.size_bytes, versions.row_count,
-       looks.has_passed, versions.created_by, versions.created_at
+       looks.has_passed, versions.created_by, versions.created_at,
+       EXISTS (
+           SELECT FROM dataset_blobs
+           WHERE dataset_blobs.dataset_id = versions.dataset_id
+             AND dataset_blobs.number = versions.number
+       ) AS is_stored
 FROM dataset_versions AS versions
 JOIN datasets USING (dataset_id)
 CROSS JOIN LATERAL (
@@ -235,3 +240,39 @@ ON CONFLICT DO NOTHING;
 INSERT INTO run_datasets (run_id, dataset_id, number)
 VALUES (%(run_id)s, %(dataset_id)s, %(number)s)
 ON CONFLICT DO NOTHING;
+
+-- hold_arrived --
+-- Those of some bytes that the store has; nobody deletes them before the transaction ends.
+SELECT sha256, size_bytes
+FROM blobs
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = ANY(%(sha256s)s)
+  AND has_arrived
+  AND state <> 'deleting'
+ORDER BY sha256
+FOR KEY SHARE;
+
+-- insert_dataset_blobs --
+-- All files of a version, at once.
+INSERT INTO dataset_blobs (tenant_id, dataset_id, number, sha256)
+SELECT %(tenant_id)s, %(dataset_id)s, %(number)s, sha256
+FROM unnest(%(sha256s)s::bytea[]) AS new (sha256)
+ORDER BY sha256
+ON CONFLICT DO NOTHING;
+
+-- find_blob --
+-- Bytes of a file that the store has of that version; no row: it has not.
+SELECT blobs.size_bytes
+FROM dataset_blobs
+JOIN blobs USING (tenant_id, sha256)
+WHERE dataset_blobs.dataset_id = %(dataset_id)s
+  AND dataset_blobs.number = %(number)s
+  AND dataset_blobs.sha256 = %(sha256)s;
+
+-- is_stored --
+-- Whether the store has a version; no row: it has not.
+SELECT true AS is_stored
+FROM dataset_blobs
+WHERE dataset_id = %(dataset_id)s
+  AND number = %(number)s
+LIMIT 1;

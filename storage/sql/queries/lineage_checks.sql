@@ -13,7 +13,7 @@ ORDER BY run_id
 LIMIT %(limit)s;
 
 -- blobs --
--- A page of what artifacts stand for, each with one of them.
+-- A page of what artifacts and datasets stand for, each with one of them.
 SELECT blobs.tenant_id, encode(blobs.sha256, 'hex') AS sha256, blobs.size_bytes,
        blobs.verified_at IS NOT NULL AS is_verified, example.node AS example
 FROM blobs
@@ -25,7 +25,14 @@ CROSS JOIN LATERAL (
       AND artifacts.sha256 = blobs.sha256
       AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
       AND (runs.ended_at >= %(since)s OR %(since)s::timestamptz IS NULL)
-    ORDER BY artifacts.run_id, artifacts.name
+    UNION ALL
+    SELECT 'dataset:' || datasets.name || '@' || dataset_blobs.number
+    FROM dataset_blobs
+    JOIN datasets USING (dataset_id)
+    WHERE dataset_blobs.tenant_id = blobs.tenant_id
+      AND dataset_blobs.sha256 = blobs.sha256
+      AND %(sweep_id)s::text IS NULL
+    ORDER BY node
     LIMIT 1
 ) AS example
 WHERE (blobs.tenant_id, blobs.sha256) > (%(after_tenant)s, decode(%(after)s, 'hex'))

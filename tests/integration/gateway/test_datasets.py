@@ -103,7 +103,11 @@ def test_a_script_s_use_is_on_record(platform: Platform, data: DataWorld, tmp_pa
 
     first, again = (use(platform, run, token, "people") for _ in range(2))
 
-    assert first.json() == {"dataset": "people@1", "location": str(tmp_path / "a.csv")}
+    assert first.json() == {
+        "dataset": "people@1",
+        "location": str(tmp_path / "a.csv"),
+        "is_stored": False,
+    }
     assert again.json() == first.json()
     edges = platform.rows("SELECT upstream, downstream FROM lineage_edges")
     assert edges == [("dataset:people@1", f"run:{run}")]

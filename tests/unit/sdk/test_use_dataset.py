@@ -26,16 +26,28 @@ def test_the_variable_is_the_one_that_the_platform_sets() -> None:
 
 @pytest.mark.usefixtures("trial")
 def test_a_trial_reads_what_its_sweep_has_pinned(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It is on record since the trial was made: nobody is asked."""
+    monkeypatch.setenv("SWEEPWORKS_DATA_DIGITS", str(tmp_path))
+    monkeypatch.setenv("SWEEPWORKS_DATASETS", "digits@3")
+    with a_run() as run:
+        assert run.use_dataset("digits") == tmp_path
+        assert run.use_dataset("digits@3") == tmp_path
+
+    assert gateway.used == []
+
+
+@pytest.mark.usefixtures("trial", "gateway")
+def test_what_is_pinned_and_not_here_is_where_it_was_pinned_unless_the_store_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("SWEEPWORKS_DATA_DIGITS", "/data/digits")
     monkeypatch.setenv("SWEEPWORKS_DATASETS", "digits@3")
     with a_run() as run:
         assert run.use_dataset("digits") == Path("/data/digits")
-        assert run.use_dataset("digits@3") == Path("/data/digits")
 
-    assert gateway.used == []
+    assert "not on record" not in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("trial")
