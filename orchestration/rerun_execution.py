@@ -76,12 +76,14 @@ def execute(
         while (status := _status(launcher, request)) is None or status.exit is None:
             beating.beat()
             time.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        _stop(launcher, request)
-        platform.reruns.end(request.run_id, RunState.CANCELLED, reason="interrupted by a person")
-        raise
     except SweepsError as exc:
         platform.reruns.end(request.run_id, RunState.FAILED, reason=str(exc))
+        raise
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, or what Dagster ends an op with
+        _stop(launcher, request)
+        platform.reruns.end(request.run_id, RunState.CANCELLED, reason="interrupted by a person")
         raise
     if status.exit.reason is ExitReason.COMPLETED:
         return RunState.COMPLETED, ""

@@ -54,17 +54,12 @@ def command(
         raise RunNotFound(run[:80])
     with session(quiet=as_json) as platform:
         from orchestration.people import person
-        from orchestration.rerun import rerun
-        from orchestration.rerun_in_cluster import PodRecipe, pod_recipe, rerun_in_cluster
-        from orchestration.rerun_recipe import recipe
-        from orchestration.rerun_requests import RerunRefused
-        from orchestration.rerun_software import environments
+        from orchestration.rerunning import found_again, make_again, require_whole
 
-        run_id, tenant_id = RunId(run), TenantId(tenant)
-        made_of = pod_recipe(platform, run_id, tenant_id=tenant_id) or recipe(
+        made_of = found_again(
             platform,
-            run_id,
-            tenant_id=tenant_id,
+            RunId(run),
+            tenant_id=TenantId(tenant),
             repositories=[path.absolute() for path in repositories],
         )
         document: dict[str, object] = {
@@ -78,17 +73,13 @@ def command(
             if as_json:
                 print_json(document)
             raise click.exceptions.Exit(1 if made_of.missing and not force else 0)
-        if made_of.missing and not force:
-            if as_json:
+        if not force:
+            if made_of.missing and as_json:
                 print_json({**document, "reruns": []})
-            parts = ", ".join(dict.fromkeys(line.part for line in made_of.missing))
-            raise RerunRefused(f"{run} would be another run without its {parts}; --force runs it")
+            require_whole(made_of)
         say = _say_nothing if as_json else _say
-        environments(platform.settings.home).forget_unused()
         done = [
-            rerun_in_cluster(platform, made_of, by=person(), say=say)
-            if isinstance(made_of, PodRecipe)
-            else rerun(platform, made_of, by=person(), keep=keep, is_forced=force, say=say)
+            make_again(platform, made_of, by=person(), keep=keep, is_forced=force, say=say)
             for _ in range(attempts)
         ]
     if as_json:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import Installation, Ui, wait_for
+from tests.e2e.test_reruns import SEEDED, a_repository, train
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("ui")]
 
@@ -110,6 +111,22 @@ def test_a_sweep_registered_in_the_launchpad_runs_and_shows_its_result(
     observations = ui.query(OBSERVATIONS, partition=sweep)["assetOrError"]["assetObservations"]
     assert len(observations) == 4
     assert installation.json("show", sweep)["dagster_run"] == run["runId"]
+
+
+def test_a_run_is_made_again_from_the_launchpad(installation: Installation, ui: Ui) -> None:
+    root = a_repository(installation.folder, "again", SEEDED)
+    run = train(installation, root)
+
+    launched = launch(ui, "rerun_run", {"ops": {"make_run_again": {"config": {"run": run}}}})
+
+    asked = {"runIds": [launched]}
+    wait_for(
+        lambda: ui.query(RUNS, filter=asked)["runsOrError"]["results"][0]["status"] == "SUCCESS",
+        seconds=120,
+    )
+    (rerun,) = installation.json("list", "--where", f"rerun_of = {run}")
+    assert rerun["state"] == "completed"
+    assert installation.json("reproduce", run)["verdict"] == "bitwise"
 
 
 @pytest.mark.slow
