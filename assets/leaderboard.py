@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.links import rerun_path
 from assets.objective_plot import objective_plot
 from sweeps.search_report import SearchReport, search_report
 from sweeps.states import RunState
@@ -67,6 +68,9 @@ def sweep_metadata(snapshot: SweepSnapshot) -> dict[str, dg.MetadataValue]:
         metadata["best_trial"] = dg.MetadataValue.int(number)
         metadata["best_configuration"] = dg.MetadataValue.json(
             dict(snapshot.trials[number - 1].configuration)
+        )
+        metadata["make_best_again"] = dg.MetadataValue.url(
+            rerun_path(snapshot.trials[number - 1].run_id)
         )
         metadata["objective_by_trial"] = dg.MetadataValue.md(objective_plot(snapshot))
         metadata["leaderboard"] = _table(

@@ -13,6 +13,7 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
+from assets.links import rerun_path
 from assets.partitions import SWEEPS
 from governance.lineage_rules import LineageChecks, Scope
 from governance.reproducibility import markdown, reproducibility
@@ -215,6 +216,7 @@ def _observation(partition: str, trial: Trial) -> dg.AssetObservation:
         "trial": trial.number,
         "state": str(trial.state),
         "configuration": dg.MetadataValue.json(dict(trial.configuration)),
+        "make_again": dg.MetadataValue.url(rerun_path(trial.run_id)),
     }
     if trial.reason:
         metadata["reason"] = trial.reason

@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from sweeps.blobs import ArtifactStore
     from sweeps.ports import LogReader, TrialLauncher
 
-LOCATION_NAME = "sweepworks"  #: of the code location, in the UI and in stored Dagster runs
 _LINK_LIFETIME = dt.timedelta(seconds=60)
 _RESTART_SECONDS = 15.0  # for a database of a home that recovers from a crash
 _LOOK_SECONDS = 0.2

@@ -6,12 +6,14 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
+from assets.links import RERUN_JOB, RERUN_OP
+from governance.tenants import DEFAULT
 from orchestration.people import person
 from orchestration.platform import platform
 from orchestration.rerun_execution import Rerun
 from orchestration.rerunning import found_again, make_again, require_whole
 from sweeps.errors import RunNotFound
-from sweeps.ids import RunId, TenantId, is_name
+from sweeps.ids import RunId, SweepId, TenantId, is_name, is_scratch_run
 from sweeps.reruns import Line
 from sweeps.states import RunState
 
@@ -24,16 +26,20 @@ class RerunConfig(dg.Config):
     run: str = Field(description="Name of a trial's or a scratch run's run.")
     attempts: int = Field(default=1, ge=1, le=100, description="How many times; a run each.")
     force: bool = Field(default=False, description="Also when something of it is missing.")
-    tenant: str = Field(default="default", description="Whose run.")
+    tenant: str = Field(
+        default="", description="Whose run. Empty: its sweep's; of a scratch run the default one."
+    )
 
 
-@dg.op
+@dg.op(name=RERUN_OP)
 def make_run_again(context: dg.OpExecutionContext, config: RerunConfig) -> None:
     """Find all that the run was made of, say what is missing, and make it again."""
     with dagster_errors():
         if not is_name(config.run):
             raise RunNotFound(config.run[:80])
-        found = found_again(platform(), RunId(config.run), tenant_id=TenantId(config.tenant))
+        run_id = RunId(config.run)
+        tenant_id = TenantId(config.tenant or _tenant_of(run_id))
+        found = found_again(platform(), run_id, tenant_id=tenant_id)
         for line in found.lines:
             context.log.info(f"{line.fate}: {line.part}: {line.says}")
         context.add_output_metadata({"plan": dg.MetadataValue.md(_plan(found.lines))})
@@ -51,12 +57,19 @@ def make_run_again(context: dg.OpExecutionContext, config: RerunConfig) -> None:
 
 
 @dg.job(
+    name=RERUN_JOB,
     executor_def=dg.in_process_executor,
     description="Makes a run again: its code, packages or image, data, parameters and seed.",
 )
 def rerun_run() -> None:
     """Make a run again."""
     make_run_again()
+
+
+def _tenant_of(run_id: RunId) -> str:
+    if is_scratch_run(run_id):
+        return DEFAULT
+    return platform().tenant_of(SweepId(run_id.rpartition("-")[0]))
 
 
 def _plan(lines: Sequence[Line]) -> str:

@@ -19,9 +19,10 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
+from assets.links import LOCATION_NAME
 from assets.partitions import SWEEPS
 from orchestration import definitions
-from orchestration.platform import LOCATION_NAME, Platform
+from orchestration.platform import Platform
 from sweeps.ids import SweepId
 
 JOB = "run_sweep"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assets.links import LOCATION_NAME
 from orchestration.home import Home
 from orchestration.private_files import keep_private
 from orchestration.supervisor.ports import LOOPBACK
@@ -14,8 +15,6 @@ from sweeps.errors import PermanentError
 #: The folder that holds our packages. Children work there, so that `-m` finds the same code as we
 #: run, and nothing in the folder where a user typed a command shadows a module.
 PACKAGES = Path(__file__).resolve().parents[2]
-
-_LOCATION_NAME = "sweepworks"
 
 
 def gateway_command(port: int) -> list[str]:
@@ -32,7 +31,7 @@ def code_server_command(port: int) -> list[str]:
         *(sys.executable, "-m", "dagster", "api", "grpc"),
         *("--module-name", "orchestration.definitions"),
         *("--host", LOOPBACK, "--port", str(port)),
-        *("--location-name", _LOCATION_NAME),
+        *("--location-name", LOCATION_NAME),
         # Dagster runs start as `<this python> -m dagster`, not as whatever `dagster` is on PATH.
         "--use-python-environment-entry-point",
     ]
@@ -97,6 +96,6 @@ def write_workspace(home: Home, *, code_server_port: int) -> Path:
             "  - grpc_server:\n"
             f"      host: {LOOPBACK}\n"
             f"      port: {code_server_port}\n"
-            f"      location_name: {_LOCATION_NAME}\n",
+            f"      location_name: {LOCATION_NAME}\n",
         )
     return path

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -33,6 +34,7 @@ query($partition: String!) {
   assetOrError(assetKey: {path: ["sweep"]}) {
     ... on Asset { assetMaterializations(partitions: [$partition], limit: 1) {
       metadataEntries { __typename label
+        ... on UrlMetadataEntry { url }
         ... on FloatMetadataEntry { floatValue }
         ... on IntMetadataEntry { intValue }
         ... on JsonMetadataEntry { jsonString }
@@ -106,6 +108,8 @@ def test_a_sweep_registered_in_the_launchpad_runs_and_shows_its_result(
     assert entries["best_value"]["floatValue"] >= 1 / 3
     assert entries["wall_time_seconds"]["floatValue"] > 0
     assert "x" in entries["best_configuration"]["jsonString"]
+    best = installation.json("show", sweep)["best"]["run"]
+    assert quote(f'"run": "{best}"') in entries["make_best_again"]["url"]
     assert len(entries["leaderboard"]["table"]["records"]) == 4
     assert entries["objective_by_trial"]["mdStr"].startswith("![objective by trial](data:image/svg")
     observations = ui.query(OBSERVATIONS, partition=sweep)["assetOrError"]["assetObservations"]
