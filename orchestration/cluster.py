@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from compute.kubernetes.api import ClusterApi
+from compute.kubernetes.cluster_logs import ClusterLogs
 from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
+from compute.kubernetes.log_keeper import LogKeeper
 from compute.kubernetes.pod_logs import PodLogs
 from compute.kubernetes.trial_job import PodDefaults
 from orchestration.cluster_settings import ClusterSettings
 from sweeps.ids import SweepId
+from sweeps.ports import LogArchive
 
 TenantOf = Callable[[SweepId], str]
 
@@ -49,9 +52,25 @@ def trial_launcher(
 
 
 def pod_logs(settings: ClusterSettings, api: ClusterApi, tenant_of: TenantOf) -> PodLogs:
-    """What trials have printed."""
+    """What trials have printed, as far as the cluster knows it."""
     return PodLogs(
         api,
         namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
         installation=settings.installation,
     )
+
+
+def cluster_logs(
+    settings: ClusterSettings, api: ClusterApi, archive: LogArchive, tenant_of: TenantOf
+) -> ClusterLogs:
+    """What trials have printed, also those whose pods are gone."""
+    return ClusterLogs(pod_logs(settings, api, tenant_of), archive, tenant_of=tenant_of)
+
+
+def log_keeper(
+    launcher: KubernetesLauncher, api: ClusterApi, archive: LogArchive, tenant_of: TenantOf
+) -> LogKeeper:
+    """Keeps the logs of the attempts that the launcher looks after."""
+    keeper = LogKeeper(api, archive, tenant_of=tenant_of)
+    launcher.observe(keeper)
+    return keeper

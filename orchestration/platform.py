@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from compute.kubernetes.api import ClusterApi
+    from compute.kubernetes.launcher import KubernetesLauncher
+    from compute.kubernetes.log_keeper import LogKeeper
     from compute.local_launcher import LocalLauncher
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     from storage.sweep_claims import SweepClaims
     from storage.trial_store import PostgresTrialStore
     from sweeps.blobs import ArtifactStore
-    from sweeps.ports import LogReader, TrialLauncher
+    from sweeps.ports import LogArchive, LogReader, TrialLauncher
 
 _LINK_LIFETIME = dt.timedelta(seconds=60)
 _RESTART_SECONDS = 15.0  # for a database of a home that recovers from a crash
@@ -283,8 +285,14 @@ class Platform:
         """Executes trials, on this machine or in a cluster."""
         if self.settings.cluster is None:
             return self.launcher_with(inherited_environment())
+        return self.cluster_launcher
+
+    @functools.cached_property
+    def cluster_launcher(self) -> "KubernetesLauncher":
+        """Executes trials in the cluster."""
         from orchestration.cluster import trial_launcher
 
+        assert self.settings.cluster is not None  # whoever asks has looked
         launcher = trial_launcher(self.settings.cluster, self.cluster_api, self.tenant_of)
         self._stack.callback(launcher.close)
         return launcher
@@ -323,12 +331,28 @@ class Platform:
     def logs(self) -> "LogReader":
         """What trials have printed."""
         if self.settings.cluster is not None:
-            from orchestration.cluster import pod_logs
+            from orchestration.cluster import cluster_logs
 
-            return pod_logs(self.settings.cluster, self.cluster_api, self.tenant_of)
+            return cluster_logs(
+                self.settings.cluster, self.cluster_api, self.log_archive, self.tenant_of
+            )
         from compute.local_logs import LocalLogs
 
         return LocalLogs(self.settings.home.runs)
+
+    @functools.cached_property
+    def log_archive(self) -> "LogArchive":
+        """What trials had printed when they ended, where their machines are not this one."""
+        from storage.log_archive import ArtifactLogs
+
+        return ArtifactLogs(self.artifacts, self.artifact_store)
+
+    @functools.cached_property
+    def log_keeper(self) -> "LogKeeper":
+        """Fills the archive, in a controller of trials in a cluster."""
+        from orchestration.cluster import log_keeper
+
+        return log_keeper(self.cluster_launcher, self.cluster_api, self.log_archive, self.tenant_of)
 
     @functools.cached_property
     def credentials(self) -> "GatewayCredentials":

@@ -32,6 +32,8 @@ from sweeps.ports import (
     TrialStore,
 )
 
+_LAST_LOGS_SECONDS = 10.0  # that logs of a cancelled sweep have to be kept
+
 
 class TrialStoreResource(dg.ConfigurableResource[TrialStore]):
     """The controller's record."""
@@ -186,15 +188,20 @@ class CredentialsResource(dg.ConfigurableResource[Credentials]):
 
 
 class CourierResource(dg.ConfigurableResource[Courier]):
-    """Who sends what scripts left behind."""
+    """Who brings home what scripts left behind."""
 
     @contextlib.contextmanager
     def yield_for_execution(
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[Courier, None, None]:
-        """The courier of the home's spools."""
-        yield platform().courier
+        """The courier of the home's spools; for trials in a cluster, the keeper of their logs."""
+        here = platform()
+        if here.settings.cluster is None:
+            yield here.courier
+            return
+        yield here.log_keeper
+        here.log_keeper.finish(within_seconds=_LAST_LOGS_SECONDS)
 
 
 def resources() -> dict[str, object]:

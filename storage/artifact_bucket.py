@@ -1,8 +1,8 @@
 """Artifacts in a bucket of S3, or of a server that speaks like it.
 
-Bytes go between scripts and the bucket, by signed requests, and never through this process. What
-has arrived of a large blob is the bucket's to say: its own unfinished upload is found again by its
-key, and nothing about it is kept here.
+Bytes go between scripts and the bucket, by signed requests, and not through this process, but for
+what it brings itself. What has arrived of a large blob is the bucket's to say: its own unfinished
+upload is found again by its key, and nothing about it is kept here.
 """
 
 import datetime as dt
@@ -95,6 +95,13 @@ class ArtifactBucket:
             is_done = upload_id is not None and self._complete(blob, upload_id)
         if not is_done and self.size_of(blob.key) != blob.size_bytes:
             raise BlobMissing(blob.key.sha256)
+
+    def put(self, key: BlobKey, data: bytes) -> None:
+        """Bring a blob of one part from this process; the bucket compares it with its sha256."""
+        with bucket_errors(self._location):
+            self._client.put_object(
+                **self._object(key), Body=data, **self._requests.of_whole(key.sha256)
+            )
 
     def open(self, key: BlobKey) -> BinaryIO:
         """The blob for reading, a piece at a time."""

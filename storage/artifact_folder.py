@@ -11,7 +11,7 @@ from storage.blob_paths import blob_path, parts_name
 from storage.embedded.failures import filesystem_errors
 from storage.folder_parts import FolderParts, PartUpload
 from storage.folder_upload import FolderUpload
-from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart
+from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, blob_part
 from sweeps.errors import ArtifactNotFound
 
 _INCOMING = ".incoming"  # no tenant can be called that
@@ -79,6 +79,15 @@ class ArtifactFolder:
             raise BlobMissing(blob.key.sha256)
         with filesystem_errors(self._root):
             self._parts(blob.key).finish(blob)
+
+    def put(self, key: BlobKey, data: bytes) -> None:
+        """Bring a blob of one part from this process."""
+        upload = self.receive(key, blob_part(len(data), 1, crc32=None))
+        try:
+            upload.write(data)
+            upload.finish()
+        finally:
+            upload.abort()
 
     def open(self, key: BlobKey) -> BinaryIO:
         """The blob for reading.

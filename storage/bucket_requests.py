@@ -28,8 +28,11 @@ class BucketRequests:
 
     def put(self, place: Mapping[str, str], blob: Blob, *, expires_at: dt.datetime) -> Upload:
         """Brings a blob of one part."""
-        sums = {"ChecksumSHA256": _base64(bytes.fromhex(blob.key.sha256))}
-        return self._upload("put_object", place, {**sums, **self.encryption}, {}, expires_at)
+        return self._upload("put_object", place, self.of_whole(blob.key.sha256), {}, expires_at)
+
+    def of_whole(self, sha256: str) -> dict[str, str]:
+        """Arguments that bring a blob in one piece: what it is, and how it is encrypted."""
+        return {"ChecksumSHA256": _base64(bytes.fromhex(sha256)), **self.encryption}
 
     def part(
         self, place: Mapping[str, str], part: BlobPart, upload_id: str, *, expires_at: dt.datetime

@@ -151,6 +151,10 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def put(self, key: BlobKey, data: bytes) -> None:
+        """Bring a blob of one part, of that digest, from this process. `DiskFull`."""
+        ...
+
     def open(self, key: BlobKey) -> BinaryIO:
         """The blob for reading. `ArtifactNotFound`."""
         ...

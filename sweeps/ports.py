@@ -228,3 +228,24 @@ class LogReader(Protocol):
     def tail(self, attempt_id: AttemptId, stream: str, *, lines: int) -> int:
         """The byte at which the last so many lines begin."""
         ...
+
+
+class LogArchive(Protocol):
+    """Output of attempts that have ended, kept with their runs: both streams together.
+
+    Every method raises `StorageUnavailable` when the database or the store does not answer.
+    """
+
+    def has(self, tenant_id: TenantId, attempt_id: AttemptId, *, node: int = 0) -> bool:
+        """Whether the output of that node of the attempt is kept."""
+        ...
+
+    def keep(
+        self, tenant_id: TenantId, attempt_id: AttemptId, content: bytes, *, node: int = 0
+    ) -> None:
+        """Keep it. `RunNotFound`, `StateConflict` when its run is sealed, or another one is kept."""
+        ...
+
+    def read(self, tenant_id: TenantId, attempt_id: AttemptId, *, node: int = 0) -> bytes | None:
+        """What is kept; None when nothing is."""
+        ...

@@ -3,21 +3,21 @@
 The package's models are left out: making one of every pod of a list takes longer than the request.
 """
 
-import contextlib
 import http.client
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from compute.kubernetes.objects import KubeObject, items, version_of
-from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
+from compute.kubernetes.api_errors import api_exception, cluster_errors, message_of
+from compute.kubernetes.log_api import LogApi
+from compute.kubernetes.objects import KubeObject, items
+from compute.kubernetes.watch_events import Event, WatchExpired, events_of
 
 TIMEOUT_SECONDS = (3, 10)  #: to connect, and between two bytes
 _WATCH_MARGIN_SECONDS = 15  # the server ends a watch; if it does not, the connection is dead
 _MERGE = "application/merge-patch+json"
-_GONE = 410
 _NOTHING: KubeObject = {}
 
 
@@ -28,29 +28,12 @@ class Kind(StrEnum):
     PODS = "pod"
 
 
-class WatchExpired(Exception):
-    """The server has forgotten the version that a watch was to begin at: list again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What there was at one moment."""
 
     items: tuple[KubeObject, ...]
     resource_version: str  #: where a watch goes on
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change. Of a bookmark only the version counts."""
-
-    kind: str  #: ``ADDED``, ``MODIFIED``, ``DELETED`` or ``BOOKMARK``
-    obj: KubeObject
-
-    @property
-    def resource_version(self) -> str:
-        """Where a watch goes on after this."""
-        return version_of(self.obj)
 
 
 class ClusterApi:
@@ -72,6 +55,7 @@ class ClusterApi:
 
         self._core: Any = CoreV1Api(client)
         self._batch: Any = BatchV1Api(client)
+        self.logs = LogApi(client)
 
     def list(self, kind: Kind, namespace: str, *, selector: str) -> Listing:
         """What is there, not from a cache: a Job that a list leaves out is taken for lost."""
@@ -111,11 +95,11 @@ class ClusterApi:
                     _request_timeout=(TIMEOUT_SECONDS[0], seconds + _WATCH_MARGIN_SECONDS),
                 )
             except api_exception() as exc:
-                if exc.status == _GONE:
+                if exc.status == http.client.GONE:
                     raise WatchExpired from exc
                 raise
             try:
-                yield from _events(answer)
+                yield from events_of(answer)
             finally:
                 answer.close()
                 answer.release_conn()
@@ -189,23 +173,6 @@ class ClusterApi:
         )
         return answer is not None
 
-    def read_log(self, namespace: str, pod: str, *, limit_bytes: int | None) -> bytes:
-        """What a pod has printed so far; empty when it is gone or has not begun."""
-        with cluster_errors():
-            try:
-                answer = self._core.read_namespaced_pod_log(
-                    pod,
-                    namespace,
-                    **({} if limit_bytes is None else {"limit_bytes": limit_bytes}),
-                    _preload_content=False,
-                    _request_timeout=TIMEOUT_SECONDS,
-                )
-            except api_exception() as exc:
-                if exc.status in {http.client.NOT_FOUND, http.client.BAD_REQUEST}:
-                    return b""
-                raise
-            return bytes(answer.data)
-
     def _listing(self, kind: Kind) -> Any:
         return {
             Kind.JOBS: self._batch.list_namespaced_job,
@@ -227,65 +194,3 @@ class ClusterApi:
                     return None
                 raise
             return json.loads(answer.data)
-
-
-@contextlib.contextmanager
-def cluster_errors() -> Generator[None, None, None]:
-    """Translate what the client raises."""
-    import urllib3.exceptions
-
-    try:
-        yield
-    except api_exception() as exc:
-        raise _translated(exc) from exc
-    except (urllib3.exceptions.HTTPError, OSError, json.JSONDecodeError) as exc:
-        raise LauncherUnavailable(f"the API server does not answer: {exc}") from exc
-
-
-def _translated(exc: Any) -> Exception:
-    message = message_of(exc)
-    match exc.status:
-        case http.client.FORBIDDEN if "exceeded quota" in message:
-            return NoCapacity(message)
-        case http.client.UNAUTHORIZED | http.client.FORBIDDEN:
-            hint = "`sweepworks cluster check` says what is missing"
-            return LauncherUnavailable(f"the API server refuses: {message}; {hint}")
-        case http.client.BAD_REQUEST | http.client.UNPROCESSABLE_ENTITY:
-            return LaunchRejected(f"the API server refuses it: {message}")
-        case _:
-            return LauncherUnavailable(f"the API server answers {exc.status}: {message}")
-
-
-def message_of(exc: Any) -> str:
-    """What the server says, without headers."""
-    try:
-        return str(json.loads(exc.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return str(exc.reason or exc.body or "")[:500]
-
-
-def api_exception() -> Any:
-    """The class that the client raises; imported late, since its package takes a second."""
-    from kubernetes.client import (  # pyright: ignore[reportMissingTypeStubs]  it has none
-        ApiException,
-    )
-
-    return ApiException
-
-
-def _events(answer: Any) -> Iterator[Event]:
-    """The lines of a watch; a last one that was cut is left out."""
-    rest = b""
-    for block in answer.stream(amt=None, decode_content=True):
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield _event(json.loads(line))
-
-
-def _event(document: KubeObject) -> Event:
-    if document["type"] == "ERROR":
-        if document["object"].get("code") == _GONE:
-            raise WatchExpired
-        raise LauncherUnavailable(f"the watch failed: {document['object'].get('message')}")
-    return Event(kind=str(document["type"]), obj=document["object"])

@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from compute.kubernetes.api import TIMEOUT_SECONDS, api_exception, cluster_errors
+from compute.kubernetes.api import TIMEOUT_SECONDS
+from compute.kubernetes.api_errors import api_exception, cluster_errors
 from compute.kubernetes.objects import KubeObject, items, part, status
 
 #: What a launcher, its reaper and its logs ask of the API server.

@@ -4,21 +4,22 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.attempt_status import (
     Patience,
     hindrance,
-    is_finished,
     is_without_pods,
     status_of,
 )
 from compute.kubernetes.complaints import Complaints
+from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject, annotation
 from compute.kubernetes.sweep_view import SweepView
-from compute.kubernetes.trial_job import PodDefaults, placeholder_job, trial_job
+from compute.kubernetes.trial_job import PodDefaults, trial_job
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId
@@ -28,7 +29,25 @@ from sweeps.trials import LaunchRequest
 
 _POLL_SECONDS = 0.1
 _REAP_MARGIN_SECONDS = 30.0  # beyond the grace period, for the control plane
-_TRIES = 3
+
+
+class PodObserver(Protocol):
+    """Who wants to know of pods that end."""
+
+    def look(
+        self,
+        namespace: str,
+        attempt_id: AttemptId,
+        pods: Iterable[KubeObject],
+        *,
+        is_stopped: bool = False,
+    ) -> None:
+        """An attempt's pods as they are now, again and again; returns at once.
+
+        Args:
+            is_stopped: They are going to be removed, all of them.
+        """
+        ...
 
 
 def _utc_now() -> dt.datetime:
@@ -73,6 +92,8 @@ class KubernetesLauncher:
         self._now = clock
         self._views: dict[SweepId, SweepView] = {}
         self._complaints = Complaints(api, clock=self._now)
+        self._stopper = JobStopper(api, installation=installation, clock=self._now)
+        self._observer: PodObserver | None = None
 
     def launch(self, request: LaunchRequest) -> None:
         """Make the attempt's Job, unless it was made before."""
@@ -100,6 +121,8 @@ class KubernetesLauncher:
             sighting = seen.get(attempt_id)
             if sighting is None:
                 continue
+            if self._observer is not None:
+                self._observer.look(view.namespace, attempt_id, sighting.pods)
             if is_without_pods(sighting):
                 sighting = replace(sighting, complaint=self._complaints.about(view, sighting.job))
             status = status_of(attempt_id, sighting, now=self._now())
@@ -108,47 +131,27 @@ class KubernetesLauncher:
             ):
                 why = hindrance(sighting, now=self._now(), patience=self._patience)
                 if why is not None:
-                    self._suspend(view, sighting.job, why.reason, why.message)
+                    self._stopper.suspend(view, sighting.job, why.reason, why.message)
             statuses[attempt_id] = status
         return statuses
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Suspend the attempt's Job; one that is still to be launched is made suspended."""
         view = self._view(ids.sweep_of(attempt_id))
-        for _ in range(_TRIES):
-            sighting = view.look().attempts.get(attempt_id)
-            job = sighting.job if sighting else self._api.read_job(view.namespace, attempt_id)
-            if job is not None:
-                is_over = is_finished(job) or annotation(job, names.STOP_REASON)
-                if not is_over and not (sighting and sighting.is_deleted):
-                    self._suspend(view, job, reason, "")
-                return
-            made = self._api.create_job(
-                view.namespace,
-                placeholder_job(
-                    attempt_id,
-                    sweep_id=view.sweep_id,
-                    installation=self._installation,
-                    annotations=names.stop_annotations(reason, "", at=self._now()),
-                ),
-            )
-            if made is not None:
-                view.put(made)
-                return
-        raise LauncherUnavailable(f"{attempt_id} is made and deleted again and again")
+        sighting = view.look().attempts.get(attempt_id)
+        if sighting is not None and self._observer is not None:
+            # First: what a stopped pod prints at last is gone as soon as the pod is.
+            self._observer.look(view.namespace, attempt_id, sighting.live_pods, is_stopped=True)
+        self._stopper.stop(view, attempt_id, reason)
+
+    def observe(self, observer: PodObserver) -> None:
+        """Show the pods of attempts that are polled or stopped to one more who wants to know."""
+        self._observer = observer
 
     def reap(self, sweep_id: SweepId) -> int:
         """Stop every attempt of the sweep, wait until its pods are gone, and let no other start."""
         view = self._view(sweep_id)
-        marker = placeholder_job(
-            names.reaped_marker(sweep_id),
-            sweep_id=sweep_id,
-            installation=self._installation,
-            annotations={},
-        )
-        made = self._api.create_job(view.namespace, marker)
-        if made is not None:
-            view.put(made)
+        self._stopper.mark_over(view)
         view.relist()
         live = self._live(view)
         for attempt_id in live:
@@ -185,12 +188,3 @@ class KubernetesLauncher:
                 installation=self._installation,
             )
         return self._views[sweep_id]
-
-    def _suspend(self, view: SweepView, job: KubeObject, reason: ExitReason, message: str) -> None:
-        patched = self._api.patch_job(
-            view.namespace,
-            job["metadata"]["name"],
-            names.stop_patch(reason, message, at=self._now()),
-        )
-        if patched is not None:
-            view.put(patched)

@@ -20,6 +20,8 @@ SWEEP = "sweepworks.io/sweep"
 RUN = "sweepworks.io/run"
 ATTEMPT = "sweepworks.io/attempt"
 
+INDEX = "batch.kubernetes.io/job-completion-index"  #: annotation of an indexed Job's pods
+
 STOP_REASON = "sweepworks.io/stop-reason"  #: annotation: why we have ended it
 STOP_MESSAGE = "sweepworks.io/stop-message"
 STOPPED_AT = "sweepworks.io/stopped-at"  #: annotation: RFC 3339

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from compute.kubernetes.api import ClusterApi, Event, Kind, WatchExpired
+from compute.kubernetes.api import ClusterApi, Kind
 from compute.kubernetes.objects import KubeObject, is_older, name_of
+from compute.kubernetes.watch_events import Event, WatchExpired
 from sweeps.errors import LauncherUnavailable
 
 _JITTER = random.Random()  # noqa: S311  no secret; the module's numbers are for who seeds them

@@ -112,6 +112,14 @@ class ArtifactStoreContract:
         assert store.size_of(key) == len(content)
         assert read(store, key) == content
 
+    def test_a_blob_is_brought_from_this_process(self, store: ArtifactStore) -> None:
+        key = a_key(b"our own")
+
+        store.put(key, b"our own")
+        store.put(key, b"our own")
+
+        assert read(store, key) == b"our own"
+
     def test_an_empty_blob_is_a_blob(self, store: ArtifactStore) -> None:
         key = bring(store, b"")
 

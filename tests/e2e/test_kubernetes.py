@@ -80,6 +80,21 @@ def test_a_trial_is_made_again_by_the_digest_of_its_image(
     assert in_cluster.json("cluster", "reap")["reaped"] == []
 
 
+def test_logs_outlive_their_pods(in_cluster: Installation, cluster: FakeCluster) -> None:
+    file = write_sweep(in_cluster, "logs", trials=2, epochs=3)
+
+    sweep = in_cluster.json("run", str(file))["sweep"]
+    assert cluster.requests.count("get pods/log") == 2
+    for job in cluster.jobs(NAMESPACE):
+        cluster.store.remove(("jobs", NAMESPACE, job["metadata"]["name"]))
+    for pod in cluster.pods(NAMESPACE):
+        cluster.store.remove(("pods", NAMESPACE, pod["metadata"]["name"]))
+
+    for trial in ("1", "2"):
+        assert "epoch 3 loss" in in_cluster.run("logs", sweep, "--trial", trial)
+    assert "logs/a1.log" in in_cluster.run("artifacts", "ls", f"{sweep}-00001")
+
+
 def test_a_controller_that_is_killed_launches_nothing_twice(
     in_cluster: Installation, cluster: FakeCluster
 ) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.fake_cluster.pod_log import PodLog
 from tests.fake_cluster.store import Key, Object, Store, now_text
 
 OVER = {"Succeeded", "Failed"}
@@ -56,7 +57,7 @@ class Controllers:
     unpullable: set[str] = field(default_factory=set)  # images
     gpus: int = 8  # of the one node
     processes: dict[Key, Process] = field(default_factory=dict)
-    logs: dict[Key, Path] = field(default_factory=dict)
+    logs: dict[Key, PodLog] = field(default_factory=dict)
     quota: str = ""  # what forbids all pods, in its words
     complaints: dict[str, list[Object]] = field(default_factory=dict)  # events, by Job
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fake-cluster-")))
@@ -184,7 +185,7 @@ class Controllers:
             self.store.update(key, lambda pod: _set_state(pod, "Pending", state))
             return
         log = self.folder / f"{key[2]}.log"
-        self.logs[key] = log
+        self.logs[key] = PodLog(log)
         environment = {one["name"]: one.get("value", "") for one in container.get("env", ())}
         with log.open("wb") as output:
             try:

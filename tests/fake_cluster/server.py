@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.fake_cluster.controllers import Controllers, Loop
-from tests.fake_cluster.store import Conflict, Object, Store, matches
+from tests.fake_cluster.store import Conflict, Key, Object, Store, matches
 
 _PATH = re.compile(
     r"/(?:api/v1|apis/batch/v1)/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|events)"
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
 )
+_CHUNK_BYTES = 64 * 1024
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -48,6 +49,7 @@ class FakeCluster:
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # verb and plural of each
     cut: threading.Event = field(default_factory=threading.Event)  # ends all watches
+    log_bytes: int = 0  # that were told of logs, streams aside
     loop: Loop | None = None
 
     def jobs(self, namespace: str = "trials") -> list[Object]:
@@ -152,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if verb == "get" and match["name"] is None:
             verb = "watch" if query.get("watch") in {"true", "True", "1"} else "list"
-        self.cluster.requests.append(f"{verb} {match['plural']}")
+        what = f"{match['plural']}/{match['sub']}" if match["sub"] else match["plural"]
+        self.cluster.requests.append(f"{verb} {what}")
         fault = self.cluster.take_fault(verb, after=False)
         if fault is not None:
             time.sleep(fault.seconds)
@@ -182,11 +185,33 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             self._missing(match)
         elif match["sub"] == "log":
-            log = self.cluster.controllers.logs.get(key)
-            content = log.read_bytes() if log else b""
-            self._send_bytes(content[: int(query.get("limitBytes", len(content)))])
+            self._log(key, query)
         else:
             self._send(200, found)
+
+    def _log(self, key: Key, query: dict[str, str]) -> None:
+        log = self.cluster.controllers.logs.get(key)
+        if log is None:
+            self._error(400, "container is waiting to start: ContainerCreating")
+            return
+        if query.get("follow") != "true":
+            has_times = query.get("timestamps") == "true"
+            content = log.told(since=query.get("sinceTime"), has_times=has_times)
+            self.cluster.log_bytes += len(content)
+            self._send_bytes(content[: int(query.get("limitBytes", len(content)))])
+            return
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        offset, is_last = 0, False
+        while not is_last:
+            is_last = key not in self.cluster.controllers.processes  # before the last look
+            piece = log.content()[offset:]
+            offset += len(piece)
+            for start in range(0, len(piece), _CHUNK_BYTES):
+                self._raw_chunk(piece[start : start + _CHUNK_BYTES])
+            time.sleep(0.02)
+        self.wfile.write(b"0\r\n\r\n")
 
     def _create(self, match: re.Match[str], _: dict[str, str], body: Object) -> None:
         try:
@@ -259,7 +284,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _chunk(self, document: Object) -> None:
-        data = json.dumps(document).encode() + b"\n"
+        self._raw_chunk(json.dumps(document).encode() + b"\n")
+
+    def _raw_chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
