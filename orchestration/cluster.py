@@ -5,6 +5,8 @@ from collections.abc import Callable
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.cluster_logs import ClusterLogs
 from compute.kubernetes.connection import ClusterAddress, connect
+from compute.kubernetes.image_pinning import ImagePinning
+from compute.kubernetes.image_registry import ImageRegistry
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.log_keeper import LogKeeper
@@ -12,7 +14,7 @@ from compute.kubernetes.pod_logs import PodLogs
 from compute.kubernetes.trial_job import PodDefaults
 from orchestration.cluster_settings import ClusterSettings
 from sweeps.ids import SweepId
-from sweeps.ports import LogArchive
+from sweeps.ports import ImagePins, LogArchive
 
 TenantOf = Callable[[SweepId], str]
 
@@ -39,15 +41,24 @@ def address_of(settings: ClusterSettings) -> ClusterAddress:
 
 
 def trial_launcher(
-    settings: ClusterSettings, api: ClusterApi, tenant_of: TenantOf
+    settings: ClusterSettings,
+    api: ClusterApi,
+    tenant_of: TenantOf,
+    *,
+    pins: ImagePins | None = None,
 ) -> KubernetesLauncher:
-    """Executes trials, each tenant's in its namespace."""
+    """Executes trials, each tenant's in its namespace.
+
+    Args:
+        pins: Remembers which images were looked up; None: only this process does.
+    """
     return KubernetesLauncher(
         api,
         namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
         installation=settings.installation,
         defaults=PodDefaults(image=settings.image, gpu_resource=settings.gpu_resource),
         rate=LaunchRate(settings.launches_per_second),
+        images=ImagePinning(settings.image_policy, ImageRegistry(settings.registry_config), pins),
     )
 
 

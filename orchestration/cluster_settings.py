@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from compute.kubernetes.image_policy import ImagePolicy
+
 _PREFIX = "SWEEPWORKS_K8S_"
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -25,6 +27,8 @@ class ClusterSettings:
     gpu_resource: str = "nvidia.com/gpu"
     installation: str = "default"  #: tells our objects from those of others in the cluster
     launches_per_second: float = 20.0
+    image_policy: ImagePolicy = ImagePolicy.ANY  #: of images that are named by tags
+    registry_config: Path | None = None  #: credentials of registries, as `docker login` writes them
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], *, base: Path) -> Self:
@@ -62,6 +66,8 @@ class ClusterSettings:
             gpu_resource=env.get(_PREFIX + "GPU_RESOURCE") or defaults.gpu_resource,
             installation=env.get(_PREFIX + "INSTALLATION") or defaults.installation,
             launches_per_second=_rate(env.get(_PREFIX + "LAUNCHES_PER_SECOND")),
+            image_policy=_image_policy(env.get(_PREFIX + "IMAGE_POLICY")),
+            registry_config=path(_PREFIX + "REGISTRY_CONFIG"),
         )
 
     def exported(self) -> dict[str, str]:
@@ -77,12 +83,23 @@ class ClusterSettings:
             _PREFIX + "GPU_RESOURCE": self.gpu_resource,
             _PREFIX + "INSTALLATION": self.installation,
             _PREFIX + "LAUNCHES_PER_SECOND": self.launches_per_second,
+            _PREFIX + "IMAGE_POLICY": self.image_policy,
+            _PREFIX + "REGISTRY_CONFIG": self.registry_config,
         }
         return {name: str(value) for name, value in given.items() if value}
 
     def namespace_of(self, tenant_id: str) -> str:
         """Where that tenant's trials run."""
         return self.namespace.replace("{tenant}", tenant_id)
+
+
+def _image_policy(text: str | None) -> ImagePolicy:
+    try:
+        return ImagePolicy(text or ImagePolicy.ANY)
+    except ValueError as exc:
+        raise ValueError(
+            f"{_PREFIX}IMAGE_POLICY is {text!r}; write {', '.join(ImagePolicy)}"
+        ) from exc
 
 
 def _rate(text: str | None) -> float:

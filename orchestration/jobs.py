@@ -137,6 +137,7 @@ def submit_sweep(
                 submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
             ),
             code=submitted.code,
+            image=submitted.image,
         )
     context.instance.add_dynamic_partitions(str(SWEEPS.name), [submitted.sweep_id])
     context.log.info(f"submitted {submitted.sweep_id}; the sensor submitted_sweeps starts it")

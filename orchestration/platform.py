@@ -293,7 +293,9 @@ class Platform:
         from orchestration.cluster import trial_launcher
 
         assert self.settings.cluster is not None  # whoever asks has looked
-        launcher = trial_launcher(self.settings.cluster, self.cluster_api, self.tenant_of)
+        launcher = trial_launcher(
+            self.settings.cluster, self.cluster_api, self.tenant_of, pins=self.catalog
+        )
         self._stack.callback(launcher.close)
         return launcher
 

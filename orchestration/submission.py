@@ -36,6 +36,7 @@ class Submission:
     source_dir: str
     created_by: str
     code: Mapping[str, object]  #: state of the work tree that `source_dir` is in
+    image: str | None = None  #: of its trials, by the digest that was looked up
 
 
 def submission(
@@ -52,11 +53,14 @@ def submission(
         UnknownTenant: No tenant file declares its tenant.
         AccessDenied: Its owner is not a member of the tenant.
         DirtyWorkTree: It asks for code that a commit has as it is, and there is other code.
+        LaunchRejected: There is no such image.
+        LauncherUnavailable: The registry of its image does not answer.
     """
     if file is not None:
         spec, folder = check_file(file), str(file.resolve().parent)
     else:
         spec, folder = tenants().check(document or {}), source_dir
+        _check_pods(spec, source="sweep")
     folder = folder or str(Path.cwd())
     return Submission(
         sweep_id=ids.sweep_id(spec.experiment, entropy=entropy or secrets.token_bytes(5)),
@@ -64,7 +68,26 @@ def submission(
         source_dir=folder,
         created_by=person(),
         code=_code(Path(folder), must_be_clean=spec.provenance.require_clean),
+        image=_image(spec),
     )
+
+
+def _image(spec: SweepSpec) -> str | None:
+    cluster = Settings.from_environment().cluster
+    if cluster is None:
+        return None
+    from orchestration.pod_checks import image_of  # with its HTTP client
+
+    return image_of(spec, cluster)
+
+
+def _check_pods(spec: SweepSpec, *, source: str) -> None:
+    cluster = Settings.from_environment().cluster
+    if cluster is None and not spec.trial.pods.overrides:
+        return
+    from orchestration.pod_checks import check_pods  # with Kubernetes' client
+
+    check_pods(spec, cluster, source=source)
 
 
 def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:
@@ -109,6 +132,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
         created_by=submitted.created_by,
         datasets=datasets,
         code=submitted.code,
+        image=submitted.image,
     )
 
 
@@ -123,7 +147,9 @@ def check_file(file: Path) -> SweepSpec:
     text = read_text(file, hint="give the path of a sweep file; `sweepworks init` writes one")
     first = parse_text(text, source=str(file))
     tenant = tenants().admit(first.tenant, owner=first.owner)
-    return parse_text(text, source=str(file), defaults=tenant.defaults)
+    spec = parse_text(text, source=str(file), defaults=tenant.defaults)
+    _check_pods(spec, source=str(file))
+    return spec
 
 
 def tenants() -> TenantDirectory:

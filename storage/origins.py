@@ -58,9 +58,16 @@ def origin_of_sweep(
         "resources": spec["trial"]["resources"],
         "launcher": launching.launcher,
         "place": row["place"],
-        "image": launching.image,
+        "image": _image(row["image"], spec, launching),
         "code_at_submission": row["code"],
     }
+
+
+def _image(pinned: str | None, spec: Mapping[str, Any], launching: Launching) -> str | None:
+    """What trials are to run: by its digest where it was looked up. What ran is in the attempts."""
+    if launching.launcher == "local":
+        return launching.image
+    return pinned or spec["trial"].get("image") or launching.image
 
 
 def write_origins(

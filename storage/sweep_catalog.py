@@ -53,7 +53,10 @@ class SweepRow:
 
 
 class SweepCatalog:
-    """Sweeps as people see them. Every call is scoped to a tenant where one is given."""
+    """Sweeps as people see them. Every call is scoped to a tenant where one is given.
+
+    Also a `sweeps.ports.ImagePins`.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -67,11 +70,13 @@ class SweepCatalog:
         created_by: str,
         datasets: Sequence[PinnedDataset] = (),
         code: Mapping[str, object] | None = None,
+        image: str | None = None,
     ) -> None:
         """Write the sweep down, and what its trials use. The same name again changes nothing.
 
         Args:
             code: State of the work tree that `source_dir` is in; None when nobody could look.
+            image: Of its trials, by its digest; None when nobody has looked it up.
         """
         named = [DatasetReference.parse(text).name for text in spec.trial.data]
         if named != [dataset.name for dataset in datasets]:
@@ -100,10 +105,38 @@ class SweepCatalog:
                     "source_dir": source_dir,
                     "created_by": created_by,
                     "code": None if code is None else Jsonb(dict(code)),
+                    "image": image,
                 },
             )
             if datasets:
                 pin_to_sweep(connection, sweep_id, datasets)
+
+    def pinned_image(self, sweep_id: SweepId) -> str | None:
+        """Image of its trials by its digest; None when nobody has looked it up.
+
+        Raises:
+            SweepNotFound: There is none of that name.
+        """
+        return self._image("pinned_image", sweep_id)
+
+    def pin_image(self, sweep_id: SweepId, image: str) -> str:
+        """Note the image of its trials, unless there is one; gives what counts.
+
+        Raises:
+            SweepNotFound: There is none of that name.
+        """
+        pinned = self._image("pin_image", sweep_id, image=image)
+        assert pinned is not None  # the statement has seen to it
+        return pinned
+
+    def _image(self, query: str, sweep_id: SweepId, **parameters: object) -> str | None:
+        with transaction(self._pool) as connection:
+            row = connection.execute(
+                _QUERIES[query], {"sweep_id": sweep_id, **parameters}
+            ).fetchone()
+        if row is None:
+            raise SweepNotFound(sweep_id)
+        return row[0]
 
     def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
         """One sweep.

@@ -17,6 +17,7 @@
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored
+    │   ├── UnreadableCredentials          (compute.kubernetes) a file of them that is none
     │   ├── LaunchRejected                 this attempt can never start as asked
     │   └── StorageError
     └── TransientError(retry_after_seconds)  may succeed later

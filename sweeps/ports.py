@@ -56,12 +56,14 @@ class SweepLog(Protocol):
         created_by: str,
         datasets: Sequence[PinnedDataset] = (),
         code: Mapping[str, object] | None = None,
+        image: str | None = None,
     ) -> None:
         """Write a sweep down. The same name a second time changes nothing.
 
         Args:
             datasets: Versions that its trials use: what a `DatasetGate` has made of the spec's data.
             code: State of the work tree that `source_dir` is in; None when nobody could look.
+            image: Of its trials, by its digest; None when nobody has looked it up.
         """
         ...
 
@@ -227,6 +229,21 @@ class LogReader(Protocol):
 
     def tail(self, attempt_id: AttemptId, stream: str, *, lines: int) -> int:
         """The byte at which the last so many lines begin."""
+        ...
+
+
+class ImagePins(Protocol):
+    """The container image of each sweep's trials, by its digest, once it was looked up.
+
+    Every method raises `SweepNotFound` and `StorageUnavailable`.
+    """
+
+    def pinned_image(self, sweep_id: SweepId) -> str | None:
+        """``name@sha256:…``; None when nobody has looked it up."""
+        ...
+
+    def pin_image(self, sweep_id: SweepId, image: str) -> str:
+        """Note it, unless somebody was faster; gives what counts."""
         ...
 
 

@@ -15,6 +15,7 @@ from compute.kubernetes.attempt_status import (
     status_of,
 )
 from compute.kubernetes.complaints import Complaints
+from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject, annotation
@@ -70,6 +71,7 @@ class KubernetesLauncher:
         namespace_of: Where a sweep's attempts run.
         installation: Marks our objects among those of other installations in the cluster.
         rate: Of launches; more than that wait as if for a free slot.
+        images: Which ones may run, and by which digest; None: any, as they are named.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class KubernetesLauncher:
         defaults: PodDefaults,
         patience: Patience | None = None,
         rate: LaunchRate | None = None,
+        images: ImagePinning | None = None,
         clock: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         self._api = api
@@ -89,6 +92,7 @@ class KubernetesLauncher:
         self._defaults = defaults
         self._patience = patience or Patience()
         self._rate = rate or LaunchRate()
+        self._images = images
         self._now = clock
         self._views: dict[SweepId, SweepView] = {}
         self._complaints = Complaints(api, clock=self._now)
@@ -103,7 +107,7 @@ class KubernetesLauncher:
         seen = view.look()
         if seen.is_reaped or request.attempt_id in seen.attempts:
             return
-        manifest = trial_job(request, defaults=self._defaults, installation=self._installation)
+        manifest = self._manifest(request)
         if not self._rate.take():
             raise NoCapacity(f"more than {self._rate.per_second:g} launches a second")
         made = self._api.create_job(view.namespace, manifest)
@@ -178,6 +182,16 @@ class KubernetesLauncher:
             for attempt_id, sighting in view.look().attempts.items()
             if status_of(attempt_id, sighting, now=self._now()).phase is not AttemptPhase.EXITED
         ]
+
+    def _manifest(self, request: LaunchRequest) -> KubeObject:
+        image = request.image or self._defaults.image
+        if self._images is not None and image:
+            pinned = self._images.for_sweep(request.sweep_id, image)
+            request = replace(request, image=pinned)
+        job = trial_job(request, defaults=self._defaults, installation=self._installation)
+        if self._images is not None:
+            self._images.check(job)
+        return job
 
     def _view(self, sweep_id: SweepId) -> SweepView:
         if sweep_id not in self._views:

@@ -14,10 +14,23 @@ RETURNING experiment_id;
 -- insert_sweep --
 -- A submission; submitting the same name again changes nothing.
 INSERT INTO sweeps (sweep_id, tenant_id, experiment_id, spec, spec_version, spec_digest,
-                    source_dir, created_by, code)
+                    source_dir, created_by, code, image)
 VALUES (%(sweep_id)s, %(tenant_id)s, %(experiment_id)s, %(spec)s, %(spec_version)s,
-        %(spec_digest)s, %(source_dir)s, %(created_by)s, %(code)s)
+        %(spec_digest)s, %(source_dir)s, %(created_by)s, %(code)s, %(image)s)
 ON CONFLICT (sweep_id) DO NOTHING;
+
+-- pinned_image --
+-- Image of its trials, by its digest.
+SELECT image
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s;
+
+-- pin_image --
+-- The first one that is noted stays.
+UPDATE sweeps
+SET image = coalesce(image, %(image)s)
+WHERE sweep_id = %(sweep_id)s
+RETURNING image;
 
 -- get_sweep --
 -- One sweep.

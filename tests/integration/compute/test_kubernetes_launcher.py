@@ -11,19 +11,28 @@ import pytest
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.attempt_status import Patience
 from compute.kubernetes.connection import ClusterAddress, connect
+from compute.kubernetes.image_pinning import ImagePinning
+from compute.kubernetes.image_policy import ImagePolicy
+from compute.kubernetes.image_registry import ImageRegistry
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.trial_job import PodDefaults
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, RunId
 from sweeps.ports import AttemptPhase
-from sweeps.specs import Resources
+from sweeps.specs import PodOptions, Resources
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 from tests.contracts.launcher_contract import SWEEP, TrialLauncherContract, wait_for
 from tests.fake_cluster.server import FakeCluster, fake_cluster
+from tests.fake_registry import fake_registry
 
 NAMESPACE = "trials"
+INIT_CONTAINER = {
+    "name": "prepare",
+    "image": "other:1",
+    "security_context": {"allow_privilege_escalation": False},
+}
 
 
 def request_for(number: int, code: str, **changes: object) -> LaunchRequest:
@@ -454,3 +463,38 @@ def test_without_an_image_nothing_is_launched(
 
     with pytest.raises(LaunchRejected, match="SWEEPWORKS_K8S_IMAGE"):
         launcher.launch(quick(1))
+
+
+def test_a_tag_runs_as_the_digest_that_it_means(
+    make: Callable[..., KubernetesLauncher], cluster: FakeCluster
+) -> None:
+    with fake_registry() as registry:
+        digest = registry.push("trainer", "1", "one")
+        launcher = make(images=ImagePinning(ImagePolicy.RESOLVE, ImageRegistry()))
+        requests = [request_for(n, "pass", image=f"{registry.host}/trainer:1") for n in (1, 2)]
+        launcher.launch(requests[0])
+        registry.push("trainer", "1", "two")
+
+        launcher.launch(requests[1])
+
+    images = {job["spec"]["template"]["spec"]["containers"][0]["image"] for job in cluster.jobs()}
+    assert images == {f"{registry.host}/trainer:1@{digest}"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"container_config": {"image": "other:1"}},
+        {"pod_spec_config": {"init_containers": [INIT_CONTAINER]}},
+    ],
+)
+def test_no_image_is_named_by_a_tag_behind_the_back_of_the_policy(
+    make: Callable[..., KubernetesLauncher], overrides: dict[str, dict[str, object]]
+) -> None:
+    launcher = make(images=ImagePinning(ImagePolicy.REQUIRE_DIGEST, ImageRegistry()))
+    request = request_for(
+        1, "pass", image=f"a@sha256:{'0' * 64}", pods=PodOptions(overrides=overrides)
+    )
+
+    with pytest.raises(LaunchRejected, match="'other:1' is named by a tag"):
+        launcher.launch(request)

@@ -1,5 +1,6 @@
 """Where runs come from is written down by the platform, with the runs."""
 
+from dataclasses import replace
 from typing import Any
 
 from storage.database import transaction
@@ -43,6 +44,19 @@ def test_a_trial_knows_who_asked_for_it_why_and_by_which_rules(world: PostgresWo
     assert (origin["launcher"], origin["image"]) == ("local", "r.example/a@sha256:00")
     assert origin["code_at_submission"] == code
     assert origin["suggestion"]["number"] == 1
+
+
+def test_a_trial_in_a_cluster_knows_which_image_it_was_to_run(world: PostgresWorld) -> None:
+    spec = a_spec()
+    spec = replace(spec, trial=replace(spec.trial, image="r.example/own:1"))
+    pinned = "r.example/own:1@sha256:11"
+    world.catalog.submit(SWEEP, spec, source_dir="/there", created_by="me", image=pinned)
+    launching = Launching(launcher="kubernetes", image="r.example/default:1")
+    store = PostgresTrialStore(world.pool, launching=launching)
+
+    store.apply(SWEEP, store.take_over(SWEEP, controller="first"), two_trials())
+
+    assert origin_of(world, a_run_id(1))["image"] == pinned
 
 
 def test_trials_of_a_sweep_share_one_document(world: PostgresWorld) -> None:

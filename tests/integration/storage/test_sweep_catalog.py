@@ -53,6 +53,22 @@ def give_results(
 # Submitting
 
 
+def test_the_image_that_is_noted_first_stays(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    world.catalog.submit(
+        _OTHER, a_spec(), source_dir="/there", created_by="me", image="r/a:1@sha256:00"
+    )
+    assert world.catalog.pinned_image(SWEEP) is None
+
+    assert world.catalog.pin_image(SWEEP, "r/a:1@sha256:11") == "r/a:1@sha256:11"
+    assert world.catalog.pin_image(SWEEP, "r/a:1@sha256:22") == "r/a:1@sha256:11"
+
+    assert world.catalog.pinned_image(SWEEP) == "r/a:1@sha256:11"
+    assert world.catalog.pin_image(_OTHER, "r/a:1@sha256:22") == "r/a:1@sha256:00"
+    with pytest.raises(SweepNotFound):
+        world.catalog.pin_image(SweepId("nowhere"), "r/a:1@sha256:22")
+
+
 def test_a_sweep_comes_back_as_it_was_submitted(world: PostgresWorld) -> None:
     spec: SweepSpec = a_spec(
         strategy="bayes",

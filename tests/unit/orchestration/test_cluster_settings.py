@@ -27,6 +27,8 @@ def test_what_is_exported_reads_back_the_same() -> None:
             "SWEEPWORKS_K8S_GPU_RESOURCE": "amd.com/gpu",
             "SWEEPWORKS_K8S_INSTALLATION": "blue",
             "SWEEPWORKS_K8S_LAUNCHES_PER_SECOND": "2.5",
+            "SWEEPWORKS_K8S_IMAGE_POLICY": "resolve",
+            "SWEEPWORKS_K8S_REGISTRY_CONFIG": "docker.json",
             "KUBECONFIG": "config",
         },
         cwd=Path("/there"),
@@ -37,6 +39,7 @@ def test_what_is_exported_reads_back_the_same() -> None:
     assert again == settings
     assert settings.cluster is not None
     assert settings.cluster.token_file == Path("/there/token")
+    assert settings.cluster.registry_config == Path("/there/docker.json")
     assert settings.cluster.namespace_of("team-a") == "ml-team-a"
 
 
@@ -55,6 +58,7 @@ def test_a_pod_of_the_cluster_needs_no_kubeconfig() -> None:
         ("SWEEPWORKS_K8S_NAMESPACE", "{team}"),
         ("SWEEPWORKS_K8S_LAUNCHES_PER_SECOND", "0"),
         ("SWEEPWORKS_K8S_LAUNCHES_PER_SECOND", "fast"),
+        ("SWEEPWORKS_K8S_IMAGE_POLICY", "pinned"),
     ],
 )
 def test_what_makes_no_sense_is_named(name: str, value: str) -> None:

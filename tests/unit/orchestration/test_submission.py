@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.submission import DirtyWorkTree, submission
+from sweeps.errors import InvalidSweepFile, LaunchRejected
+from tests.fake_registry import fake_registry
 from tests.unit.sdk.test_code_state import commit, git
 from tests.unit.sweeps.sweep_texts import GOOD
 
@@ -45,3 +47,69 @@ def test_dirty_code_is_refused_where_the_file_asks_for_that(folder: Path) -> Non
 
     with pytest.raises(DirtyWorkTree, match=r"sweep\.yaml differs.*require_clean"):
         submission(file=folder / "sweep.yaml")
+
+
+IN_CLUSTER = {"SWEEPWORKS_LAUNCHER": "kubernetes", "SWEEPWORKS_K8S_URL": "http://127.0.0.1:1"}
+
+
+@pytest.fixture
+def in_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Trials run in a cluster, whose image has to be named by its digest."""
+    for name, value in {**IN_CLUSTER, "SWEEPWORKS_K8S_IMAGE_POLICY": "require-digest"}.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def with_trial(text: str) -> str:
+    """The good file, its trial with more said of it."""
+    return GOOD.replace("trial:\n", f"trial:\n  {text}\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image: trainer:1", "'trainer:1' is named by a tag"),
+        ("kubernetes: {}", "no image is given; write `image:`"),
+        (
+            f"image: a@sha256:{'0' * 64}\n  kubernetes: {{pod_spec_config: {{host_pid: true}}}}",
+            "a sweep may not set hostPID of its pods",
+        ),
+        (
+            f"image: a@sha256:{'0' * 64}\n  kubernetes: {{container_config: {{image: b}}}}",
+            "'b' is named by a tag",
+        ),
+    ],
+)
+def test_what_a_cluster_would_refuse_is_told_before(in_cluster: Path, text: str, said: str) -> None:
+    (in_cluster / "sweep.yaml").write_text(with_trial(text))
+
+    with pytest.raises(InvalidSweepFile, match=said):
+        submission(file=in_cluster / "sweep.yaml")
+
+
+def test_a_wrong_field_of_pods_is_told_wherever_trials_run(folder: Path) -> None:
+    (folder / "sweep.yaml").write_text(with_trial("kubernetes: {job_metadata: {lables: {a: b}}}"))
+
+    with pytest.raises(InvalidSweepFile, match="did you mean labels"):
+        submission(file=folder / "sweep.yaml")
+
+
+def test_a_tag_is_looked_up_once_at_submission(
+    in_cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_K8S_IMAGE_POLICY", "resolve")
+    with fake_registry() as registry:
+        digest = registry.push("trainer", "1", "one")
+        image = f"{registry.host}/trainer:1"
+        (in_cluster / "sweep.yaml").write_text(with_trial(f"image: {image}"))
+        named = submission(file=in_cluster / "sweep.yaml")
+        monkeypatch.setenv("SWEEPWORKS_K8S_IMAGE", image)
+        (in_cluster / "sweep.yaml").write_text(GOOD)
+        default = submission(file=in_cluster / "sweep.yaml")
+
+        (in_cluster / "sweep.yaml").write_text(with_trial(f"image: {registry.host}/trainer:2"))
+        with pytest.raises(LaunchRejected, match="there is no image"):
+            submission(file=in_cluster / "sweep.yaml")
+
+    assert named.image == default.image == f"{image}@{digest}"
+    assert named.spec.trial.image == image

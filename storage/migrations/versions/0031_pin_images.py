@@ -1,0 +1,11 @@
+"""Which image the trials of a sweep run, by its digest."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0031"
+down_revision = "0030"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0031_pre_pin_images.sql")
