@@ -38,5 +38,7 @@ class ImageName:
         return _DIGEST.fullmatch(self.digest) is not None
 
     def pinned(self, digest: str) -> str:
-        """The same name with a digest, which is what counts then; the tag stays for people."""
-        return f"{self.text.partition('@')[0]}@{digest}"
+        """The same image by a digest; without its tag, since some runtimes take only one of both."""
+        name = self.text.partition("@")[0]
+        folder, slash, last = name.rpartition("/")
+        return f"{folder}{slash}{last.partition(':')[0]}@{digest}"

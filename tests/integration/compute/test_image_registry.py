@@ -148,8 +148,13 @@ def test_all_trials_of_a_sweep_run_what_its_tag_meant_first(registry: FakeRegist
     after = pinning.for_sweep(SweepId("a"), image)
     by_another = ImagePinning(ImagePolicy.RESOLVE, ImageRegistry(), pins)
 
-    assert before == after == by_another.for_sweep(SweepId("a"), image) == f"{image}@{first}"
-    assert pinning.for_sweep(SweepId("b"), image) == f"{image}@{second}"
+    assert (
+        before
+        == after
+        == by_another.for_sweep(SweepId("a"), image)
+        == f"{registry.host}/trainer@{first}"
+    )
+    assert pinning.for_sweep(SweepId("b"), image) == f"{registry.host}/trainer@{second}"
     assert len(registry.requests) == 2
 
 

@@ -478,7 +478,7 @@ def test_a_tag_runs_as_the_digest_that_it_means(
         launcher.launch(requests[1])
 
     images = {job["spec"]["template"]["spec"]["containers"][0]["image"] for job in cluster.jobs()}
-    assert images == {f"{registry.host}/trainer:1@{digest}"}
+    assert images == {f"{registry.host}/trainer@{digest}"}
 
 
 @pytest.mark.parametrize(

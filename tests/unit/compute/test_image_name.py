@@ -35,7 +35,8 @@ def test_only_a_whole_digest_pins() -> None:
     assert ImageName.parse(f"a:1@{DIGEST}").is_pinned
     assert not ImageName.parse("a:1").is_pinned
     assert not ImageName.parse("a@sha256:abc").is_pinned
-    assert ImageName.parse("r/a:1").pinned(DIGEST) == f"r/a:1@{DIGEST}"
+    assert ImageName.parse("r:5000/a:1").pinned(DIGEST) == f"r:5000/a@{DIGEST}"
+    assert ImageName.parse("r:5000/a").pinned(DIGEST) == f"r:5000/a@{DIGEST}"
 
 
 def a_file(folder: Path, auths: dict[str, str]) -> Path:

@@ -111,5 +111,5 @@ def test_a_tag_is_looked_up_once_at_submission(
         with pytest.raises(LaunchRejected, match="there is no image"):
             submission(file=in_cluster / "sweep.yaml")
 
-    assert named.image == default.image == f"{image}@{digest}"
+    assert named.image == default.image == f"{registry.host}/trainer@{digest}"
     assert named.spec.trial.image == image

@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0031_pre_pin_images.sql")
+    run_sql("0032_pre_pin_images.sql")

@@ -2,4 +2,4 @@
 -- for all of them, whatever becomes of the tag.
 
 ALTER TABLE sweeps
-    ADD COLUMN image text;  -- name:tag@sha256:…; null: nobody has looked
+    ADD COLUMN image text;  -- name@sha256:…; null: nobody has looked
