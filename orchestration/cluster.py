@@ -56,7 +56,9 @@ def trial_launcher(
         api,
         namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
         installation=settings.installation,
-        defaults=PodDefaults(image=settings.image, gpu_resource=settings.gpu_resource),
+        defaults=PodDefaults(
+            image=settings.image, gpu_resource=settings.gpu_resource, queue=settings.queue
+        ),
         rate=LaunchRate(settings.launches_per_second),
         images=ImagePinning(settings.image_policy, ImageRegistry(settings.registry_config), pins),
     )

@@ -9,6 +9,7 @@ from typing import Self
 from compute.kubernetes.image_policy import ImagePolicy
 
 _PREFIX = "SWEEPWORKS_K8S_"
+_QUEUE = "sweepworks"  # as `sweepworks tenants` makes it
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -28,6 +29,7 @@ class ClusterSettings:
     installation: str = "default"  #: tells our objects from those of others in the cluster
     launches_per_second: float = 20.0
     image_policy: ImagePolicy = ImagePolicy.ANY  #: of images that are named by tags
+    queue: str = ""  #: Kueue's local queue that admits Jobs; empty: they start at once
     registry_config: Path | None = None  #: credentials of registries, as `docker login` writes them
 
     @classmethod
@@ -67,6 +69,7 @@ class ClusterSettings:
             installation=env.get(_PREFIX + "INSTALLATION") or defaults.installation,
             launches_per_second=_rate(env.get(_PREFIX + "LAUNCHES_PER_SECOND")),
             image_policy=_image_policy(env.get(_PREFIX + "IMAGE_POLICY")),
+            queue=_queue(env.get(_PREFIX + "ADMISSION"), env.get(_PREFIX + "QUEUE")),
             registry_config=path(_PREFIX + "REGISTRY_CONFIG"),
         )
 
@@ -85,6 +88,8 @@ class ClusterSettings:
             _PREFIX + "LAUNCHES_PER_SECOND": self.launches_per_second,
             _PREFIX + "IMAGE_POLICY": self.image_policy,
             _PREFIX + "REGISTRY_CONFIG": self.registry_config,
+            _PREFIX + "ADMISSION": "kueue" if self.queue else "",
+            _PREFIX + "QUEUE": self.queue,
         }
         return {name: str(value) for name, value in given.items() if value}
 
@@ -100,6 +105,19 @@ def _image_policy(text: str | None) -> ImagePolicy:
         raise ValueError(
             f"{_PREFIX}IMAGE_POLICY is {text!r}; write {', '.join(ImagePolicy)}"
         ) from exc
+
+
+def _queue(admission: str | None, queue: str | None) -> str:
+    if admission not in {None, "", "none", "kueue"}:
+        raise ValueError(f"{_PREFIX}ADMISSION is {admission!r}; write none or kueue")
+    if admission != "kueue":
+        return ""
+    queue = queue or _QUEUE
+    if not _NAMESPACE.fullmatch(queue):
+        raise ValueError(
+            f"{_PREFIX}QUEUE is {queue!r}; write the name of a LocalQueue, such as {_QUEUE}"
+        )
+    return queue
 
 
 def _rate(text: str | None) -> float:

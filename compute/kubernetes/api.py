@@ -14,6 +14,7 @@ from compute.kubernetes.api_errors import api_exception, cluster_errors, message
 from compute.kubernetes.log_api import LogApi
 from compute.kubernetes.objects import KubeObject, items
 from compute.kubernetes.watch_events import Event, WatchExpired, events_of
+from compute.kubernetes.workload_api import WorkloadApi
 
 TIMEOUT_SECONDS = (3, 10)  #: to connect, and between two bytes
 _WATCH_MARGIN_SECONDS = 15  # the server ends a watch; if it does not, the connection is dead
@@ -56,6 +57,7 @@ class ClusterApi:
         self._core: Any = CoreV1Api(client)
         self._batch: Any = BatchV1Api(client)
         self.logs = LogApi(client)
+        self.workloads = WorkloadApi(client)
 
     def list(self, kind: Kind, namespace: str, *, selector: str) -> Listing:
         """What is there, not from a cache: a Job that a list leaves out is taken for lost."""

@@ -1,8 +1,6 @@
 """What a Job and its pods say of an attempt. Pure: objects in, a status out."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from compute.kubernetes import names
 from compute.kubernetes.objects import (
@@ -20,45 +18,13 @@ from compute.kubernetes.pod_outcome import (
     pod_exit,
     terminated,
 )
+from compute.kubernetes.sighting import Sighting
 from sweeps.ids import AttemptId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import ExitReason
 from sweeps.trials import Exit
 
-_PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"}
-_PULL_AT_ONCE = {"InvalidImageName"}
-_CONFIGURATION = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
-_OVER = {"Succeeded", "Failed"}
 _WATCH_LAG = dt.timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a pod may be kept from starting."""
-
-    unschedulable: dt.timedelta = dt.timedelta(hours=1)
-    image_pull: dt.timedelta = dt.timedelta(minutes=5)  #: registries come back, typing errors stay
-    configuration: dt.timedelta = dt.timedelta(minutes=2)  #: for a secret that is made meanwhile
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """All that is known of one attempt's objects."""
-
-    job: KubeObject
-    is_deleted: bool = False  #: the Job is gone, and this its last state
-    pods: Sequence[KubeObject] = ()
-    deleted_pods: Sequence[KubeObject] = ()  #: their last states
-    complaint: str = ""  #: why no pod is made
-
-    @property
-    def live_pods(self) -> list[KubeObject]:
-        """Those that execute something, or may."""
-        return [pod for pod in self.pods if status(pod).get("phase") not in _OVER]
-
-    def is_over(self, pod: KubeObject) -> bool:
-        """Whether that pod executes nothing any more."""
-        return status(pod).get("phase") in _OVER or any(pod is one for one in self.deleted_pods)
 
 
 def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> AttemptStatus:
@@ -84,51 +50,11 @@ def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> Att
     )
 
 
-def hindrance(seen: Sighting, *, now: dt.datetime, patience: Patience) -> Exit | None:
-    """Why an attempt that has not started is not worth waiting for any longer."""
-    made_at = time_of(seen.job["metadata"].get("creationTimestamp")) or now
-    if is_without_pods(seen) and now - made_at >= patience.unschedulable:
-        why = f": {seen.complaint}" if seen.complaint else ""
-        return Exit(reason=ExitReason.UNSCHEDULABLE, message=f"no pod was made for it{why}")
-    for pod in seen.live_pods:
-        created_at = time_of(pod["metadata"].get("creationTimestamp")) or now
-        waiting = part(container_state(pod), "waiting")
-        reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
-        age = now - created_at
-        if reason in _PULL_AT_ONCE or (reason in _PULL and age >= patience.image_pull):
-            image = container_status(pod).get("image", "")
-            return Exit(
-                reason=ExitReason.IMAGE_PULL_FAILED,
-                message=f"the image {image!r} cannot be pulled: {message or reason}",
-            )
-        if reason in _CONFIGURATION and age >= patience.configuration:
-            return Exit(reason=ExitReason.LAUNCH_FAILED, message=f"{reason}: {message}")
-        unscheduled = refuted(pod, "PodScheduled")
-        if unscheduled is not None and unscheduled.get("reason") == "Unschedulable":
-            since = time_of(unscheduled.get("lastTransitionTime")) or created_at
-            if now - since >= patience.unschedulable:
-                return Exit(
-                    reason=ExitReason.UNSCHEDULABLE, message=str(unscheduled.get("message", ""))
-                )
-    return None
-
-
-def is_without_pods(seen: Sighting) -> bool:
-    """Whether a Job that may run has not got a pod, nor had one: a quota may forbid it."""
-    is_held = bool(part(seen.job, "spec").get("suspend")) or seen.is_deleted
-    return not (is_held or is_finished(seen.job) or seen.pods or seen.deleted_pods)
-
-
-def is_finished(job: KubeObject) -> bool:
-    """Whether the Job itself has come to an end, one way or the other."""
-    return condition(job, "Complete") is not None or condition(job, "Failed") is not None
-
-
 def _is_ahead(seen: Sighting, now: dt.datetime) -> bool:
     """Whether the watch of the Jobs may have told of an end that that of the pods has not yet."""
     ended = condition(seen.job, "Complete") or condition(seen.job, "Failed")
-    if ended is None or seen.is_deleted:
-        return False
+    if ended is None or seen.is_deleted or annotation(seen.job, names.STOP_REASON):
+        return False  # of one that we have stopped, nothing more is to be learned from its pods
     ended_at = time_of(ended.get("lastTransitionTime"))
     is_fresh = ended_at is not None and now - ended_at < _WATCH_LAG
     has_none = not seen.pods and not seen.deleted_pods
@@ -142,7 +68,9 @@ def _exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
     own = _own_exit(seen, pod)
     stopped = annotation(job, names.STOP_REASON)
     if stopped:
-        if own is not None and _ended_before_stop(job, pod):
+        # Times are whole seconds; a pod that is being deleted is so by our stop.
+        is_other = own is not None and own.reason is not ExitReason.DELETED
+        if is_other and _ended_before_stop(job, pod):
             return own
         if seen.live_pods and not seen.is_deleted:
             return None
@@ -216,10 +144,11 @@ def _scheduled_at(pod: KubeObject | None) -> dt.datetime | None:
 
 def _waits_for(seen: Sighting, pod: KubeObject | None) -> str:
     """Why it does not run yet."""
+    why = f": {seen.complaint.message}" if seen.complaint.message else ""
     if part(seen.job, "spec").get("suspend"):
-        return "waits for its queue to admit it"
+        return f"waits for its queue to admit it{why}"
     if pod is None:
-        return f"no pod yet: {seen.complaint}" if seen.complaint else "waits for its pod"
+        return f"no pod yet{why}" if why else "waits for its pod"
     unscheduled = refuted(pod, "PodScheduled")
     if unscheduled is not None:
         return f"no node yet: {unscheduled.get('message', '')}"

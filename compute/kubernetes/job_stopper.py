@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.attempt_status import is_finished
 from compute.kubernetes.objects import KubeObject, annotation
+from compute.kubernetes.sighting import is_finished
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import placeholder_job
 from sweeps.errors import LauncherUnavailable

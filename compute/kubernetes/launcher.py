@@ -6,19 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from compute.kubernetes import names
+from compute.kubernetes import admission, names
 from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.attempt_status import (
-    Patience,
-    hindrance,
-    is_without_pods,
-    status_of,
-)
+from compute.kubernetes.attempt_status import status_of
 from compute.kubernetes.complaints import Complaints
+from compute.kubernetes.hindrance import Patience, hindrance
 from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject, annotation
+from compute.kubernetes.sighting import Sighting, is_without_pods
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
 from sweeps import ids
@@ -120,24 +117,11 @@ class KubernetesLauncher:
         """Status of those attempts that have, or had, a Job."""
         view = self._view(sweep_id)
         seen = view.look().attempts
-        statuses: dict[AttemptId, AttemptStatus] = {}
-        for attempt_id in attempt_ids:
-            sighting = seen.get(attempt_id)
-            if sighting is None:
-                continue
-            if self._observer is not None:
-                self._observer.look(view.namespace, attempt_id, sighting.pods)
-            if is_without_pods(sighting):
-                sighting = replace(sighting, complaint=self._complaints.about(view, sighting.job))
-            status = status_of(attempt_id, sighting, now=self._now())
-            if status.phase is AttemptPhase.PENDING and not annotation(
-                sighting.job, names.STOP_REASON
-            ):
-                why = hindrance(sighting, now=self._now(), patience=self._patience)
-                if why is not None:
-                    self._stopper.suspend(view, sighting.job, why.reason, why.message)
-            statuses[attempt_id] = status
-        return statuses
+        return {
+            attempt_id: self._status(view, attempt_id, seen[attempt_id])
+            for attempt_id in attempt_ids
+            if attempt_id in seen
+        }
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Suspend the attempt's Job; one that is still to be launched is made suspended."""
@@ -175,6 +159,22 @@ class KubernetesLauncher:
         for view in self._views.values():
             view.close()
         self._views.clear()
+
+    def _status(self, view: SweepView, attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
+        """What is to be said of it, and done about it."""
+        if self._observer is not None:
+            self._observer.look(view.namespace, attempt_id, seen.pods)
+        if is_without_pods(seen) or admission.waits(seen.job):
+            seen = replace(seen, complaint=self._complaints.about(view, seen.job))
+        status = status_of(attempt_id, seen, now=self._now())
+        if admission.is_put_back(seen):
+            why = self._complaints.eviction(view, seen.job)
+            self._stopper.suspend(view, seen.job, ExitReason.PREEMPTED, why)
+        elif status.phase is AttemptPhase.PENDING and not annotation(seen.job, names.STOP_REASON):
+            why = hindrance(seen, now=self._now(), patience=self._patience)
+            if why is not None:
+                self._stopper.suspend(view, seen.job, why.reason, why.message)
+        return status
 
     def _live(self, view: SweepView) -> list[AttemptId]:
         return [

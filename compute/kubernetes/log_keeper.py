@@ -12,7 +12,7 @@ from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.clipped_log import ClippedLog
 from compute.kubernetes.log_api import LogGone
 from compute.kubernetes.objects import KubeObject, annotation, name_of, part, status
-from compute.kubernetes.pod_outcome import container_state
+from compute.kubernetes.pod_outcome import has_begun
 from sweeps import ids
 from sweeps.errors import SweepsError, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
@@ -90,7 +90,7 @@ class LogKeeper:
         for pod in pods:
             is_over = status(pod).get("phase") in _OVER
             is_leaving = is_stopped or bool(pod["metadata"].get("deletionTimestamp"))
-            if (is_over or is_leaving) and _has_begun(pod):
+            if (is_over or is_leaving) and has_begun(pod):
                 grace = 0 if is_over else part(pod, "spec").get("terminationGracePeriodSeconds", 30)
                 log = _Log(attempt_id, int(annotation(pod, names.INDEX) or 0))
                 self._ask(log, namespace, name_of(pod), _IDLE_SECONDS + float(grace))
@@ -167,8 +167,3 @@ class LogKeeper:
         finally:
             fetched.content = clipped.content() or fetched.content
         fetched.is_whole = True
-
-
-def _has_begun(pod: KubeObject) -> bool:
-    state = container_state(pod)
-    return bool(part(state, "running") or part(state, "terminated").get("startedAt"))

@@ -11,6 +11,8 @@ from typing import Any
 
 LABEL_BYTES = 63  #: of a value; Kubernetes' limit
 
+CONTAINER = "trial"  #: the one of a pod that executes the command
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "sweepworks"
 INSTALLATION = "sweepworks.io/installation"  #: whose objects they are; two may share a cluster

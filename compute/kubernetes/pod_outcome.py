@@ -6,8 +6,8 @@ Reasons of the condition `DisruptionTarget`: Kubernetes, "Disruptions", pod disr
 import re
 import signal
 
+from compute.kubernetes import names
 from compute.kubernetes.objects import KubeObject, condition, items, part, status
-from compute.kubernetes.trial_job import CONTAINER
 from sweeps.states import ExitReason
 from sweeps.trials import Exit
 
@@ -78,6 +78,12 @@ def terminated(pod: KubeObject) -> KubeObject | None:
     return part(container_state(pod), "terminated") or None
 
 
+def has_begun(pod: KubeObject) -> bool:
+    """Whether the trial's container was started."""
+    state = container_state(pod)
+    return bool(part(state, "running") or part(state, "terminated").get("startedAt"))
+
+
 def container_state(pod: KubeObject) -> KubeObject:
     """`state` of the trial's container; empty when the kubelet has not said anything yet."""
     return part(container_status(pod), "state")
@@ -86,7 +92,7 @@ def container_state(pod: KubeObject) -> KubeObject:
 def container_status(pod: KubeObject) -> KubeObject:
     """What the kubelet says of the trial's container."""
     statuses = items(status(pod), "containerStatuses")
-    return next((one for one in statuses if one.get("name") == CONTAINER), _NOTHING)
+    return next((one for one in statuses if one.get("name") == names.CONTAINER), _NOTHING)
 
 
 def _message(pod_status: KubeObject, ended: KubeObject | None) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi, Kind
-from compute.kubernetes.attempt_status import Sighting, is_finished
 from compute.kubernetes.objects import KubeObject, annotation, label, name_of, part, time_of
+from compute.kubernetes.sighting import Sighting, is_finished
 from sweeps.ids import AttemptId
 from sweeps.states import ExitReason
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from compute.kubernetes import names
+from compute.kubernetes import admission, names
 from compute.kubernetes.api import ClusterApi, Kind
-from compute.kubernetes.attempt_status import Sighting
 from compute.kubernetes.objects import KubeObject, label
 from compute.kubernetes.reflector import Reflector
+from compute.kubernetes.sighting import Sighting
 from sweeps.ids import AttemptId, SweepId
 
 
@@ -46,7 +46,7 @@ class SweepView:
                 job=job,
                 is_deleted=name not in jobs,
                 pods=live.get(name, ()),
-                deleted_pods=deleted.get(name, ()),
+                deleted_pods=admission.since_admitted(job, deleted.get(name, ())),
             )
             for name, job in {**gone_jobs, **jobs}.items()
             if name != marker

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compute.kubernetes import names
+from compute.kubernetes.admission import queue_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
 from sweeps.errors import LaunchRejected
 from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
 
-CONTAINER = "trial"
 FOLDER = "/sweepworks"  #: writable in every pod: the spool, and a home for who has none
 _FOLDER_VOLUME = "sweepworks"
 _SHM_VOLUME = "shm"
@@ -31,6 +31,7 @@ class PodDefaults:
     grace_seconds: int = _GRACE_SECONDS  #: from SIGTERM to SIGKILL
     pull_seconds: int = 900  #: that an image may take, beyond a trial's own time
     kept_seconds: int = 3600  #: how long finished Jobs stay in the cluster
+    queue: str = ""  #: Kueue's local queue that admits Jobs; empty: they start at once
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
 
@@ -53,12 +54,13 @@ def trial_job(
             "file, or set SWEEPWORKS_K8S_IMAGE"
         )
     labels = labels_of(request, installation=installation)
+    queue = queue_labels(defaults.queue, request.pods.priority_class)
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": request.attempt_id,
-            "labels": labels,
+            "labels": {**labels, **queue},
             "annotations": {names.EXPERIMENT: request.experiment},  # as it was typed
         },
         "spec": {
@@ -75,8 +77,9 @@ def trial_job(
     changed = with_overrides(job, request.pods.overrides)
     # What finds it again, and what starts it no second time, is not for a sweep to change.
     kept: dict[str, Any] = {
-        "metadata": {"name": request.attempt_id, "labels": labels},
+        "metadata": {"name": request.attempt_id, "labels": {**labels, **queue}},
         "spec": {
+            "suspend": bool(queue),
             "backoffLimit": 0,
             "template": {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never"}},
         },
@@ -98,7 +101,7 @@ def placeholder_job(
         names.INSTALLATION: names.label_value(installation),
         names.SWEEP: names.label_value(sweep_id),
     }
-    nothing = {"name": CONTAINER, "image": "none.invalid/never-started"}
+    nothing = {"name": names.CONTAINER, "image": "none.invalid/never-started"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -146,7 +149,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         claim = {"claimName": volume.claim, "readOnly": volume.is_read_only}
         volumes.append({"name": f"claim-{number}", "persistentVolumeClaim": claim})
     container: dict[str, Any] = {
-        "name": CONTAINER,
+        "name": names.CONTAINER,
         "image": image,
         "command": list(request.command),
         "env": [{"name": name, "value": value} for name, value in _environment(request).items()],

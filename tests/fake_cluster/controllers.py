@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.fake_cluster.kueue import Kueue
 from tests.fake_cluster.pod_log import PodLog
 from tests.fake_cluster.store import Key, Object, Store, now_text
 
@@ -62,9 +63,13 @@ class Controllers:
     complaints: dict[str, list[Object]] = field(default_factory=dict)  # events, by Job
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fake-cluster-")))
 
+    def __post_init__(self) -> None:
+        self.kueue = Kueue(self.store)
+
     def step(self) -> None:
         with self.store.changed:
             keys = list(self.store.objects)
+        self.kueue.step()
         for key in keys:
             obj = self.store.get(key)
             if obj is None:
@@ -95,7 +100,7 @@ class Controllers:
         if job["spec"].get("suspend"):
             for pod in active:
                 self.delete_pod(("pods", key[1], pod["metadata"]["name"]))
-            self.store.update(key, lambda job: set_condition(job, "Suspended", "True"))
+            self.store.update(key, _note_suspended)
         elif len(done) >= job["spec"].get("completions", 1):
 
             def complete(job: Object) -> None:
@@ -120,9 +125,7 @@ class Controllers:
             self.delete_pod(("pods", key[1], pod["metadata"]["name"]))
         wanted = min(parallelism, completions - len(done)) - len(active)
         if wanted > 0 and "startTime" not in (job.get("status") or {}):
-            self.store.update(
-                key, lambda job: job.setdefault("status", {}).update(startTime=now_text())
-            )
+            self.store.update(key, _note_started)
         taken = {pod["metadata"].get("annotations", {}).get(_INDEX) for pod in (*active, *done)}
         free = [index for index in range(completions) if str(index) not in taken]
         for index in free[: max(wanted, 0)]:
@@ -283,6 +286,17 @@ class Controllers:
 
 
 _INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def _note_started(job: Object) -> None:
+    job.setdefault("status", {})["startTime"] = now_text()
+    if has_condition(job, "Suspended"):
+        set_condition(job, "Suspended", "False", reason="JobResumed")
+
+
+def _note_suspended(job: Object) -> None:
+    set_condition(job, "Suspended", "True", reason="JobSuspended")
+    job["status"].pop("startTime", None)
 
 
 def _set_state(pod: Object, phase: str, state: dict[str, Any]) -> None:

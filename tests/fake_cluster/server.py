@@ -16,7 +16,8 @@ from tests.fake_cluster.controllers import Controllers, Loop
 from tests.fake_cluster.store import Conflict, Key, Object, Store, matches
 
 _PATH = re.compile(
-    r"/(?:api/v1|apis/batch/v1)/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|events)"
+    r"/(?:api/v1|apis/batch/v1|apis/kueue.x-k8s.io/v1beta1)"
+    r"/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|events|workloads)"
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
 )
 _CHUNK_BYTES = 64 * 1024
@@ -172,6 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
             named = re.search(r"involvedObject.name=([^,]+)", query["fieldSelector"])
             assert named is not None
             found = self.cluster.controllers.complaints.get(named[1], [])
+            self._send(200, {"kind": "List", "metadata": {}, "items": found})
+            return
+        if match["plural"] == "workloads":
+            uid = _labels(query)["kueue.x-k8s.io/job-uid"]
+            workload = self.cluster.controllers.kueue.workloads.get(uid)
+            found = [workload.document()] if workload is not None else []
             self._send(200, {"kind": "List", "metadata": {}, "items": found})
             return
         with self.cluster.store.changed:

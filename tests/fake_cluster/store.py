@@ -40,6 +40,7 @@ class Store:
             meta |= {
                 "namespace": namespace,
                 "uid": str(uuid.uuid4()),
+                "generation": 1,
                 "creationTimestamp": now_text(),
             }
             self._write("ADDED", key, obj)
@@ -53,6 +54,8 @@ class Store:
                 return None
             after = copy.deepcopy(obj)
             change(after)
+            if after.get("spec") != obj.get("spec"):
+                after["metadata"]["generation"] = int(obj["metadata"]["generation"]) + 1
             if after != obj:
                 self._write("MODIFIED", key, after)
             return copy.deepcopy(after)

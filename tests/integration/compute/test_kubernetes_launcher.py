@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator
 import pytest
 
 from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.attempt_status import Patience
 from compute.kubernetes.connection import ClusterAddress, connect
+from compute.kubernetes.hindrance import Patience
 from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.image_policy import ImagePolicy
 from compute.kubernetes.image_registry import ImageRegistry

@@ -186,9 +186,9 @@ def test_what_a_stopped_pod_prints_at_last_is_kept(
 ) -> None:
     keeper = a_keeper(cluster, launcher, archive)
     code = (
-        "import signal, sys, time\n"
-        "def end(*_): time.sleep(0.5); print('saved'); sys.exit(1)\n"
-        "signal.signal(signal.SIGTERM, end); print('begun'); time.sleep(60)"
+        "import os, signal, sys, time\n"
+        "def end(*_): time.sleep(0.5); os.write(1, b'saved\\n'); sys.exit(1)\n"
+        "signal.signal(signal.SIGTERM, end); os.write(1, b'begun\\n'); time.sleep(60)"
     )
     request = a_request(1, code)
     launcher.launch(request)
@@ -208,9 +208,9 @@ def test_what_a_drained_pod_prints_at_last_is_kept(
 ) -> None:
     keeper = a_keeper(cluster, launcher, archive)
     code = (
-        "import signal, sys, time\n"
-        "def end(*_): time.sleep(1); print('drained'); sys.exit(1)\n"
-        "signal.signal(signal.SIGTERM, end); print('begun'); time.sleep(60)"
+        "import os, signal, sys, time\n"
+        "def end(*_): time.sleep(1); os.write(1, b'drained\\n'); sys.exit(1)\n"
+        "signal.signal(signal.SIGTERM, end); os.write(1, b'begun\\n'); time.sleep(60)"
     )
     request = a_request(1, code)
     launcher.launch(request)

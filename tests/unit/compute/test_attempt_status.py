@@ -4,8 +4,9 @@ import datetime as dt
 
 import pytest
 
-from compute.kubernetes.attempt_status import Sighting, status_of
+from compute.kubernetes.attempt_status import status_of
 from compute.kubernetes.objects import KubeObject
+from compute.kubernetes.sighting import Sighting
 from sweeps.ids import AttemptId
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -29,6 +29,8 @@ def test_what_is_exported_reads_back_the_same() -> None:
             "SWEEPWORKS_K8S_LAUNCHES_PER_SECOND": "2.5",
             "SWEEPWORKS_K8S_IMAGE_POLICY": "resolve",
             "SWEEPWORKS_K8S_REGISTRY_CONFIG": "docker.json",
+            "SWEEPWORKS_K8S_ADMISSION": "kueue",
+            "SWEEPWORKS_K8S_QUEUE": "trials",
             "KUBECONFIG": "config",
         },
         cwd=Path("/there"),
@@ -41,6 +43,23 @@ def test_what_is_exported_reads_back_the_same() -> None:
     assert settings.cluster.token_file == Path("/there/token")
     assert settings.cluster.registry_config == Path("/there/docker.json")
     assert settings.cluster.namespace_of("team-a") == "ml-team-a"
+
+
+@pytest.mark.parametrize(
+    ("given", "queue"),
+    [
+        ({}, ""),
+        ({"SWEEPWORKS_K8S_QUEUE": "trials"}, ""),
+        ({"SWEEPWORKS_K8S_ADMISSION": "none"}, ""),
+        ({"SWEEPWORKS_K8S_ADMISSION": "kueue"}, "sweepworks"),
+        ({"SWEEPWORKS_K8S_ADMISSION": "kueue", "SWEEPWORKS_K8S_QUEUE": "trials"}, "trials"),
+    ],
+)
+def test_jobs_wait_in_a_queue_where_one_admits_them(given: dict[str, str], queue: str) -> None:
+    settings = Settings.from_environment({**HERE, **given})
+
+    assert settings.cluster is not None
+    assert settings.cluster.queue == queue
 
 
 def test_a_pod_of_the_cluster_needs_no_kubeconfig() -> None:
@@ -59,6 +78,7 @@ def test_a_pod_of_the_cluster_needs_no_kubeconfig() -> None:
         ("SWEEPWORKS_K8S_LAUNCHES_PER_SECOND", "0"),
         ("SWEEPWORKS_K8S_LAUNCHES_PER_SECOND", "fast"),
         ("SWEEPWORKS_K8S_IMAGE_POLICY", "pinned"),
+        ("SWEEPWORKS_K8S_ADMISSION", "volcano"),
     ],
 )
 def test_what_makes_no_sense_is_named(name: str, value: str) -> None:
