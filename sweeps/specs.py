@@ -129,6 +129,7 @@ class VolumeMount:
 class PodOptions:
     """What the pods of a trial ask of a cluster, beyond its resources and image."""
 
+    nodes: int = 1  #: pods of one attempt, each with the trial's resources; the first one reports
     gpu_resource: str | None = None  #: None: as the place is set
     node_selector: Mapping[str, str] = field(default_factory=dict[str, str])
     tolerations: tuple[Mapping[str, Any], ...] = ()  #: as Kubernetes has them
@@ -143,6 +144,7 @@ class PodOptions:
     def as_document(self) -> dict[str, Any]:
         """As it is written in a sweep file."""
         return {
+            "nodes": self.nodes,
             "gpu_resource": self.gpu_resource,
             "node_selector": dict(self.node_selector),
             "tolerations": list(self.tolerations),

@@ -112,6 +112,15 @@ class ClusterApi:
             self._batch.create_namespaced_job, namespace, manifest, none_for=http.client.CONFLICT
         )
 
+    def create_service(self, namespace: str, manifest: KubeObject) -> KubeObject | None:
+        """The Service as it was stored; None when one of that name is there already."""
+        return self._call(
+            self._core.create_namespaced_service,
+            namespace,
+            manifest,
+            none_for=http.client.CONFLICT,
+        )
+
     def read_job(self, namespace: str, name: str) -> KubeObject | None:
         """A Job; None when it is not there."""
         return self._call(

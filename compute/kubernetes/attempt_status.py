@@ -15,10 +15,11 @@ from compute.kubernetes.objects import (
 from compute.kubernetes.pod_outcome import (
     container_state,
     container_status,
+    has_begun,
     pod_exit,
     terminated,
 )
-from compute.kubernetes.sighting import Sighting
+from compute.kubernetes.sighting import Sighting, n_nodes
 from sweeps.ids import AttemptId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import ExitReason
@@ -35,6 +36,8 @@ def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> Att
     started_at = _started_at(pod)
     if pod is None and condition(seen.job, "Complete") is not None:
         started_at = time_of(status(seen.job).get("startTime"))  # its pod was tidied away
+    if exit_ is None and not _have_all_begun(seen):
+        started_at = None  # it runs when the last of its pods does
     if exit_ is None and started_at is not None:
         phase = AttemptPhase.RUNNING
     return AttemptStatus(
@@ -46,7 +49,7 @@ def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> Att
         node=str(part(pod, "spec").get("nodeName") or "") if pod is not None else "",
         image=_image(pod),
         scheduled_at=_scheduled_at(pod),
-        waits_for=_waits_for(seen, pod) if phase is AttemptPhase.PENDING else "",
+        waits_for=_waits_for(seen) if phase is AttemptPhase.PENDING else "",
     )
 
 
@@ -107,12 +110,36 @@ def _own_exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
 def _telling(seen: Sighting) -> KubeObject | None:
     """The pod that says most: the first one that failed, else the first one that started."""
 
-    def rank(pod: KubeObject) -> tuple[int, str]:
+    def rank(pod: KubeObject) -> tuple[int, str, int]:
         if status(pod).get("phase") != "Succeeded" and seen.is_over(pod):
-            return 0, str((terminated(pod) or {}).get("finishedAt") or "")
-        return (1 if _started_at(pod) else 2), str(pod["metadata"].get("creationTimestamp"))
+            return 0, _end_of(pod), _guilt(pod)
+        created_at = str(pod["metadata"].get("creationTimestamp"))
+        return (1 if _started_at(pod) else 2), created_at, 0
 
     return min((*seen.pods, *seen.deleted_pods), key=rank, default=None)
+
+
+def _end_of(pod: KubeObject) -> str:
+    """When it ended, or was told to: a Job ends its other pods once one has failed."""
+    if finished_at := (terminated(pod) or {}).get("finishedAt"):
+        return str(finished_at)
+    until = time_of(pod["metadata"].get("deletionTimestamp"))
+    if until is None:
+        return ""
+    grace = dt.timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+    return (until - grace).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _guilt(pod: KubeObject) -> int:
+    """Which of several pods that ended in the same second was the first: those removed came last."""
+    if condition(pod, "DisruptionTarget") is not None:
+        return 0
+    return 2 if pod["metadata"].get("deletionTimestamp") else 1
+
+
+def _have_all_begun(seen: Sighting) -> bool:
+    n_begun = sum(has_begun(pod) for pod in (*seen.pods, *seen.deleted_pods))
+    return n_begun >= n_nodes(seen.job)
 
 
 def _ended_before_stop(job: KubeObject, pod: KubeObject | None) -> bool:
@@ -142,8 +169,9 @@ def _scheduled_at(pod: KubeObject | None) -> dt.datetime | None:
     return None if scheduled is None else time_of(scheduled.get("lastTransitionTime"))
 
 
-def _waits_for(seen: Sighting, pod: KubeObject | None) -> str:
+def _waits_for(seen: Sighting) -> str:
     """Why it does not run yet."""
+    pod = next((pod for pod in seen.live_pods if not has_begun(pod)), None)
     why = f": {seen.complaint.message}" if seen.complaint.message else ""
     if part(seen.job, "spec").get("suspend"):
         return f"waits for its queue to admit it{why}"

@@ -15,6 +15,7 @@ from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject, annotation
+from compute.kubernetes.rendezvous import Rendezvous
 from compute.kubernetes.sighting import Sighting, is_without_pods
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
@@ -94,6 +95,7 @@ class KubernetesLauncher:
         self._views: dict[SweepId, SweepView] = {}
         self._complaints = Complaints(api, clock=self._now)
         self._stopper = JobStopper(api, installation=installation, clock=self._now)
+        self._rendezvous = Rendezvous(api)
         self._observer: PodObserver | None = None
 
     def launch(self, request: LaunchRequest) -> None:
@@ -110,6 +112,7 @@ class KubernetesLauncher:
         made = self._api.create_job(view.namespace, manifest)
         if made is not None:
             view.put(made)
+            self._rendezvous.ensure(view, made)
 
     def poll(
         self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
@@ -162,6 +165,8 @@ class KubernetesLauncher:
 
     def _status(self, view: SweepView, attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
         """What is to be said of it, and done about it."""
+        if not seen.is_deleted:
+            self._rendezvous.ensure(view, seen.job)
         if self._observer is not None:
             self._observer.look(view.namespace, attempt_id, seen.pods)
         if is_without_pods(seen) or admission.waits(seen.job):

@@ -36,6 +36,11 @@ class Sighting:
         return status(pod).get("phase") in _OVER or any(pod is one for one in self.deleted_pods)
 
 
+def n_nodes(job: KubeObject) -> int:
+    """Pods of an attempt."""
+    return int(part(job, "spec").get("completions") or 1)
+
+
 def is_without_pods(seen: Sighting) -> bool:
     """Whether a Job that may run has not got a pod, nor had one: a quota may forbid it."""
     is_held = bool(part(seen.job, "spec").get("suspend")) or seen.is_deleted

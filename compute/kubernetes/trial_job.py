@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compute.kubernetes import names
+from compute.kubernetes import multi_node, names
 from compute.kubernetes.admission import queue_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
@@ -41,8 +41,8 @@ def trial_job(
 ) -> dict[str, Any]:
     """The Job of an attempt as a manifest.
 
-    One pod that is never started a second time: whether there is another attempt, and when, the
-    controller decides.
+    Its pods, one as a rule, are never started a second time: whether there is another attempt, and
+    when, the controller decides.
 
     Raises:
         LaunchRejected: No image is known, or the sweep asks for what it may not have.
@@ -65,8 +65,7 @@ def trial_job(
         },
         "spec": {
             "backoffLimit": 0,
-            "completions": 1,
-            "parallelism": 1,
+            **multi_node.job_fields(request.pods.nodes),
             "ttlSecondsAfterFinished": defaults.kept_seconds,
             "template": {
                 "metadata": {"labels": labels},
@@ -81,6 +80,7 @@ def trial_job(
         "spec": {
             "suspend": bool(queue),
             "backoffLimit": 0,
+            **multi_node.job_fields(request.pods.nodes),
             "template": {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never"}},
         },
     }
@@ -152,7 +152,12 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "name": names.CONTAINER,
         "image": image,
         "command": list(request.command),
-        "env": [{"name": name, "value": value} for name, value in _environment(request).items()],
+        "env": [
+            {"name": name, "value": value}
+            if isinstance(value, str)
+            else {"name": name, "valueFrom": value}
+            for name, value in _environment(request).items()
+        ],
         "resources": _resources(
             request.resources, gpu_resource=options.gpu_resource or defaults.gpu_resource
         ),
@@ -176,6 +181,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
     node_selector = {**defaults.node_selector, **options.node_selector}
     return {
         "restartPolicy": "Never",
+        **({"subdomain": multi_node.service_name(request.attempt_id)} if options.nodes > 1 else {}),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": defaults.grace_seconds,
@@ -208,11 +214,17 @@ def _deadline(request: LaunchRequest, defaults: PodDefaults) -> dict[str, int]:
     return {"activeDeadlineSeconds": max(1, seconds)}
 
 
-def _environment(request: LaunchRequest) -> dict[str, str]:
+def _environment(request: LaunchRequest) -> dict[str, str | dict[str, Any]]:
     here = {"HOME": FOLDER, "SWEEPWORKS_SPOOL_DIR": f"{FOLDER}/spool"}
+    nodes = multi_node.variables(request.attempt_id, request.pods.nodes, gpus=request.resources.gpu)
     # A spool folder in the request is one of the controller's machine.
     asked = {name: value for name, value in request.environment.items() if name not in here}
-    return {**here, **asked, **{k: v for k, v in request.environment.items() if k == "HOME"}}
+    return {
+        **here,
+        **nodes,
+        **asked,
+        **{k: v for k, v in request.environment.items() if k == "HOME"},
+    }
 
 
 def _resources(asked: Resources, *, gpu_resource: str) -> dict[str, Any]:

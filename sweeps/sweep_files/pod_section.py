@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sweeps.specs import PodOptions, VolumeMount
 from sweeps.sweep_files.documents import Path
-from sweeps.sweep_files.kinds import Text
+from sweeps.sweep_files.kinds import Integer, Text
 from sweeps.sweep_files.quantities import Memory
 from sweeps.sweep_files.reading import Reader, as_mapping, shown
 from sweeps.sweep_files.sections import Field, Section, Several
@@ -19,6 +19,7 @@ _QUALIFIED = (
 )
 _LABEL = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
 _VOLUME = rf"(?P<claim>{_DNS}):(?P<path>/[^:]+)(?P<mode>:ro)?"
+_MOST_NODES = 1000  # three digits at the end of a host's name
 _MOST_VALUES = 500
 _MOST_DEPTH = 12
 
@@ -101,6 +102,11 @@ def _free(doc: str, example: Mapping[str, Any]) -> Field:
 KUBERNETES = Section(
     doc="What its pods ask of a cluster; elsewhere it says nothing.",
     fields={
+        "nodes": Field(
+            kind=Integer(1, _MOST_NODES),
+            doc="Pods of one trial, each with the trial's resources; the first one reports.",
+            default=1,
+        ),
         "gpu_resource": Field(
             kind=Text("nvidia.com/gpu", 253, pattern=_QUALIFIED),
             doc="What a GPU is called; by default as the platform is set.",
@@ -163,6 +169,7 @@ def pod_options(read: Mapping[str, Any]) -> PodOptions:
             VolumeMount(claim=match["claim"], path=match["path"], is_read_only=bool(match["mode"]))
         )
     return PodOptions(
+        nodes=read["nodes"],
         gpu_resource=read["gpu_resource"],
         node_selector=read["node_selector"],
         tolerations=read["tolerations"],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.fake_cluster.kueue import Kueue
+from tests.fake_cluster.pod_environment import environment_of
 from tests.fake_cluster.pod_log import PodLog
 from tests.fake_cluster.store import Key, Object, Store, now_text
 
@@ -189,7 +190,7 @@ class Controllers:
             return
         log = self.folder / f"{key[2]}.log"
         self.logs[key] = PodLog(log)
-        environment = {one["name"]: one.get("value", "") for one in container.get("env", ())}
+        environment = environment_of(pod)
         with log.open("wb") as output:
             try:
                 process = subprocess.Popen(

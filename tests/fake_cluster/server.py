@@ -17,7 +17,7 @@ from tests.fake_cluster.store import Conflict, Key, Object, Store, matches
 
 _PATH = re.compile(
     r"/(?:api/v1|apis/batch/v1|apis/kueue.x-k8s.io/v1beta1)"
-    r"/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|events|workloads)"
+    r"/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|services|events|workloads)"
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
 )
 _CHUNK_BYTES = 64 * 1024
@@ -30,6 +30,7 @@ class Fault:
 
     status: int = 503
     verb: str = ""  # get, list, watch, create, patch, delete; empty: all
+    plural: str = ""  # such as jobs; empty: all
     times: int = 1
     message: str = "no"
     after: bool = False  # when the request has had its effect
@@ -59,6 +60,9 @@ class FakeCluster:
     def pods(self, namespace: str = "trials") -> list[Object]:
         return self.store.select("pods", namespace, {})
 
+    def services(self, namespace: str = "trials") -> list[Object]:
+        return self.store.select("services", namespace, {})
+
     def about(self, path: str, body: Object) -> tuple[int, Object] | None:
         """What is asked of the cluster as a whole."""
         refusal = {"kind": "Status", "code": 403, "message": f"{path} is forbidden"}
@@ -82,9 +86,10 @@ class FakeCluster:
     def fail(self, **fault: Any) -> None:
         self.faults.append(Fault(**fault))
 
-    def take_fault(self, verb: str, *, after: bool) -> Fault | None:
+    def take_fault(self, verb: str, plural: str = "", *, after: bool) -> Fault | None:
         for fault in self.faults:
-            if fault.times > 0 and fault.verb in {"", verb} and fault.after is after:
+            is_meant = fault.verb in {"", verb} and fault.plural in {"", plural}
+            if fault.times > 0 and is_meant and fault.after is after:
                 fault.times -= 1
                 return fault
         return None
@@ -157,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             verb = "watch" if query.get("watch") in {"true", "True", "1"} else "list"
         what = f"{match['plural']}/{match['sub']}" if match["sub"] else match["plural"]
         self.cluster.requests.append(f"{verb} {what}")
-        fault = self.cluster.take_fault(verb, after=False)
+        fault = self.cluster.take_fault(verb, match["plural"], after=False)
         if fault is not None:
             time.sleep(fault.seconds)
             if fault.status:
@@ -251,6 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.cluster.store.remove(key) is None:
             self._missing(match)
             return
+        for service in self.cluster.store.select("services", key[1], {}):
+            if any(one["name"] == key[2] for one in service["metadata"].get("ownerReferences", ())):
+                self.cluster.store.remove(("services", key[1], service["metadata"]["name"]))
         policy = query.get("propagationPolicy") or body.get("propagationPolicy")
         if policy in {"Background", "Foreground"}:  # the default leaves the pods of a Job alone
             labels = {"batch.kubernetes.io/job-name": key[2]}

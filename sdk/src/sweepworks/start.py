@@ -43,6 +43,9 @@ def init(
     In a trial everything comes from the environment. Elsewhere a scratch run is made, tracked like
     any other; without a reachable gateway it is kept on disk for later.
 
+    Of a trial on several nodes the process of rank 0 records. In the others the same calls do
+    nothing, and nobody is told to stop; inputs and checkpoints can be read.
+
     Args:
         experiment: Of a scratch run; ``scratch`` by default.
         params: Of a scratch run; in a trial they are added to its configuration.
@@ -66,7 +69,8 @@ def init(
         if mode != "disabled" and (require_clean or os.environ.get(env.REQUIRE_CLEAN) == "1"):
             check_clean(_folder_of_code(main_script()) or Path())
         if is_trial:
-            _current = _trial(params or {}, online=mode == "online", record=mode != "disabled")
+            record = mode != "disabled" and not _is_follower()
+            _current = _trial(params or {}, online=mode == "online", record=record)
         else:
             _current = _scratch(
                 experiment,
@@ -78,6 +82,11 @@ def init(
         if tags:
             _current.tag(**{str(name): value for name, value in tags.items()})
     return _current
+
+
+def _is_follower() -> bool:
+    """Whether another process of the same attempt records."""
+    return bool(os.environ.get(env.NODES)) and os.environ.get(env.RANK, "0") != "0"
 
 
 def beside(pid: int) -> Run:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from compute.kubernetes.multi_node import service
 from compute.kubernetes.trial_job import PodDefaults, placeholder_job, trial_job
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, RunId, SweepId
@@ -207,3 +208,43 @@ def test_the_spool_is_in_the_pod_and_not_where_the_controller_is() -> None:
 def test_without_an_image_there_is_no_job() -> None:
     with pytest.raises(LaunchRejected, match="SWEEPWORKS_K8S_IMAGE"):
         trial_job(a_request(), defaults=PodDefaults(), installation="here")
+
+
+def test_several_pods_are_an_indexed_job_that_no_sweep_makes_another_one() -> None:
+    overrides = {"job_spec_config": {"completions": 9, "parallelism": 1, "suspend": True}}
+    pods = PodOptions(nodes=4, overrides=overrides)
+
+    manifest = trial_job(a_request(pods=pods), defaults=ALL, installation="here")
+
+    assert as_the_api_reads_it(manifest) == manifest
+    spec = manifest["spec"]
+    assert (spec["completions"], spec["parallelism"]) == (4, 4)
+    assert spec["completionMode"] == "Indexed"
+    assert spec["backoffLimit"] == 0
+    assert spec["suspend"] is False
+    assert pod_of(manifest)["subdomain"] == "s-00001-a1"
+
+
+def test_a_services_name_begins_with_a_letter_and_is_the_pods_domain() -> None:
+    attempt = AttemptId("3d-unet-aaaaaaaa-00001-a1")
+    request = a_request(attempt_id=attempt, pods=PodOptions(nodes=2), sweep_id=SweepId("3d-unet"))
+    job = trial_job(request, defaults=ALL, installation="here")
+    job["metadata"]["uid"] = "u"
+
+    made = service(job)
+
+    api = client.ApiClient()
+    answer = SimpleNamespace(data=json.dumps(made))
+    assert api.sanitize_for_serialization(api.deserialize(answer, "V1Service")) == made
+    assert made["metadata"]["name"] == f"s-{attempt}" == pod_of(job)["subdomain"]
+    env = {one["name"]: one for one in pod_of(job)["containers"][0]["env"]}
+    assert env["MASTER_ADDR"]["value"] == f"{attempt}-0.s-{attempt}"
+
+
+def test_what_a_sweep_says_of_the_rendezvous_counts() -> None:
+    request = a_request(environment={"MASTER_PORT": "1234"}, pods=PodOptions(nodes=2))
+
+    manifest = trial_job(request, defaults=ALL, installation="here")
+
+    env = [one for one in pod_of(manifest)["containers"][0]["env"] if one["name"] == "MASTER_PORT"]
+    assert env == [{"name": "MASTER_PORT", "value": "1234"}]

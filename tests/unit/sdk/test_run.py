@@ -453,6 +453,35 @@ def test_disabled_means_nothing_is_recorded(
     assert not list(tmp_path.glob("spool/*"))
 
 
+@pytest.mark.parametrize(
+    ("variables", "is_recorded"),
+    [
+        ({"SWEEPWORKS_NODES": "2", "RANK": "0"}, True),
+        ({"SWEEPWORKS_NODES": "2", "RANK": "1"}, False),
+        ({"SWEEPWORKS_NODES": "2"}, True),
+        ({"RANK": "1"}, True),  # somebody else's variable, as long as there is one pod
+    ],
+)
+def test_on_several_nodes_the_first_process_records(
+    gateway: FakeGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    is_recorded: bool,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    run = sweepworks.init()
+    run.log({"a": 1})
+    run.report(1, val=1.0)
+    run.finish()
+
+    assert run.params["k"] == 3
+    assert bool(gateway.flushes) is is_recorded
+    assert is_recorded or not list(tmp_path.glob("spool/*"))
+
+
 class Tensor:
     """What torch does with more than one element."""
 

@@ -268,6 +268,7 @@ def pods(draw: st.DrawFn) -> PodOptions:
         shm_bytes=draw(st.integers(0, 2**40)),
         volumes=tuple(draw(st.lists(claims, max_size=2))),
         secrets=tuple(draw(st.lists(names, max_size=2))),
+        nodes=draw(st.integers(1, 1000)),
         config_maps=tuple(draw(st.lists(names, max_size=2))),
         overrides=draw(st.dictionaries(st.sampled_from(OVERRIDES), mappings, max_size=3)),
     )
