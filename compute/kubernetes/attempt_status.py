@@ -19,7 +19,8 @@ from compute.kubernetes.pod_outcome import (
     pod_exit,
     terminated,
 )
-from compute.kubernetes.sighting import Sighting, n_nodes
+from compute.kubernetes.sighting import Sighting
+from compute.kubernetes.telling_pod import have_all_begun, started_at, telling_pod
 from sweeps.ids import AttemptId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import ExitReason
@@ -30,21 +31,21 @@ _WATCH_LAG = dt.timedelta(seconds=10)
 
 def status_of(attempt_id: AttemptId, seen: Sighting, *, now: dt.datetime) -> AttemptStatus:
     """The attempt's status; of an attempt of several pods, that of the first one to fail."""
-    pod = _telling(seen)
+    pod = telling_pod(seen)
     exit_ = None if _is_ahead(seen, now) else _exit(seen, pod)
     phase = AttemptPhase.EXITED if exit_ is not None else AttemptPhase.PENDING
-    started_at = _started_at(pod)
+    began_at = started_at(pod)
     if pod is None and condition(seen.job, "Complete") is not None:
-        started_at = time_of(status(seen.job).get("startTime"))  # its pod was tidied away
-    if exit_ is None and not _have_all_begun(seen):
-        started_at = None  # it runs when the last of its pods does
-    if exit_ is None and started_at is not None:
+        began_at = time_of(status(seen.job).get("startTime"))  # its pod was tidied away
+    if exit_ is None and not have_all_begun(seen):
+        began_at = None  # it runs when the last of its pods does
+    if exit_ is None and began_at is not None:
         phase = AttemptPhase.RUNNING
     return AttemptStatus(
         attempt_id=attempt_id,
         phase=phase,
-        started_at=started_at,
-        ended_at=_ended_at(seen, pod, started_at) if exit_ is not None else None,
+        started_at=began_at,
+        ended_at=_ended_at(seen, pod, began_at) if exit_ is not None else None,
         exit=exit_,
         node=str(part(pod, "spec").get("nodeName") or "") if pod is not None else "",
         image=_image(pod),
@@ -107,41 +108,6 @@ def _own_exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
     return None
 
 
-def _telling(seen: Sighting) -> KubeObject | None:
-    """The pod that says most: the first one that failed, else the first one that started."""
-
-    def rank(pod: KubeObject) -> tuple[int, str, int]:
-        if status(pod).get("phase") != "Succeeded" and seen.is_over(pod):
-            return 0, _end_of(pod), _guilt(pod)
-        created_at = str(pod["metadata"].get("creationTimestamp"))
-        return (1 if _started_at(pod) else 2), created_at, 0
-
-    return min((*seen.pods, *seen.deleted_pods), key=rank, default=None)
-
-
-def _end_of(pod: KubeObject) -> str:
-    """When it ended, or was told to: a Job ends its other pods once one has failed."""
-    if finished_at := (terminated(pod) or {}).get("finishedAt"):
-        return str(finished_at)
-    until = time_of(pod["metadata"].get("deletionTimestamp"))
-    if until is None:
-        return ""
-    grace = dt.timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
-    return (until - grace).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _guilt(pod: KubeObject) -> int:
-    """Which of several pods that ended in the same second was the first: those removed came last."""
-    if condition(pod, "DisruptionTarget") is not None:
-        return 0
-    return 2 if pod["metadata"].get("deletionTimestamp") else 1
-
-
-def _have_all_begun(seen: Sighting) -> bool:
-    n_begun = sum(has_begun(pod) for pod in (*seen.pods, *seen.deleted_pods))
-    return n_begun >= n_nodes(seen.job)
-
-
 def _ended_before_stop(job: KubeObject, pod: KubeObject | None) -> bool:
     ended_at = time_of((terminated(pod) or {}).get("finishedAt")) if pod is not None else None
     stopped_at = time_of(annotation(job, names.STOPPED_AT))
@@ -186,16 +152,8 @@ def _waits_for(seen: Sighting) -> str:
     return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
 
 
-def _started_at(pod: KubeObject | None) -> dt.datetime | None:
-    if pod is None:
-        return None
-    state = container_state(pod)
-    running = part(state, "running") or part(state, "terminated")
-    return time_of(running.get("startedAt"))
-
-
 def _ended_at(
-    seen: Sighting, pod: KubeObject | None, started_at: dt.datetime | None
+    seen: Sighting, pod: KubeObject | None, began_at: dt.datetime | None
 ) -> dt.datetime | None:
     """The latest of what is told: seconds are whole ones, so nothing ends before it began."""
     failed = condition(seen.job, "Failed") or {}
@@ -206,4 +164,4 @@ def _ended_at(
         time_of(annotation(seen.job, names.STOPPED_AT)),
     )
     found = next((one for one in candidates if one is not None), None)
-    return max(found, started_at) if found is not None and started_at is not None else found
+    return max(found, began_at) if found is not None and began_at is not None else found

@@ -6,7 +6,6 @@ needed is one HEAD, and a token for it.
 
 import hashlib
 import http.client
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests.utils import parse_dict_header
 
 from compute.kubernetes.image_name import ImageName
+from compute.kubernetes.registry_auth import Anonymous, Bearer, is_local
 from compute.kubernetes.registry_credentials import credentials_of
 from sweeps.errors import LauncherUnavailable, LaunchRejected
 
@@ -67,10 +67,10 @@ class ImageRegistry:
             ) from exc
 
     def _ask(self, session: requests.Session, image: ImageName) -> str:
-        scheme = "http" if _is_local(image.registry) else "https"
+        scheme = "http" if is_local(image.registry) else "https"
         host = _HUB.get(image.registry, image.registry)
         url = f"{scheme}://{host}/v2/{image.repository}/manifests/{image.tag}"
-        auth: AuthBase = _Anonymous()
+        auth: AuthBase = Anonymous()
         answer = self._send(session, "HEAD", url, auth)
         if answer.status == http.client.UNAUTHORIZED:
             auth = self._authorised(session, image, answer.headers.get("WWW-Authenticate", ""))
@@ -110,13 +110,13 @@ class ImageRegistry:
     def _authorised(self, session: requests.Session, image: ImageName, challenge: str) -> AuthBase:
         """What opens the repository for reading, as the registry's challenge says."""
         pair = credentials_of(self._credentials_file, image.registry, image.repository)
-        basic = HTTPBasicAuth(*pair) if pair is not None else _Anonymous()
+        basic = HTTPBasicAuth(*pair) if pair is not None else Anonymous()
         kind, _, said = challenge.partition(" ")
         if kind.lower() != "bearer":
             return basic
         asked = parse_dict_header(said)
         realm = str(asked.get("realm") or "")
-        if urlsplit(realm).scheme != "https" and not _is_local(urlsplit(realm).netloc):
+        if urlsplit(realm).scheme != "https" and not is_local(urlsplit(realm).netloc):
             raise LaunchRejected(f"the registry {image.registry} wants a password over plain HTTP")
         query = {"scope": asked.get("scope") or f"repository:{image.repository}:pull"}
         if service := asked.get("service"):
@@ -124,25 +124,7 @@ class ImageRegistry:
         answer = self._send(session, "GET", realm, basic, query=query)
         _check(answer, image)
         document = json.loads(answer.content)
-        return _Bearer(str(document.get("token") or document.get("access_token") or ""))
-
-
-class _Anonymous(AuthBase):
-    """No credentials, also where a file of the user's home has some for the host."""
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        return r
-
-
-class _Bearer(AuthBase):
-    """A token of the registry's own."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers["Authorization"] = f"Bearer {self._token}"
-        return r
+        return Bearer(str(document.get("token") or document.get("access_token") or ""))
 
 
 def _check(answer: _Answer, image: ImageName) -> None:
@@ -159,12 +141,3 @@ def _check(answer: _Answer, image: ImageName) -> None:
             )
         case status:
             raise LauncherUnavailable(f"the registry {image.registry} answers {status}")
-
-
-def _is_local(netloc: str) -> bool:
-    """Whether it is on this machine, where registries speak plain HTTP."""
-    host = urlsplit(f"//{netloc}").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.objects import KubeObject, annotation
+from compute.kubernetes.placeholder_job import placeholder_job
 from compute.kubernetes.sighting import is_finished
 from compute.kubernetes.sweep_view import SweepView
-from compute.kubernetes.trial_job import placeholder_job
 from sweeps.errors import LauncherUnavailable
 from sweeps.ids import AttemptId
 from sweeps.states import ExitReason

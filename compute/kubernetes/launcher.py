@@ -4,19 +4,15 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
 
-from compute.kubernetes import admission, names
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.attempt_status import status_of
-from compute.kubernetes.complaints import Complaints
-from compute.kubernetes.hindrance import Patience, hindrance
+from compute.kubernetes.attempt_upkeep import AttemptUpkeep, PodObserver
+from compute.kubernetes.hindrance import Patience
 from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
-from compute.kubernetes.objects import KubeObject, annotation
-from compute.kubernetes.rendezvous import Rendezvous
-from compute.kubernetes.sighting import Sighting, is_without_pods
+from compute.kubernetes.objects import KubeObject
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
 from sweeps import ids
@@ -28,25 +24,6 @@ from sweeps.trials import LaunchRequest
 
 _POLL_SECONDS = 0.1
 _REAP_MARGIN_SECONDS = 30.0  # beyond the grace period, for the control plane
-
-
-class PodObserver(Protocol):
-    """Who wants to know of pods that end."""
-
-    def look(
-        self,
-        namespace: str,
-        attempt_id: AttemptId,
-        pods: Iterable[KubeObject],
-        *,
-        is_stopped: bool = False,
-    ) -> None:
-        """An attempt's pods as they are now, again and again; returns at once.
-
-        Args:
-            is_stopped: They are going to be removed, all of them.
-        """
-        ...
 
 
 def _utc_now() -> dt.datetime:
@@ -88,15 +65,14 @@ class KubernetesLauncher:
         self._namespace_of = namespace_of
         self._installation = installation
         self._defaults = defaults
-        self._patience = patience or Patience()
         self._rate = rate or LaunchRate()
         self._images = images
         self._now = clock
         self._views: dict[SweepId, SweepView] = {}
-        self._complaints = Complaints(api, clock=self._now)
         self._stopper = JobStopper(api, installation=installation, clock=self._now)
-        self._rendezvous = Rendezvous(api)
-        self._observer: PodObserver | None = None
+        self._upkeep = AttemptUpkeep(
+            api, self._stopper, patience=patience or Patience(), clock=self._now
+        )
 
     def launch(self, request: LaunchRequest) -> None:
         """Make the attempt's Job, unless it was made before."""
@@ -112,7 +88,7 @@ class KubernetesLauncher:
         made = self._api.create_job(view.namespace, manifest)
         if made is not None:
             view.put(made)
-            self._rendezvous.ensure(view, made)
+            self._upkeep.begin(view, made)
 
     def poll(
         self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
@@ -121,7 +97,7 @@ class KubernetesLauncher:
         view = self._view(sweep_id)
         seen = view.look().attempts
         return {
-            attempt_id: self._status(view, attempt_id, seen[attempt_id])
+            attempt_id: self._upkeep.look(view, attempt_id, seen[attempt_id])
             for attempt_id in attempt_ids
             if attempt_id in seen
         }
@@ -130,14 +106,13 @@ class KubernetesLauncher:
         """Suspend the attempt's Job; one that is still to be launched is made suspended."""
         view = self._view(ids.sweep_of(attempt_id))
         sighting = view.look().attempts.get(attempt_id)
-        if sighting is not None and self._observer is not None:
-            # First: what a stopped pod prints at last is gone as soon as the pod is.
-            self._observer.look(view.namespace, attempt_id, sighting.live_pods, is_stopped=True)
+        if sighting is not None:
+            self._upkeep.announce_end(view, attempt_id, sighting)
         self._stopper.stop(view, attempt_id, reason)
 
     def observe(self, observer: PodObserver) -> None:
         """Show the pods of attempts that are polled or stopped to one more who wants to know."""
-        self._observer = observer
+        self._upkeep.observer = observer
 
     def reap(self, sweep_id: SweepId) -> int:
         """Stop every attempt of the sweep, wait until its pods are gone, and let no other start."""
@@ -162,24 +137,6 @@ class KubernetesLauncher:
         for view in self._views.values():
             view.close()
         self._views.clear()
-
-    def _status(self, view: SweepView, attempt_id: AttemptId, seen: Sighting) -> AttemptStatus:
-        """What is to be said of it, and done about it."""
-        if not seen.is_deleted:
-            self._rendezvous.ensure(view, seen.job)
-        if self._observer is not None:
-            self._observer.look(view.namespace, attempt_id, seen.pods)
-        if is_without_pods(seen) or admission.waits(seen.job):
-            seen = replace(seen, complaint=self._complaints.about(view, seen.job))
-        status = status_of(attempt_id, seen, now=self._now())
-        if admission.is_put_back(seen):
-            why = self._complaints.eviction(view, seen.job)
-            self._stopper.suspend(view, seen.job, ExitReason.PREEMPTED, why)
-        elif status.phase is AttemptPhase.PENDING and not annotation(seen.job, names.STOP_REASON):
-            why = hindrance(seen, now=self._now(), patience=self._patience)
-            if why is not None:
-                self._stopper.suspend(view, seen.job, why.reason, why.message)
-        return status
 
     def _live(self, view: SweepView) -> list[AttemptId]:
         return [

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.clipped_log import ClippedLog
-from compute.kubernetes.log_api import LogGone
 from compute.kubernetes.objects import KubeObject, annotation, name_of, part, status
+from compute.kubernetes.pod_log import PodLog
 from compute.kubernetes.pod_outcome import has_begun
 from sweeps import ids
 from sweeps.errors import SweepsError, TransientError
@@ -34,14 +33,6 @@ class _Log:
 
     attempt_id: AttemptId
     node: int
-
-
-@dataclass(slots=True)
-class _Fetched:
-    """What there is of a log."""
-
-    content: bytes = b""  #: empty: the cluster has none, or not any more
-    is_whole: bool = False
 
 
 class LogKeeper:
@@ -138,15 +129,15 @@ class LogKeeper:
     def _keep(self, log: _Log, namespace: str, pod: str, idle_seconds: float) -> None:
         tenant_id = TenantId(self._tenant_of(ids.sweep_of(log.attempt_id)))
         give_up_at = time.monotonic() + self._patience_seconds
-        fetched = _Fetched()
+        output = PodLog(self._api, namespace, pod, idle_seconds=idle_seconds)
         pause = 0.5
         while True:
             try:
                 if self._archive.has(tenant_id, log.attempt_id, node=log.node):
                     return
-                self._fetch(fetched, namespace, pod, idle_seconds)
-                if fetched.content:
-                    self._archive.keep(tenant_id, log.attempt_id, fetched.content, node=log.node)
+                output.fetch()
+                if output.content:
+                    self._archive.keep(tenant_id, log.attempt_id, output.content, node=log.node)
             except TransientError:
                 if time.monotonic() >= give_up_at:
                     raise
@@ -154,16 +145,3 @@ class LogKeeper:
                 return
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-    def _fetch(self, fetched: "_Fetched", namespace: str, pod: str, idle_seconds: float) -> None:
-        if fetched.is_whole:
-            return
-        clipped = ClippedLog()
-        try:
-            for piece in self._api.logs.stream(namespace, pod, idle_seconds=idle_seconds):
-                clipped.write(piece)
-        except LogGone:
-            pass  # then what an earlier try has got of it is all there is
-        finally:
-            fetched.content = clipped.content() or fetched.content
-        fetched.is_whole = True

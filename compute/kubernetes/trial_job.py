@@ -8,11 +8,10 @@ from compute.kubernetes import multi_node, names
 from compute.kubernetes.admission import queue_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
+from compute.kubernetes.trial_container import FOLDER, deadline, environment, resources
 from sweeps.errors import LaunchRejected
-from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
 
-FOLDER = "/sweepworks"  #: writable in every pod: the spool, and a home for who has none
 _FOLDER_VOLUME = "sweepworks"
 _SHM_VOLUME = "shm"
 _GRACE_SECONDS = 30
@@ -92,36 +91,6 @@ def trial_job(
     return changed
 
 
-def placeholder_job(
-    name: str, *, sweep_id: str, installation: str, annotations: Mapping[str, str]
-) -> dict[str, Any]:
-    """A Job that never starts: its name is taken, and what it says is kept."""
-    labels = {
-        names.MANAGED_BY: names.MANAGER,
-        names.INSTALLATION: names.label_value(installation),
-        names.SWEEP: names.label_value(sweep_id),
-    }
-    nothing = {"name": names.CONTAINER, "image": "none.invalid/never-started"}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "labels": labels, "annotations": dict(annotations)},
-        "spec": {
-            "suspend": True,
-            "parallelism": 0,
-            "backoffLimit": 0,
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "restartPolicy": "Never",
-                    "automountServiceAccountToken": False,
-                    "containers": [nothing],
-                },
-            },
-        },
-    }
-
-
 def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
     """By which the attempt's objects are found again."""
     return {
@@ -156,9 +125,9 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
             {"name": name, "value": value}
             if isinstance(value, str)
             else {"name": name, "valueFrom": value}
-            for name, value in _environment(request).items()
+            for name, value in environment(request).items()
         ],
-        "resources": _resources(
+        "resources": resources(
             request.resources, gpu_resource=options.gpu_resource or defaults.gpu_resource
         ),
         "volumeMounts": mounts,
@@ -185,7 +154,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": defaults.grace_seconds,
-        **_deadline(request, defaults),
+        **deadline(request, pull_seconds=defaults.pull_seconds),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": defaults.run_as_user,
@@ -204,35 +173,3 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "containers": [container],
         "volumes": volumes,
     }
-
-
-def _deadline(request: LaunchRequest, defaults: PodDefaults) -> dict[str, int]:
-    """For when no controller looks: of the pod, since a Job's counts while it waits for a node."""
-    if request.timeout is None:
-        return {}
-    seconds = round(request.timeout.total_seconds()) + defaults.pull_seconds
-    return {"activeDeadlineSeconds": max(1, seconds)}
-
-
-def _environment(request: LaunchRequest) -> dict[str, str | dict[str, Any]]:
-    here = {"HOME": FOLDER, "SWEEPWORKS_SPOOL_DIR": f"{FOLDER}/spool"}
-    nodes = multi_node.variables(request.attempt_id, request.pods.nodes, gpus=request.resources.gpu)
-    # A spool folder in the request is one of the controller's machine.
-    asked = {name: value for name, value in request.environment.items() if name not in here}
-    return {
-        **here,
-        **nodes,
-        **asked,
-        **{k: v for k, v in request.environment.items() if k == "HOME"},
-    }
-
-
-def _resources(asked: Resources, *, gpu_resource: str) -> dict[str, Any]:
-    requests = {"cpu": f"{round(asked.cpu * 1000)}m"}
-    limits: dict[str, str] = {}
-    if asked.memory_bytes:
-        # Equal: a pod that may take more than it asked for is the first that a full node evicts.
-        requests["memory"] = limits["memory"] = str(asked.memory_bytes)
-    if asked.gpu:
-        requests[gpu_resource] = limits[gpu_resource] = str(asked.gpu)
-    return {"requests": requests, **({"limits": limits} if limits else {})}

@@ -95,6 +95,42 @@ def test_logs_outlive_their_pods(in_cluster: Installation, cluster: FakeCluster)
     assert "logs/a1.log" in in_cluster.run("artifacts", "ls", f"{sweep}-00001")
 
 
+def test_trials_of_two_nodes_wait_in_a_queue_that_takes_one_back(
+    in_cluster: Installation, cluster: FakeCluster
+) -> None:
+    kueue = cluster.controllers.kueue
+    kueue.quota = 2
+    queued = replace(
+        in_cluster, environment={**in_cluster.environment, "SWEEPWORKS_K8S_ADMISSION": "kueue"}
+    )
+    file = write_sweep(queued, "queued", trials=2, epochs=6, seconds=0.5)
+    file.write_text(file.read_text().replace("trial: {", "trial: {kubernetes: {nodes: 2}, ", 1))
+    following = queued.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
+    while len(cluster.controllers.processes) < 2:
+        assert following.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+
+    assert len(cluster.pods(NAMESPACE)) == 2
+    (running,) = {
+        one["metadata"]["labels"]["sweepworks.io/attempt"] for one in cluster.pods(NAMESPACE)
+    }
+    kueue.quota = 0  # for something more important
+    kueue.preempt(NAMESPACE, running)
+    while "stop-reason" not in str(cluster.store.get(("jobs", NAMESPACE, running))):
+        assert following.poll() is None
+        time.sleep(0.1)
+    kueue.quota = 2
+    output, _ = following.communicate(timeout=300)
+
+    sweep = json.loads(output)["sweep"]
+    assert queued.json("show", sweep)["trials_by_state"] == {"completed": 2}
+    attempts = queued.json("show", running.rpartition("-")[0])["attempts"]
+    assert [one["exit"]["reason"] for one in attempts] == ["preempted", "completed"]
+    kept = queued.run("artifacts", "ls", running.rpartition("-")[0])
+    assert all(name in kept for name in ("logs/a2.log", "logs/a2-node-1.log"))
+
+
 def test_a_controller_that_is_killed_launches_nothing_twice(
     in_cluster: Installation, cluster: FakeCluster
 ) -> None:

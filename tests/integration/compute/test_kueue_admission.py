@@ -234,8 +234,14 @@ def test_what_the_queue_has_started_again_meanwhile_goes_on(
     first.close()
     (before,) = cluster.pods()
     cluster.controllers.kueue.preempt(NAMESPACE, request.attempt_id)
-    until(lambda: cluster.pods() and cluster.pods() != [before] and cluster.controllers.processes)
-    until(lambda: cluster.pods()[0]["metadata"]["uid"] != before["metadata"]["uid"])
+    uid = before["metadata"]["uid"]
+    until(
+        lambda: [
+            pod
+            for pod in cluster.pods()
+            if pod["metadata"]["uid"] != uid and pod["status"]["phase"] == "Running"
+        ]
+    )
 
     second = make()
 

@@ -10,7 +10,8 @@ import pytest
 from kubernetes import client
 
 from compute.kubernetes.multi_node import service
-from compute.kubernetes.trial_job import PodDefaults, placeholder_job, trial_job
+from compute.kubernetes.placeholder_job import placeholder_job
+from compute.kubernetes.trial_job import PodDefaults, trial_job
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.specs import PodOptions, Resources, VolumeMount
