@@ -45,13 +45,13 @@ WHERE (tenant_id, downstream) IN (
 ORDER BY tenant_id, downstream, upstream;
 
 -- outputs --
--- Files that some runs have stored, without what belongs to a step, and what is kept of the code.
+-- Files that some runs have stored, without what belongs to a step, logs, and what is kept of the code.
 SELECT artifacts.tenant_id, 'run:' || artifacts.run_id AS subject,
        'artifact:' || artifacts.run_id || '/' || artifacts.name AS node,
        encode(artifacts.sha256, 'hex') AS version
 FROM artifacts
 WHERE artifacts.run_id = ANY(%(run_ids)s::text[])
-  AND artifacts.type NOT IN ('image', 'audio', 'table', 'figure')
+  AND artifacts.type NOT IN ('image', 'audio', 'table', 'figure', 'log')
   AND NOT artifacts.name ^@ 'code/'
 ORDER BY artifacts.run_id, artifacts.name;
 

@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0032_pre_pin_images.sql")
+    run_sql("0033_pre_pin_images.sql")
