@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from orchestration.cluster import trial_launcher
+from orchestration.cluster import log_keeper, trial_launcher
 from orchestration.platform import Platform
 from orchestration.rerun_data import datasets_of
 from orchestration.rerun_execution import Rerun, execute, write_record
@@ -16,6 +16,8 @@ from sweeps.runs import RunRecord
 from sweeps.schedulers.catalog import make_scheduler
 from sweeps.trial_environment import launch_request
 from sweeps.trials import LaunchRequest, SweepSnapshot, Trial
+
+_LOG_SECONDS = 60.0  # for what the pod has printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +96,12 @@ def rerun_in_cluster(
     params = recipe.trial.configuration
     write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
     say(f"running {run_id} in {request.image or cluster.image}")
-    launcher = trial_launcher(cluster, platform.cluster_api, lambda _: tenant_id)
+    api = platform.cluster_api
+    launcher = trial_launcher(cluster, api, lambda _: tenant_id)
+    keeper = log_keeper(launcher, api, platform.log_archive, lambda _: tenant_id)
     try:
         state, reason = execute(platform, launcher, request, tenant_id=tenant_id)
+        keeper.finish(within_seconds=_LOG_SECONDS)
     finally:
         launcher.close()
     platform.reruns.end(run_id, state, reason=reason)

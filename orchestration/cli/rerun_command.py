@@ -94,7 +94,7 @@ def _print_reruns(run: str, done: Sequence["Rerun"]) -> None:
     for one in done:
         click.echo(f"{one.run_id}  {one.state}  {one.reason}".rstrip())
         if one.state is not RunState.COMPLETED:
-            where = one.logs or f"kubectl logs --selector sweepworks.io/run={one.run_id}"
+            where = one.logs or f"sweepworks artifacts get {one.run_id}/logs/a1.log"
             click.echo(f"  its output: {where}")
         if one.tree is not None:
             click.echo(f"  its work tree: {one.tree}")
