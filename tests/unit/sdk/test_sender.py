@@ -79,8 +79,7 @@ def world(tmp_path: Path) -> Generator[World, None, None]:
     made.spool.close()
 
 
-def test_a_gateway_that_is_away_changes_no_random_numbers_of_the_script(tmp_path: Path) -> None:
-    world = World(tmp_path)
+def test_a_gateway_that_is_away_changes_no_random_numbers_of_the_script(world: World) -> None:
     world.record(1)
     world.gateway.busy = "1"
     before = random.getstate()
