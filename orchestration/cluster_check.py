@@ -39,6 +39,7 @@ def examine_cluster(
         namespace = settings.namespace_of(tenant_id)
         yield _namespace(inspection, namespace)
         yield _access(inspection, namespace)
+        yield from _options(inspection, namespace, has_queue=bool(settings.queue))
         yield from _quotas(inspection, namespace)
         yield _gpus(inspection, settings)
         if wait_seconds:
@@ -77,6 +78,15 @@ def _access(inspection: ClusterInspection, namespace: str) -> Finding:
         if missing
         else "",
     )
+
+
+def _options(
+    inspection: ClusterInspection, namespace: str, *, has_queue: bool
+) -> Iterator[Finding]:
+    """What works for most sweeps without these rights."""
+    for missing in inspection.missing_options(namespace, has_queue=has_queue):
+        says = f"without {missing}"
+        yield Finding(subject="access", is_good=True, says=says)
 
 
 def _quotas(inspection: ClusterInspection, namespace: str) -> Iterator[Finding]:

@@ -17,6 +17,10 @@ NEEDED = (
     ("", "events", ("list",)),
 )
 
+#: What only some sweeps need, and what for.
+_NEEDED_BY_SOME = (("", "services", "create", "trials on several nodes"),)
+_NEEDED_WITH_A_QUEUE = (("kueue.x-k8s.io", "workloads", "list", "saying why Jobs wait"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
@@ -62,6 +66,15 @@ class ClusterInspection:
             f"{verb} {resource}"
             for group, resource, verbs in NEEDED
             for verb in verbs
+            if not self._may(namespace, group, resource, verb)
+        ]
+
+    def missing_options(self, namespace: str, *, has_queue: bool) -> list[str]:
+        """What cannot be done for want of rights, such as ``trials on several nodes``."""
+        wanted = (*_NEEDED_BY_SOME, *(_NEEDED_WITH_A_QUEUE if has_queue else ()))
+        return [
+            f"{purpose} ({verb} {resource})"
+            for group, resource, verb, purpose in wanted
             if not self._may(namespace, group, resource, verb)
         ]
 

@@ -59,6 +59,45 @@ def test_what_credentials_may_not_do_is_listed(cluster: FakeCluster) -> None:
     assert "may not see nodes" in next(one.says for one in findings if one.subject == "GPUs")
 
 
+@pytest.mark.parametrize(
+    ("queue", "missing"),
+    [
+        ("", ["without trials on several nodes (create services)"]),
+        (
+            "trials",
+            [
+                "without trials on several nodes (create services)",
+                "without saying why Jobs wait (list workloads)",
+            ],
+        ),
+    ],
+)
+def test_what_only_some_sweeps_need_is_told_and_no_fault(
+    cluster: FakeCluster, queue: str, missing: list[str]
+) -> None:
+    cluster.forbidden |= {"create services", "list workloads"}
+    settings = ClusterSettings(url=cluster.url, image="trainer:1", queue=queue)
+
+    findings = list(
+        examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=0)
+    )
+
+    assert wrong(findings) == {}
+    assert [one.says for one in findings if one.subject == "access"][1:] == missing
+
+
+def test_a_job_that_its_queue_does_not_admit_says_so(cluster: FakeCluster) -> None:
+    cluster.controllers.kueue.quota = 0
+    settings = ClusterSettings(url=cluster.url, image="trainer:1", queue="trials")
+
+    findings = list(
+        examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=2)
+    )
+
+    assert "waits for its queue to admit it" in wrong(findings)["test Job"]
+    assert cluster.jobs(NAMESPACE) == []
+
+
 def test_a_missing_namespace_has_a_mend(cluster: FakeCluster) -> None:
     cluster.namespaces.clear()
 
