@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help install demo dev test test-slow test-browser check format lint types bench lock clean
+.PHONY: help install demo dev test test-slow test-browser test-cluster check format lint types bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +31,16 @@ dev: install ## Dagster UI, daemon and gateway, until Ctrl-C
 	$(BIN)/sweepworks up
 
 test: install ## All tests but the slow and the browser ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not cluster"
 
 test-slow: install ## Kill, soak and large tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not cluster"
 
 test-browser: install ## Pages in headless Chromium (apt-get install chromium)
 	$(BIN)/python -m pytest -m browser
+
+test-cluster: install ## Launching, reaping and faults on a real Kubernetes cluster (docs/kubernetes.md)
+	$(BIN)/python -m pytest -m cluster -p no:randomly
 
 check: lint types ## All that CI blocks on besides tests
 

@@ -43,8 +43,8 @@ TRIALS = dg.AssetSpec(
     description="Trials of a sweep, one observation each when it ends.",
 )
 
-_IDLE_SECONDS = 0.25  # between looks while nothing happens
-_BUSY_SECONDS = 0.02  # right after something did
+IDLE_SECONDS = 0.25  #: between looks while nothing happens
+BUSY_SECONDS = 0.02  #: right after something did
 _OUTAGE = dt.timedelta(minutes=15)  # of the store or launcher, before the Dagster run gives up
 _TRIALS_BETWEEN_WARNINGS = 10
 _CANCEL = dt.timedelta(seconds=60)  # for trials to end after a termination
@@ -199,7 +199,7 @@ def _loop(
                     context.log.warning(warning)
         if tick.state.is_terminal:
             return
-        time.sleep(_BUSY_SECONDS if tick.progressed else _IDLE_SECONDS)
+        time.sleep(BUSY_SECONDS if tick.progressed else IDLE_SECONDS)
 
 
 def _is_cancelled(context: dg.OpExecutionContext) -> bool:

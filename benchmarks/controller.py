@@ -90,8 +90,9 @@ class Reported:
 class Gateway:
     """Stores reports as the real one does: what arrived together goes in together."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sweep_id: SweepId = _SWEEP) -> None:
         self._pool = pool
+        self._sweep_id = sweep_id
 
     def report(self, reports: Sequence[Reported]) -> None:
         """Store them."""
@@ -101,7 +102,7 @@ class Gateway:
                 {
                     "run_ids": [report.run_id for report in reports],
                     "levels": [report.level for report in reports],
-                    "sweep_ids": [_SWEEP] * len(reports),
+                    "sweep_ids": [self._sweep_id] * len(reports),
                     "values": [report.value for report in reports],
                     "reported": [Jsonb({"loss": report.value}) for report in reports],
                     "reported_ats": [SystemClock().now()] * len(reports),

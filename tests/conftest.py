@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.plugins.postgres", "tests.plugins.s3", "tests.plugins.timescale"]
+from tests.given import ENVIRONMENT
+
+pytest_plugins = [
+    "tests.plugins.postgres",
+    "tests.plugins.s3",
+    "tests.plugins.timescale",
+    "tests.plugins.cluster",
+]
 
 _MARKS = {
     "unit": pytest.mark.unit,
@@ -15,7 +22,7 @@ _MARKS = {
 }
 
 # What the person who runs the tests has set must not decide them.
-for _name in [name for name in os.environ if name.startswith(("SWEEPWORKS_", "DAGSTER_"))]:
+for _name in [name for name in ENVIRONMENT if name.startswith(("SWEEPWORKS_", "DAGSTER_"))]:
     if not _name.startswith("SWEEPWORKS_TEST_"):
         del os.environ[_name]
 

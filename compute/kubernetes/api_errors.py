@@ -8,6 +8,8 @@ from typing import Any
 
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 
+_LONGEST_WAIT_SECONDS = 60  # whatever a server asks for
+
 
 @contextlib.contextmanager
 def cluster_errors() -> Generator[None, None, None]:
@@ -33,7 +35,16 @@ def _translated(exc: Any) -> Exception:
         case http.client.BAD_REQUEST | http.client.UNPROCESSABLE_ENTITY:
             return LaunchRejected(f"the API server refuses it: {message}")
         case _:
-            return LauncherUnavailable(f"the API server answers {exc.status}: {message}")
+            text = f"the API server answers {exc.status}: {message}"
+            return LauncherUnavailable(text, **_asked_to_wait(exc))
+
+
+def _asked_to_wait(exc: Any) -> dict[str, float]:
+    """For how long, if the server says so; in seconds, which is all that API servers write."""
+    text = str(exc.headers.get("Retry-After") or "") if exc.headers else ""
+    if not text.isdecimal():
+        return {}
+    return {"retry_after_seconds": float(min(int(text), _LONGEST_WAIT_SECONDS))}
 
 
 def message_of(exc: Any) -> str:

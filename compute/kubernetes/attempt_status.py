@@ -94,11 +94,13 @@ def _own_exit(seen: Sighting, pod: KubeObject | None) -> Exit | None:
     if pod is not None and seen.is_over(pod):
         ended = pod_exit(pod)
         is_alone = len(seen.pods) + len(seen.deleted_pods) == 1
+        is_untold = ended.reason is ExitReason.LOST and any(pod is one for one in seen.deleted_pods)
         if ended.reason is ExitReason.DELETED:
             # Perhaps we have stopped it, and the watch of the Jobs is behind: its Job will tell.
             return ended if failed is not None or seen.is_deleted else None
-        # A Job of several pods is over when the last one is; the first failure ends it.
-        if ended.reason is not ExitReason.COMPLETED or is_alone:
+        # A Job of several pods is over when the last one is; the first failure ends it. Of a pod
+        # that went while nobody could look, the Job tells more.
+        if not is_untold and (ended.reason is not ExitReason.COMPLETED or is_alone):
             return ended
     if failed is not None:
         message = str(failed.get("message", ""))

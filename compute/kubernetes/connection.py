@@ -57,8 +57,11 @@ def connect(address: ClusterAddress) -> Any:
 
 def _use_token(configuration: Any, file: Path) -> None:
     def read(configuration: Any) -> None:
-        configuration.api_key["authorization"] = file.read_text(encoding="ascii").strip()
+        token = file.read_text(encoding="ascii").strip()
+        # The package looks for the first name since version 36, for the second one before; a prefix
+        # that is set apart it forgets.
+        for name in ("BearerToken", "authorization"):
+            configuration.api_key[name] = f"Bearer {token}"
 
-    configuration.api_key_prefix["authorization"] = "Bearer"
     configuration.refresh_api_key_hook = read
     read(configuration)

@@ -33,7 +33,7 @@ class JobStopper:
     def stop(self, view: SweepView, attempt_id: AttemptId, reason: ExitReason) -> None:
         """Suspend the attempt's Job; one that is still to be launched is made suspended."""
         for _ in range(_TRIES):
-            sighting = view.look().attempts.get(attempt_id)
+            sighting = view.look([attempt_id]).get(attempt_id)
             job = sighting.job if sighting else self._api.read_job(view.namespace, attempt_id)
             if job is not None:
                 is_over = is_finished(job) or annotation(job, names.STOP_REASON)

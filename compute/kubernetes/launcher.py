@@ -79,8 +79,7 @@ class KubernetesLauncher:
         if not request.command:
             raise LaunchRejected(f"{request.attempt_id}: its command is empty")
         view = self._view(request.sweep_id)
-        seen = view.look()
-        if seen.is_reaped or request.attempt_id in seen.attempts:
+        if view.is_settled(request.attempt_id):
             return
         manifest = self._manifest(request)
         if not self._rate.take():
@@ -95,17 +94,15 @@ class KubernetesLauncher:
     ) -> Mapping[AttemptId, AttemptStatus]:
         """Status of those attempts that have, or had, a Job."""
         view = self._view(sweep_id)
-        seen = view.look().attempts
         return {
-            attempt_id: self._upkeep.look(view, attempt_id, seen[attempt_id])
-            for attempt_id in attempt_ids
-            if attempt_id in seen
+            attempt_id: self._upkeep.look(view, attempt_id, seen)
+            for attempt_id, seen in view.look(attempt_ids).items()
         }
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:
         """Suspend the attempt's Job; one that is still to be launched is made suspended."""
         view = self._view(ids.sweep_of(attempt_id))
-        sighting = view.look().attempts.get(attempt_id)
+        sighting = view.look([attempt_id]).get(attempt_id)
         if sighting is not None:
             self._upkeep.announce_end(view, attempt_id, sighting)
         self._stopper.stop(view, attempt_id, reason)
@@ -141,7 +138,7 @@ class KubernetesLauncher:
     def _live(self, view: SweepView) -> list[AttemptId]:
         return [
             attempt_id
-            for attempt_id, sighting in view.look().attempts.items()
+            for attempt_id, sighting in view.look().items()
             if status_of(attempt_id, sighting, now=self._now()).phase is not AttemptPhase.EXITED
         ]
 

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from compute.kubernetes.api import ClusterApi, Kind
 from compute.kubernetes.objects import KubeObject, is_older, name_of
@@ -23,9 +23,13 @@ class Reflector:
     """Objects that a selector finds, and those that it found before they were deleted.
 
     A list, then a watch from there on; again when the watch ends, and from the list when the server
-    has forgotten the version. A thread of its own does it.
+    has forgotten the version. A thread of its own does it, from the second look on: who looks once
+    needs no watch, and a controller's first tick has the fewer requests.
 
     **Thread safety**: safe.
+
+    Args:
+        group_of: What objects are looked for by; their names, if nothing else.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Reflector:
         namespace: str,
         *,
         selector: str,
+        group_of: Callable[[KubeObject], str] = name_of,
         watch_seconds: int = _WATCH_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,11 +47,13 @@ class Reflector:
         self._kind = kind
         self._namespace = namespace
         self._selector = selector
+        self._group_of = group_of
         self._watch_seconds = watch_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._live: dict[str, KubeObject] = {}
         self._gone: dict[str, KubeObject] = {}
+        self._names: dict[str, set[str]] = {}  # by group, of live and gone ones
         self._put_at: dict[str, float] = {}
         self._failure: Exception | None = None
         self._failed_since: float | None = None
@@ -54,30 +61,48 @@ class Reflector:
         self._version: str | None = None
         self._thread: threading.Thread | None = None
 
-    def look(self) -> tuple[Mapping[str, KubeObject], Mapping[str, KubeObject]]:
+    def look(
+        self, groups: Iterable[str] | None = None
+    ) -> tuple[Mapping[str, KubeObject], Mapping[str, KubeObject]]:
         """Objects by name: those that are there, and the last state of those that were deleted.
+
+        Args:
+            groups: Only those of these; None: all, which takes the longer the more there are.
 
         Raises:
             LauncherUnavailable: Nothing was heard of the server for too long.
         """
-        if self._thread is None:
+        self._begin()
+        with self._lock:
+            self._check()
+            if groups is None:
+                return dict(self._live), dict(self._gone)
+            wanted = [name for group in groups for name in self._names.get(group, ())]
+            return (
+                {name: self._live[name] for name in wanted if name in self._live},
+                {name: self._gone[name] for name in wanted if name in self._gone},
+            )
+
+    def _begin(self) -> None:
+        if self._version is None and self._thread is None:
             self._list()  # here, so that whoever asks first has an answer
+        elif self._thread is None:
             self._thread = threading.Thread(
                 target=self._follow, name=f"watch-{self._kind}s", daemon=True
             )
             self._thread.start()
-        with self._lock:
-            since, failure = self._failed_since, self._failure
-            if since is not None and self._clock() - since > _PATIENCE_SECONDS:
-                raise LauncherUnavailable(str(failure)) from failure
-            return dict(self._live), dict(self._gone)
+
+    def _check(self) -> None:
+        since, failure = self._failed_since, self._failure
+        if since is not None and self._clock() - since > _PATIENCE_SECONDS:
+            raise LauncherUnavailable(str(failure)) from failure
 
     def put(self, obj: KubeObject) -> None:
         """Know of an object as the server has just answered it, before the watch tells of it."""
         with self._lock:
             known = self._live.get(name_of(obj))
             if name_of(obj) not in self._gone and not is_older(obj, known):
-                self._live[name_of(obj)] = obj
+                self._keep(obj)
                 self._put_at[name_of(obj)] = self._clock()
 
     def relist(self) -> None:
@@ -98,7 +123,9 @@ class Reflector:
             found |= {name: obj for name, obj in self._live.items() if name in new}
             self._put_at.clear()
             self._gone |= {name: obj for name, obj in self._live.items() if name not in found}
-            self._live = found
+            self._live = {}
+            for obj in found.values():
+                self._keep(obj)
             self._version = listing.resource_version
             self._failure = self._failed_since = None
 
@@ -118,7 +145,8 @@ class Reflector:
                 with self._lock:
                     self._failure = exc
                     self._failed_since = self._failed_since or self._clock()
-                self._is_closed.wait(pause * _JITTER.uniform(0.5, 1.0))
+                told = exc.retry_after_seconds if isinstance(exc, LauncherUnavailable) else 0.0
+                self._is_closed.wait(max(pause * _JITTER.uniform(0.5, 1.0), told))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _watch(self) -> None:
@@ -148,6 +176,14 @@ class Reflector:
             if event.kind == "DELETED":
                 self._live.pop(name, None)
                 self._gone[name] = event.obj
+                self._index(event.obj)
             elif not is_older(event.obj, self._live.get(name)):
-                self._live[name] = event.obj
+                self._keep(event.obj)
                 self._gone.pop(name, None)
+
+    def _keep(self, obj: KubeObject) -> None:
+        self._live[name_of(obj)] = obj
+        self._index(obj)
+
+    def _index(self, obj: KubeObject) -> None:
+        self._names.setdefault(self._group_of(obj), set()).add(name_of(obj))

@@ -1,7 +1,6 @@
 """What is known of one sweep's Jobs and pods."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from compute.kubernetes import admission, names
 from compute.kubernetes.api import ClusterApi, Kind
@@ -9,14 +8,6 @@ from compute.kubernetes.objects import KubeObject, label
 from compute.kubernetes.reflector import Reflector
 from compute.kubernetes.sighting import Sighting
 from sweeps.ids import AttemptId, SweepId
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A sweep at one moment."""
-
-    attempts: Mapping[AttemptId, Sighting]
-    is_reaped: bool  #: nothing of it is to start any more
 
 
 class SweepView:
@@ -29,19 +20,23 @@ class SweepView:
         self.namespace = namespace
         selector = names.selector(installation=installation, sweep=sweep_id)
         self._jobs = Reflector(api, Kind.JOBS, namespace, selector=selector)
-        self._pods = Reflector(api, Kind.PODS, namespace, selector=selector)
+        self._pods = Reflector(api, Kind.PODS, namespace, selector=selector, group_of=_attempt_of)
 
-    def look(self) -> Seen:
-        """What there is.
+    def look(self, attempt_ids: Iterable[AttemptId] | None = None) -> Mapping[AttemptId, Sighting]:
+        """Attempts that have, or had, a Job.
+
+        Args:
+            attempt_ids: Only of these; None: of all, which takes the longer the more there are.
 
         Raises:
             LauncherUnavailable: Nothing was heard of the server for too long.
         """
-        jobs, gone_jobs = self._jobs.look()
-        pods, gone_pods = self._pods.look()
+        asked = None if attempt_ids is None else list(attempt_ids)
+        jobs, gone_jobs = self._jobs.look(asked)
+        pods, gone_pods = self._pods.look(asked)
         live, deleted = _by_attempt(pods.values()), _by_attempt(gone_pods.values())
         marker = names.reaped_marker(self.sweep_id)
-        attempts = {
+        return {
             AttemptId(name): Sighting(
                 job=job,
                 is_deleted=name not in jobs,
@@ -51,7 +46,16 @@ class SweepView:
             for name, job in {**gone_jobs, **jobs}.items()
             if name != marker
         }
-        return Seen(attempts=attempts, is_reaped=marker in jobs)
+
+    def is_settled(self, attempt_id: AttemptId) -> bool:
+        """Whether an attempt needs no Job: it has one, or had, or its sweep is over.
+
+        Raises:
+            LauncherUnavailable: Nothing was heard of the server for too long.
+        """
+        marker = names.reaped_marker(self.sweep_id)
+        jobs, gone_jobs = self._jobs.look([attempt_id, marker])
+        return marker in jobs or attempt_id in jobs or attempt_id in gone_jobs
 
     def put(self, job: KubeObject) -> None:
         """Know of a Job as the server has just answered it."""
@@ -71,5 +75,9 @@ class SweepView:
 def _by_attempt(pods: Iterable[KubeObject]) -> dict[str, list[KubeObject]]:
     found: dict[str, list[KubeObject]] = {}
     for pod in pods:
-        found.setdefault(label(pod, names.ATTEMPT), []).append(pod)
+        found.setdefault(_attempt_of(pod), []).append(pod)
     return found
+
+
+def _attempt_of(pod: KubeObject) -> str:
+    return label(pod, names.ATTEMPT)

@@ -1,6 +1,6 @@
 """What every `TrialLauncher` promises. Subclass it and provide the fixtures."""
 
-import os
+import secrets
 import time
 from collections.abc import Callable
 
@@ -9,8 +9,8 @@ from sweeps.ports import AttemptPhase, AttemptStatus, TrialLauncher
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 
-#: Another one in each process: leftovers are found by name, across the whole machine.
-SWEEP = SweepId(f"contract-{os.getpid()}")
+#: Another one in each process: leftovers are found by name, across the whole machine or cluster.
+SWEEP = SweepId(f"contract-{secrets.token_hex(4)}")
 
 
 def wait_for(

@@ -1,14 +1,10 @@
 """The parts of the control plane that trials meet: Job controller, scheduler, kubelet.
 
-Jobs as in "Kubernetes Jobs", indexed and suspended ones included; pods are processes of this
-machine, of which the image is only a name.
+Jobs as in "Kubernetes Jobs", indexed and suspended ones included; for pods see `processes`.
 """
 
-import contextlib
-import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 import time
@@ -16,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.fake_cluster.admission import exceeded
 from tests.fake_cluster.kueue import Kueue
-from tests.fake_cluster.pod_environment import environment_of
 from tests.fake_cluster.pod_log import PodLog
-from tests.fake_cluster.store import Key, Object, Store, now_text
+from tests.fake_cluster.processes import PRETENDED, Executed, Pretence, Process, Running
+from tests.fake_cluster.store import JOB_NAME, Key, Object, Store, now_text
 
 OVER = {"Succeeded", "Failed"}
 
@@ -41,37 +38,26 @@ def has_condition(obj: Object, kind: str) -> bool:
 
 
 @dataclass
-class Process:
-    """What the kubelet runs for a pod."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    started_at: str
-    began_at: float = field(default_factory=time.monotonic)
-    kill_at: float | None = None
-
-
-@dataclass
 class Controllers:
     """Moves everything on, one step at a time."""
 
     store: Store
     unpullable: set[str] = field(default_factory=set)  # images
     gpus: int = 8  # of the one node
-    processes: dict[Key, Process] = field(default_factory=dict)
+    processes: dict[Key, Running] = field(default_factory=dict)
     logs: dict[Key, PodLog] = field(default_factory=dict)
-    quota: str = ""  # what forbids all pods, in its words
     complaints: dict[str, list[Object]] = field(default_factory=dict)  # events, by Job
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fake-cluster-")))
+    waiting: set[Key] = field(default_factory=set)  # for what is not told by a change
 
     def __post_init__(self) -> None:
         self.kueue = Kueue(self.store)
 
     def step(self) -> None:
-        with self.store.changed:
-            keys = list(self.store.objects)
         self.kueue.step()
-        for key in keys:
+        looked_at = self.store.touched() | self.waiting | set(self.processes)
+        self.waiting.clear()
+        for key in sorted(looked_at):
             obj = self.store.get(key)
             if obj is None:
                 continue
@@ -82,9 +68,9 @@ class Controllers:
 
     def stop(self) -> None:
         for one in self.processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(one.process.pid, signal.SIGKILL)
-            one.process.wait()
+            one.executed.send(signal.SIGKILL)
+            while one.executed.poll() is None:
+                time.sleep(0.001)
         shutil.rmtree(self.folder)
 
     # Jobs
@@ -92,7 +78,7 @@ class Controllers:
     def _job(self, key: Key, job: Object) -> None:
         if has_condition(job, "Complete") or has_condition(job, "Failed"):
             return
-        pods = self.store.select("pods", key[1], {"batch.kubernetes.io/job-name": key[2]})
+        pods = self.store.pods_of(key[1], key[2])
         by_phase: dict[str, list[Object]] = {"Failed": [], "Succeeded": []}
         active: list[Object] = []
         for pod in pods:
@@ -114,7 +100,7 @@ class Controllers:
         else:
             self._fill(key, job, active, done)
 
-    def _is_late(self, key: Key, running: Process) -> bool:
+    def _is_late(self, key: Key, running: Running) -> bool:
         pod = self.store.get(key)
         deadline = pod["spec"].get("activeDeadlineSeconds") if pod else None
         return deadline is not None and time.monotonic() - running.began_at > deadline
@@ -142,13 +128,16 @@ class Controllers:
             )
 
     def _new_pod(self, key: Key, job: Object, index: int) -> None:
-        if self.quota:
-            event = {"metadata": {"creationTimestamp": now_text()}, "message": self.quota}
+        live = [pod for pod in self.store.select("pods", key[1], {}) if not _is_over(pod)]
+        if refusal := exceeded(self.store, key[1], "pods", used=len(live)):
+            message = f'Error creating: pods "{key[2]}-" is forbidden: {refusal}'
+            event = {"metadata": {"creationTimestamp": now_text()}, "message": message}
             self.complaints[key[2]] = [event]
+            self.waiting.add(key)
             return
         template = job["spec"]["template"]
         meta = dict(template.get("metadata") or {})
-        meta["labels"] = {**(meta.get("labels") or {}), "batch.kubernetes.io/job-name": key[2]}
+        meta["labels"] = {**(meta.get("labels") or {}), JOB_NAME: key[2]}
         meta["annotations"] = {**(meta.get("annotations") or {}), _INDEX: str(index)}
         meta["generateName"] = f"{key[2]}-"
         meta["ownerReferences"] = [{"kind": "Job", "name": key[2], "uid": job["metadata"]["uid"]}]
@@ -160,6 +149,9 @@ class Controllers:
     def _pod(self, key: Key, pod: Object) -> None:
         running = self.processes.get(key)
         is_leaving = "deletionTimestamp" in pod["metadata"]
+        if self._is_orphan(pod) and not is_leaving:
+            self.delete_pod(key)  # as the garbage collector does it
+            return
         if running is not None:
             self._running(key, running, is_leaving=is_leaving)
         elif is_leaving:
@@ -167,10 +159,16 @@ class Controllers:
         elif (pod.get("status") or {}).get("phase") == "Pending":
             self._start(key, pod)
 
+    def _is_orphan(self, pod: Object) -> bool:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        namespace = pod["metadata"]["namespace"]
+        return any(self.store.get(("jobs", namespace, one["name"])) is None for one in owners)
+
     def _start(self, key: Key, pod: Object) -> None:
         container = pod["spec"]["containers"][0]
-        if self._gpus_of(pod) > self.gpus - self._gpus_in_use():
+        if (asked := self._gpus_of(pod)) and asked > self.gpus - self._gpus_in_use():
             message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+            self.waiting.add(key)
             self.store.update(
                 key,
                 lambda pod: set_condition(
@@ -183,49 +181,59 @@ class Controllers:
             pod["spec"]["nodeName"] = "node-1"
             set_condition(pod, "PodScheduled", "True")
 
-        self.store.update(key, schedule)
-        if container["image"] in self.unpullable:
+        if container["image"] in self.unpullable or ".invalid/" in container["image"]:
             state = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
-            self.store.update(key, lambda pod: _set_state(pod, "Pending", state))
+
+            def back_off(pod: Object) -> None:
+                schedule(pod)
+                _set_state(pod, "Pending", state)
+
+            self.waiting.add(key)
+            self.store.update(key, back_off)
             return
+        try:
+            executed = self._execute(key, pod)
+        except OSError as exc:
+            ended = {
+                "exitCode": 128,
+                "reason": "StartError",
+                "startedAt": "1970-01-01T00:00:00Z",
+                "finishedAt": now_text(),
+                "message": f"failed to start: {exc}",
+            }
+
+            def fail(pod: Object) -> None:
+                schedule(pod)
+                _set_state(pod, "Failed", {"terminated": ended})
+
+            self.store.update(key, fail)
+            return
+        started_at = now_text()
+        self.processes[key] = Running(executed, started_at)
+
+        def run(pod: Object) -> None:
+            schedule(pod)
+            _set_state(pod, "Running", {"running": {"startedAt": started_at}})
+
+        self.store.update(key, run)
+
+    def _execute(self, key: Key, pod: Object) -> Executed:
+        container = pod["spec"]["containers"][0]
+        if pretended := PRETENDED.fullmatch(container["image"]):
+            return Pretence(float(pretended["seconds"]))
         log = self.folder / f"{key[2]}.log"
         self.logs[key] = PodLog(log)
-        environment = environment_of(pod)
-        with log.open("wb") as output:
-            try:
-                process = subprocess.Popen(
-                    container["command"],
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    cwd=self.folder,
-                    env={"PATH": os.environ["PATH"], **environment, "HOME": str(self.folder)},
-                    start_new_session=True,
-                )
-            except OSError as exc:
-                ended = {
-                    "exitCode": 128,
-                    "reason": "StartError",
-                    "startedAt": "1970-01-01T00:00:00Z",
-                    "finishedAt": now_text(),
-                    "message": f"failed to start: {exc}",
-                }
-                self.store.update(key, lambda pod: _set_state(pod, "Failed", {"terminated": ended}))
-                return
-        started_at = now_text()
-        self.processes[key] = Process(process, log, started_at)
-        state = {"running": {"startedAt": started_at}}
-        self.store.update(key, lambda pod: _set_state(pod, "Running", state))
+        return Process.start(pod, folder=self.folder, log=log)
 
-    def _running(self, key: Key, running: Process, *, is_leaving: bool) -> None:
-        code = running.process.poll()
+    def _running(self, key: Key, running: Running, *, is_leaving: bool) -> None:
+        code = running.executed.poll()
         if code is None and self._is_late(key, running):
-            os.killpg(running.process.pid, signal.SIGKILL)
+            running.executed.send(signal.SIGKILL)
             self.store.update(key, lambda pod: pod["status"].update(reason="DeadlineExceeded"))
             return
         if code is None:
             if is_leaving and running.kill_at is not None and time.monotonic() > running.kill_at:
-                os.killpg(running.process.pid, signal.SIGKILL)
+                running.executed.send(signal.SIGKILL)
             return
         del self.processes[key]
         ended: dict[str, Any] = {
@@ -234,8 +242,8 @@ class Controllers:
             "startedAt": running.started_at,
             "finishedAt": now_text(),
         }
-        if code != 0:
-            ended["message"] = running.log.read_text(errors="replace")[-2048:]
+        if message := running.executed.last_words(code):
+            ended["message"] = message
         phase = "Succeeded" if code == 0 else "Failed"
         self.store.update(key, lambda pod: _set_state(pod, phase, {"terminated": ended}))
 
@@ -259,17 +267,12 @@ class Controllers:
         def mark(pod: Object) -> None:
             pod["metadata"].setdefault("deletionTimestamp", now_text())
 
-        before = self.store.get(key)
         pod = self.store.update(key, mark)
         running = self.processes.get(key)
-        if pod is None or before is None or running is None or running.kill_at is not None:
+        if pod is None or running is None:
             return
-        seconds = (
-            grace if grace is not None else pod["spec"].get("terminationGracePeriodSeconds", 30)
-        )
-        running.kill_at = time.monotonic() + seconds
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.process.pid, signal.SIGTERM)
+        given = pod["spec"].get("terminationGracePeriodSeconds", 30)
+        running.end(given if grace is None else grace)
 
     def evict(self, key: Key, reason: str = "EvictionByEvictionAPI") -> None:
         """As `kubectl drain` does it, or whoever else disrupts a pod."""
@@ -298,6 +301,10 @@ def _note_started(job: Object) -> None:
 def _note_suspended(job: Object) -> None:
     set_condition(job, "Suspended", "True", reason="JobSuspended")
     job["status"].pop("startTime", None)
+
+
+def _is_over(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in OVER
 
 
 def _set_state(pod: Object, phase: str, state: dict[str, Any]) -> None:

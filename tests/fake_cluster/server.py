@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.fake_cluster.admission import exceeded, invalid
 from tests.fake_cluster.controllers import Controllers, Loop
 from tests.fake_cluster.store import Conflict, Key, Object, Store, matches
 
 _PATH = re.compile(
-    r"/(?:api/v1|apis/batch/v1|apis/kueue.x-k8s.io/v1beta1)"
-    r"/namespaces/(?P<namespace>[^/]+)/(?P<plural>jobs|pods|services|events|workloads)"
-    r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status))?"
+    r"/(?:api/v1|apis/batch/v1|apis/kueue.x-k8s.io/v1beta1)/namespaces/(?P<namespace>[^/]+)"
+    r"/(?P<plural>jobs|pods|services|events|workloads|resourcequotas)"
+    r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status|eviction))?"
 )
 _CHUNK_BYTES = 64 * 1024
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -46,7 +48,6 @@ class FakeCluster:
     namespaces: set[str]
     url: str = ""
     forbidden: set[str] = field(default_factory=set)  # such as "create jobs"
-    quotas: list[Object] = field(default_factory=list)
     nodes: list[Object] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # verb and plural of each
@@ -68,6 +69,8 @@ class FakeCluster:
         refusal = {"kind": "Status", "code": 403, "message": f"{path} is forbidden"}
         if path == "/version/":
             return 200, {"gitVersion": "v1.33.0-fake"}
+        if path == "/fake/requests":
+            return 200, dict(Counter(self.requests))
         if path.startswith("/api/v1/namespaces/") and path.count("/") == 4:
             is_there = path.rpartition("/")[2] in self.namespaces
             return (200, {}) if is_there else (404, {"message": f"{path} not found"})
@@ -75,8 +78,6 @@ class FakeCluster:
             asked = body["spec"]["resourceAttributes"]
             allowed = f"{asked['verb']} {asked['resource']}" not in self.forbidden
             return 201, {"status": {"allowed": allowed}}
-        if path.endswith("/resourcequotas"):
-            return 200, {"items": self.quotas}
         if path == "/api/v1/nodes":
             return (
                 (403, refusal) if "list nodes" in self.forbidden else (200, {"items": self.nodes})
@@ -121,6 +122,8 @@ def fake_cluster(*namespaces: str) -> Generator[FakeCluster, None, None]:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client may go at any time
             super().handle_error(request, client_address)
@@ -129,6 +132,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     cluster: FakeCluster
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one piece, else they wait for each other
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name there
         pass
@@ -226,12 +231,36 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _create(self, match: re.Match[str], _: dict[str, str], body: Object) -> None:
+        plural, namespace = match["plural"], match["namespace"]
+        if match["sub"] == "eviction":
+            self._evict(match)
+            return
+        store = self.cluster.store
+        if problem := invalid(plural, body):
+            self._error(422, problem)
+            return
+        if plural == "jobs":
+            used = len(store.select("jobs", namespace, {}))
+            if refusal := exceeded(store, namespace, "count/jobs.batch", used=used):
+                name = body["metadata"]["name"]
+                self._error(403, f'jobs.batch "{name}" is forbidden: {refusal}')
+                return
+        if plural == "resourcequotas":
+            body = {**body, "status": {"hard": body["spec"]["hard"], "used": {}}}
         try:
-            made = self.cluster.store.create(match["plural"], match["namespace"], body)
+            made = store.create(plural, namespace, body)
         except Conflict:
-            self._error(409, f'{match["plural"]} "{body["metadata"]["name"]}" already exists')
+            self._error(409, f'{plural} "{body["metadata"]["name"]}" already exists')
             return
         self._effect("create", 201, made)
+
+    def _evict(self, match: re.Match[str]) -> None:
+        key = (match["plural"], match["namespace"], match["name"])
+        if self.cluster.store.get(key) is None:
+            self._missing(match)
+            return
+        self.cluster.controllers.evict(key)
+        self._effect("create", 201, {"kind": "Status", "status": "Success"})
 
     def _patch(self, match: re.Match[str], _: dict[str, str], body: Object) -> None:
         if self.headers.get("Content-Type") != "application/merge-patch+json":
@@ -253,17 +282,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.cluster.controllers.delete_pod(key)
             self._effect("delete", 200, {"kind": "Status", "status": "Success"})
             return
+        policy = query.get("propagationPolicy") or body.get("propagationPolicy")
+        if policy not in {"Background", "Foreground"}:  # the default leaves the pods of a Job alone
+            for pod in self.cluster.store.pods_of(key[1], key[2]):
+                self.cluster.store.update(
+                    ("pods", key[1], pod["metadata"]["name"]),
+                    lambda pod: pod["metadata"].pop("ownerReferences", None),
+                )
         if self.cluster.store.remove(key) is None:
             self._missing(match)
             return
         for service in self.cluster.store.select("services", key[1], {}):
             if any(one["name"] == key[2] for one in service["metadata"].get("ownerReferences", ())):
                 self.cluster.store.remove(("services", key[1], service["metadata"]["name"]))
-        policy = query.get("propagationPolicy") or body.get("propagationPolicy")
-        if policy in {"Background", "Foreground"}:  # the default leaves the pods of a Job alone
-            labels = {"batch.kubernetes.io/job-name": key[2]}
-            for pod in self.cluster.store.select("pods", key[1], labels):
-                self.cluster.controllers.delete_pod(("pods", key[1], pod["metadata"]["name"]))
         self._effect("delete", 200, {"kind": "Status", "status": "Success"})
 
     def _watch(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
@@ -276,6 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        self.wfile.flush()
         ends_at = time.monotonic() + float(query.get("timeoutSeconds", 3600))
         labels = _labels(query)
         try:

@@ -10,6 +10,8 @@ from typing import Any
 Object = dict[str, Any]
 Key = tuple[str, str, str]  # plural, namespace, name
 
+JOB_NAME = "batch.kubernetes.io/job-name"
+
 
 def now_text() -> str:
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -20,17 +22,24 @@ class Conflict(Exception):
 
 
 class Store:
-    """Objects by kind, namespace and name; each change has a version, and is remembered."""
+    """Objects by kind, namespace and name; each change has a version, and is remembered.
+
+    What it gives out is what it keeps: to be read only. Thousands of objects are no reason for it
+    to be slow.
+    """
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
         self.objects: dict[Key, Object] = {}
         self.version = 100
         self.oldest = 100  # of what is remembered
-        self._history: list[tuple[int, str, Key, Object]] = []
+        self._history: list[tuple[int, str, Key, Object]] = []  # one for each version since then
+        self._touched: set[Key] = set()
+        self._pods: dict[tuple[str, str], set[Key]] = {}  # by namespace and Job
 
     def create(self, plural: str, namespace: str, obj: Object) -> Object:
         with self.changed:
+            obj = copy.deepcopy(obj)
             meta = obj.setdefault("metadata", {})
             if "name" not in meta:
                 meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
@@ -44,7 +53,7 @@ class Store:
                 "creationTimestamp": now_text(),
             }
             self._write("ADDED", key, obj)
-            return copy.deepcopy(obj)
+            return obj
 
     def update(self, key: Key, change: Callable[[Object], None]) -> Object | None:
         """Change an object in place; None when it is gone."""
@@ -58,36 +67,44 @@ class Store:
                 after["metadata"]["generation"] = int(obj["metadata"]["generation"]) + 1
             if after != obj:
                 self._write("MODIFIED", key, after)
-            return copy.deepcopy(after)
+                return after
+            return obj
 
     def remove(self, key: Key) -> Object | None:
         with self.changed:
-            obj = self.objects.pop(key, None)
+            obj = self.objects.get(key)
             if obj is not None:
-                self.version += 1
                 last = copy.deepcopy(obj)
-                last["metadata"]["resourceVersion"] = str(self.version)
-                self._history.append((self.version, "DELETED", key, last))
-                self.changed.notify_all()
+                self._write("DELETED", key, last)
             return obj
 
     def get(self, key: Key) -> Object | None:
         with self.changed:
-            return copy.deepcopy(self.objects.get(key))
+            return self.objects.get(key)
 
     def select(self, plural: str, namespace: str, labels: dict[str, str]) -> list[Object]:
         with self.changed:
             return [
-                copy.deepcopy(obj)
+                obj
                 for (kind, where, _), obj in self.objects.items()
                 if kind == plural and where == namespace and matches(obj, labels)
             ]
 
+    def pods_of(self, namespace: str, job: str) -> list[Object]:
+        with self.changed:
+            return [self.objects[key] for key in sorted(self._pods.get((namespace, job), ()))]
+
     def since(self, version: int, plural: str, namespace: str) -> Iterator[tuple[int, str, Object]]:
         with self.changed:
-            for at, what, (kind, where, _), obj in self._history:
-                if at > version and kind == plural and where == namespace:
-                    yield at, what, copy.deepcopy(obj)
+            for at, what, (kind, where, _), obj in self._history[max(version - self.oldest, 0) :]:
+                if kind == plural and where == namespace:
+                    yield at, what, obj
+
+    def touched(self) -> set[Key]:
+        """What has changed since the last call, and Jobs whose pods have."""
+        with self.changed:
+            found, self._touched = self._touched, set()
+            return found
 
     def forget(self) -> None:
         """Compact: watches that begin before now have to list again."""
@@ -99,8 +116,18 @@ class Store:
     def _write(self, what: str, key: Key, obj: Object) -> None:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
-        self.objects[key] = copy.deepcopy(obj)
-        self._history.append((self.version, what, key, copy.deepcopy(obj)))
+        self._touched.add(key)
+        if key[0] == "pods":
+            job = (key[1], (obj["metadata"].get("labels") or {}).get(JOB_NAME, ""))
+            self._touched.add(("jobs", *job))
+            pods = self._pods.setdefault(job, set())
+            (pods.discard if what == "DELETED" else pods.add)(key)
+        if what == "DELETED":
+            self._touched |= self._pods.get(key[1:], set())  # of a Job: they are orphans now
+            del self.objects[key]
+        else:
+            self.objects[key] = obj
+        self._history.append((self.version, what, key, obj))
         self.changed.notify_all()
 
 

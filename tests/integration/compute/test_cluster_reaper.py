@@ -2,142 +2,136 @@
 
 import datetime as dt
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection
 
 import pytest
 
 from compute.kubernetes import names
-from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.launcher import KubernetesLauncher
-from compute.kubernetes.reaper import ClusterReaper
-from compute.kubernetes.trial_job import PodDefaults
+from compute.kubernetes.objects import name_of
+from compute.kubernetes.reaper import ClusterReaper, Reaped
 from sweeps.ids import AttemptId
 from sweeps.ports import AttemptPhase
 from sweeps.states import ExitReason
+from tests.cluster_under_test import ClusterUnderTest
 from tests.contracts.launcher_contract import SWEEP, wait_for
-from tests.fake_cluster.server import FakeCluster, fake_cluster
-from tests.integration.compute.test_kubernetes_launcher import NAMESPACE, request_for
+from tests.fake_cluster.server import FakeCluster
+from tests.plugins.cluster import NAMESPACE
 
-LONG = request_for(1, "import time; time.sleep(60)")
-
-
-@pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
+ATTEMPT = AttemptId(f"{SWEEP}-00001-a1")
 
 
 @pytest.fixture
-def launcher(cluster: FakeCluster) -> Generator[KubernetesLauncher, None, None]:
-    launcher = KubernetesLauncher(
-        ClusterApi(connect(ClusterAddress(url=cluster.url))),
-        namespace_of=lambda _: NAMESPACE,
-        installation="here",
-        defaults=PodDefaults(image="trainer:1", grace_seconds=1),
-    )
-    yield launcher
-    launcher.close()
+def launcher(cluster: ClusterUnderTest) -> KubernetesLauncher:
+    return cluster.launcher()
 
 
-def reaper(
-    cluster: FakeCluster,
+def reap(
+    cluster: ClusterUnderTest,
     *,
     live: Collection[AttemptId] = (),
     later: dt.timedelta = dt.timedelta(0),
-    installation: str = "here",
-) -> ClusterReaper:
-    return ClusterReaper(
-        ClusterApi(connect(ClusterAddress(url=cluster.url))),
-        installation=installation,
+    installation: str = "",
+    dry_run: bool = False,
+) -> list[Reaped]:
+    reaper = ClusterReaper(
+        cluster.api,
+        installation=installation or cluster.installation,
         live_among=lambda asked: set(asked) & set(live),
         clock=lambda: dt.datetime.now(dt.UTC) + later,
     )
+    return reaper.reap([cluster.namespace], dry_run=dry_run)
 
 
-def start(launcher: KubernetesLauncher) -> None:
-    launcher.launch(LONG)
-    wait_for(launcher, LONG.attempt_id, AttemptPhase.RUNNING)
+def start(launcher: KubernetesLauncher, cluster: ClusterUnderTest) -> None:
+    launcher.launch(cluster.request_for(1, "import time; time.sleep(60)"))
+    wait_for(launcher, ATTEMPT, AttemptPhase.RUNNING)
+
+
+def marked(cluster: ClusterUnderTest) -> bool:
+    """Whether the mark that the sweep is over is there."""
+    return cluster.api.read_job(cluster.namespace, names.reaped_marker(SWEEP)) is not None
 
 
 def test_what_has_a_row_or_is_young_is_left_alone(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
 ) -> None:
-    start(launcher)
+    start(launcher, cluster)
 
-    hour = dt.timedelta(hours=1)
-    assert reaper(cluster, live=[LONG.attempt_id], later=hour).reap([NAMESPACE]) == []
-    assert reaper(cluster).reap([NAMESPACE]) == []
+    assert reap(cluster, live=[ATTEMPT], later=dt.timedelta(hours=1)) == []
+    assert reap(cluster) == []
 
 
-def test_a_job_without_a_row_is_stopped(launcher: KubernetesLauncher, cluster: FakeCluster) -> None:
-    start(launcher)
-    orphaned = reaper(cluster, later=dt.timedelta(minutes=3))
+def test_a_job_without_a_row_is_stopped(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
+) -> None:
+    start(launcher, cluster)
+    later = dt.timedelta(minutes=3)
 
-    (planned,) = orphaned.reap([NAMESPACE], dry_run=True)
-    assert cluster.pods(), "a dry run does nothing"
-    (done,) = orphaned.reap([NAMESPACE])
+    (planned,) = reap(cluster, later=later, dry_run=True)
+    assert cluster.active(), "a dry run does nothing"
+    (done,) = reap(cluster, later=later)
 
     assert planned == done
-    assert (done.what, done.name) == ("stopped", LONG.attempt_id)
-    status = wait_for(launcher, LONG.attempt_id, AttemptPhase.EXITED)
+    assert (done.what, done.name) == ("stopped", ATTEMPT)
+    status = wait_for(launcher, ATTEMPT, AttemptPhase.EXITED)
     assert status.exit is not None
     assert status.exit.reason is ExitReason.LOST
 
 
 def test_a_stopped_job_stays_for_a_while_and_goes(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
 ) -> None:
-    start(launcher)
-    launcher.stop(LONG.attempt_id, reason=ExitReason.STOPPED)
-    wait_for(launcher, LONG.attempt_id, AttemptPhase.EXITED)
+    start(launcher, cluster)
+    launcher.stop(ATTEMPT, reason=ExitReason.STOPPED)
+    cluster.until(lambda: not cluster.pods())
 
-    assert reaper(cluster, later=dt.timedelta(minutes=4)).reap([NAMESPACE]) == []
+    assert reap(cluster, later=dt.timedelta(minutes=4)) == []
     hour = dt.timedelta(hours=1)
-    assert reaper(cluster, live=[LONG.attempt_id], later=hour).reap([NAMESPACE]) == []
-    (done,) = reaper(cluster, later=hour).reap([NAMESPACE])
+    assert reap(cluster, live=[ATTEMPT], later=hour) == []
+    (done,) = reap(cluster, later=hour)
 
-    assert (done.what, done.name) == ("deleted", LONG.attempt_id)
-    assert cluster.jobs() == []
+    assert (done.what, done.name) == ("deleted", ATTEMPT)
+    cluster.until(lambda: not cluster.jobs())
 
 
 def test_the_mark_of_a_sweep_that_is_over_goes_after_a_day(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
 ) -> None:
     launcher.reap(SWEEP)
+    assert marked(cluster)
 
-    assert reaper(cluster, later=dt.timedelta(hours=23)).reap([NAMESPACE]) == []
-    (done,) = reaper(cluster, later=dt.timedelta(hours=25)).reap([NAMESPACE])
+    assert reap(cluster, later=dt.timedelta(hours=23)) == []
+    (done,) = reap(cluster, later=dt.timedelta(hours=25))
 
     assert done.name == names.reaped_marker(SWEEP)
-    assert cluster.jobs() == []
+    cluster.until(lambda: not marked(cluster))
 
 
 def test_a_pod_that_never_leaves_is_removed(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, fake: FakeCluster
 ) -> None:
-    start(launcher)
+    start(launcher, cluster)
     (pod,) = cluster.pods()
-    key = ("pods", NAMESPACE, pod["metadata"]["name"])
-    assert cluster.loop is not None
-    cluster.loop.is_paused = True  # its node does not answer
+    assert fake.loop is not None
+    fake.loop.is_paused = True  # its node does not answer
     time.sleep(0.1)
-    cluster.store.update(
-        key, lambda pod: pod["metadata"].update(deletionTimestamp="2026-01-01T00:00:00Z")
+    fake.store.update(
+        ("pods", NAMESPACE, name_of(pod)),
+        lambda pod: pod["metadata"].update(deletionTimestamp="2026-01-01T00:00:00Z"),
     )
 
-    (done,) = reaper(cluster, live=[LONG.attempt_id]).reap([NAMESPACE])
+    (done,) = reap(cluster, live=[ATTEMPT])
+    fake.loop.is_paused = False
 
-    assert (done.what, done.name) == ("removed", pod["metadata"]["name"])
+    assert (done.what, done.name) == ("removed", name_of(pod))
     assert "node-1" in done.why
-    assert "delete pods" in cluster.requests
+    assert "delete pods" in fake.requests
 
 
 def test_another_installation_is_left_alone(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
 ) -> None:
-    start(launcher)
+    start(launcher, cluster)
 
-    other = reaper(cluster, installation="there", later=dt.timedelta(days=9))
-
-    assert other.reap([NAMESPACE]) == []
+    assert reap(cluster, installation="there", later=dt.timedelta(days=9)) == []

@@ -1,33 +1,31 @@
-"""The Kubernetes launcher against a cluster of processes: the contract, and what goes wrong."""
+"""The Kubernetes launcher against a cluster: the contract, and what goes wrong."""
 
 import datetime as dt
 import json
-import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import pytest
 
-from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.hindrance import Patience
 from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.image_policy import ImagePolicy
 from compute.kubernetes.image_registry import ImageRegistry
 from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
+from compute.kubernetes.objects import name_of
 from compute.kubernetes.trial_job import PodDefaults
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
-from sweeps.ids import AttemptId, RunId
 from sweeps.ports import AttemptPhase
 from sweeps.specs import PodOptions, Resources
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
+from tests.cluster_under_test import HUGE, ClusterUnderTest
 from tests.contracts.launcher_contract import SWEEP, TrialLauncherContract, wait_for
-from tests.fake_cluster.server import FakeCluster, fake_cluster
+from tests.fake_cluster.server import FakeCluster
 from tests.fake_registry import fake_registry
+from tests.plugins.cluster import NAMESPACE
 
-NAMESPACE = "trials"
 INIT_CONTAINER = {
     "name": "prepare",
     "image": "other:1",
@@ -35,45 +33,10 @@ INIT_CONTAINER = {
 }
 
 
-def request_for(number: int, code: str, **changes: object) -> LaunchRequest:
-    run_id = RunId(f"{SWEEP}-{number:05d}")
-    fields: dict[str, object] = {
-        "attempt_id": AttemptId(f"{run_id}-a1"),
-        "run_id": run_id,
-        "sweep_id": SWEEP,
-        "command": (sys.executable, "-S", "-c", code),
-        "environment": {},
-        "resources": Resources(),
-        "source_dir": "",
-    }
-    return LaunchRequest(**{**fields, **changes})  # pyright: ignore[reportArgumentType]
-
-
 @pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def make(cluster: FakeCluster) -> Generator[Callable[..., KubernetesLauncher], None, None]:
+def make(cluster: ClusterUnderTest) -> Callable[..., KubernetesLauncher]:
     """Launchers as other processes would have them."""
-    made: list[KubernetesLauncher] = []
-
-    def make(**options: object) -> KubernetesLauncher:
-        launcher = KubernetesLauncher(
-            ClusterApi(connect(ClusterAddress(url=cluster.url))),
-            namespace_of=lambda _: NAMESPACE,
-            installation="here",
-            defaults=PodDefaults(image="trainer:1", grace_seconds=1, pull_seconds=0),
-            **options,  # pyright: ignore[reportArgumentType]
-        )
-        made.append(launcher)
-        return launcher
-
-    yield make
-    for launcher in made:
-        launcher.close()
+    return cluster.launcher
 
 
 @pytest.fixture
@@ -82,18 +45,18 @@ def launcher(make: Callable[..., KubernetesLauncher]) -> KubernetesLauncher:
 
 
 @pytest.fixture
-def quick() -> Callable[[int], LaunchRequest]:
-    return lambda number: request_for(number, "pass")
+def quick(cluster: ClusterUnderTest) -> Callable[[int], LaunchRequest]:
+    return lambda number: cluster.request_for(number, "pass")
 
 
 @pytest.fixture
-def broken() -> Callable[[int], LaunchRequest]:
-    return lambda number: request_for(number, "print('boom'); raise SystemExit(3)")
+def broken(cluster: ClusterUnderTest) -> Callable[[int], LaunchRequest]:
+    return lambda number: cluster.request_for(number, "print('boom'); raise SystemExit(3)")
 
 
 @pytest.fixture
-def long() -> Callable[[int], LaunchRequest]:
-    return lambda number: request_for(number, "import time; time.sleep(60)")
+def long(cluster: ClusterUnderTest) -> Callable[[int], LaunchRequest]:
+    return lambda number: cluster.request_for(number, "import time; time.sleep(60)")
 
 
 @pytest.fixture
@@ -105,21 +68,14 @@ class TestKubernetesLauncher(TrialLauncherContract):
     """The contract, on Jobs."""
 
 
-def until(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
-
-
 def exit_of(launcher: KubernetesLauncher, request: LaunchRequest) -> tuple[ExitReason, str]:
-    status = wait_for(launcher, request.attempt_id, AttemptPhase.EXITED)
+    status = wait_for(launcher, request.attempt_id, AttemptPhase.EXITED, seconds=90)
     assert status.exit is not None
     return status.exit.reason, status.exit.message
 
 
 def test_pods_may_not_do_what_they_need_not(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
 
@@ -135,10 +91,12 @@ def test_pods_may_not_do_what_they_need_not(
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_gpus_and_memory_are_asked_for(launcher: KubernetesLauncher, cluster: FakeCluster) -> None:
+def test_gpus_and_memory_are_asked_for(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
+) -> None:
     resources = Resources(cpu=2.5, memory_bytes=1024, gpu=2)
 
-    launcher.launch(request_for(1, "pass", resources=resources))
+    launcher.launch(cluster.request_for(1, "pass", resources=resources))
 
     asked = cluster.jobs()[0]["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert asked == {
@@ -148,18 +106,36 @@ def test_gpus_and_memory_are_asked_for(launcher: KubernetesLauncher, cluster: Fa
 
 
 def test_a_look_costs_nothing_while_the_watch_is_up(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     for number in range(1, 6):
         launcher.launch(long(number))
     wait_for(launcher, long(5).attempt_id, AttemptPhase.RUNNING)
-    cluster.requests.clear()
+    cluster.proxy.requests.clear()
 
     for _ in range(20):
         statuses = launcher.poll(SWEEP, [long(number).attempt_id for number in range(1, 6)])
         assert len(statuses) == 5
 
     assert cluster.requests == []
+
+
+def test_the_first_look_is_two_lists_and_the_second_begins_to_watch(
+    make: Callable[..., KubernetesLauncher],
+    cluster: ClusterUnderTest,
+    long: Callable[[int], LaunchRequest],
+) -> None:
+    make().launch(long(1))
+    cluster.proxy.requests.clear()
+    adopting = make()
+
+    adopting.poll(SWEEP, [long(1).attempt_id])
+    time.sleep(0.1)
+    assert cluster.requests == ["list jobs", "list pods"]
+    adopting.launch(long(1))
+    cluster.until(lambda: len(cluster.requests) == 3)
+
+    assert cluster.requests[2:] == ["watch jobs"], "more than three requests in a first tick"
 
 
 def test_another_launcher_sees_what_there_is(
@@ -171,7 +147,7 @@ def test_another_launcher_sees_what_there_is(
 
     status = wait_for(second, long(1).attempt_id, AttemptPhase.RUNNING)
 
-    assert status.node == "node-1"
+    assert status.node
     second.stop(long(1).attempt_id, reason=ExitReason.STOPPED)
     assert exit_of(first, long(1)) == (ExitReason.STOPPED, "")
 
@@ -180,12 +156,12 @@ def test_another_launcher_sees_what_there_is(
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_cannot_now_is_an_outage(
     launcher: KubernetesLauncher,
-    cluster: FakeCluster,
+    cluster: ClusterUnderTest,
     long: Callable[[int], LaunchRequest],
     verb: str,
     status: int,
 ) -> None:
-    cluster.fail(verb=verb, status=status)
+    cluster.proxy.fail(verb=verb, status=status)
 
     with pytest.raises(LauncherUnavailable, match=str(status)):
         launcher.launch(long(1))
@@ -194,19 +170,19 @@ def test_a_server_that_cannot_now_is_an_outage(
 
 
 def test_what_cannot_be_stopped_now_is_an_outage(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
-    cluster.fail(verb="patch", status=500)
+    cluster.proxy.fail(verb="patch", status=500)
 
     with pytest.raises(LauncherUnavailable, match="500"):
         launcher.stop(long(1).attempt_id, reason=ExitReason.STOPPED)
 
 
 def test_a_create_whose_answer_was_lost_is_no_second_job(
-    launcher: KubernetesLauncher, cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, quick: Callable[[int], LaunchRequest]
 ) -> None:
-    cluster.fail(verb="create", status=503, after=True)
+    cluster.proxy.fail(verb="create", status=503, after=True)
     with pytest.raises(LauncherUnavailable):
         launcher.launch(quick(1))
 
@@ -216,54 +192,70 @@ def test_a_create_whose_answer_was_lost_is_no_second_job(
     assert len(cluster.jobs()) == 1
 
 
-def test_watches_that_are_cut_go_on(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+def watched(launcher: KubernetesLauncher, cluster: ClusterUnderTest) -> None:
+    """Both watches are under way."""
+    launcher.poll(SWEEP, [])
+    cluster.until(lambda: len(cluster.proxy.watches) == 2)
+
+
+def test_watches_that_are_cut_in_the_middle_of_a_line_go_on(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
-    cluster.cut.set()
-    time.sleep(0.3)
-    cluster.cut.clear()
+    watched(launcher, cluster)
 
+    assert cluster.proxy.cut_watches() == 2
     launcher.stop(long(1).attempt_id, reason=ExitReason.STOPPED)
 
     assert exit_of(launcher, long(1))[0] is ExitReason.STOPPED
 
 
+@pytest.mark.parametrize("is_at_the_start", [True, False])
 def test_a_version_that_is_too_old_leads_to_a_new_list(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, *, is_at_the_start: bool
 ) -> None:
-    request = request_for(1, "import time; time.sleep(1)")
+    request = cluster.request_for(1, "import time; time.sleep(1)")
     launcher.launch(request)
     wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
+    watched(launcher, cluster)
+    cluster.proxy.requests.clear()
 
-    cluster.store.forget()
+    if is_at_the_start:
+        for plural in ("jobs", "pods"):
+            cluster.proxy.fail(verb="watch", plural=plural, status=410)
+        cluster.proxy.cut_watches()
+    else:
+        cluster.proxy.expire_watches()
 
+    cluster.until(lambda: {"list jobs", "list pods"} <= set(cluster.requests))
     assert exit_of(launcher, request)[0] is ExitReason.COMPLETED
 
 
 def test_a_job_deleted_while_nobody_could_look_was_deleted(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
 
-    with cluster.store.changed:
-        cluster.store.remove(("jobs", NAMESPACE, long(1).attempt_id))
-        cluster.controllers.delete_pod(("pods", NAMESPACE, cluster.pods()[0]["metadata"]["name"]))
-        cluster.store.forget()
+    with cluster.proxy.down():
+        cluster.delete_job(long(1).attempt_id)
+        cluster.until(lambda: not cluster.jobs() and not cluster.pods())
+        for plural in ("jobs", "pods"):
+            cluster.proxy.fail(verb="watch", plural=plural, status=410)
 
     reason, _ = exit_of(launcher, long(1))
     assert reason is ExitReason.DELETED
 
 
 def test_a_pod_deleted_by_hand_is_told_apart(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
 
-    cluster.controllers.delete_pod(("pods", NAMESPACE, cluster.pods()[0]["metadata"]["name"]))
+    (pod,) = cluster.pods()
+    cluster.delete_pod(name_of(pod))
 
     reason, message = exit_of(launcher, long(1))
     assert reason is ExitReason.DELETED
@@ -275,7 +267,6 @@ def test_a_pod_deleted_by_hand_is_told_apart(
     ("condition", "reason"),
     [
         ("PreemptionByScheduler", ExitReason.PREEMPTED),
-        ("EvictionByEvictionAPI", ExitReason.EVICTED),
         ("TerminationByKubelet", ExitReason.EVICTED),
         ("DeletionByTaintManager", ExitReason.NODE_LOST),
         ("DeletionByPodGC", ExitReason.NODE_LOST),
@@ -283,52 +274,64 @@ def test_a_pod_deleted_by_hand_is_told_apart(
 )
 def test_disruptions_are_told_apart(
     launcher: KubernetesLauncher,
-    cluster: FakeCluster,
+    fake: FakeCluster,
     long: Callable[[int], LaunchRequest],
     condition: str,
     reason: ExitReason,
 ) -> None:
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
-    pod = ("pods", NAMESPACE, cluster.pods()[0]["metadata"]["name"])
+    (pod,) = fake.pods()
 
-    cluster.controllers.evict(pod, condition)
+    fake.controllers.evict(("pods", NAMESPACE, name_of(pod)), condition)
 
     assert exit_of(launcher, long(1))[0] is reason
 
 
+def test_a_drained_node_is_an_eviction(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, long: Callable[[int], LaunchRequest]
+) -> None:
+    launcher.launch(long(1))
+    wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
+    (pod,) = cluster.pods()
+
+    cluster.evict(name_of(pod))
+
+    assert exit_of(launcher, long(1))[0] is ExitReason.EVICTED
+
+
 def test_an_image_that_cannot_be_pulled_ends_the_attempt(
-    make: Callable[..., KubernetesLauncher],
-    cluster: FakeCluster,
-    quick: Callable[[int], LaunchRequest],
+    make: Callable[..., KubernetesLauncher], cluster: ClusterUnderTest
 ) -> None:
     launcher = make(patience=Patience(image_pull=dt.timedelta(seconds=0)))
-    cluster.controllers.unpullable.add("trainer:1")
-
-    launcher.launch(quick(1))
-
-    reason, message = exit_of(launcher, quick(1))
-    assert reason is ExitReason.IMAGE_PULL_FAILED
-    assert "'trainer:1' cannot be pulled" in message
-    until(lambda: not cluster.pods())
-
-
-def test_what_fits_nowhere_says_what_the_scheduler_says(
-    make: Callable[..., KubernetesLauncher],
-) -> None:
-    launcher = make(patience=Patience(unschedulable=dt.timedelta(seconds=1)))
-    request = request_for(1, "pass", resources=Resources(gpu=99))
+    request = cluster.request_for(1, "pass", image="registry.invalid/none:1")
 
     launcher.launch(request)
 
-    assert exit_of(launcher, request) == (
-        ExitReason.UNSCHEDULABLE,
-        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
-    )
+    reason, message = exit_of(launcher, request)
+    assert reason is ExitReason.IMAGE_PULL_FAILED
+    assert "'registry.invalid/none:1' cannot be pulled" in message
+    cluster.until(lambda: not cluster.pods())
 
 
-def test_a_command_that_does_not_exist_says_so(launcher: KubernetesLauncher) -> None:
-    request = request_for(1, "", command=("/no/such/program",))
+def test_what_fits_nowhere_says_what_the_scheduler_says(
+    make: Callable[..., KubernetesLauncher], cluster: ClusterUnderTest
+) -> None:
+    launcher = make(patience=Patience(unschedulable=dt.timedelta(seconds=2)))
+    request = cluster.request_for(1, "pass", resources=HUGE)
+
+    launcher.launch(request)
+
+    reason, message = exit_of(launcher, request)
+    assert reason is ExitReason.UNSCHEDULABLE
+    assert "nodes are available" in message
+    assert "Insufficient nvidia.com/gpu" in message
+
+
+def test_a_command_that_does_not_exist_says_so(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
+) -> None:
+    request = cluster.request_for(1, "", command=("/no/such/program",))
 
     launcher.launch(request)
 
@@ -337,8 +340,10 @@ def test_a_command_that_does_not_exist_says_so(launcher: KubernetesLauncher) -> 
     assert "/no/such/program" in message
 
 
-def test_an_attempt_ends_at_its_deadline(launcher: KubernetesLauncher) -> None:
-    request = request_for(1, "import time; time.sleep(60)", timeout=dt.timedelta(seconds=1))
+def test_an_attempt_ends_at_its_deadline(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
+) -> None:
+    request = cluster.request_for(1, "import time; time.sleep(60)", timeout=dt.timedelta(seconds=1))
 
     launcher.launch(request)
 
@@ -346,62 +351,70 @@ def test_an_attempt_ends_at_its_deadline(launcher: KubernetesLauncher) -> None:
 
 
 def test_a_namespace_that_is_missing_is_named(
-    launcher: KubernetesLauncher, cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
+    make: Callable[..., KubernetesLauncher],
+    cluster: ClusterUnderTest,
+    quick: Callable[[int], LaunchRequest],
 ) -> None:
-    cluster.namespaces.clear()
+    missing = f"{cluster.namespace}-missing"
+    launcher = make(namespace_of=lambda _: missing)
 
-    with pytest.raises(LauncherUnavailable, match=NAMESPACE):
+    with pytest.raises(LauncherUnavailable, match=missing):
         launcher.launch(quick(1))
 
 
 def test_an_exceeded_quota_waits_like_a_slot(
-    launcher: KubernetesLauncher, cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, quick: Callable[[int], LaunchRequest]
 ) -> None:
-    cluster.fail(verb="create", status=403, message='jobs "x" is forbidden: exceeded quota: q')
-
-    with pytest.raises(NoCapacity, match="exceeded quota"):
+    with (
+        cluster.quota({"count/jobs.batch": "0"}),
+        pytest.raises(NoCapacity, match="exceeded quota"),
+    ):
         launcher.launch(quick(1))
+
+    assert cluster.jobs() == []
 
 
 def test_a_quota_that_lets_no_pod_be_made_is_told(
     make: Callable[..., KubernetesLauncher],
-    cluster: FakeCluster,
+    cluster: ClusterUnderTest,
     quick: Callable[[int], LaunchRequest],
 ) -> None:
-    later = [dt.timedelta(0)]
-    launcher = make(clock=lambda: dt.datetime.now(dt.UTC) + later[0])
-    cluster.controllers.quota = "exceeded quota: gpus, requested: 1, used: 8, limited: 8"
-    launcher.launch(quick(1))
-    until(lambda: cluster.controllers.complaints)
+    later = dt.timedelta(seconds=30)
+    launcher = make(clock=lambda: dt.datetime.now(dt.UTC) + later)
 
-    later[0] = dt.timedelta(seconds=30)
-    status = launcher.poll(SWEEP, [quick(1).attempt_id])[quick(1).attempt_id]
+    def waits_for() -> str:
+        status = launcher.poll(SWEEP, [quick(1).attempt_id])[quick(1).attempt_id]
+        assert status.phase is AttemptPhase.PENDING
+        return status.waits_for
 
-    assert status.phase is AttemptPhase.PENDING
-    assert status.waits_for == f"no pod yet: {cluster.controllers.quota}"
-    cluster.controllers.quota = ""
+    with cluster.quota({"pods": "0"}):
+        launcher.launch(quick(1))
+        cluster.until(lambda: cluster.api.complaint(cluster.namespace, quick(1).attempt_id))
+        assert waits_for().startswith("no pod yet: Error creating: ")
+        assert "exceeded quota" in waits_for()
+
     assert exit_of(launcher, quick(1))[0] is ExitReason.COMPLETED
 
 
 def test_an_attempt_that_never_gets_a_pod_ends(
     make: Callable[..., KubernetesLauncher],
-    cluster: FakeCluster,
+    cluster: ClusterUnderTest,
     quick: Callable[[int], LaunchRequest],
 ) -> None:
     launcher = make(patience=Patience(unschedulable=dt.timedelta(seconds=1)))
-    cluster.controllers.quota = "exceeded quota"
 
-    launcher.launch(quick(1))
+    with cluster.quota({"pods": "0"}):
+        launcher.launch(quick(1))
+        reason, message = exit_of(launcher, quick(1))
 
-    reason, message = exit_of(launcher, quick(1))
     assert reason is ExitReason.UNSCHEDULABLE
     assert message.startswith("no pod was made for it")
 
 
 def test_what_the_server_finds_wrong_is_rejected(
-    launcher: KubernetesLauncher, cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, quick: Callable[[int], LaunchRequest]
 ) -> None:
-    cluster.fail(verb="create", status=422, message="spec.template: Invalid value")
+    cluster.proxy.fail(verb="create", status=422, message="spec.template: Invalid value")
 
     with pytest.raises(LaunchRejected, match="Invalid value"):
         launcher.launch(quick(1))
@@ -423,61 +436,72 @@ def test_launches_above_the_rate_wait_without_sleeping(
 
 
 def test_a_sweep_is_cancelled_while_its_pods_are_pending(
-    launcher: KubernetesLauncher, cluster: FakeCluster
+    make: Callable[..., KubernetesLauncher], cluster: ClusterUnderTest
 ) -> None:
-    requests = [request_for(n, "pass", resources=Resources(gpu=99)) for n in range(1, 31)]
+    launcher = make(rate=LaunchRate(1000))
+    requests = [cluster.request_for(n, "pass", resources=HUGE) for n in range(1, 51)]
     for request in requests:
         launcher.launch(request)
-    until(lambda: len(cluster.pods()) == len(requests))
+    cluster.until(lambda: len(cluster.pods()) == len(requests))
 
     assert launcher.reap(SWEEP) == len(requests)
 
     assert cluster.pods() == []
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "Скорость обучения " * 20, "-_.~/\\ ", "\N{ROCKET}"])
+def test_names_of_any_length_and_script_are_accepted(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, name: str
+) -> None:
+    request = cluster.request_for(1, "pass", experiment=name, tenant_id=name)
+
+    launcher.launch(request)
+
+    assert exit_of(launcher, request)[0] is ExitReason.COMPLETED
+
+
 def test_objects_of_others_are_left_alone(
-    launcher: KubernetesLauncher, cluster: FakeCluster, long: Callable[[int], LaunchRequest]
+    launcher: KubernetesLauncher, fake: FakeCluster, long: Callable[[int], LaunchRequest]
 ) -> None:
     launcher.launch(long(1))
     wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
-    (job,) = cluster.jobs()
+    (job,) = fake.jobs()
     foreign = json.loads(json.dumps(job))
     foreign["metadata"] = {"name": "foreign", "labels": {"app": "other"}}
     foreign["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
-    cluster.store.create("jobs", NAMESPACE, foreign)
+    fake.store.create("jobs", NAMESPACE, foreign)
 
     launcher.reap(SWEEP)
 
-    assert not cluster.store.get(("jobs", NAMESPACE, "foreign"))["spec"].get("suspend")  # pyright: ignore[reportOptionalSubscript]
+    left = fake.store.get(("jobs", NAMESPACE, "foreign"))
+    assert left is not None
+    assert not left["spec"].get("suspend")
 
 
 def test_without_an_image_nothing_is_launched(
-    cluster: FakeCluster, quick: Callable[[int], LaunchRequest]
+    make: Callable[..., KubernetesLauncher], quick: Callable[[int], LaunchRequest]
 ) -> None:
-    launcher = KubernetesLauncher(
-        ClusterApi(connect(ClusterAddress(url=cluster.url))),
-        namespace_of=lambda _: NAMESPACE,
-        installation="here",
-        defaults=PodDefaults(),
-    )
+    launcher = make(defaults=PodDefaults())
 
     with pytest.raises(LaunchRejected, match="SWEEPWORKS_K8S_IMAGE"):
         launcher.launch(quick(1))
 
 
 def test_a_tag_runs_as_the_digest_that_it_means(
-    make: Callable[..., KubernetesLauncher], cluster: FakeCluster
+    make: Callable[..., KubernetesLauncher], cluster: ClusterUnderTest, fake: FakeCluster
 ) -> None:
     with fake_registry() as registry:
         digest = registry.push("trainer", "1", "one")
         launcher = make(images=ImagePinning(ImagePolicy.RESOLVE, ImageRegistry()))
-        requests = [request_for(n, "pass", image=f"{registry.host}/trainer:1") for n in (1, 2)]
+        requests = [
+            cluster.request_for(n, "pass", image=f"{registry.host}/trainer:1") for n in (1, 2)
+        ]
         launcher.launch(requests[0])
         registry.push("trainer", "1", "two")
 
         launcher.launch(requests[1])
 
-    images = {job["spec"]["template"]["spec"]["containers"][0]["image"] for job in cluster.jobs()}
+    images = {job["spec"]["template"]["spec"]["containers"][0]["image"] for job in fake.jobs()}
     assert images == {f"{registry.host}/trainer@{digest}"}
 
 
@@ -489,10 +513,12 @@ def test_a_tag_runs_as_the_digest_that_it_means(
     ],
 )
 def test_no_image_is_named_by_a_tag_behind_the_back_of_the_policy(
-    make: Callable[..., KubernetesLauncher], overrides: dict[str, dict[str, object]]
+    make: Callable[..., KubernetesLauncher],
+    cluster: ClusterUnderTest,
+    overrides: dict[str, dict[str, object]],
 ) -> None:
     launcher = make(images=ImagePinning(ImagePolicy.REQUIRE_DIGEST, ImageRegistry()))
-    request = request_for(
+    request = cluster.request_for(
         1, "pass", image=f"a@sha256:{'0' * 64}", pods=PodOptions(overrides=overrides)
     )
 

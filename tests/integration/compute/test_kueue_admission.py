@@ -175,7 +175,8 @@ def test_the_time_in_the_queue_is_no_time_without_a_node(
     launcher: KubernetesLauncher, cluster: FakeCluster, clock: Clock
 ) -> None:
     cluster.controllers.kueue.quota = 0
-    cluster.controllers.quota = "exceeded quota"  # of the namespace, once it is admitted
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "0"}}}  # once it is admitted
+    cluster.store.create("resourcequotas", NAMESPACE, quota)
     request = a_request(1, "pass")
     launcher.launch(request)
     key = ("jobs", NAMESPACE, request.attempt_id)
@@ -287,6 +288,7 @@ def test_reasons_are_asked_for_seldom_and_done_without(
     requests = [a_request(number) for number in range(1, 21)]
     for request in requests:
         launcher.launch(request)
+    launcher.poll(SWEEP, [])  # lists the pods, which is not what is to fail
     clock.ahead = dt.timedelta(minutes=1)
     cluster.fail(verb="list", status=403, times=1)
     cluster.requests.clear()

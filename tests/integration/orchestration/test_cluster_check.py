@@ -1,25 +1,16 @@
 """A look at a cluster: credentials, quotas, GPUs, and a Job from its making to its removal."""
 
-from collections.abc import Generator
-
 import pytest
 
 from orchestration.cluster_check import examine_cluster
 from orchestration.cluster_settings import ClusterSettings
 from orchestration.findings import Finding
-from tests.fake_cluster.server import FakeCluster, fake_cluster
-
-NAMESPACE = "sweepworks-default"
-
-
-@pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
+from tests.fake_cluster.server import FakeCluster
+from tests.plugins.cluster import OF_THE_DEFAULT_TENANT as NAMESPACE
 
 
-def look(cluster: FakeCluster, *, wait: float = 20, gpus: int = 0) -> list[Finding]:
-    settings = ClusterSettings(url=cluster.url, image="trainer:1")
+def look(fake: FakeCluster, *, wait: float = 20, gpus: int = 0) -> list[Finding]:
+    settings = ClusterSettings(url=fake.url, image="trainer:1")
     return list(
         examine_cluster(settings, tenant_id="default", image="", gpus=gpus, wait_seconds=wait)
     )
@@ -29,16 +20,21 @@ def wrong(findings: list[Finding]) -> dict[str, str]:
     return {one.subject: one.says for one in findings if not one.is_good}
 
 
-def test_a_cluster_in_order_is_good_all_through(cluster: FakeCluster) -> None:
-    cluster.quotas.append({"status": {"hard": {"pods": "10"}, "used": {"pods": "3"}}})
+def test_a_cluster_in_order_is_good_all_through(fake: FakeCluster) -> None:
+    quota = {
+        "metadata": {"name": "q"},
+        "spec": {"hard": {"pods": "10"}},
+        "status": {"hard": {"pods": "10"}, "used": {"pods": "3"}},
+    }
+    fake.store.create("resourcequotas", NAMESPACE, quota)
     labels = {"nvidia.com/gpu.product": "A100"}
     for _ in range(2):
-        cluster.nodes.append(
+        fake.nodes.append(
             {"metadata": {"name": "n", "labels": labels},
              "status": {"allocatable": {"nvidia.com/gpu": "8"}}}
         )  # fmt: skip
 
-    findings = look(cluster)
+    findings = look(fake)
 
     assert wrong(findings) == {}
     said = [f"{one.subject}: {one.says}" for one in findings]
@@ -47,13 +43,13 @@ def test_a_cluster_in_order_is_good_all_through(cluster: FakeCluster) -> None:
     assert "GPUs: 16 x A100" in said
     assert "test Job's log: is read" in said
     assert said[-1] == "test Job: is removed"
-    assert cluster.jobs(NAMESPACE) == []
+    assert fake.jobs(NAMESPACE) == []
 
 
-def test_what_credentials_may_not_do_is_listed(cluster: FakeCluster) -> None:
-    cluster.forbidden |= {"create jobs", "get pods", "list nodes"}
+def test_what_credentials_may_not_do_is_listed(fake: FakeCluster) -> None:
+    fake.forbidden |= {"create jobs", "get pods", "list nodes"}
 
-    findings = look(cluster, wait=0)
+    findings = look(fake, wait=0)
 
     assert wrong(findings) == {"access": "may not create jobs, get pods/log"}
     assert "may not see nodes" in next(one.says for one in findings if one.subject == "GPUs")
@@ -73,10 +69,10 @@ def test_what_credentials_may_not_do_is_listed(cluster: FakeCluster) -> None:
     ],
 )
 def test_what_only_some_sweeps_need_is_told_and_no_fault(
-    cluster: FakeCluster, queue: str, missing: list[str]
+    fake: FakeCluster, queue: str, missing: list[str]
 ) -> None:
-    cluster.forbidden |= {"create services", "list workloads"}
-    settings = ClusterSettings(url=cluster.url, image="trainer:1", queue=queue)
+    fake.forbidden |= {"create services", "list workloads"}
+    settings = ClusterSettings(url=fake.url, image="trainer:1", queue=queue)
 
     findings = list(
         examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=0)
@@ -86,35 +82,35 @@ def test_what_only_some_sweeps_need_is_told_and_no_fault(
     assert [one.says for one in findings if one.subject == "access"][1:] == missing
 
 
-def test_a_job_that_its_queue_does_not_admit_says_so(cluster: FakeCluster) -> None:
-    cluster.controllers.kueue.quota = 0
-    settings = ClusterSettings(url=cluster.url, image="trainer:1", queue="trials")
+def test_a_job_that_its_queue_does_not_admit_says_so(fake: FakeCluster) -> None:
+    fake.controllers.kueue.quota = 0
+    settings = ClusterSettings(url=fake.url, image="trainer:1", queue="trials")
 
     findings = list(
         examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=2)
     )
 
     assert "waits for its queue to admit it" in wrong(findings)["test Job"]
-    assert cluster.jobs(NAMESPACE) == []
+    assert fake.jobs(NAMESPACE) == []
 
 
-def test_a_missing_namespace_has_a_mend(cluster: FakeCluster) -> None:
-    cluster.namespaces.clear()
+def test_a_missing_namespace_has_a_mend(fake: FakeCluster) -> None:
+    fake.namespaces.clear()
 
-    findings = look(cluster, wait=0)
+    findings = look(fake, wait=0)
 
     (missing,) = (one for one in findings if not one.is_good)
     assert missing.mend == f"kubectl create namespace {NAMESPACE}"
 
 
-def test_a_job_that_does_not_start_says_why_and_is_removed(cluster: FakeCluster) -> None:
-    findings = look(cluster, wait=2, gpus=64)
+def test_a_job_that_does_not_start_says_why_and_is_removed(fake: FakeCluster) -> None:
+    findings = look(fake, wait=2, gpus=64)
 
     assert "no node yet: 0/1 nodes are available" in wrong(findings)["test Job"]
-    assert cluster.jobs(NAMESPACE) == []
+    assert fake.jobs(NAMESPACE) == []
 
 
-def test_without_a_server_that_is_all(cluster: FakeCluster) -> None:
+def test_without_a_server_that_is_all(fake: FakeCluster) -> None:
     settings = ClusterSettings(url="http://127.0.0.1:1")
 
     (finding,) = examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=1)
