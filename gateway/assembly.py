@@ -62,6 +62,7 @@ class GatewayConfiguration:
     backlog_bytes: int = DEFAULT_LIMIT_BYTES
     body_seconds: float = DEFAULT_SECONDS  #: that a body may take; see `PacedBody`
     max_series: int = DEFAULT_MAX_SERIES  #: curves of a run; the surplus is refused
+    public_url: str | None = None  #: where browsers find it, when it is not where it listens
 
 
 @contextlib.contextmanager
@@ -113,6 +114,7 @@ def open_gateway(
             clock=clock,
             key=configuration.signing_key,
             body_seconds=configuration.body_seconds,
+            public_url=configuration.public_url,
         )
         upkeep = Upkeep(
             RunUpkeep(pool),

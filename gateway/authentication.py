@@ -4,8 +4,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
+from starlette.requests import HTTPConnection
 
-from gateway.services import GivenServices, Services
+from gateway.door import Door, GivenDoor
+from gateway.services import GivenServices
 from governance.access import ForeignRun, RunGrant, is_run_token, open_run_token
 from governance.page_access import open_session
 from storage.token_store import TokenOwner
@@ -18,6 +20,10 @@ _NO_TOKEN = "send a token as `Authorization: Bearer …`"  # noqa: S105 - a sent
 
 
 async def _bearer(authorization: Annotated[str, Header()] = "") -> str | None:
+    return _token_in(authorization)
+
+
+def _token_in(authorization: str) -> str | None:
     if not authorization:
         return None
     scheme, _, token = authorization.partition(" ")
@@ -45,10 +51,20 @@ GivenSweep = Annotated[SweepId, Depends(_sweep)]
 _Bearer = Annotated[str | None, Depends(_bearer)]
 
 
-def _owner(token: _Bearer, request: Request, services: GivenServices) -> TokenOwner:
+def _owner(token: _Bearer, request: Request, door: GivenDoor) -> TokenOwner:
     if token is None:
-        return session_owner(request, services)
-    return services.tokens.owner_of(token)
+        return session_owner(request, door)
+    return door.tokens.owner_of(token)
+
+
+def connection_owner(connection: HTTPConnection, door: Door) -> TokenOwner:
+    """Whom a request, or a handshake of a web socket, speaks for.
+
+    Raises:
+        AccessDenied: For nobody that we know.
+    """
+    token = _token_in(connection.headers.get("authorization", ""))
+    return session_owner(connection, door) if token is None else door.tokens.owner_of(token)
 
 
 def _writer(token: _Bearer, run: GivenRun, services: GivenServices) -> RunGrant:
@@ -66,7 +82,7 @@ def _reader(token: _Bearer, run: GivenRun, request: Request, services: GivenServ
     return _owner(token, request, services).tenant_id
 
 
-def session_owner(request: Request, services: Services) -> TokenOwner:
+def session_owner(request: HTTPConnection, door: Door) -> TokenOwner:
     """Whom the cookie of a signed-in browser speaks for.
 
     It only speaks for what a page of ours asks for itself: another site's page may send requests,
@@ -78,15 +94,16 @@ def session_owner(request: Request, services: Services) -> TokenOwner:
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is None:
         raise AccessDenied(_NO_TOKEN)
-    if request.method not in _SAFE and not is_same_origin(request):
+    # A handshake has no method: what comes after it may change anything.
+    if request.scope.get("method") not in _SAFE and not is_same_origin(request):
         raise AccessDenied("this request does not come from a page of this gateway")
-    session = open_session(cookie, key=services.key, now=services.clock.now())
+    session = open_session(cookie, key=door.key, now=door.clock.now())
     if session.token_hash is not None:
-        return services.tokens.owner_of_hash(bytes.fromhex(session.token_hash))
+        return door.tokens.owner_of_hash(bytes.fromhex(session.token_hash))
     return TokenOwner(tenant_id=session.tenant_id, name=session.name)
 
 
-def is_same_origin(request: Request) -> bool:
+def is_same_origin(request: HTTPConnection) -> bool:
     """Whether the browser says that a page of ours has sent this."""
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == request.headers.get("host")

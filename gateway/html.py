@@ -80,6 +80,11 @@ def asset_path(name: str) -> str:
     return f"/assets/{asset_version(name)}/{name}"
 
 
+def asset_paths() -> list[str]:
+    """All that `asset_path` says."""
+    return [asset_path(name) for name in ASSETS]
+
+
 @functools.cache
 def asset_version(name: str) -> str:
     """Stands for a file's content in its address, so that it may be kept for ever."""

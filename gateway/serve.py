@@ -80,6 +80,7 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         expectations=Path(expectations).expanduser().absolute() if expectations else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
         max_series=int(max_series),
+        public_url=environment.get("SWEEPWORKS_PUBLIC_URL") or None,
         silence=SilenceRule(after=_minutes(silent_minutes)) if silent_minutes else SilenceRule(),
     )
 

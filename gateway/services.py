@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from gateway.backlog import Backlog
 from gateway.batcher import Batcher
+from gateway.door import Door
 from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
 from storage.blob_announcements import BlobAnnouncements
@@ -21,9 +22,7 @@ from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
 from storage.sweep_catalog import SweepRow
 from storage.tenant_file import TenantFile
-from storage.token_store import TokenStore
 from sweeps.blobs import ArtifactStore, BlobIntake
-from sweeps.clock import Clock
 from sweeps.datasets import PinnedDataset
 from sweeps.ids import SweepId
 from sweeps.ports import DatasetGate
@@ -70,8 +69,8 @@ class SweepControl(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """Stores, the key that signs, and what the ingest route counts."""
+class Services(Door):
+    """The door, stores, and what the ingest route counts."""
 
     pool: Pool
     runs: RunCatalog
@@ -86,14 +85,11 @@ class Services:
     blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway
     datasets: DatasetCatalog
     data_gate: DatasetGate
-    tokens: TokenStore
     sweeps: SweepControl
     batcher: Batcher
     backlog: Backlog
     meters: Meters
     tenants: TenantFile
-    clock: Clock
-    key: bytes
     body_seconds: float  #: that a body may take; see `PacedBody`
 
 

@@ -39,6 +39,27 @@ def create_tables(dagster_url: str) -> None:
             _create(engine, dagster_url)
 
 
+def upgrade_tables(dagster_url: str) -> None:
+    """Bring Dagster's tables to the version of Dagster that is installed here, or make them.
+
+    Args:
+        dagster_url: As in `create_tables`.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    create_tables(dagster_url)
+    with database_lock(dagster_url.replace("+psycopg2", "", 1), CREATION_LOCK):
+        storage = DagsterPostgresStorage(dagster_url, should_autocreate_tables=False)
+        # As `dagster instance migrate` does it, which wants a whole instance.
+        storage.run_storage.upgrade()  # pyright: ignore[reportAttributeAccessIssue]  PostgreSQL's has it
+        storage.run_storage.migrate()
+        storage.event_log_storage.upgrade()
+        storage.event_log_storage.reindex_assets()
+        storage.schedule_storage.upgrade()
+        storage.schedule_storage.migrate()
+
+
 def _has_revision(engine: Engine) -> bool:
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() is not None

@@ -253,7 +253,7 @@ class Platform:
         Raises:
             InvalidSetting: Nobody has said where the gateway is.
         """
-        url = self.settings.gateway_url
+        url = self.settings.public_url or self.settings.gateway_url
         if url is None:
             raise InvalidSetting(
                 "SWEEPWORKS_GATEWAY_URL", "", hint="set it to the gateway's address"

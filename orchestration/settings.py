@@ -38,6 +38,7 @@ class Settings:
     dagster_database_url: str | None = field(default=None, repr=False)
     dagster_home: Path | None = None  #: only without an embedded home, which has its own
     gateway_url: str | None = None
+    public_url: str | None = None  #: where browsers find the gateway; None: where everybody does
     token: str | None = field(default=None, repr=False)  #: API token for a gateway elsewhere
     artifacts: str  #: absolute folder, or an s3:// URL
     s3_endpoint: str | None = None  #: of a server that speaks like S3; None: Amazon's
@@ -89,6 +90,7 @@ class Settings:
             dagster_database_url=dagster_url(dagster) if dagster else None,
             dagster_home=Path(env["DAGSTER_HOME"]) if env.get("DAGSTER_HOME") else None,
             gateway_url=(env.get("SWEEPWORKS_GATEWAY_URL") or "").rstrip("/") or None,
+            public_url=_http_url(env, "SWEEPWORKS_PUBLIC_URL"),
             token=env.get("SWEEPWORKS_TOKEN") or None,
             artifacts=_artifacts(env.get("SWEEPWORKS_ARTIFACTS"), home=found, base=base),
             s3_endpoint=env.get("SWEEPWORKS_S3_ENDPOINT") or None,
@@ -148,6 +150,7 @@ class Settings:
             "SWEEPWORKS_DAGSTER_DATABASE_URL": self.dagster_database_url,
             "DAGSTER_HOME": None if self.dagster_home is None else str(self.dagster_home),
             "SWEEPWORKS_GATEWAY_URL": self.gateway_url,
+            "SWEEPWORKS_PUBLIC_URL": self.public_url,
             "SWEEPWORKS_TOKEN": self.token,
             "SWEEPWORKS_S3_ENDPOINT": self.s3_endpoint,
             "SWEEPWORKS_S3_ENCRYPTION": self.s3_encryption,

@@ -12,6 +12,12 @@ _SECONDS = 2.0  # probes give up about then
 router = APIRouter()
 
 
+@router.get("/livez")
+async def livez() -> JSONResponse:
+    """200 when this process answers at all: without its database it waits, and need not be replaced."""
+    return answer({"status": "ok"})
+
+
 @router.get("/healthz")
 def healthz(services: GivenServices) -> JSONResponse:
     """200 when this process and the database answer, 503 otherwise."""

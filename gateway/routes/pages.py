@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gateway.authentication import GivenOwner, GivenRun
 from gateway.errors import InvalidRequest
-from gateway.html import ASSETS, asset, asset_version, page
+from gateway.html import page
 from gateway.services import GivenServices, Services
 from gateway.viewports import MOST_CURVES, MOST_KEYS, asked_runs
 from retention.resolution import Axis
@@ -20,24 +20,8 @@ from sweeps.objectives import Direction, Objective
 _AXES = {"step": "step", "relative": "time since start", "wall": "clock time"}
 _MOST_NAMED = 500  # keys to choose from
 _RECENT = 100
-_TYPES = {"js": "text/javascript", "css": "text/css"}
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/assets/{version}/{name}")
-def get_asset(version: str, name: str) -> Response:
-    """A script or a style sheet; its address says what is in it."""
-    if name not in ASSETS or version != asset_version(name):
-        raise HTTPException(status_code=404, detail="there is no such file")
-    return Response(
-        asset(name),
-        media_type=_TYPES[name.rpartition(".")[2]],
-        headers={
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
 
 
 @router.get("/compare")

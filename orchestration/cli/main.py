@@ -37,7 +37,9 @@ _COMMANDS = {
     "up": "Dagster UI, daemon and gateway, until Ctrl-C.",
     "down": "Stop everything that runs for this home.",
     "gateway": "Serve the gateway alone, for a database of your own.",
-    "migrate": "Bring a database of your own to the schema of this version.",
+    "webserver": "Serve Dagster's UI behind API tokens, for databases of your own.",
+    "token": "API tokens: make, list, revoke.",
+    "migrate": "Bring databases of your own to the schema of this version.",
     "doctor": "Versions, what is reachable, what is wrong and how to mend it.",
 }
 

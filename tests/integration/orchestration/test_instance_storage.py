@@ -10,7 +10,7 @@ from dagster_postgres import DagsterPostgresStorage
 from psycopg import sql
 
 from orchestration import instance_storage
-from orchestration.dagster_tables import CREATION_LOCK, create_tables
+from orchestration.dagster_tables import CREATION_LOCK, create_tables, upgrade_tables
 from orchestration.instance_storage import InstanceStorage
 from orchestration.settings import dagster_url
 from storage.database_lock import database_lock
@@ -107,3 +107,23 @@ def _waits_for_a_lock(url: str) -> bool:
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         ).fetchone()
     return row is not None and row[0] > 0
+
+
+def test_tables_of_an_older_dagster_are_brought_up_to_date(url: str) -> None:
+    create_tables(dagster_url(url))
+    with psycopg.connect(url) as connection:  # as 1.9 left it
+        newest = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.execute("ALTER TABLE concurrency_limits DROP COLUMN using_default_limit")
+        connection.execute("UPDATE alembic_version SET version_num = '6b7fb194ff9c'")
+
+    upgrade_tables(dagster_url(url))
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == newest
+        connection.execute("SELECT using_default_limit FROM concurrency_limits")
+
+
+def test_tables_that_are_not_there_are_made_by_the_same(url: str) -> None:
+    upgrade_tables(dagster_url(url))
+
+    assert "event_logs" in tables(url)

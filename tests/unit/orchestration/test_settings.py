@@ -45,6 +45,7 @@ def test_what_is_exported_reads_back_the_same(tmp_path: Path) -> None:
         "SWEEPWORKS_DATABASE_URL": "postgresql://u:p@/db?host=%2Fx",
         "SWEEPWORKS_DAGSTER_DATABASE_URL": "postgresql://u:p@/dagster?host=%2Fx",
         "SWEEPWORKS_GATEWAY_URL": "http://127.0.0.1:1/",
+        "SWEEPWORKS_PUBLIC_URL": "https://sweepworks.example.org",
         "SWEEPWORKS_TOKEN": "t",
         "SWEEPWORKS_SIGNING_KEY": KEY,
         "SWEEPWORKS_GPUS": "0,1",
