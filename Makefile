@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+# For images: the same versions and hashes, without what is for development only.
+PART_OF_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate -c requirements.lock
 
 .PHONY: help install demo dev test test-slow test-browser test-cluster check format lint types bench lock clean
 
@@ -63,6 +66,10 @@ bench: install ## Every benchmark; one JSON object on the last line of each
 lock: install ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-package sweepworks --group dev pyproject.toml -o requirements.lock --upgrade
+	$(PART_OF_LOCK) --no-emit-package sweepworks pyproject.toml -o deploy/docker/platform.lock
+	$(PART_OF_LOCK) deploy/docker/trainer.in -o deploy/docker/trainer.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate deploy/docker/build.in -o deploy/docker/build.lock --upgrade
 
 clean: ## Stop what runs here; remove .venv and caches, but not your data in .sweepworks
 	-@test -x $(BIN)/sweepworks && $(BIN)/sweepworks down

