@@ -86,6 +86,8 @@ class Controllers:
             return self._close(run)
         if run.is_finished:
             return self._replace(sweep, run)
+        if not platform.has_worker_processes:
+            return None  # the daemon's monitoring sees its Job, which we may not, and resumes it
         state = worker_state(record, platform.settings.home, now=dt.datetime.now(dt.UTC))
         if state is WorkerState.ELSEWHERE:
             raise RunsElsewhere(sweep_id, place=place_of(run))

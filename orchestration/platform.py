@@ -404,6 +404,12 @@ class Platform:
         return supervisor is not None and supervisor.webserver_url is not None
 
     @property
+    def has_worker_processes(self) -> bool:
+        """Whether Dagster runs are processes of this machine; elsewhere the daemon launches them."""
+        launcher = self.dagster_instance.get_ref().run_launcher_data
+        return launcher is not None and launcher.class_name == "ProcessRunLauncher"
+
+    @property
     def webserver_url(self) -> str | None:
         """Dagster's UI while it is up."""
         return self.services.webserver_url

@@ -58,7 +58,10 @@ def start_controller(platform: Platform, sweep_id: SweepId) -> str:
             job_name=JOB,
         ),
     )
-    # No workspace: the launcher of the embedded mode needs none, and reading one takes seconds.
-    instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+    # No workspace: neither launcher nor queue needs one, and reading one takes seconds.
+    if platform.has_worker_processes:
+        instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+    else:  # only the daemon may make Jobs
+        instance.submit_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
     platform.claims.attach(sweep_id, dagster_run_id=run.run_id)
     return run.run_id

@@ -123,6 +123,7 @@ class World:
                 dagster_instance=instance,
                 launcher=SimpleNamespace(reap=self._reap),
                 has_daemon=True,
+                has_worker_processes=True,
                 settings=SimpleNamespace(home=home),
             ),
         )
@@ -476,3 +477,38 @@ def test_taking_over_what_is_here_already_changes_nothing(world: World) -> None:
     controllers.Controllers(world.platform, SWEEP).take_over()
 
     assert world.status_of(run) is dg.DagsterRunStatus.STARTED
+
+
+# One that is a Job of a cluster, which the daemon looks after
+
+
+@pytest.fixture
+def in_cluster(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(world.platform, "has_worker_processes", False)
+    return world
+
+
+@pytest.mark.usefixtures("a_minute_later")
+@pytest.mark.parametrize(
+    "status",
+    [
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ],
+)
+def test_a_controller_that_has_no_process_here_is_not_started_beside_its_pod(
+    in_cluster: World, status: dg.DagsterRunStatus
+) -> None:
+    run = in_cluster.has_run(status)
+
+    assert in_cluster.look_after() is None
+    assert (in_cluster.launched, in_cluster.resumed, in_cluster.started) == ([], [], [])
+    assert in_cluster.status_of(run) is status
+
+
+def test_one_that_failed_is_replaced_there_too(in_cluster: World) -> None:
+    in_cluster.has_run(dg.DagsterRunStatus.FAILURE)
+
+    assert "failed" in (in_cluster.look_after() or "")
+    assert len(in_cluster.started) == 1
