@@ -101,14 +101,6 @@ envFrom:
   {{- end }}
 volumeMounts:
   {{- include "sweepworks.mounts" $root | nindent 2 }}
-  - name: instance
-    mountPath: /opt/dagster/dagster_home/dagster.yaml
-    subPath: dagster.yaml
-    readOnly: true
-  - name: instance
-    mountPath: /opt/dagster/dagster_home/workspace.yaml
-    subPath: workspace.yaml
-    readOnly: true
 {{- end -}}
 
 {{/* Folders that can be written, and files of ours. */}}
@@ -119,6 +111,14 @@ volumeMounts:
   mountPath: /tmp
 - name: dagster-home
   mountPath: /opt/dagster/dagster_home
+- name: instance
+  mountPath: /opt/dagster/dagster_home/dagster.yaml
+  subPath: dagster.yaml
+  readOnly: true
+- name: instance
+  mountPath: /opt/dagster/dagster_home/workspace.yaml
+  subPath: workspace.yaml
+  readOnly: true
 - name: tenants
   mountPath: /etc/sweepworks
   readOnly: true
@@ -136,6 +136,9 @@ volumeMounts:
   emptyDir: {}
 - name: dagster-home
   emptyDir: {}
+- name: instance
+  configMap:
+    name: {{ include "sweepworks.fullname" . }}-instance
 - name: tenants
   configMap:
     name: {{ include "sweepworks.fullname" . }}-tenants
@@ -144,11 +147,4 @@ volumeMounts:
   configMap:
     name: {{ . }}
 {{- end }}
-{{- end -}}
-
-{{- define "sweepworks.podVolumes" -}}
-{{ include "sweepworks.volumes" . }}
-- name: instance
-  configMap:
-    name: {{ include "sweepworks.fullname" . }}-instance
 {{- end -}}
