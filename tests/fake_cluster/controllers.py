@@ -137,10 +137,13 @@ class Controllers:
             return
         template = job["spec"]["template"]
         meta = dict(template.get("metadata") or {})
-        meta["labels"] = {**(meta.get("labels") or {}), JOB_NAME: key[2]}
+        # The Job controller sets both, the old one for who still asks for it: Dagster does.
+        names = {JOB_NAME: key[2], "job-name": key[2]}
+        meta["labels"] = {**(meta.get("labels") or {}), **names}
         meta["annotations"] = {**(meta.get("annotations") or {}), _INDEX: str(index)}
         meta["generateName"] = f"{key[2]}-"
-        meta["ownerReferences"] = [{"kind": "Job", "name": key[2], "uid": job["metadata"]["uid"]}]
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": key[2]}
+        meta["ownerReferences"] = [{**owner, "uid": job["metadata"]["uid"]}]
         pod = {"metadata": meta, "spec": dict(template["spec"]), "status": {"phase": "Pending"}}
         self.store.create("pods", key[1], pod)
 
@@ -315,6 +318,8 @@ def _set_state(pod: Object, phase: str, state: dict[str, Any]) -> None:
             "name": container["name"],
             "image": container["image"],
             "imageID": f"{container['image']}@sha256:{'0' * 64}",
+            "ready": "running" in state,
+            "restartCount": 0,
             "state": state,
         }
     ]
