@@ -45,13 +45,16 @@ class Machine:
     """Where services run: what stands for addresses and folders of containers."""
 
     folder: Path
-    replaced: Mapping[str, str]
+    words: Mapping[str, str]  # that stand alone
+    parts: Mapping[str, str]  # wherever they are
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def here(self, text: str) -> str:
-        """`text` with what this machine has instead; longer names first."""
-        for name in sorted(self.replaced, key=len, reverse=True):
-            text = text.replace(name, self.replaced[name])
+        """`text` with what this machine has instead; longer parts first."""
+        if text in self.words:
+            return self.words[text]
+        for part in sorted(self.parts, key=len, reverse=True):
+            text = text.replace(part, self.parts[part])
         return text
 
     def environment(self, *variables: Mapping[str, str]) -> dict[str, str]:
@@ -108,9 +111,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(folder: Path, replaced: Mapping[str, str]) -> Generator[Machine, None, None]:
+def machine(
+    folder: Path, *, words: Mapping[str, str], parts: Mapping[str, str]
+) -> Generator[Machine, None, None]:
     """One that stops what it runs."""
-    made = Machine(folder, replaced)
+    made = Machine(folder, words, parts)
     try:
         yield made
     finally:

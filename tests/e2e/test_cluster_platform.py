@@ -126,12 +126,11 @@ def platform(
     gateway, code = (str(port) for port in free_ports(2))
     home = tmp_path / "dagster_home"
     home.mkdir()
-    replaced = {
-        "0.0.0.0": "127.0.0.1",
-        "http://sweepworks-gateway.platform.svc:8787": f"http://127.0.0.1:{gateway}",
-        "8787": gateway,
+    words = {"0.0.0.0": "127.0.0.1", "8787": gateway, "sweepworks-code": "127.0.0.1"}
+    parts = {
+        "--host=0.0.0.0": "--host=127.0.0.1",
         "--port=4000": f"--port={code}",
-        "sweepworks-code": "127.0.0.1",
+        "http://sweepworks-gateway.platform.svc:8787": f"http://127.0.0.1:{gateway}",
         _DAGSTER_HOME: str(home),
         "/var/lib/sweepworks": str(tmp_path / "home"),
         "/etc/sweepworks/tenants.yaml": str(tmp_path / "tenants.yaml"),
@@ -139,7 +138,7 @@ def platform(
     }
     with (
         fake_cluster(PLATFORM, TRIALS) as cluster,
-        machine(tmp_path, replaced) as here,
+        machine(tmp_path, words=words, parts=parts) as here,
     ):
         config = instance(manifests)
         config["run_launcher"]["config"] |= {
@@ -148,8 +147,8 @@ def platform(
         }
         (home / "dagster.yaml").write_text(yaml.safe_dump(config))
         workspace = one(manifests, "ConfigMap", "sweepworks-instance")["data"]["workspace.yaml"]
-        text = here.here(workspace).replace("port: 4000", f"port: {code}")
-        (home / "workspace.yaml").write_text(text)
+        workspace = workspace.replace("sweepworks-code", "127.0.0.1").replace("4000", code)
+        (home / "workspace.yaml").write_text(workspace)
         (tmp_path / "tenants.yaml").write_text("tenants: []\n")
         platform = Platform(here, cluster, manifests, secret)
         migrations = one(manifests, "Job", "sweepworks-migrations")
