@@ -23,8 +23,8 @@ def command() -> None:
         raise InvalidSetting(
             "SWEEPWORKS_DATABASE_URL",
             "…",
-            hint="beside servers of your own, run `dagster-webserver` and `dagster-daemon run` with "
-            "deploy/dagster.yaml; without the variable, `sweepworks up` brings its own",
+            hint="beside servers of your own, run `sweepworks webserver` and `dagster-daemon run`, as "
+            "docs/deployment.md says; without the variable, `sweepworks up` brings its own",
         )
     with open_platform(progress=_say, up=True) as it:
         # Not before: until everything is up, Ctrl-C gives up at once.

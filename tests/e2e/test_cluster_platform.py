@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -56,6 +57,7 @@ class Platform:
         self, here: Machine, cluster: FakeCluster, manifests: list[Manifest], secret: dict[str, str]
     ) -> None:
         self.here, self.cluster = here, cluster
+        self.ui = ""
         self._manifests = manifests
         environment = one(manifests, "ConfigMap", "sweepworks-environment")["data"]
         self.variables = here.environment(environment, secret, {"SWEEPWORKS_K8S_URL": cluster.url})
@@ -123,13 +125,14 @@ def platform(
         "SWEEPWORKS_SIGNING_KEY": "ab" * 32,
         "SWEEPWORKS_TOKEN": "swt_of-the-secret",
     }
-    gateway, code = (str(port) for port in free_ports(2))
+    gateway, code, ui = (str(port) for port in free_ports(3))
     home = tmp_path / "dagster_home"
     home.mkdir()
     words = {"0.0.0.0": "127.0.0.1", "8787": gateway, "sweepworks-code": "127.0.0.1"}
     parts = {
         "--host=0.0.0.0": "--host=127.0.0.1",
         "--port=4000": f"--port={code}",
+        "--port=3000": f"--port={ui}",
         "http://sweepworks-gateway.platform.svc:8787": f"http://127.0.0.1:{gateway}",
         _DAGSTER_HOME: str(home),
         "/var/lib/sweepworks": str(tmp_path / "home"),
@@ -151,6 +154,7 @@ def platform(
         (home / "workspace.yaml").write_text(workspace)
         (tmp_path / "tenants.yaml").write_text("tenants: []\n")
         platform = Platform(here, cluster, manifests, secret)
+        platform.ui = f"http://127.0.0.1:{ui}"
         migrations = one(manifests, "Job", "sweepworks-migrations")
         (hook,) = migrations["spec"]["template"]["spec"]["containers"]
         here.run(hook["command"], here.environment(secret))
@@ -200,3 +204,29 @@ def test_a_sweep_that_is_terminated_in_the_ui_ends_its_trials(platform: Platform
     )
     time.sleep(15)  # longer than the daemon waits between looks
     assert len(platform.controllers()) <= 1
+
+
+def test_dagsters_ui_is_under_its_path_for_who_has_a_token(platform: Platform) -> None:
+    platform.start("webserver")
+    with httpx.Client(base_url=platform.ui, trust_env=False, timeout=60) as browser:
+        wait_for(lambda: _lives(browser))
+
+        page = {"Accept": "text/html"}
+        sent = browser.get("/dagster/locations", headers=page)
+        form = {"token": "swt_of-the-secret", "next": "/dagster/locations"}
+        signed_in = browser.post("/login", data=form, headers={"Origin": platform.ui})
+        shown = browser.get(signed_in.headers["location"], headers=page)
+        query = {"query": "{ version }"}
+        asked = browser.post("/dagster/graphql", json=query, headers={"Origin": platform.ui})
+
+    assert sent.headers["location"] == "/login?next=%2Fdagster%2Flocations"
+    assert shown.status_code == 200
+    assert '"assetPrefix":"/dagster"' in shown.text  # where it loads its scripts from
+    assert asked.json()["data"]["version"]
+
+
+def _lives(browser: httpx.Client) -> bool:
+    try:
+        return browser.get("/livez").status_code == 200
+    except httpx.HTTPError:
+        return False
