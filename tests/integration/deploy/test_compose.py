@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from jsonschema import Draft201909Validator, ValidationError
+from jsonschema import Draft202012Validator, ValidationError
 
 from orchestration.settings import Settings
 from tests.deploy_tools.tools import compose_schema
@@ -22,7 +22,7 @@ def services() -> dict[str, Any]:
 
 def test_the_specification_knows_every_key() -> None:
     for document in (compose(), compose(new_secrets())):
-        Draft201909Validator(compose_schema()).validate(document)
+        Draft202012Validator(compose_schema()).validate(document)
 
 
 def test_a_key_that_the_specification_does_not_know_is_found() -> None:
@@ -30,7 +30,7 @@ def test_a_key_that_the_specification_does_not_know_is_found() -> None:
     document["services"]["gateway"]["port"] = 8787
 
     with pytest.raises(ValidationError):
-        Draft201909Validator(compose_schema()).validate(document)
+        Draft202012Validator(compose_schema()).validate(document)
 
 
 def test_ports_are_published_on_this_machine_alone(services: dict[str, Any]) -> None:
