@@ -6,6 +6,7 @@ of containers are replaced by free ones.
 
 import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -19,15 +20,19 @@ _DOCKERFILE = ROOT / "deploy" / "docker" / "platform.Dockerfile"
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+    """Different ones, of which the one 10,000 further is free as well: SeaweedFS takes both."""
+    with contextlib.ExitStack() as stack:
+        found: list[int] = []
+        while len(found) < count:
+            port = random.randrange(12_000, 30_000)
+            try:
+                for number in (port, port + 10_000):
+                    listener = stack.enter_context(socket.socket())
+                    listener.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            found.append(port)
+        return found
 
 
 def image_environment() -> dict[str, str]:
