@@ -1,6 +1,8 @@
 """Dagster's UI for a server: `dagster-webserver`, which asks nobody who they are, behind a guard."""
 
 import contextlib
+import signal
+import sys
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 
@@ -69,6 +71,8 @@ def serve_ui(
             ui: ASGIApp = create_app_from_workspace_process_context(
                 context, path_prefix, _POLL_MILLISECONDS, lifespan=_lifespan
             )
+            # uvicorn raises the signal again when it has shut down: that is an end in order.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             uvicorn.run(
                 Guard(ui, door, tenants=tenants),
                 host=host,

@@ -223,6 +223,7 @@ def test_dagsters_ui_is_under_its_path_for_who_has_a_token(platform: Platform) -
     assert shown.status_code == 200
     assert '"assetPrefix":"/dagster"' in shown.text  # where it loads its scripts from
     assert asked.json()["data"]["version"]
+    assert platform.here.stop()["webserver"] == 0
 
 
 def _lives(browser: httpx.Client) -> bool:

@@ -151,5 +151,4 @@ def test_a_sweep_on_one_machine(one_machine: OneMachine, tmp_path: Path) -> None
     assert written == {"dagster.yaml", "workspace.yaml", "storage"}
 
     codes = one_machine.here.stop()
-    assert codes["gateway"] == 0
-    assert set(codes) == {"s3", "gateway", "code", "daemon", "webserver"}
+    assert codes == dict.fromkeys(("s3", "gateway", "code", "daemon", "webserver"), 0)
