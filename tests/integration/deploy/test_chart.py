@@ -153,7 +153,7 @@ def test_the_tenant_file_is_there_as_it_was_given(
         data = one(manifests, "ConfigMap", "sweepworks-tenants")["data"]["tenants.yaml"]
         return yaml.safe_load(data)
 
-    assert tenants(full) == {"tenants": FULL["tenants"]}
+    assert tenants(full) == FULL["tenantFile"]
     assert tenants(plain) == {"tenants": []}
 
 
@@ -198,7 +198,7 @@ def test_a_change_of_the_configuration_starts_pods_anew(tmp_path: Path) -> None:
     first = marks({})
     assert len(first) == 1
     assert marks({}) == first
-    assert marks({"tenants": [{"name": "vision"}]}).isdisjoint(first)
+    assert marks({"tenantFile": {"tenants": [{"name": "vision"}]}}).isdisjoint(first)
     assert marks({"dagster": {"run_monitoring": {"poll_interval_seconds": 30}}}).isdisjoint(first)
 
 
@@ -246,6 +246,7 @@ def _gateway_paths() -> set[str]:
         ({"gateway": {"resources": {"limits": {"memory": None}}}}, "limits"),
         ({"webserver": {"tenants": []}}, "tenants"),
         ({"trials": {"namespaces": ["Trials"]}}, "namespaces"),
+        ({"tenantFile": {"tenants": [{"members": ["ana"]}]}}, "name"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(

@@ -28,6 +28,9 @@ SWEEPWORKS_K8S_INSTALLATION: {{ include "sweepworks.installation" . }}
 SWEEPWORKS_K8S_NAMESPACE: {{ .Values.trials.namespace | quote }}
 SWEEPWORKS_K8S_GPU_RESOURCE: {{ .Values.trials.gpuResource | quote }}
 SWEEPWORKS_K8S_LAUNCHES_PER_SECOND: {{ .Values.trials.launchesPerSecond | quote }}
+{{- if .Values.trials.kueue }}
+SWEEPWORKS_K8S_ADMISSION: kueue
+{{- end }}
 {{- with .Values.trials.image }}
 SWEEPWORKS_K8S_IMAGE: {{ . | quote }}
 {{- end }}

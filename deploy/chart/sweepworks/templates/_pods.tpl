@@ -17,7 +17,7 @@ annotations:
 {{- define "sweepworks.configuration" -}}
 {{ include "sweepworks.instance" . }}
 {{ include "sweepworks.environment" . }}
-{{ toYaml .Values.tenants }}
+{{ toYaml .Values.tenantFile }}
 {{- end -}}
 
 {{/* The part of a pod's spec that is the same for all: [root, component, account or empty] */}}
