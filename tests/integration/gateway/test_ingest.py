@@ -584,10 +584,12 @@ def test_an_outage_of_the_database_is_answered_with_503_and_mends_itself(
     with platform.database_away():
         away = platform.flush(a_flush(run, 2, some_points(5, first=5)))
         health = platform.client.get("/healthz")
+        life = platform.client.get("/livez")
 
     assert away.status_code == 503
     assert int(away.headers["retry-after"]) >= 1
     assert health.status_code == 503
+    assert life.status_code == 200  # nothing that a new process would mend
     wait_for(lambda: platform.flush(a_flush(run, 2, some_points(5, first=5))).status_code == 200)
     assert [step for step, _, _ in platform.points(run)] == list(range(10))
 
