@@ -204,16 +204,9 @@ def test_what_dagster_asks_of_the_api_server_is_what_the_daemon_may(
     launcher.get_run_worker_debug_info(run)
     launcher.terminate(run.run_id)
 
-    used: dict[str, set[str]] = {}
-    for request in world.cluster.requests:
-        verb, resource = request.split()
-        used.setdefault(resource, set()).add(verb)
-    allowed = rights(one(full, "Role", "sweepworks-daemon"))
-    # The fake server calls a subresource by its resource.
-    assert used["jobs"] <= {verb for name in ("jobs", "jobs/status") for verb in allowed[name]}
-    assert used["pods"] <= {verb for name in ("pods", "pods/log") for verb in allowed[name]}
-    assert {"create", "get", "delete"} <= used["jobs"]
-    assert {"list", "delete"} <= used["pods"]
+    used = asked_of(world.cluster)
+    assert used <= allowed_by(one(full, "Role", "sweepworks-daemon"))
+    assert {"create jobs", "get jobs/status", "delete jobs", "list pods", "delete pods"} <= used
 
 
 def test_what_a_termination_asks_is_what_the_webserver_may(
@@ -225,10 +218,19 @@ def test_what_a_termination_asks_is_what_the_webserver_may(
 
     world.instance.run_launcher.terminate(run.run_id)
 
-    allowed = rights(one(full, "Role", "sweepworks-webserver"))
-    used = {tuple(request.split()) for request in world.cluster.requests}
-    assert used <= {(verb, resource) for resource, verbs in allowed.items() for verb in verbs}
-    assert ("delete", "jobs") in used
+    used = asked_of(world.cluster)
+    assert used <= allowed_by(one(full, "Role", "sweepworks-webserver"))
+    assert "delete jobs" in used
+
+
+def asked_of(cluster: FakeCluster) -> set[str]:
+    """Verb and resource of each request."""
+    return set(cluster.requests)
+
+
+def allowed_by(role: Manifest) -> set[str]:
+    """The same of a Role."""
+    return {f"{verb} {name}" for name, verbs in rights(role).items() for verb in verbs}
 
 
 def test_a_lost_run_goes_on_in_a_job_of_its_own(world: World) -> None:
