@@ -37,7 +37,9 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import label, time_of
 from compute.kubernetes.placeholder_job import placeholder_job
 from compute.kubernetes.pod_outcome import terminated
+from governance.tenants import TenantDirectory
 from orchestration.cluster import address_of, trial_launcher
+from orchestration.tenant_policies import TenantPolicies
 from storage.sweep_catalog import SweepCatalog
 from storage.trial_store import PostgresTrialStore
 from sweeps.background_suggester import make_suggester
@@ -196,7 +198,8 @@ def measure(where: Cluster, *, trials: int, live: int, seconds: float) -> dict[s
         with server() as server_url, database(server_url) as pool:
             spec = a_spec(trials=trials, live=live, seconds=seconds, is_fake=where.is_fake)
             SweepCatalog(pool).submit(sweep_id, spec, source_dir="", created_by="benchmark")
-            launching = trial_launcher(settings, api, lambda _: _TENANT)
+            policies = TenantPolicies(settings, TenantDirectory)
+            launching = trial_launcher(settings, api, lambda _: _TENANT, policies=policies)
             launcher = TimedLauncher(launching, Gateway(pool, sweep_id), times)
             begun = time.monotonic()
             with contextlib.closing(launching):

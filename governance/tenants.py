@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.cluster_policies import ClusterPolicy, InstallationPolicy
+from governance.installation_section import InstallationCluster
+from governance.tenant_cluster import TenantCluster, check_declared
 from sweeps.errors import AccessDenied, UnknownTenant
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import parse_document
@@ -29,6 +32,7 @@ class Tenant:
     members: tuple[str, ...] = ()  #: owners it admits; empty: everybody
     #: Sections of a sweep file with keys, as `sweep_files.parse_text` takes them.
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    cluster: ClusterPolicy = field(default_factory=ClusterPolicy)
 
     def require_member(self, owner: str) -> None:
         """Raise `NotAMember` unless `owner` may own sweeps here."""
@@ -44,6 +48,11 @@ class TenantDirectory:
     """All tenants, by name."""
 
     tenants: Mapping[str, Tenant] = field(default_factory=dict[str, Tenant])
+    cluster: InstallationPolicy = field(default_factory=InstallationPolicy)
+
+    def all(self) -> list[Tenant]:
+        """Every tenant that there is: those of the file, or the one that needs none."""
+        return [self.require(name) for name in self.tenants or [DEFAULT]]
 
     def require(self, name: str) -> Tenant:
         """The tenant of that name.
@@ -125,6 +134,7 @@ _TENANT = Section(
         "name": Field(kind=Text("vision", 63, SLUG), doc="Its name."),
         "members": Field(kind=_MEMBERS, doc="Who may own its sweeps.", default=None),
         "defaults": Field(kind=_DEFAULTS, doc=_DEFAULTS.doc, default=None),
+        "cluster": Field(kind=TenantCluster(), doc="Its part of the cluster.", default={}),
     },
     later=("quota", "quotas", "budget", "budgets"),
 )
@@ -132,13 +142,16 @@ _EXAMPLE = "[{name: vision, members: [ana, ben]}]"
 _FILE = Section(
     doc="Every tenant of an installation.",
     fields={
-        "tenants": Field(kind=_ListOf(_TENANT, _EXAMPLE), doc="The tenants.", example=_EXAMPLE)
+        "tenants": Field(kind=_ListOf(_TENANT, _EXAMPLE), doc="The tenants.", example=_EXAMPLE),
+        "cluster": Field(
+            kind=InstallationCluster(), doc="What is the same for all tenants.", default={}
+        ),
     },
 )
 
 
 def parse_tenants(text: str, *, source: str) -> TenantDirectory:
-    """The tenants of a tenant file: ``tenants: [{name, members, defaults}, …]``.
+    """The tenants of a tenant file: ``tenants: [{name, members, defaults, cluster}, …]``.
 
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
@@ -146,9 +159,11 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
     document = read_yaml(text, source=source)
     check_storable(document, source=source)
     reader = Reader(document)
-    listed = (_FILE.read(reader, (), document.value) or {}).get("tenants") or ()
+    file = _FILE.read(reader, (), document.value) or {}
+    listed = file.get("tenants") or ()
     written = as_list((as_mapping(document.value) or {}).get("tenants")) or []
     tenants: dict[str, Tenant] = {}
+    namespaces: dict[str, str] = {}
     for index, (read, entry) in enumerate(zip(listed, written, strict=True)):
         name = None if read is None else read["name"]
         if name is None:
@@ -158,6 +173,15 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
             reader.problem(path, f"{name!r} appears twice", "keep one of them")
         # As written: a sweep file's own reader converts them when they are used.
         defaults = as_mapping((as_mapping(entry) or {}).get("defaults")) or {}
-        tenants[name] = Tenant(name=name, members=read["members"] or (), defaults=defaults)
+        policy = read["cluster"] or ClusterPolicy()
+        check_declared(reader, ("tenants", index, "cluster"), policy, file["cluster"])
+        if others := namespaces.get(policy.namespace or ""):
+            path = ("tenants", index, "cluster", "namespace")
+            message = f"{policy.namespace!r} is that of tenant {others!r}"
+            reader.problem(path, message, "give each tenant its own")
+        namespaces |= {policy.namespace: name} if policy.namespace else {}
+        tenants[name] = Tenant(
+            name=name, members=read["members"] or (), defaults=defaults, cluster=policy
+        )
     reader.raise_problems(source)
-    return TenantDirectory(tenants=tenants)
+    return TenantDirectory(tenants=tenants, cluster=file["cluster"])

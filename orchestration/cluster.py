@@ -13,6 +13,7 @@ from compute.kubernetes.log_keeper import LogKeeper
 from compute.kubernetes.pod_logs import PodLogs
 from compute.kubernetes.trial_job import PodDefaults
 from orchestration.cluster_settings import ClusterSettings
+from orchestration.tenant_policies import TenantPolicies
 from sweeps.ids import SweepId
 from sweeps.ports import ImagePins, LogArchive
 
@@ -45,6 +46,7 @@ def trial_launcher(
     api: ClusterApi,
     tenant_of: TenantOf,
     *,
+    policies: TenantPolicies,
     pins: ImagePins | None = None,
 ) -> KubernetesLauncher:
     """Executes trials, each tenant's in its namespace.
@@ -54,30 +56,43 @@ def trial_launcher(
     """
     return KubernetesLauncher(
         api,
-        namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
+        namespace_of=lambda sweep_id: policies.namespace_of(tenant_of(sweep_id)),
         installation=settings.installation,
         defaults=PodDefaults(
             image=settings.image, gpu_resource=settings.gpu_resource, queue=settings.queue
         ),
         rate=LaunchRate(settings.launches_per_second),
         images=ImagePinning(settings.image_policy, ImageRegistry(settings.registry_config), pins),
+        policy_of=policies.pods_of,
     )
 
 
-def pod_logs(settings: ClusterSettings, api: ClusterApi, tenant_of: TenantOf) -> PodLogs:
+def pod_logs(
+    settings: ClusterSettings,
+    api: ClusterApi,
+    tenant_of: TenantOf,
+    *,
+    policies: TenantPolicies,
+) -> PodLogs:
     """What trials have printed, as far as the cluster knows it."""
     return PodLogs(
         api,
-        namespace_of=lambda sweep_id: settings.namespace_of(tenant_of(sweep_id)),
+        namespace_of=lambda sweep_id: policies.namespace_of(tenant_of(sweep_id)),
         installation=settings.installation,
     )
 
 
 def cluster_logs(
-    settings: ClusterSettings, api: ClusterApi, archive: LogArchive, tenant_of: TenantOf
+    settings: ClusterSettings,
+    api: ClusterApi,
+    archive: LogArchive,
+    tenant_of: TenantOf,
+    *,
+    policies: TenantPolicies,
 ) -> ClusterLogs:
     """What trials have printed, also those whose pods are gone."""
-    return ClusterLogs(pod_logs(settings, api, tenant_of), archive, tenant_of=tenant_of)
+    pods = pod_logs(settings, api, tenant_of, policies=policies)
+    return ClusterLogs(pods, archive, tenant_of=tenant_of)
 
 
 def log_keeper(

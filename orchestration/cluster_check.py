@@ -10,6 +10,7 @@ from compute.kubernetes.inspection import ClusterInspection
 from orchestration.cluster import address_of, pod_logs, trial_launcher
 from orchestration.cluster_settings import ClusterSettings
 from orchestration.findings import Finding
+from orchestration.tenant_policies import TenantPolicies
 from sweeps import ids
 from sweeps.errors import SweepsError
 from sweeps.ids import SweepId
@@ -23,11 +24,18 @@ _LOOK_SECONDS = 0.5
 
 
 def examine_cluster(
-    settings: ClusterSettings, *, tenant_id: str, image: str, gpus: int, wait_seconds: float
+    settings: ClusterSettings,
+    *,
+    policies: TenantPolicies,
+    tenant_id: str,
+    image: str,
+    gpus: int,
+    wait_seconds: float,
 ) -> Iterator[Finding]:
     """Everything, in the order in which one thing needs the other; ends where no other makes sense.
 
     Args:
+        tenant_id: In whose namespace.
         image: Of the test Job; empty: that of the settings.
         gpus: That the test Job asks for.
         wait_seconds: For the test Job; 0: none is made.
@@ -36,7 +44,7 @@ def examine_cluster(
         client = connect(address_of(settings))
         inspection = ClusterInspection(client)
         yield Finding(subject="API server", is_good=True, says=inspection.version())
-        namespace = settings.namespace_of(tenant_id)
+        namespace = policies.namespace_of(tenant_id)
         yield _namespace(inspection, namespace)
         yield _access(inspection, namespace)
         yield from _options(inspection, namespace, has_queue=bool(settings.queue))
@@ -44,7 +52,13 @@ def examine_cluster(
         yield _gpus(inspection, settings)
         if wait_seconds:
             yield from _test_job(
-                settings, ClusterApi(client), tenant_id, image, gpus=gpus, wait=wait_seconds
+                settings,
+                ClusterApi(client),
+                tenant_id,
+                image,
+                policies=policies,
+                gpus=gpus,
+                wait=wait_seconds,
             )
     except SweepsError as exc:
         yield Finding(
@@ -64,7 +78,7 @@ def _namespace(inspection: ClusterInspection, namespace: str) -> Finding:
         subject="namespace",
         is_good=is_there,
         says=f"{namespace} {'is there' if is_there else 'is missing'}",
-        mend="" if is_there else f"kubectl create namespace {namespace}",
+        mend="" if is_there else "`sweepworks tenants apply` makes it, with quotas and rights",
     )
 
 
@@ -74,7 +88,7 @@ def _access(inspection: ClusterInspection, namespace: str) -> Finding:
         subject="access",
         is_good=not missing,
         says=f"may not {', '.join(missing)}" if missing else "all that is needed",
-        mend=f"grant it in namespace {namespace}; docs/kubernetes.md has the list"
+        mend=f"grant it in namespace {namespace}, as `sweepworks tenants render` shows it"
         if missing
         else "",
     )
@@ -117,6 +131,7 @@ def _test_job(
     tenant_id: str,
     image: str,
     *,
+    policies: TenantPolicies,
     gpus: int,
     wait: float,
 ) -> Iterator[Finding]:
@@ -132,9 +147,10 @@ def _test_job(
         resources=Resources(cpu=0.05, memory_bytes=64 * 2**20, gpu=gpus),
         source_dir="",
         image=image,
+        tenant_id=tenant_id,
     )
-    launcher = trial_launcher(settings, api, lambda _: tenant_id)
-    namespace = settings.namespace_of(tenant_id)
+    launcher = trial_launcher(settings, api, lambda _: tenant_id, policies=policies)
+    namespace = policies.namespace_of(tenant_id)
     try:
         launcher.launch(request)
         yield Finding(subject="test Job", is_good=True, says=f"{request.attempt_id} was made")
@@ -145,9 +161,8 @@ def _test_job(
             status = launcher.poll(sweep_id, [request.attempt_id]).get(request.attempt_id)
         yield _ended(status, wait)
         if status is not None and status.exit is not None:
-            log = pod_logs(settings, api, lambda _: tenant_id).read(
-                request.attempt_id, "stdout", offset=0, limit=10_000
-            )
+            logs = pod_logs(settings, api, lambda _: tenant_id, policies=policies)
+            log = logs.read(request.attempt_id, "stdout", offset=0, limit=10_000)
             has_word = _WORD.encode() in log
             says = "is read" if has_word else f"lacks what was printed: {log[:200]!r}"
             yield Finding(subject="test Job's log", is_good=has_word, says=says)

@@ -1,5 +1,6 @@
 """The cluster that trials run on, as the environment says."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from typing import Self
 from compute.kubernetes.image_policy import ImagePolicy
 
 _PREFIX = "SWEEPWORKS_K8S_"
-_QUEUE = "sweepworks"  # as `sweepworks tenants` makes it
+QUEUE = "sweepworks"  #: a LocalQueue, as `sweepworks tenants` makes it
+_LONGEST = 63  # that a namespace's name may be
+_DIGEST = 8
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -94,8 +97,12 @@ class ClusterSettings:
         return {name: str(value) for name, value in given.items() if value}
 
     def namespace_of(self, tenant_id: str) -> str:
-        """Where that tenant's trials run."""
-        return self.namespace.replace("{tenant}", tenant_id)
+        """Where that tenant's trials run; a name that is too long ends in a digest of itself."""
+        name = self.namespace.replace("{tenant}", tenant_id)
+        if len(name) <= _LONGEST:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+        return f"{name[: _LONGEST - _DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def _image_policy(text: str | None) -> ImagePolicy:
@@ -112,10 +119,10 @@ def _queue(admission: str | None, queue: str | None) -> str:
         raise ValueError(f"{_PREFIX}ADMISSION is {admission!r}; write none or kueue")
     if admission != "kueue":
         return ""
-    queue = queue or _QUEUE
+    queue = queue or QUEUE
     if not _NAMESPACE.fullmatch(queue):
         raise ValueError(
-            f"{_PREFIX}QUEUE is {queue!r}; write the name of a LocalQueue, such as {_QUEUE}"
+            f"{_PREFIX}QUEUE is {queue!r}; write the name of a LocalQueue, such as {QUEUE}"
         )
     return queue
 

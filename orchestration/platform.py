@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from compute.local_launcher import LocalLauncher
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
+    from orchestration.tenant_policies import TenantPolicies
     from storage.artifact_catalog import ArtifactCatalog
     from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
@@ -294,7 +295,11 @@ class Platform:
 
         assert self.settings.cluster is not None  # whoever asks has looked
         launcher = trial_launcher(
-            self.settings.cluster, self.cluster_api, self.tenant_of, pins=self.catalog
+            self.settings.cluster,
+            self.cluster_api,
+            self.tenant_of,
+            policies=self.policies,
+            pins=self.catalog,
         )
         self._stack.callback(launcher.close)
         return launcher
@@ -306,6 +311,15 @@ class Platform:
 
         assert self.settings.cluster is not None  # whoever asks has looked
         return cluster_api(self.settings.cluster)
+
+    @functools.cached_property
+    def policies(self) -> "TenantPolicies":
+        """What the tenant file says of trials in the cluster."""
+        from orchestration.tenant_policies import TenantPolicies
+        from storage.tenant_file import TenantFile
+
+        assert self.settings.cluster is not None  # whoever asks has looked
+        return TenantPolicies(self.settings.cluster, TenantFile(self.settings.tenants_file).read)
 
     @functools.cache  # noqa: B019  as long as the process
     def tenant_of(self, sweep_id: SweepId) -> str:
@@ -336,7 +350,11 @@ class Platform:
             from orchestration.cluster import cluster_logs
 
             return cluster_logs(
-                self.settings.cluster, self.cluster_api, self.log_archive, self.tenant_of
+                self.settings.cluster,
+                self.cluster_api,
+                self.log_archive,
+                self.tenant_of,
+                policies=self.policies,
             )
         from compute.local_logs import LocalLogs
 

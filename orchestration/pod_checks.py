@@ -4,6 +4,7 @@ from compute.kubernetes.image_pinning import check_images, pinned
 from compute.kubernetes.image_policy import ImagePolicy
 from compute.kubernetes.image_registry import ImageRegistry
 from compute.kubernetes.trial_job import PodDefaults, trial_job
+from governance.cluster_policies import PodPolicy
 from orchestration.cluster_settings import ClusterSettings
 from sweeps.errors import InvalidSweepFile, LaunchRejected, Problem
 from sweeps.ids import AttemptId, RunId, SweepId
@@ -14,12 +15,15 @@ _ATTEMPT = AttemptId("trial")
 _NO_IMAGE = "none.invalid/none"
 
 
-def check_pods(spec: SweepSpec, cluster: ClusterSettings | None, *, source: str) -> None:
+def check_pods(
+    spec: SweepSpec, cluster: ClusterSettings | None, *, policy: PodPolicy, source: str
+) -> None:
     """Make the Job of a trial, and throw it away.
 
     Args:
         cluster: Where its trials will run; None: on this machine, where only the sweep file's own
             words about pods are looked at.
+        policy: What its tenant allows.
         source: What a problem is said to be in.
 
     Raises:
@@ -27,14 +31,14 @@ def check_pods(spec: SweepSpec, cluster: ClusterSettings | None, *, source: str)
             there is not, or that it may not set.
     """
     try:
-        _make_job(spec, cluster)
+        _make_job(spec, cluster, policy)
     except LaunchRejected as exc:
         message = str(exc).removeprefix(f"{_ATTEMPT}: ")
         hint = "docs/kubernetes.md says what pods may be given"
         raise InvalidSweepFile(source, [Problem(path="trial", message=message, hint=hint)]) from exc
 
 
-def _make_job(spec: SweepSpec, cluster: ClusterSettings | None) -> None:
+def _make_job(spec: SweepSpec, cluster: ClusterSettings | None, policy: PodPolicy) -> None:
     image = spec.trial.image or (cluster.image if cluster is not None else _NO_IMAGE)
     request = LaunchRequest(
         attempt_id=_ATTEMPT,
@@ -47,7 +51,7 @@ def _make_job(spec: SweepSpec, cluster: ClusterSettings | None) -> None:
         image=image,
         pods=spec.trial.pods,
     )
-    job = trial_job(request, defaults=PodDefaults(), installation="")
+    job = trial_job(request, defaults=PodDefaults(), installation="", policy=policy)
     if cluster is not None and cluster.image_policy is ImagePolicy.REQUIRE_DIGEST:
         check_images(job)
 

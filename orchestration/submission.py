@@ -87,7 +87,7 @@ def _check_pods(spec: SweepSpec, *, source: str) -> None:
         return
     from orchestration.pod_checks import check_pods  # with Kubernetes' client
 
-    check_pods(spec, cluster, source=source)
+    check_pods(spec, cluster, policy=tenants().require(spec.tenant).cluster.pods, source=source)
 
 
 def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.objects import KubeObject
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
+from governance.cluster_policies import PodPolicy
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId
@@ -47,6 +48,7 @@ class KubernetesLauncher:
         installation: Marks our objects among those of other installations in the cluster.
         rate: Of launches; more than that wait as if for a free slot.
         images: Which ones may run, and by which digest; None: any, as they are named.
+        policy_of: What a tenant allows the pods of its sweeps, asked anew for every launch.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class KubernetesLauncher:
         patience: Patience | None = None,
         rate: LaunchRate | None = None,
         images: ImagePinning | None = None,
+        policy_of: Callable[[str], PodPolicy] = lambda _: PodPolicy(),
         clock: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         self._api = api
@@ -67,6 +70,7 @@ class KubernetesLauncher:
         self._defaults = defaults
         self._rate = rate or LaunchRate()
         self._images = images
+        self._policy_of = policy_of
         self._now = clock
         self._views: dict[SweepId, SweepView] = {}
         self._stopper = JobStopper(api, installation=installation, clock=self._now)
@@ -147,7 +151,12 @@ class KubernetesLauncher:
         if self._images is not None and image:
             pinned = self._images.for_sweep(request.sweep_id, image)
             request = replace(request, image=pinned)
-        job = trial_job(request, defaults=self._defaults, installation=self._installation)
+        job = trial_job(
+            request,
+            defaults=self._defaults,
+            installation=self._installation,
+            policy=self._policy_of(request.tenant_id),
+        )
         if self._images is not None:
             self._images.check(job)
         return job

@@ -4,19 +4,35 @@ from collections.abc import Iterator
 from typing import Any
 
 from compute.kubernetes.objects import KubeObject, items, part
+from compute.kubernetes.tenant_pod_policy import tenant_violations
+from governance.cluster_policies import PodPolicy
 
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _ACCOUNT = ("serviceAccountName", "serviceAccount")
+_SYSTEM = "system-"  # begins the names of Kubernetes' own priority classes
 
 
-def violations(pod: KubeObject) -> list[str]:
-    """Fields of a pod's spec that are not allowed, by their paths."""
-    return [*_of_pod(pod), *_of_volumes(pod), *_of_containers(pod)]
+def violations(pod: KubeObject, policy: PodPolicy) -> list[str]:
+    """Fields of a pod's spec that are not allowed, by their paths.
+
+    Args:
+        policy: What the tenant allows of what no sweep is refused.
+    """
+    return [
+        *_of_pod(pod, policy),
+        *_of_volumes(pod),
+        *_of_containers(pod),
+        *tenant_violations(pod, policy),
+    ]
 
 
-def _of_pod(pod: KubeObject) -> Iterator[str]:
+def _of_pod(pod: KubeObject, policy: PodPolicy) -> Iterator[str]:
     yield from (name for name in _HOST if pod.get(name))
-    yield from (name for name in _ACCOUNT if pod.get(name))
+    yield from (
+        name for name in _ACCOUNT if pod.get(name) not in {None, "", policy.service_account}
+    )
+    if str(pod.get("priorityClassName") or "").startswith(_SYSTEM):
+        yield "priorityClassName"
     if pod.get("automountServiceAccountToken") is not False:
         yield "automountServiceAccountToken"
     context = part(pod, "securityContext")
@@ -48,8 +64,11 @@ def _of_containers(pod: KubeObject) -> Iterator[str]:
                 yield f"{where}.securityContext.privileged"
             if context.get("allowPrivilegeEscalation") is not False:
                 yield f"{where}.securityContext.allowPrivilegeEscalation"
-            if part(context, "capabilities").get("add"):
+            capabilities = part(context, "capabilities")
+            if capabilities.get("add"):
                 yield f"{where}.securityContext.capabilities.add"
+            if "ALL" not in (capabilities.get("drop") or ()):
+                yield f"{where}.securityContext.capabilities.drop (it needs to be [ALL])"
             if context.get("runAsUser") == 0 or context.get("runAsNonRoot") is False:
                 yield f"{where}.securityContext.runAsUser"
             if context.get("procMount") not in {None, "Default"}:

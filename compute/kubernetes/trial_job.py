@@ -8,13 +8,16 @@ from compute.kubernetes import multi_node, names
 from compute.kubernetes.admission import queue_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
+from compute.kubernetes.tenant_pod_policy import forbidden_overrides
 from compute.kubernetes.trial_container import FOLDER, deadline, environment, resources
+from governance.cluster_policies import PodPolicy
 from sweeps.errors import LaunchRejected
 from sweeps.trials import LaunchRequest
 
 _FOLDER_VOLUME = "sweepworks"
 _SHM_VOLUME = "shm"
 _GRACE_SECONDS = 30
+_ANY = PodPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,19 @@ class PodDefaults:
 
 
 def trial_job(
-    request: LaunchRequest, *, defaults: PodDefaults, installation: str
+    request: LaunchRequest,
+    *,
+    defaults: PodDefaults,
+    installation: str,
+    policy: PodPolicy = _ANY,
 ) -> dict[str, Any]:
     """The Job of an attempt as a manifest.
 
     Its pods, one as a rule, are never started a second time: whether there is another attempt, and
     when, the controller decides.
+
+    Args:
+        policy: What the tenant allows.
 
     Raises:
         LaunchRejected: No image is known, or the sweep asks for what it may not have.
@@ -52,8 +62,14 @@ def trial_job(
             f"{request.attempt_id}: no image is given; write `image:` in the trial of the sweep "
             "file, or set SWEEPWORKS_K8S_IMAGE"
         )
+    if sections := forbidden_overrides(request.pods.overrides, policy):
+        raise LaunchRejected(
+            f"{request.attempt_id}: sweeps of this tenant may not have {', '.join(sections)}"
+        )
     labels = labels_of(request, installation=installation)
-    queue = queue_labels(defaults.queue, request.pods.priority_class)
+    queue = queue_labels(
+        defaults.queue if policy.queue is None else policy.queue, request.pods.priority_class
+    )
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -68,7 +84,7 @@ def trial_job(
             "ttlSecondsAfterFinished": defaults.kept_seconds,
             "template": {
                 "metadata": {"labels": labels},
-                "spec": _pod_spec(request, image, defaults),
+                "spec": _pod_spec(request, image, defaults, policy),
             },
         },
     }
@@ -84,7 +100,7 @@ def trial_job(
         },
     }
     changed = merge(changed, kept)
-    if forbidden := violations(changed["spec"]["template"]["spec"]):
+    if forbidden := violations(changed["spec"]["template"]["spec"], policy):
         raise LaunchRejected(
             f"{request.attempt_id}: a sweep may not set {', '.join(forbidden)} of its pods"
         )
@@ -104,7 +120,9 @@ def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
     }
 
 
-def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict[str, Any]:
+def _pod_spec(
+    request: LaunchRequest, image: str, defaults: PodDefaults, policy: PodPolicy
+) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "mountPath": FOLDER}]
     volumes: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "emptyDir": {}}]
     options = request.pods
@@ -136,7 +154,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": defaults.read_only_root,
+            "readOnlyRootFilesystem": defaults.read_only_root or policy.read_only_root,
         },
     }
     sources = [{"secretRef": {"name": name}} for name in options.secrets]
@@ -162,6 +180,7 @@ def _pod_spec(request: LaunchRequest, image: str, defaults: PodDefaults) -> dict
             "fsGroup": defaults.run_as_user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **({"serviceAccountName": policy.service_account} if policy.service_account else {}),
         **({"nodeSelector": node_selector} if node_selector else {}),
         **({"tolerations": list(options.tolerations)} if options.tolerations else {}),
         **({"priorityClassName": options.priority_class} if options.priority_class else {}),

@@ -2,12 +2,15 @@
 
 import click
 
+from orchestration.cli.clusters import required_cluster
 from orchestration.cli.finding_lines import tell
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.cluster_check import examine_cluster
 from orchestration.reaping import reap_cluster
 from orchestration.settings import Settings
+from orchestration.tenant_policies import TenantPolicies
+from storage.tenant_file import TenantFile
 
 
 @click.group("cluster")
@@ -28,11 +31,15 @@ def check(tenant: str, image: str, gpus: int, wait: float, as_json: bool) -> Non
 
     Needs no database. Exits with 1 when something is wrong.
     """
-    settings = Settings.from_environment().cluster
-    if settings is None:
-        raise click.UsageError("trials run on this machine; set SWEEPWORKS_LAUNCHER=kubernetes")
+    settings = Settings.from_environment()
+    cluster = required_cluster(settings)
     findings = examine_cluster(
-        settings, tenant_id=tenant, image=image, gpus=gpus, wait_seconds=wait
+        cluster,
+        policies=TenantPolicies(cluster, TenantFile(settings.tenants_file).read),
+        tenant_id=tenant,
+        image=image,
+        gpus=gpus,
+        wait_seconds=wait,
     )
     tell(findings, as_json=as_json)
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.fake_cluster.admission import exceeded, invalid
+from tests.fake_cluster.applied import AppliedObjects
 from tests.fake_cluster.controllers import Controllers, Loop
 from tests.fake_cluster.store import Conflict, Key, Object, Store, matches
 
@@ -54,6 +55,10 @@ class FakeCluster:
     cut: threading.Event = field(default_factory=threading.Event)  # ends all watches
     log_bytes: int = 0  # that were told of logs, streams aside
     loop: Loop | None = None
+    applied: AppliedObjects = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.applied = AppliedObjects(self.store, self.namespaces, self.forbidden)
 
     def jobs(self, namespace: str = "trials") -> list[Object]:
         return self.store.select("jobs", namespace, {})
@@ -71,9 +76,9 @@ class FakeCluster:
             return 200, {"gitVersion": "v1.33.0-fake"}
         if path == "/fake/requests":
             return 200, dict(Counter(self.requests))
-        if path.startswith("/api/v1/namespaces/") and path.count("/") == 4:
-            is_there = path.rpartition("/")[2] in self.namespaces
-            return (200, {}) if is_there else (404, {"message": f"{path} not found"})
+        if path.count("/") == 3 and path.startswith("/apis/"):
+            is_there = self.applied.has_kueue or "kueue" not in path
+            return (200, {}) if is_there else (404, {"message": "404 page not found"})
         if path.endswith("/selfsubjectaccessreviews"):
             asked = body["spec"]["resourceAttributes"]
             allowed = f"{asked['verb']} {asked['resource']}" not in self.forbidden
@@ -155,6 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or b"{}") if length else {}
+        if (asked := self.cluster.applied.verb_and_plural(self.command, url.path)) is not None:
+            self._answer_applied(*asked, url.path, query, body)
+            return
         match = _PATH.fullmatch(url.path)
         verb = _VERBS[self.command]
         if match is None and (known := self.cluster.about(url.path, body)) is not None:
@@ -167,16 +175,33 @@ class _Handler(BaseHTTPRequestHandler):
             verb = "watch" if query.get("watch") in {"true", "True", "1"} else "list"
         what = f"{match['plural']}/{match['sub']}" if match["sub"] else match["plural"]
         self.cluster.requests.append(f"{verb} {what}")
-        fault = self.cluster.take_fault(verb, match["plural"], after=False)
-        if fault is not None:
-            time.sleep(fault.seconds)
-            if fault.status:
-                self._error(fault.status, fault.message)
-                return
+        if self._fails(verb, match["plural"]):
+            return
         if match["namespace"] not in self.cluster.namespaces and verb == "create":
             self._error(404, f'namespaces "{match["namespace"]}" not found')
             return
         getattr(self, f"_{verb}")(match, query, body)
+
+    def _answer_applied(
+        self, verb: str, plural: str, path: str, query: dict[str, str], body: Object
+    ) -> None:
+        is_dry = query.get("dryRun") == "All"
+        verb_of_fault = "dry-run" if is_dry else verb
+        self.cluster.requests.append(f"{verb_of_fault} {plural}")
+        if self._fails(verb_of_fault, plural):
+            return
+        kind = self.headers.get("Content-Type") or ""
+        code, document = self.cluster.applied.answer(verb, path, query, kind, body)
+        self._effect(verb_of_fault, code, document)
+
+    def _fails(self, verb: str, plural: str) -> bool:
+        fault = self.cluster.take_fault(verb, plural, after=False)
+        if fault is None:
+            return False
+        time.sleep(fault.seconds)
+        if fault.status:
+            self._error(fault.status, fault.message)
+        return fault.status != 0
 
     def _list(self, match: re.Match[str], query: dict[str, str], _: Object) -> None:
         if match["plural"] == "events":

@@ -15,6 +15,7 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.objects import name_of
 from compute.kubernetes.trial_job import PodDefaults
+from governance.cluster_policies import PodPolicy
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ports import AttemptPhase
 from sweeps.specs import PodOptions, Resources
@@ -29,7 +30,10 @@ from tests.plugins.cluster import NAMESPACE
 INIT_CONTAINER = {
     "name": "prepare",
     "image": "other:1",
-    "security_context": {"allow_privilege_escalation": False},
+    "security_context": {
+        "allow_privilege_escalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    },
 }
 
 
@@ -524,3 +528,20 @@ def test_no_image_is_named_by_a_tag_behind_the_back_of_the_policy(
 
     with pytest.raises(LaunchRejected, match="'other:1' is named by a tag"):
         launcher.launch(request)
+
+
+def test_a_tenants_policy_holds_at_every_launch(
+    make: Callable[..., KubernetesLauncher], cluster: ClusterUnderTest
+) -> None:
+    policies = {"vision": PodPolicy(priority_classes=("low",))}
+    launcher = make(policy_of=lambda tenant: policies.get(tenant, PodPolicy()))
+    pods = PodOptions(priority_class="high")
+
+    with pytest.raises(LaunchRejected, match="priorityClassName: high"):
+        launcher.launch(cluster.request_for(1, "pass", tenant_id="vision", pods=pods))
+    launcher.launch(cluster.request_for(2, "pass", tenant_id="speech", pods=pods))
+    policies["speech"] = policies["vision"]
+    with pytest.raises(LaunchRejected):
+        launcher.launch(cluster.request_for(3, "pass", tenant_id="speech", pods=pods))
+
+    assert [name_of(job) for job in cluster.jobs()] == [f"{SWEEP}-00002-a1"]

@@ -186,6 +186,7 @@ def test_the_time_in_the_queue_is_no_time_without_a_node(
 
     cluster.controllers.kueue.quota = 1
     until(lambda: "startTime" in cluster.jobs()[0].get("status", {}))
+    until(lambda: request.attempt_id in cluster.controllers.complaints)  # asked once a minute
     until(lambda: "no pod yet" in status_of(launcher, request).waits_for)
     assert status_of(launcher, request).phase is AttemptPhase.PENDING
     clock.ahead = dt.timedelta(minutes=11)

@@ -226,4 +226,4 @@ def test_stopping_ends_every_pod(launcher: KubernetesLauncher, cluster: FakeClus
     status = ended(launcher, request)
     assert status.exit is not None
     assert status.exit.reason is ExitReason.STOPPED
-    assert cluster.pods() == []
+    until(lambda: cluster.pods() == [])

@@ -1,19 +1,32 @@
 """A look at a cluster: credentials, quotas, GPUs, and a Job from its making to its removal."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from governance.tenants import TenantDirectory
 from orchestration.cluster_check import examine_cluster
 from orchestration.cluster_settings import ClusterSettings
 from orchestration.findings import Finding
+from orchestration.tenant_policies import TenantPolicies
 from tests.fake_cluster.server import FakeCluster
 from tests.plugins.cluster import OF_THE_DEFAULT_TENANT as NAMESPACE
 
 
+def examine(settings: ClusterSettings, *, wait: float, gpus: int = 0) -> Iterator[Finding]:
+    return examine_cluster(
+        settings,
+        policies=TenantPolicies(settings, TenantDirectory),
+        tenant_id="default",
+        image="",
+        gpus=gpus,
+        wait_seconds=wait,
+    )
+
+
 def look(fake: FakeCluster, *, wait: float = 20, gpus: int = 0) -> list[Finding]:
     settings = ClusterSettings(url=fake.url, image="trainer:1")
-    return list(
-        examine_cluster(settings, tenant_id="default", image="", gpus=gpus, wait_seconds=wait)
-    )
+    return list(examine(settings, gpus=gpus, wait=wait))
 
 
 def wrong(findings: list[Finding]) -> dict[str, str]:
@@ -74,9 +87,7 @@ def test_what_only_some_sweeps_need_is_told_and_no_fault(
     fake.forbidden |= {"create services", "list workloads"}
     settings = ClusterSettings(url=fake.url, image="trainer:1", queue=queue)
 
-    findings = list(
-        examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=0)
-    )
+    findings = list(examine(settings, wait=0))
 
     assert wrong(findings) == {}
     assert [one.says for one in findings if one.subject == "access"][1:] == missing
@@ -86,9 +97,7 @@ def test_a_job_that_its_queue_does_not_admit_says_so(fake: FakeCluster) -> None:
     fake.controllers.kueue.quota = 0
     settings = ClusterSettings(url=fake.url, image="trainer:1", queue="trials")
 
-    findings = list(
-        examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=2)
-    )
+    findings = list(examine(settings, wait=2))
 
     assert "waits for its queue to admit it" in wrong(findings)["test Job"]
     assert fake.jobs(NAMESPACE) == []
@@ -100,7 +109,8 @@ def test_a_missing_namespace_has_a_mend(fake: FakeCluster) -> None:
     findings = look(fake, wait=0)
 
     (missing,) = (one for one in findings if not one.is_good)
-    assert missing.mend == f"kubectl create namespace {NAMESPACE}"
+    assert missing.says == f"{NAMESPACE} is missing"
+    assert "`sweepworks tenants apply`" in missing.mend
 
 
 def test_a_job_that_does_not_start_says_why_and_is_removed(fake: FakeCluster) -> None:
@@ -113,7 +123,7 @@ def test_a_job_that_does_not_start_says_why_and_is_removed(fake: FakeCluster) ->
 def test_without_a_server_that_is_all(fake: FakeCluster) -> None:
     settings = ClusterSettings(url="http://127.0.0.1:1")
 
-    (finding,) = examine_cluster(settings, tenant_id="default", image="", gpus=0, wait_seconds=1)
+    (finding,) = examine(settings, wait=1)
 
     assert not finding.is_good
     assert "does not answer" in finding.says

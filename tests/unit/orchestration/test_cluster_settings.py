@@ -1,9 +1,11 @@
 """Where trials run, as the environment says."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from orchestration.cluster_settings import ClusterSettings
 from orchestration.settings import Settings
 from sweeps.errors import SweepsError
 
@@ -84,3 +86,13 @@ def test_a_pod_of_the_cluster_needs_no_kubeconfig() -> None:
 def test_what_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(SweepsError, match=name):
         Settings.from_environment({**HERE, name: value})
+
+
+def test_a_namespace_is_never_longer_than_one_may_be() -> None:
+    settings = ClusterSettings()
+
+    names = {settings.namespace_of(tenant) for tenant in ("a" * 62, "a" * 63, "short")}
+
+    assert len(names) == 3
+    assert all(re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", name) for name in names)
+    assert settings.namespace_of("short") == "sweepworks-short"

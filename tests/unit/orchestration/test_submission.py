@@ -6,6 +6,7 @@ import pytest
 
 from orchestration.submission import DirtyWorkTree, submission
 from sweeps.errors import InvalidSweepFile, LaunchRejected
+from sweeps.sweep_files import parse_text
 from tests.fake_registry import fake_registry
 from tests.unit.sdk.test_code_state import commit, git
 from tests.unit.sweeps.sweep_texts import GOOD
@@ -85,6 +86,22 @@ def test_what_a_cluster_would_refuse_is_told_before(in_cluster: Path, text: str,
 
     with pytest.raises(InvalidSweepFile, match=said):
         submission(file=in_cluster / "sweep.yaml")
+
+
+def test_what_the_tenant_does_not_allow_is_told_before(
+    in_cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_TENANTS", str(in_cluster / "tenants.yaml"))
+    tenants = "tenants: [{name: TENANT, cluster: {priority_classes: [sweepworks-low]}}]"
+    text = with_trial(f"image: a@sha256:{'0' * 64}\n  kubernetes: {{priority_class: other}}")
+    (in_cluster / "sweep.yaml").write_text(text)
+    tenant = parse_text(text, source="x").tenant
+    (in_cluster / "tenants.yaml").write_text(tenants.replace("TENANT", tenant))
+
+    with pytest.raises(InvalidSweepFile, match=r"priorityClassName: other \(the tenant allows"):
+        submission(file=in_cluster / "sweep.yaml")
+    (in_cluster / "tenants.yaml").write_text(f"tenants: [{{name: {tenant}}}]")
+    submission(file=in_cluster / "sweep.yaml")
 
 
 def test_a_wrong_field_of_pods_is_told_wherever_trials_run(folder: Path) -> None:
