@@ -47,7 +47,7 @@ def examine_cluster(
         namespace = policies.namespace_of(tenant_id)
         yield _namespace(inspection, namespace)
         yield _access(inspection, namespace)
-        yield from _options(inspection, namespace, has_queue=bool(settings.queue))
+        yield from _options(inspection, namespace, has_queue=bool(policies.queue_of(tenant_id)))
         yield from _quotas(inspection, namespace)
         yield _gpus(inspection, settings)
         if wait_seconds:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from tests.fake_cluster.applied import amount_of
 from tests.fake_cluster.store import Object, Store
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -34,8 +35,9 @@ def _labels(obj: Object) -> Iterator[tuple[str, str]]:
 def exceeded(store: Store, namespace: str, resource: str, *, used: int) -> str | None:
     """How one more of a resource is beyond a quota of the namespace; None when it is not."""
     for quota in store.select("resourcequotas", namespace, {}):
-        hard = quota["spec"]["hard"].get(resource) if "spec" in quota else None
-        if hard is not None and used >= int(hard):
+        spec = quota.get("spec") or {}
+        hard = None if "scopeSelector" in spec else (spec.get("hard") or {}).get(resource)
+        if hard is not None and used * 1000 >= amount_of(str(hard)):
             name = quota["metadata"]["name"]
             return (
                 f"exceeded quota: {name}, requested: {resource}=1, used: {resource}={used}, "
