@@ -1,46 +1,32 @@
 """Jobs that a queue admits, and takes back."""
 
 import datetime as dt
-import sys
 import time
 from collections.abc import Callable, Generator
 
 import pytest
 
 from compute.kubernetes import names
-from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.hindrance import Patience
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.trial_job import PodDefaults
-from sweeps.ids import AttemptId, RunId
 from sweeps.ports import AttemptPhase, AttemptStatus
-from sweeps.specs import PodOptions, Resources
+from sweeps.specs import PodOptions
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 from tests.contracts.launcher_contract import SWEEP, TrialLauncherContract, wait_for
-from tests.fake_cluster.server import FakeCluster, fake_cluster
-
-NAMESPACE = "trials"
+from tests.fake_cluster.server import FakeCluster
+from tests.integration.compute.pods import launchers, pod_request, until
+from tests.plugins.cluster import NAMESPACE
 
 
 def a_request(number: int, code: str = "import time; time.sleep(60)") -> LaunchRequest:
-    run_id = RunId(f"{SWEEP}-{number:05d}")
-    return LaunchRequest(
-        attempt_id=AttemptId(f"{run_id}-a1"),
-        run_id=run_id,
-        sweep_id=SWEEP,
-        command=(sys.executable, "-S", "-c", code),
-        environment={},
-        resources=Resources(),
-        source_dir="",
-    )
+    return pod_request(number, code)
 
 
 @pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
+def cluster(fake: FakeCluster) -> FakeCluster:
+    return fake
 
 
 class Clock:
@@ -62,23 +48,13 @@ def clock() -> Clock:
 def make(
     cluster: FakeCluster, clock: Clock
 ) -> Generator[Callable[[], KubernetesLauncher], None, None]:
-    made: list[KubernetesLauncher] = []
-
-    def make() -> KubernetesLauncher:
-        launcher = KubernetesLauncher(
-            ClusterApi(connect(ClusterAddress(url=cluster.url))),
-            namespace_of=lambda _: NAMESPACE,
-            installation="here",
-            defaults=PodDefaults(image="trainer:1", grace_seconds=1, queue="sweepworks"),
-            patience=Patience(unschedulable=dt.timedelta(minutes=10)),
-            clock=clock,
-        )
-        made.append(launcher)
-        return launcher
-
-    yield make
-    for launcher in made:
-        launcher.close()
+    with launchers(
+        cluster,
+        defaults=PodDefaults(image="trainer:1", grace_seconds=1, queue="sweepworks"),
+        patience=Patience(unschedulable=dt.timedelta(minutes=10)),
+        clock=clock,
+    ) as make:
+        yield make
 
 
 @pytest.fixture
@@ -108,13 +84,6 @@ def sleep() -> Callable[[float], None]:
 
 class TestQueuedLauncher(TrialLauncherContract):
     """The contract, on Jobs that wait in a queue."""
-
-
-def until(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def status_of(launcher: KubernetesLauncher, request: LaunchRequest) -> AttemptStatus:

@@ -1,29 +1,26 @@
 """Logs of pods are kept once they end, whatever happens to pods, stores and controllers."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 
 import pytest
 
-from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.cluster_logs import ClusterLogs
-from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.log_keeper import LogKeeper
 from compute.kubernetes.pod_logs import PodLogs
 from compute.kubernetes.trial_job import PodDefaults
 from sweeps.errors import StateConflict, StorageUnavailable
-from sweeps.ids import AttemptId, RunId, TenantId
+from sweeps.ids import AttemptId, TenantId
 from sweeps.ports import AttemptPhase
-from sweeps.specs import Resources
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 from tests.contracts.launcher_contract import SWEEP, wait_for
-from tests.fake_cluster.server import FakeCluster, fake_cluster
+from tests.fake_cluster.server import FakeCluster
+from tests.integration.compute.pods import api_of, launchers, pod_request, until
+from tests.plugins.cluster import NAMESPACE
 
-NAMESPACE = "trials"
 TENANT = TenantId("default")
 
 
@@ -69,9 +66,8 @@ class Archive:
 
 
 @pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
+def cluster(fake: FakeCluster) -> FakeCluster:
+    return fake
 
 
 @pytest.fixture
@@ -79,27 +75,10 @@ def archive() -> Archive:
     return Archive()
 
 
-def an_api(cluster: FakeCluster) -> ClusterApi:
-    return ClusterApi(connect(ClusterAddress(url=cluster.url)))
-
-
 @pytest.fixture
 def make(cluster: FakeCluster) -> Generator[Callable[..., KubernetesLauncher], None, None]:
-    made: list[KubernetesLauncher] = []
-
-    def make() -> KubernetesLauncher:
-        launcher = KubernetesLauncher(
-            an_api(cluster),
-            namespace_of=lambda _: NAMESPACE,
-            installation="here",
-            defaults=PodDefaults(image="trainer:1", grace_seconds=5),
-        )
-        made.append(launcher)
-        return launcher
-
-    yield make
-    for launcher in made:
-        launcher.close()
+    with launchers(cluster, defaults=PodDefaults(image="trainer:1", grace_seconds=5)) as make:
+        yield make
 
 
 @pytest.fixture
@@ -115,30 +94,10 @@ def a_keeper(
     patience_seconds: float = 30,
 ) -> LogKeeper:
     keeper = LogKeeper(
-        an_api(cluster), archive, tenant_of=lambda _: TENANT, patience_seconds=patience_seconds
+        api_of(cluster), archive, tenant_of=lambda _: TENANT, patience_seconds=patience_seconds
     )
     launcher.observe(keeper)
     return keeper
-
-
-def a_request(number: int, code: str) -> LaunchRequest:
-    run_id = RunId(f"{SWEEP}-{number:05d}")
-    return LaunchRequest(
-        attempt_id=AttemptId(f"{run_id}-a1"),
-        run_id=run_id,
-        sweep_id=SWEEP,
-        command=(sys.executable, "-S", "-u", "-c", code),
-        environment={},
-        resources=Resources(),
-        source_dir="",
-    )
-
-
-def until(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def ended(launcher: KubernetesLauncher, request: LaunchRequest) -> AttemptId:
@@ -156,7 +115,7 @@ def test_the_log_of_a_pod_that_has_ended_is_kept_for_one_request(
 ) -> None:
     keeper = a_keeper(cluster, launcher, archive)
 
-    attempt_id = ended(launcher, a_request(1, "print('epoch 1'); raise SystemExit(3)"))
+    attempt_id = ended(launcher, pod_request(1, "print('epoch 1'); raise SystemExit(3)"))
     for _ in range(5):
         launcher.poll(SWEEP, [attempt_id])
     wait_until_kept(keeper, attempt_id)
@@ -171,7 +130,7 @@ def test_a_log_too_long_to_keep_keeps_both_ends(
     keeper = a_keeper(cluster, launcher, archive)
     code = "for n in range(6000): print(n, 'x' * 1000)"
 
-    attempt_id = ended(launcher, a_request(1, code))
+    attempt_id = ended(launcher, pod_request(1, code))
     wait_until_kept(keeper, attempt_id)
 
     log = archive.kept[attempt_id, 0]
@@ -190,7 +149,7 @@ def test_what_a_stopped_pod_prints_at_last_is_kept(
         "def end(*_): time.sleep(0.5); os.write(1, b'saved\\n'); sys.exit(1)\n"
         "signal.signal(signal.SIGTERM, end); os.write(1, b'begun\\n'); time.sleep(60)"
     )
-    request = a_request(1, code)
+    request = pod_request(1, code)
     launcher.launch(request)
     until(lambda: any(log.content() for log in cluster.controllers.logs.values()))
     wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
@@ -212,7 +171,7 @@ def test_what_a_drained_pod_prints_at_last_is_kept(
         "def end(*_): time.sleep(1); os.write(1, b'drained\\n'); sys.exit(1)\n"
         "signal.signal(signal.SIGTERM, end); os.write(1, b'begun\\n'); time.sleep(60)"
     )
-    request = a_request(1, code)
+    request = pod_request(1, code)
     launcher.launch(request)
     until(lambda: any(log.content() for log in cluster.controllers.logs.values()))
 
@@ -228,7 +187,7 @@ def test_ticks_do_not_wait_for_the_archive(
 ) -> None:
     keeper = a_keeper(cluster, launcher, archive)
     archive.is_free.clear()
-    attempt_id = ended(launcher, a_request(1, "print('epoch 1')"))
+    attempt_id = ended(launcher, pod_request(1, "print('epoch 1')"))
 
     begun = time.monotonic()
     launcher.poll(SWEEP, [attempt_id])
@@ -246,7 +205,7 @@ def test_the_next_controller_finds_what_is_kept_and_keeps_what_is_not(
     archive: Archive,
 ) -> None:
     first = make()
-    attempt_ids = [ended(first, a_request(n, f"print('trial {n}')")) for n in (1, 2)]
+    attempt_ids = [ended(first, pod_request(n, f"print('trial {n}')")) for n in (1, 2)]
     archive.keep(TENANT, attempt_ids[0], b"trial 1\n")
     second = make()
     keeper = a_keeper(cluster, second, archive)
@@ -265,7 +224,7 @@ def test_outages_of_the_store_cost_no_second_request(
     keeper = a_keeper(cluster, launcher, archive)
     archive.failures.append(StorageUnavailable("away"))
 
-    attempt_id = ended(launcher, a_request(1, "print('epoch 1')"))
+    attempt_id = ended(launcher, pod_request(1, "print('epoch 1')"))
     wait_until_kept(keeper, attempt_id)
 
     assert archive.kept == {(attempt_id, 0): b"epoch 1\n"}
@@ -278,7 +237,7 @@ def test_outages_of_the_server_are_waited_out(
     keeper = a_keeper(cluster, launcher, archive)
     cluster.fail(verb="get", status=503, times=2)
 
-    attempt_id = ended(launcher, a_request(1, "print('epoch 1')"))
+    attempt_id = ended(launcher, pod_request(1, "print('epoch 1')"))
     wait_until_kept(keeper, attempt_id)
 
     assert archive.kept == {(attempt_id, 0): b"epoch 1\n"}
@@ -290,7 +249,7 @@ def test_what_cannot_be_kept_is_given_up(
     keeper = a_keeper(cluster, launcher, archive)
     archive.failures.append(StateConflict("run", current="sealed", asked="given an artifact"))
 
-    attempt_id = ended(launcher, a_request(1, "print('epoch 1')"))
+    attempt_id = ended(launcher, pod_request(1, "print('epoch 1')"))
     wait_until_kept(keeper, attempt_id)
 
     assert archive.kept == {}
@@ -301,7 +260,7 @@ def test_a_pod_that_never_began_is_not_asked(
 ) -> None:
     keeper = a_keeper(cluster, launcher, archive)
     cluster.controllers.unpullable.add("trainer:1")
-    request = a_request(1, "pass")
+    request = pod_request(1, "pass")
     launcher.launch(request)
     until(lambda: launcher.poll(SWEEP, [request.attempt_id])[request.attempt_id].waits_for)
 
@@ -313,14 +272,14 @@ def test_a_pod_that_never_began_is_not_asked(
 
 
 def logs_of(cluster: FakeCluster, archive: Archive) -> ClusterLogs:
-    pods = PodLogs(an_api(cluster), namespace_of=lambda _: NAMESPACE, installation="here")
+    pods = PodLogs(api_of(cluster), namespace_of=lambda _: NAMESPACE, installation="here")
     return ClusterLogs(pods, archive, tenant_of=lambda _: TENANT)
 
 
 def test_a_log_is_read_from_its_pod_and_then_from_the_archive(
     cluster: FakeCluster, launcher: KubernetesLauncher, archive: Archive
 ) -> None:
-    attempt_id = ended(launcher, a_request(1, "print('one'); print('two'); print('three')"))
+    attempt_id = ended(launcher, pod_request(1, "print('one'); print('two'); print('three')"))
     from_pod = logs_of(cluster, archive)
     assert from_pod.read(attempt_id, "stdout", offset=0, limit=99) == b"one\ntwo\nthree\n"
     assert from_pod.tail(attempt_id, "stdout", lines=1) == 8
@@ -344,7 +303,7 @@ def test_following_a_log_is_not_told_from_its_beginning_at_every_look(
         "time.sleep(4)\n"
         "for n in range(10): print(n); time.sleep(0.2)"
     )
-    request = a_request(1, code)
+    request = pod_request(1, code)
     launcher.launch(request)
     logs, printed = logs_of(cluster, archive), b""
 

@@ -1,51 +1,34 @@
 """Attempts of several pods."""
 
 import sys
-import time
 from collections.abc import Callable, Generator
 
 import pytest
 
-from compute.kubernetes.api import ClusterApi
-from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.trial_job import PodDefaults
 from sweeps.errors import LauncherUnavailable
-from sweeps.ids import AttemptId, RunId
 from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.specs import PodOptions, Resources
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 from tests.contracts.launcher_contract import SWEEP, wait_for
-from tests.fake_cluster.server import FakeCluster, fake_cluster
+from tests.fake_cluster.server import FakeCluster
+from tests.integration.compute.pods import launchers, pod_request, until
+from tests.plugins.cluster import NAMESPACE
 
-NAMESPACE = "trials"
 WAIT = "import time; time.sleep(60)"
 
 
 @pytest.fixture
-def cluster() -> Generator[FakeCluster, None, None]:
-    with fake_cluster(NAMESPACE) as cluster:
-        yield cluster
+def cluster(fake: FakeCluster) -> FakeCluster:
+    return fake
 
 
 @pytest.fixture
 def make(cluster: FakeCluster) -> Generator[Callable[[], KubernetesLauncher], None, None]:
-    made: list[KubernetesLauncher] = []
-
-    def make() -> KubernetesLauncher:
-        launcher = KubernetesLauncher(
-            ClusterApi(connect(ClusterAddress(url=cluster.url))),
-            namespace_of=lambda _: NAMESPACE,
-            installation="here",
-            defaults=PodDefaults(image="trainer:1", grace_seconds=1),
-        )
-        made.append(launcher)
-        return launcher
-
-    yield make
-    for launcher in made:
-        launcher.close()
+    with launchers(cluster, defaults=PodDefaults(image="trainer:1", grace_seconds=1)) as make:
+        yield make
 
 
 @pytest.fixture
@@ -54,24 +37,12 @@ def launcher(make: Callable[[], KubernetesLauncher]) -> KubernetesLauncher:
 
 
 def a_request(code: str, *, nodes: int = 3, gpu: int = 0) -> LaunchRequest:
-    run_id = RunId(f"{SWEEP}-00001")
-    return LaunchRequest(
-        attempt_id=AttemptId(f"{run_id}-a1"),
-        run_id=run_id,
-        sweep_id=SWEEP,
-        command=(sys.executable, "-S", "-c", f"import os; rank = os.environ['RANK']\n{code}"),
-        environment={},
+    return pod_request(
+        1,
+        f"import os; rank = os.environ['RANK']\n{code}",
         resources=Resources(gpu=gpu),
-        source_dir="",
         pods=PodOptions(nodes=nodes),
     )
-
-
-def until(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def ended(launcher: KubernetesLauncher, request: LaunchRequest) -> AttemptStatus:
