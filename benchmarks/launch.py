@@ -33,7 +33,7 @@ from benchmarks.timed_ports import TimedLauncher, TimedStore, Times
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi, Kind
 from compute.kubernetes.connection import connect
-from compute.kubernetes.launch_rate import LaunchRate
+from compute.kubernetes.launch_rate import BURST_SECONDS, LaunchRate
 from compute.kubernetes.objects import label, time_of
 from compute.kubernetes.placeholder_job import placeholder_job
 from compute.kubernetes.pod_outcome import terminated
@@ -165,7 +165,7 @@ def allowed(decided: Sequence[float], rate: float) -> list[float]:
 
 def launch_rate(made: Sequence[float], *, live: int, configured: float) -> dict[str, object]:
     """What was configured, and what was reached while places were free and Jobs were wanted."""
-    burst = round(configured * 2)  # see `LaunchRate`
+    burst = max(round(configured * BURST_SECONDS), 1)
     in_a_second = max(bisect_left(made, at + 1.0) - n for n, at in enumerate(made))
     first_fill = made[burst : min(live, len(made))]
     seconds = first_fill[-1] - first_fill[0] if len(first_fill) > 1 else 0.0

@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable
 
 _PER_SECOND = 20.0
-_BURST_SECONDS = 2.0
+BURST_SECONDS = 0.5  #: Jobs are made one after the other, and meanwhile nothing else is looked at
 
 
 class LaunchRate:
-    """Allows `per_second` launches, and a burst of what two seconds allow."""
+    """Allows `per_second` launches, and a burst of what half a second allows."""
 
     def __init__(
         self, per_second: float = _PER_SECOND, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.per_second = per_second
-        self._most = max(per_second * _BURST_SECONDS, 1.0)
+        self._most = max(per_second * BURST_SECONDS, 1.0)
         self._clock = clock
         self._tokens = self._most
         self._filled_at = clock()

@@ -33,6 +33,6 @@ def test_a_small_run_has_every_figure(
 
 
 def test_what_the_rate_allows_is_a_burst_and_then_one_after_the_other() -> None:
-    found = allowed([0.0] * 6 + [10.0], rate=2)
+    found = allowed([0.0] * 6 + [10.0], rate=8)
 
-    assert found == pytest.approx([0, 0, 0, 0, 0.5, 1.0, 10.0], abs=0.01)
+    assert found == pytest.approx([0, 0, 0, 0, 0.125, 0.25, 10.0], abs=0.01)

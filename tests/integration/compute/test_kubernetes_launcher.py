@@ -428,13 +428,13 @@ def test_launches_above_the_rate_wait_without_sleeping(
     make: Callable[..., KubernetesLauncher], quick: Callable[[int], LaunchRequest]
 ) -> None:
     now = [0.0]
-    launcher = make(rate=LaunchRate(1, clock=lambda: now[0]))
+    launcher = make(rate=LaunchRate(4, clock=lambda: now[0]))
     launcher.launch(quick(1))
     launcher.launch(quick(2))
 
     with pytest.raises(NoCapacity, match="a second"):
         launcher.launch(quick(3))
-    now[0] += 1
+    now[0] += 0.25
 
     launcher.launch(quick(3))
 
