@@ -21,6 +21,7 @@ from sweeps.errors import SweepsError
 _PERIOD_SECONDS = 3.0
 _UNFINISHED_FOR = dt.timedelta(days=1)  # an upload of that age has lost its process
 _STORE_PERIOD_SECONDS = 3600.0
+_DELETED_AT_ONCE = 1_000
 
 logger = logging.getLogger(__name__)
 
@@ -97,17 +98,25 @@ class StoreUpkeep:
         self._period_seconds = period_seconds
 
     async def run(self) -> None:
-        """Look after it until cancelled."""
-        await _repeat("upkeep of artifacts", self._once, period_seconds=self._period_seconds)
+        """Look after it until cancelled. One of both that fails does not keep the other from it."""
+        await asyncio.gather(
+            _repeat("unfinished uploads", self._abandon, period_seconds=self._period_seconds),
+            _repeat("deletion of artifacts", self._delete, period_seconds=self._period_seconds),
+        )
 
-    def _once(self) -> None:
+    def _abandon(self) -> None:
         self._store.abandon_unfinished(older_than=_UNFINISHED_FOR)
-        deleted = self._deletion.delete_unreferenced()
-        if deleted.count:
-            logger.info(
-                "deleted %d files of %d bytes that nothing refers to",
-                deleted.count,
-                deleted.size_bytes,
-            )
-        self._meters.deleted_blobs.inc(deleted.count)
-        self._meters.deleted_blob_bytes.inc(deleted.size_bytes)
+
+    def _delete(self) -> None:
+        while True:
+            deleted = self._deletion.delete_unreferenced(limit=_DELETED_AT_ONCE)
+            if deleted.count:
+                logger.info(
+                    "deleted %d files of %d bytes that nothing refers to",
+                    deleted.count,
+                    deleted.size_bytes,
+                )
+            self._meters.deleted_blobs.inc(deleted.count)
+            self._meters.deleted_blob_bytes.inc(deleted.size_bytes)
+            if deleted.count < _DELETED_AT_ONCE:
+                return

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from governance.lineage_facts import RunFacts
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.lineage import Kind, Node, kind_of
+from sweeps.lineage import Kind, Node, kind_of, name_of
 
 
 class Check(StrEnum):
@@ -165,7 +165,11 @@ def of_blob(blob: BlobFacts) -> list[Finding]:
     digest = blob.sha256[:12]
     if blob.stored_bytes is None:
         problem = f"its bytes, sha256 {digest}, are not in the store"
-        mend = "bring them back from a backup of the store; the run's other artifacts stand"
+        mend = (
+            f"run `sweepworks data store {name_of(blob.example)}` where its files are"
+            if kind_of(blob.example) == Kind.DATASET
+            else "bring them back from a backup of the store; the run's other artifacts stand"
+        )
     elif blob.stored_bytes != blob.size_bytes:
         problem = f"{blob.stored_bytes} bytes are stored, {blob.size_bytes} were"
         mend = f"replace sha256 {digest} in the store from a backup"

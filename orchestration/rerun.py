@@ -11,7 +11,7 @@ from sweepworks.provenance.software import ALLOWED
 from compute.code_tree import check_script, make_tree
 from orchestration.platform import Platform
 from orchestration.rerun_data import with_stored
-from orchestration.rerun_execution import Rerun, execute, write_record
+from orchestration.rerun_execution import Rerun, conclude, execute, write_record
 from orchestration.rerun_folders import rerun_folder
 from orchestration.rerun_recipe import Recipe
 from orchestration.rerun_requests import RerunRefused, params_of, rerun_request
@@ -64,7 +64,7 @@ def rerun(
         launcher = platform.launcher_with(inherited)
         state, reason = execute(platform, launcher, request, tenant_id=tenant_id)
         _bring_what_is_left(platform, recipe, request)
-        platform.reruns.end(run_id, state, reason=reason)
+        conclude(platform, run_id, state, reason)
         ended = platform.runs.get(run_id, tenant_id=tenant_id).run
     return Rerun(
         run_id=run_id,

@@ -20,6 +20,8 @@ from sweeps.errors import PermanentError
 from sweeps.ids import RunId, TenantId
 from sweeps.reruns import DataFound, Dataset
 
+_PATIENCE_SECONDS = 300.0  # with a gateway or a store that does not answer
+
 
 def datasets_of(
     catalog: DatasetCatalog, run_id: RunId, *, tenant_id: TenantId, is_here: bool = True
@@ -92,7 +94,8 @@ def _brought(
                 folder / str(version),
                 cache=Cache.of_this_user(),
                 beat=no_beat,
+                patience_seconds=_PATIENCE_SECONDS,
             )
-    except (Refused, Unreachable) as exc:
+    except (Refused, Unreachable, OSError) as exc:
         raise PermanentError(f"{version} cannot be read: {exc}") from exc
     return replace(dataset, version=replace(version, location=str(place)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from orchestration.cluster import log_keeper, trial_launcher
 from orchestration.platform import Platform
 from orchestration.rerun_data import datasets_of
-from orchestration.rerun_execution import Rerun, execute, write_record
+from orchestration.rerun_execution import Rerun, conclude, execute, write_record
 from orchestration.rerun_requests import RerunRefused
 from sweeps import ids, pod_reruns, reruns
 from sweeps.ids import RunId, SweepId, TenantId
@@ -104,7 +104,7 @@ def rerun_in_cluster(
         keeper.finish(within_seconds=_LOG_SECONDS)
     finally:
         launcher.close()
-    platform.reruns.end(run_id, state, reason=reason)
+    conclude(platform, run_id, state, reason)
     ended = platform.runs.get(run_id, tenant_id=tenant_id).run
     return Rerun(run_id=run_id, state=ended.state, reason=ended.reason)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.blobs import ArtifactStore, BlobKey
+from sweeps.errors import StorageUnavailable
 from sweeps.ids import TenantId
 
 #: How long bytes stay that nothing refers to: more than the time between an announcement and its
@@ -44,21 +45,30 @@ class BlobDeletion:
     def delete_unreferenced(self, *, limit: int = 1_000) -> Deleted:
         """Delete blobs that no artifact refers to: lost by retention, or brought and never committed.
 
+        One that the store does not let go is no reason to keep the others.
+
         Args:
             limit: At most so many.
 
         Raises:
-            StorageUnavailable: The database, or the store, does not answer.
+            StorageUnavailable: The database does not answer, or the store did not for one of them.
         """
         count = size_bytes = 0
+        trouble: StorageUnavailable | None = None
         with transaction(self._pool) as connection:
             rows = connection.execute(
                 _QUERIES["deletable_blobs"], {"limit": limit, "least_age": self._least_age}
             ).fetchall()
         for tenant_id, sha256 in rows:
-            deleted = self._delete(BlobKey(tenant_id=TenantId(tenant_id), sha256=sha256))
+            try:
+                deleted = self._delete(BlobKey(tenant_id=TenantId(tenant_id), sha256=sha256))
+            except StorageUnavailable as exc:
+                trouble = exc
+                continue
             if deleted is not None:
                 count, size_bytes = count + 1, size_bytes + deleted
+        if trouble is not None:
+            raise trouble
         return Deleted(count, size_bytes)
 
     def _delete(self, key: BlobKey) -> int | None:

@@ -123,6 +123,11 @@ class FileState:
     inode: int
 
 
+def is_single_file(files: Sequence[FileEntry], location: str) -> bool:
+    """Whether a version is a single file, and no folder with one in it."""
+    return len(files) == 1 and files[0].path == PurePosixPath(location).name
+
+
 def content_hash(files: Sequence[FileEntry]) -> bytes:
     """sha256 of the manifest: the same for the same files, wherever they are and in any order."""
     rows = sorted((file.path, file.size_bytes, file.sha256) for file in files)
@@ -224,12 +229,6 @@ class DatasetVersion:
 
     def __str__(self) -> str:
         return self.row.version
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a single file, and no folder with one in it."""
-        name = PurePosixPath(self.row.location).name
-        return len(self.files) == 1 and self.files[0].path == name
 
     def pinned(self) -> PinnedDataset:
         """The same for who only wants to use it."""

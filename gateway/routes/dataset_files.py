@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
 from gateway.authentication import GivenOwner, GivenRun, GivenWriter
 from gateway.documents import answer
@@ -12,11 +13,11 @@ from gateway.services import GivenServices, Services
 from gateway.uploads import UploadRequest, upload_of
 from storage.datasets.stored_files import page_of
 from sweeps.blobs import BlobFinishing
-from sweeps.datasets import DatasetNotFound, DatasetReference, DatasetVersion, FileEntry
+from sweeps.datasets import DatasetNotFound, DatasetReference, FileEntry, is_single_file
 from sweeps.ids import RunId, TenantId
 
 _MOST_FILES = 1_000  # of an answer
-_MOST_MISSING = 1_000
+_MOST_MISSING = 10_000
 _NO_RUN = RunId("")
 
 router = APIRouter(prefix="/api/v1")
@@ -50,11 +51,21 @@ def commit(body: UploadRequest, owner: GivenOwner, services: GivenServices) -> J
     )
 
 
+class StoreRequest(BaseModel):
+    """A version that is to be kept."""
+
+    looks: bool = False  #: in the store itself, for each content: seconds for a hundred thousand
+
+
 @router.post("/datasets/{dataset}/store")
-def store(dataset: str, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+def store(
+    body: StoreRequest, dataset: str, owner: GivenOwner, services: GivenServices
+) -> JSONResponse:
     """Keep a version whose files have all arrived, or say which have not."""
-    version = services.datasets.get(DatasetReference.parse(dataset), tenant_id=owner.tenant_id)
-    missing = services.stored_files.store(version)
+    reference = DatasetReference.parse(dataset)
+    version = services.datasets.pin(reference, tenant_id=owner.tenant_id)
+    size_of = services.artifact_store.size_of if body.looks else None
+    missing = services.stored_files.store(version, tenant_id=owner.tenant_id, size_of=size_of)
     return answer({"dataset": str(version), "missing": missing[:_MOST_MISSING]})
 
 
@@ -107,13 +118,16 @@ def _require_use(services: Services, run: RunId, dataset: str, tenant_id: Tenant
 def _listed(
     services: Services, dataset: str, tenant_id: TenantId, *, after: str, limit: int
 ) -> JSONResponse:
-    version = _stored(services, dataset, tenant_id)
-    files, is_more = page_of(version.files, after=after, limit=limit)
+    version = services.datasets.pin(DatasetReference.parse(dataset), tenant_id=tenant_id)
+    if not services.stored_files.has(version):
+        raise DatasetNotFound(f"{version} in the artifact store")
+    whole = services.stored_files.files_of(version)
+    files, is_more = page_of(whole, after=after, limit=limit)
     return answer(
         {
             "dataset": str(version),
             # A single file is the dataset itself, and no folder around it.
-            "is_file": version.is_file,
+            "is_file": is_single_file(whole, version.location),
             "files": [_document(file) for file in files],
             "is_more": is_more,
         }
@@ -124,13 +138,6 @@ def _file(services: Services, dataset: str, sha256: Sha256, tenant_id: TenantId)
     version = services.datasets.pin(DatasetReference.parse(dataset), tenant_id=tenant_id)
     found = services.stored_files.find(version, sha256, tenant_id=tenant_id)
     return blob_answer(services, found.key, name=sha256, size_bytes=found.size_bytes)
-
-
-def _stored(services: Services, dataset: str, tenant_id: TenantId) -> DatasetVersion:
-    version = services.datasets.get(DatasetReference.parse(dataset), tenant_id=tenant_id)
-    if not version.row.is_stored:
-        raise DatasetNotFound(f"{version} in the artifact store")
-    return version
 
 
 def _document(file: FileEntry) -> dict[str, object]:

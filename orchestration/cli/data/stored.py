@@ -1,5 +1,8 @@
 """Files of a version on their way into the artifact store, by the gateway."""
 
+import http.client
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,31 +14,66 @@ from orchestration.cli.gateways import PATIENCE_SECONDS
 from storage.datasets.manifests import place_of
 from sweeps.datasets import DatasetRefused, DatasetVersion
 
+_LOOK_SECONDS = 600.0  # for a look at each of 100,000 contents
+_RENEW_SECONDS = 3600.0  # of the day that bytes stay which nothing refers to
+_MOST_LOSSES = 3  # of one content
+
 
 def store(
     connection: Connection, version: DatasetVersion, *, on_sent: Callable[[int], None]
 ) -> None:
     """Bring what the store has not got of a version, and let it keep all of it; twice is once.
 
+    Where it says that it has all of it, it is asked to look.
+
     Raises:
-        DatasetRefused: A file is not what was registered.
+        DatasetRefused: A file is not what was registered, or the gateway's token is of another
+            tenant.
         Unreachable: The gateway, or the store, does not answer.
         Refused: The gateway does not take it.
     """
-    brought: set[str] = set()
-    while missing := _missing(connection, version):
-        fresh = [file for file in missing if file["sha256"] not in brought]
-        if not fresh:
-            raise DatasetRefused(
-                str(version), "the store loses what it is given", mend="see the gateway's log"
-            )
-        for file in fresh:
+    require_same(connection, version)
+    times: Counter[str] = Counter()
+    missing = _missing(connection, version) or _missing(connection, version, looks=True)
+    while missing:
+        asked_at = time.monotonic()
+        for file in missing:
+            times[file["sha256"]] += 1
+            if times[file["sha256"]] > _MOST_LOSSES:
+                raise DatasetRefused(
+                    str(version), "the store loses what it is given", mend="see the gateway's log"
+                )
             _bring(connection, version, file, on_sent)
-            brought.add(file["sha256"])
+            if time.monotonic() - asked_at > _RENEW_SECONDS:
+                break  # who asks says that what has arrived is to stay
+        missing = _missing(connection, version)
 
 
-def _missing(connection: Connection, version: DatasetVersion) -> list[dict[str, Any]]:
-    status, answer = post_json(connection, f"/api/v1/datasets/{version}/store", {})
+def require_same(connection: Connection, version: DatasetVersion) -> None:
+    """Make sure that the gateway means the same version by that name.
+
+    Raises:
+        DatasetRefused: It does not: its token is of another tenant.
+        Unreachable: It does not answer.
+    """
+    status, _, answer = connection.request("GET", f"/api/v1/datasets/{version}")
+    row: Any = answer.get("dataset") if status == http.client.OK else None
+    found = (row["tenant_id"], row["content_hash"]) if isinstance(row, dict) else None
+    if found != (version.row.tenant_id, version.row.content_hash):
+        raise DatasetRefused(
+            str(version),
+            f"the gateway's token is not of tenant {version.row.tenant_id}",
+            mend="set SWEEPWORKS_TOKEN to one of that tenant",
+        )
+
+
+def _missing(
+    connection: Connection, version: DatasetVersion, *, looks: bool = False
+) -> list[dict[str, Any]]:
+    """Those of the files that the store has not got; `looks`: in the store itself, which takes time."""
+    connection.limit(_LOOK_SECONDS if looks else PATIENCE_SECONDS)
+    status, answer = post_json(connection, f"/api/v1/datasets/{version}/store", {"looks": looks})
+    connection.limit(PATIENCE_SECONDS)
     found: list[dict[str, Any]] = expect(status, answer, "missing")["missing"]
     return found
 

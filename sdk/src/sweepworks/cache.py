@@ -23,6 +23,7 @@ from sweepworks.cache_entry import CacheEntry
 DEFAULT_BYTES = 20_000_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _INCOMING = ".incoming"
+_SLACK = 0.02  # of the limit, that may be exceeded between two looks
 _ABANDONED_SECONDS = 24 * 3600.0  # of that age, what comes in has lost its process
 
 
@@ -40,12 +41,14 @@ class Cache:
 
     Args:
         folder: Created when it is missing.
-        limit_bytes: Of all files; one that is larger is brought without being kept.
+        limit_bytes: Of all files, give or take two percent; one that is larger is brought without
+            being kept.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int = DEFAULT_BYTES) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
+        self._untrimmed_bytes: int | None = None  # since the last look at all files; None: no look
 
     @classmethod
     def of_this_user(cls) -> Self:
@@ -98,8 +101,14 @@ class Cache:
             if not entry.is_whole(size, beat):  # nobody was faster
                 incoming = self._folder / _INCOMING / f"{sha256}.{secrets.token_hex(8)}"
                 entry.take_in(fetch, incoming=incoming)
+                self._note_taken_in(size)
             entry.put(target)
-            self.trim()
+
+    def has(self, sha256: str, size: int) -> bool:
+        """Whether a file of that size is here by that name; it may be gone in a moment."""
+        with contextlib.suppress(OSError):
+            return (self._folder / sha256[:2] / sha256).stat().st_size == size
+        return False
 
     def trim(self) -> None:
         """Remove what was used longest ago, until the rest is within the limit."""
@@ -132,6 +141,14 @@ class Cache:
                 with contextlib.suppress(FileNotFoundError):
                     found = path.stat()
                     yield Cached(path, found.st_size, found.st_atime)
+
+    def _note_taken_in(self, size: int) -> None:
+        """Trim when it may be worth it: a look at all files for each of many would take hours."""
+        if self._untrimmed_bytes is not None:
+            self._untrimmed_bytes += size
+        if self._untrimmed_bytes is None or self._untrimmed_bytes > self._limit_bytes * _SLACK:
+            self.trim()
+            self._untrimmed_bytes = 0
 
     def _can_be_used(self) -> bool:
         try:

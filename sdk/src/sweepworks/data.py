@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,6 @@ _REFERENCE = re.compile(
 )
 _SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0  # without its data a script cannot begin; a gateway restarts in less
-_RETRY_SECONDS = 0.5
 
 
 def use_dataset(
@@ -114,16 +112,17 @@ def _asked(
 
 
 def _brought(connection: Connection, run: str, version: str, beat: Callable[[], None]) -> Path:
-    """From the store; a gateway that restarts is waited for."""
+    """From the store; a gateway that restarts is waited for, however long it has gone well."""
     location = f"/api/v1/runs/{run}/datasets/{version}/files"
     folder = Path.cwd() / FOLDER / "datasets" / version
-    gives_up_at = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            cache = Cache.of_this_user()
-            return bring_dataset(connection, location, folder, cache=cache, beat=beat)
-        except Unreachable as exc:
-            if time.monotonic() > gives_up_at:
-                raise ConnectionError(f"the dataset {version} cannot be had: {exc}") from exc
-            beat()
-            time.sleep(_RETRY_SECONDS)
+    try:
+        return bring_dataset(
+            connection,
+            location,
+            folder,
+            cache=Cache.of_this_user(),
+            beat=beat,
+            patience_seconds=_PATIENCE_SECONDS,
+        )
+    except Unreachable as exc:
+        raise ConnectionError(f"the dataset {version} cannot be had: {exc}") from exc

@@ -1,6 +1,9 @@
-"""Files of a dataset from the artifact store, through the cache: each content comes once."""
+"""Files of a dataset from the artifact store, through the cache; what is there already stays."""
 
+import contextlib
+import hashlib
 import re
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,10 +13,12 @@ from typing import Any, cast
 
 from sweepworks.artifacts import Description, expect, no_bytes, nonsense
 from sweepworks.cache import Cache
-from sweepworks.connection import Connection
+from sweepworks.connection import Connection, Unreachable
 from sweepworks.downloading import download_from
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_BLOCK = 1024 * 1024
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,56 +35,98 @@ def bring_dataset(
     cache: Cache | None,
     beat: Callable[[], None],
     on_bytes: Callable[[int], None] = no_bytes,
+    patience_seconds: float = 0.0,
 ) -> Path:
-    """Bring all files of a version; what is there already is replaced.
+    """Bring all files of a version. What is there already as it has to be is not brought again.
 
     Args:
         location: Path of the gateway that lists the files, and gives each by its sha256.
         folder: Created when it is missing; of a version that is a single file, the folder around it.
         cache: None: every file is brought, and is its owner's to change.
         beat: Called while bytes come in.
-        on_bytes: Called with the number of those that have come.
+        on_bytes: Called with the number of those that have come, or were there.
+        patience_seconds: How long nothing may come before it is given up.
 
     Returns:
         The folder; of a version that is a single file, that file.
 
     Raises:
-        Unreachable: The gateway, or the store, does not answer; try again later.
+        Unreachable: The gateway, or the store, does not answer; the next call goes on from there.
         Refused: It does not give the files.
         OSError: They cannot be written.
     """
-    place = folder
-    for file, is_whole_dataset in _files(connection, location):
-        target = folder.joinpath(*file.path.parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fetch = partial(
-            download_from,
-            connection,
-            f"{location}/{file.described.sha256}",
-            file.described,
-            beat=beat,
-            on_bytes=on_bytes,
-        )
-        if cache is None:
-            fetch(target)
+    place, after = folder, ""
+    gives_up_at = time.monotonic() + patience_seconds
+
+    def arrived(n_bytes: int) -> None:
+        nonlocal gives_up_at
+        gives_up_at = time.monotonic() + patience_seconds
+        on_bytes(n_bytes)
+
+    while True:
+        try:
+            for file, is_whole_dataset in _files(connection, location, after=after):
+                target = folder.joinpath(*file.path.parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _bring(connection, location, file.described, target, cache, beat, arrived)
+                after = str(file.path)
+                if is_whole_dataset:
+                    place = target
+        except Unreachable:
+            if time.monotonic() >= gives_up_at:
+                raise
+            beat()
+            time.sleep(_RETRY_SECONDS)
         else:
-            cache.provide(
-                target,
-                sha256=file.described.sha256,
-                size=file.described.size,
-                fetch=fetch,
-                beat=beat,
-            )
-        if is_whole_dataset:
-            place = target
-    return place
+            return place
 
 
-def _files(connection: Connection, location: str) -> Iterator[tuple[_File, bool]]:
-    """All of them, page by page, each with whether it is the whole dataset."""
-    after: str | None = ""
-    while after is not None:
-        query = urllib.parse.urlencode({"after": after})
+def _bring(
+    connection: Connection,
+    location: str,
+    described: Description,
+    target: Path,
+    cache: Cache | None,
+    beat: Callable[[], None],
+    on_bytes: Callable[[int], None],
+) -> None:
+    is_cached = cache is not None and cache.has(described.sha256, described.size)
+    if not is_cached and _is_there(target, described, beat):
+        on_bytes(described.size)
+        return
+    fetch = partial(
+        download_from,
+        connection,
+        f"{location}/{described.sha256}",
+        described,
+        beat=beat,
+        on_bytes=on_bytes,
+    )
+    if cache is None:
+        fetch(target)
+    else:
+        cache.provide(target, sha256=described.sha256, size=described.size, fetch=fetch, beat=beat)
+
+
+def _is_there(target: Path, described: Description, beat: Callable[[], None]) -> bool:
+    """Whether an earlier call has brought it; read, since nobody else says so."""
+    with contextlib.suppress(FileNotFoundError):
+        if target.stat().st_size != described.size:
+            return False
+        sha, block = hashlib.sha256(), bytearray(_BLOCK)
+        with target.open("rb", buffering=0) as file:
+            while n_bytes := file.readinto(block):
+                sha.update(memoryview(block)[:n_bytes])
+                beat()
+        return sha.hexdigest() == described.sha256
+    return False
+
+
+def _files(connection: Connection, location: str, *, after: str) -> Iterator[tuple[_File, bool]]:
+    """Those behind a path, page by page, each with whether it is the whole dataset."""
+    next_: str | None = after
+    while next_ is not None:
+        query = urllib.parse.urlencode({"after": next_})
         status, _, answer = connection.request("GET", f"{location}?{query}")
         page = expect(status, answer, "files", "is_file", "is_more")
         listed = page["files"]
@@ -88,7 +135,7 @@ def _files(connection: Connection, location: str) -> Iterator[tuple[_File, bool]
         files = [_checked(one) for one in cast("list[Any]", listed)]
         for file in files:
             yield file, page["is_file"] is True
-        after = str(files[-1].path) if page["is_more"] is True and files else None
+        next_ = str(files[-1].path) if page["is_more"] is True and files else None
 
 
 def _checked(document: Any) -> _File:

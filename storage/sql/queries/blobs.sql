@@ -14,8 +14,14 @@ INSERT INTO blobs (tenant_id, sha256, size_bytes, has_arrived, renewed_at)
 VALUES (%(tenant_id)s, %(sha256)s, %(size_bytes)s, false, clock_timestamp())
 ON CONFLICT (tenant_id, sha256) DO UPDATE
     SET renewed_at = clock_timestamp(),
+        -- What was committed by a version that does not know `has_arrived` has arrived, too.
         size_bytes = CASE
-            WHEN blobs.has_arrived THEN blobs.size_bytes ELSE excluded.size_bytes
+            WHEN blobs.has_arrived OR EXISTS (
+                SELECT FROM artifacts
+                WHERE artifacts.tenant_id = blobs.tenant_id
+                  AND artifacts.sha256 = blobs.sha256
+            ) THEN blobs.size_bytes
+            ELSE excluded.size_bytes
         END
     WHERE blobs.state <> 'deleting'
 RETURNING size_bytes, renewed_at;
@@ -25,7 +31,14 @@ RETURNING size_bytes, renewed_at;
 -- so long ago that they may be gone since.
 UPDATE blobs
 SET has_arrived = true,
-    size_bytes = CASE WHEN has_arrived THEN size_bytes ELSE %(size_bytes)s END
+    size_bytes = CASE
+        WHEN has_arrived OR EXISTS (
+            SELECT FROM artifacts
+            WHERE artifacts.tenant_id = blobs.tenant_id
+              AND artifacts.sha256 = blobs.sha256
+        ) THEN size_bytes
+        ELSE %(size_bytes)s
+    END
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s
   AND state <> 'deleting'

@@ -241,6 +241,31 @@ INSERT INTO run_datasets (run_id, dataset_id, number)
 VALUES (%(run_id)s, %(dataset_id)s, %(number)s)
 ON CONFLICT DO NOTHING;
 
+-- manifest_of --
+-- Files of a version.
+SELECT manifest -> 'files'
+FROM dataset_versions
+WHERE dataset_id = %(dataset_id)s
+  AND number = %(number)s;
+
+-- renew_arrived --
+-- Whoever brings a version wants all of it: what has arrived stays as if it had been announced again.
+UPDATE blobs
+SET renewed_at = clock_timestamp()
+FROM (
+    SELECT tenant_id, sha256
+    FROM blobs
+    WHERE tenant_id = %(tenant_id)s
+      AND sha256 = ANY(%(sha256s)s)
+      AND has_arrived
+      AND state <> 'deleting'
+      AND renewed_at < now() - interval '1 hour'
+    ORDER BY sha256
+    FOR NO KEY UPDATE
+) AS due
+WHERE blobs.tenant_id = due.tenant_id
+  AND blobs.sha256 = due.sha256;
+
 -- hold_arrived --
 -- Those of some bytes that the store has; nobody deletes them before the transaction ends.
 SELECT sha256, size_bytes

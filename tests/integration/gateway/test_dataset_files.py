@@ -5,13 +5,15 @@ import datetime as dt
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sweepworks.artifacts import Refused
-from sweepworks.connection import Connection
+from sweepworks.connection import Connection, post_json
 from sweepworks.data import use_dataset
 
-from orchestration.cli.data.stored import store
+from orchestration.cli.data import stored
+from orchestration.cli.data.stored import require_same, store
 from storage.artifact_folder import ArtifactFolder
 from storage.blob_deletion import BlobDeletion, Deleted
 from storage.blob_verification import BlobVerification
@@ -175,7 +177,9 @@ def test_only_its_tenant_and_runs_that_use_it_read_it(
         assert platform.get(f"/api/v1/{path}", token=theirs).status_code == 404
         assert platform.get(f"/api/v1/{path}", token=token).status_code == 401
         assert platform.get(f"/api/v1/runs/{run}/{path}", token=token).status_code == 404
-    answer = platform.client.post("/api/v1/datasets/people@1/store", headers=bearer(theirs))
+    answer = platform.client.post(
+        "/api/v1/datasets/people@1/store", json={}, headers=bearer(theirs)
+    )
     assert answer.status_code == 404
     with contextlib.closing(Connection(platform.url, token)) as connection:
         use_dataset(run, "people@1", connection=connection, say=lambda *_: None)
@@ -199,14 +203,58 @@ def test_bytes_of_another_tenant_are_not_shared(
     data.register(tmp_path / "people", tenant=TenantId("vision"))
     token = platform.token_of("vision")
     with contextlib.closing(Connection(platform.url, token)) as theirs:
-        status, answer = _store(theirs)
+        status, answer = post_json(theirs, "/api/v1/datasets/people@1/store", {})
 
     assert (status, len(answer["missing"])) == (200, 2)
 
 
-def _store(connection: Connection) -> tuple[int, dict[str, list[object]]]:
-    status, _, answer = connection.request("POST", "/api/v1/datasets/people@1/store", b"{}")
-    return status, answer
+def test_a_token_of_another_tenant_stores_and_fetches_nothing(
+    owner: Connection, data: DataWorld, tmp_path: Path
+) -> None:
+    """Tenants may call other data by the same name."""
+    vision = TenantId("vision")
+    data.register(data.file("theirs/a.csv", "x\n999\n").parent, tenant=vision)
+    put(owner, data)
+    theirs = data.get("people@1", tenant=vision)
+
+    with pytest.raises(DatasetRefused, match="not of tenant vision"):
+        store(owner, theirs, on_sent=lambda _: None)
+    with pytest.raises(DatasetRefused, match="SWEEPWORKS_TOKEN"):
+        require_same(owner, theirs)
+
+    assert not data.get("people@1", tenant=vision).row.is_stored
+
+
+def test_what_the_store_has_lost_is_brought_again(
+    owner: Connection, data: DataWorld, tmp_path: Path
+) -> None:
+    put(owner, data)
+    key = BlobKey(tenant_id=US, sha256=data.get("people@1").files[0].sha256)
+    ArtifactFolder(tmp_path / "artifacts").delete(key)
+
+    assert put(owner, data) == [4]
+    assert ArtifactFolder(tmp_path / "artifacts").size_of(key) == 4
+
+
+def test_what_has_arrived_stays_as_long_as_the_rest_is_brought(
+    platform: Platform, owner: Connection, data: DataWorld, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """For days: whoever deletes comes by in between."""
+    monkeypatch.setattr(stored, "_RENEW_SECONDS", 0.0)
+    bring = stored._bring
+    deletion = BlobDeletion(platform.pool, ArtifactFolder(tmp_path / "artifacts"))
+    deleted: list[Deleted] = []
+
+    def slowly(*arguments: Any) -> None:
+        deleted.append(deletion.delete_unreferenced())
+        bring(*arguments)
+        platform.rows("UPDATE blobs SET renewed_at = renewed_at - interval '20 hours'")
+
+    monkeypatch.setattr(stored, "_bring", slowly)
+
+    assert put(owner, data) == [4, 4]
+    assert deleted == [Deleted(0, 0)] * 2
 
 
 def test_its_bytes_are_not_deleted_and_are_verified(
@@ -228,7 +276,7 @@ def test_a_version_is_stored_whole_or_not_at_all(
     data.file("people/deep/c.csv", "x\n345\n")
     data.register(tmp_path / "people")
 
-    missing = StoredFiles(platform.pool).store(data.get("people@2"))
+    missing = StoredFiles(platform.pool).store(data.get("people@2").pinned(), tenant_id=US)
 
     assert [file.path for file in missing] == ["deep/c.csv"]
     assert not data.get("people@2").row.is_stored
@@ -244,7 +292,7 @@ def test_bytes_that_are_being_deleted_have_not_arrived(
         "UPDATE blobs SET state = 'deleting' WHERE sha256 = %s", bytes.fromhex(key.sha256)
     )
 
-    assert len(StoredFiles(platform.pool).store(data.get("other@1"))) == 1
+    assert len(StoredFiles(platform.pool).store(data.get("other@1").pinned(), tenant_id=US)) == 1
 
 
 def test_a_store_that_lost_the_bytes_is_told(

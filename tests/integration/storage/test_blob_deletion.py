@@ -38,9 +38,11 @@ class Slow(ArtifactFolder):
     """A folder that does something first."""
 
     before_delete: Callable[[], object] = staticmethod(lambda: None)
+    before_delete_of: Callable[[BlobKey], object] = staticmethod(lambda _: None)
 
     def delete(self, key: BlobKey) -> None:
         self.before_delete()
+        self.before_delete_of(key)
         super().delete(key)
 
 
@@ -162,6 +164,25 @@ def test_a_deletion_that_was_interrupted_is_ended_by_the_next_one(
     assert deletion.delete_unreferenced() == Deleted(1, len(CONTENT))
     assert between == [("deleting",)]
     assert (rows(pool), store.size_of(key)) == ([], None)
+
+
+def test_one_that_cannot_be_deleted_keeps_no_other(
+    pool: Pool, store: Slow, deletion: BlobDeletion
+) -> None:
+    run = RunId(a_scratch_run(pool))
+    drafts = [a_draft(content, name=str(n)) for n, content in enumerate((b"a", b"b", b"c"))]
+    for draft in drafts:
+        ArtifactCatalog(pool).begin(run, draft, tenant_id=US)
+
+    def held(key: BlobKey) -> None:
+        if key.sha256 == drafts[0].sha256:
+            raise StorageUnavailable("it is on legal hold")
+
+    store.before_delete_of = held
+    with pytest.raises(StorageUnavailable, match="legal hold"):
+        deletion.delete_unreferenced()
+
+    assert rows(pool) == [("deleting",)]
 
 
 def test_what_was_announced_a_short_while_ago_stays(pool: Pool, store: Slow) -> None:

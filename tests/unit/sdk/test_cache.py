@@ -105,6 +105,22 @@ def test_what_was_used_longest_ago_goes_first(cache: Cache, tmp_path: Path) -> N
     assert names(cache) == {a_sha(b"a" * 40), a_sha(b"c" * 40)}
 
 
+def test_all_files_are_looked_at_now_and_then_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a look for each of many files, thousands would take hours."""
+    cache = Cache(tmp_path / "cache", limit_bytes=10_000)
+    looks: list[object] = []
+    trim = Cache.trim
+    monkeypatch.setattr(Cache, "trim", lambda self: (looks.append(self), trim(self)))
+
+    for n in range(1_500):
+        provide(cache, b"%010d" % n, tmp_path / "x")
+
+    assert len(looks) <= 1 + 15_000 / (10_000 * 0.02)
+    assert sum(one.size for one in cache.files()) <= 10_000 * 1.02 + 10
+
+
 def test_what_is_in_use_stays(cache: Cache, tmp_path: Path) -> None:
     provide(cache, b"a" * 60, tmp_path / "x")
     (entry,) = [one.path for one in cache.files()]

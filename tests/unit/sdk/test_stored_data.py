@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sweepworks import stored_data
+from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.stored_data import bring_dataset
 
@@ -54,6 +57,68 @@ def test_all_pages_are_brought(tmp_path: Path) -> None:
 
     assert place == tmp_path / "data"
     assert {p: (place / p).read_bytes() for p in files} == files
+
+
+def test_what_is_there_is_not_brought_again(tmp_path: Path) -> None:
+    store = Store({f"{n}.csv": f"{n}".encode() for n in range(5)})
+    place = bring(store, tmp_path / "data")
+    (place / "1.csv").write_bytes(b"X")  # of the same size
+    (place / "2.csv").unlink()
+    store.downloads.clear()
+
+    bring(store, tmp_path / "data")
+
+    assert store.downloads == [f"/files/{sha(content)}" for content in (b"1", b"2")]
+    assert (place / "1.csv").read_bytes() == b"1"
+
+
+def test_more_than_the_cache_holds_is_brought_once_all_the_same(tmp_path: Path) -> None:
+    store = Store({f"{n}.csv": f"{n}".encode() * 50 for n in range(6)})
+    cache = Cache(tmp_path / "cache", limit_bytes=100)
+    connection = cast("Connection", store)
+
+    for _ in range(3):
+        bring_dataset(connection, "/files", tmp_path / "data", cache=cache, beat=lambda: None)
+
+    assert len(store.downloads) == 6
+
+
+def test_a_gateway_that_restarts_is_waited_for_however_long_it_went_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_data, "_RETRY_SECONDS", 0.01)
+    store = Store({f"{n}.csv": f"{n}".encode() for n in range(6)})
+    download, failures = store.download, [3, 5, 7]
+
+    def slow(path: str, write: Callable[[bytes], None]) -> tuple[int, dict[str, str], Any]:
+        if len(store.downloads) + 1 in failures:
+            failures.remove(len(store.downloads) + 1)
+            raise Unreachable("it restarts")
+        time.sleep(0.1)  # more in all than the patience
+        return download(path, write)
+
+    store.download = slow
+    place = bring_dataset(
+        cast("Connection", store), "/files", tmp_path / "data", cache=None, beat=lambda: None,
+        patience_seconds=0.2,
+    )  # fmt: skip
+
+    assert len(list(place.iterdir())) == 6
+
+
+def test_one_that_stays_away_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_data, "_RETRY_SECONDS", 0.01)
+    store = Store({"a": b"1"})
+
+    def away(path: str, write: Callable[[bytes], None]) -> tuple[int, dict[str, str], Any]:
+        raise Unreachable("it is away")
+
+    store.download = away
+    with pytest.raises(Unreachable):
+        bring_dataset(
+            cast("Connection", store), "/files", tmp_path, cache=None, beat=lambda: None,
+            patience_seconds=0.1,
+        )  # fmt: skip
 
 
 def test_a_single_file_is_the_dataset(tmp_path: Path) -> None:
