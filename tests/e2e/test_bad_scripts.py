@@ -89,6 +89,7 @@ def test_pausing_lets_live_trials_end_and_resuming_goes_on(installation: Install
     assert installation.json("show", sweep)["trials_by_state"] == {"completed": 6}
 
 
+@pytest.mark.slow
 def test_an_interrupted_follower_without_a_terminal_detaches(installation: Installation) -> None:
     file = installation.write_sweep("interrupted", trials=2, epochs=3, seconds=0.5)
     following = installation.start("run", str(file))

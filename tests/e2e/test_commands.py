@@ -37,6 +37,7 @@ def sweep(installation: Installation) -> str:
     return report["sweep"]
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_as_json_is_json(installation: Installation, sweep: str) -> None:
     listed = installation.json("list")
     shown = installation.json("show", sweep)
@@ -160,6 +161,7 @@ def test_what_init_writes_is_a_good_sweep(installation: Installation) -> None:
     assert "already" in installation.run("init", "fresh", code=1)
 
 
+@pytest.mark.slow
 def test_a_detached_sweep_is_named_for_programs(installation: Installation) -> None:
     file = installation.write_sweep("named", trials=1, epochs=1)
 
@@ -342,6 +344,7 @@ def plain_dagster(installation: Installation) -> Generator[Ui, None, None]:
         process.wait(60)
 
 
+@pytest.mark.slow
 def test_a_plain_dagster_dev_works(plain_dagster: Ui, sweep: str) -> None:
     answer = plain_dagster.query(
         """{ assetNodes { assetKey { path }

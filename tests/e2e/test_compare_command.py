@@ -20,6 +20,7 @@ def runs_of(installation: Installation, *arguments: str) -> list[dict[str, Any]]
     return installation.json("list", *arguments)
 
 
+@pytest.mark.slow
 def test_runs_are_found_by_what_they_are(installation: Installation, sweep: str) -> None:
     everything = runs_of(installation, "--where", f"sweep = {sweep}", "--sort", "-objective")
     some = runs_of(installation, "--where", f"sweep = {sweep} and trial >= 2 and not trial = 3")
@@ -33,6 +34,7 @@ def test_runs_are_found_by_what_they_are(installation: Installation, sweep: str)
     assert f"{sweep}-00001" in installation.run("list", "--runs")
 
 
+@pytest.mark.slow
 def test_runs_and_sweeps_are_compared(installation: Installation, sweep: str) -> None:
     best = installation.json("best", sweep)[0]["run"]
     other = next(run for run in (f"{sweep}-0000{n}" for n in (1, 2, 3)) if run != best)

@@ -117,6 +117,7 @@ def test_a_sweep_registered_in_the_launchpad_runs_and_shows_its_result(
     assert installation.json("show", sweep)["dagster_run"] == run["runId"]
 
 
+@pytest.mark.slow
 def test_a_run_is_made_again_from_the_launchpad(installation: Installation, ui: Ui) -> None:
     root = a_repository(installation.folder, "again", SEEDED)
     run = train(installation, root)
@@ -146,6 +147,7 @@ def test_a_sweep_can_be_written_right_into_the_launchpad(
     wait_for(lambda: installation.json("show", sweep)["state"] == "completed")
 
 
+@pytest.mark.slow
 def test_a_broken_sweep_fails_its_registration_and_leaves_nothing(
     installation: Installation, ui: Ui
 ) -> None:
@@ -242,6 +244,7 @@ def test_a_controller_that_failed_is_replaced_though_nobody_follows(
         assert len(installation.json("show", trial["run"])["attempts"]) == 1
 
 
+@pytest.mark.slow
 def test_a_submitted_sweep_is_started_once_by_the_sensor(
     installation: Installation, ui: Ui
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_file_leads_to_the_code_of_its_run(installation: Installation, sweep: 
     assert "names nothing" in impossible
 
 
+@pytest.mark.slow
 def test_checks_end_with_1_when_they_find_something(installation: Installation, sweep: str) -> None:
     found = installation.run("check", "--sweep", sweep, "--json", code=1)
     good = installation.run("check", "--sweep", sweep, "--only", "no_edge_dangles")

@@ -130,6 +130,7 @@ def test_a_script_that_draws_otherwise_each_time_differs(installation: Installat
     assert (code, found["verdict"]) == (0, "within tolerance")
 
 
+@pytest.mark.slow
 def test_a_rerun_of_a_trial_has_its_configuration(installation: Installation) -> None:
     file = installation.write_sweep("trials", trials=2, epochs=3, seconds=0.01)
     git(file.parent, "init", "-q")
@@ -242,6 +243,7 @@ def test_data_that_is_gone_comes_from_the_store(installation: Installation) -> N
     assert reproduce(installation, run)[1]["verdict"] == "bitwise"
 
 
+@pytest.mark.slow
 def test_a_blob_that_is_damaged_is_said_and_not_used(installation: Installation) -> None:
     root = a_repository(installation.folder, "damaged", SEEDED)
     run = train(installation, root)
