@@ -103,6 +103,7 @@ def test_what_an_offline_script_left_is_in_the_record(installation: Installation
     assert installation.run("sync").startswith("nothing is left in ")
 
 
+@pytest.mark.slow
 def test_trials_are_exported_as_csv(installation: Installation, sweep: str) -> None:
     rows = list(csv.DictReader(io.StringIO(installation.run("export", sweep, "--csv"))))
     said = installation.run("export", sweep, "-o", str(installation.folder / "trials.csv"))
@@ -115,6 +116,7 @@ def test_trials_are_exported_as_csv(installation: Installation, sweep: str) -> N
     assert "wrote 4 trials" in said
 
 
+@pytest.mark.slow
 def test_logs_are_printed_whole_or_by_their_last_lines(
     installation: Installation, sweep: str
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_broken_sweep_fails_its_registration_and_leaves_nothing(
     assert sweep_of(installation, "brokenone") is None
 
 
+@pytest.mark.slow
 def test_a_day_of_metric_points_is_materialized_and_checked(ui: Ui) -> None:
     day = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)).isoformat()
     run_id = launch(ui, "finish_metric_day", {}, partition=day)

@@ -62,6 +62,7 @@ def test_checks_end_with_1_when_they_find_something(installation: Installation, 
         assert "there is no sweep" in installation.run("check", "--sweep", nothing, code=1)
 
 
+@pytest.mark.slow
 def test_shares_of_a_sweep_are_told(installation: Installation, sweep: str) -> None:
     document = installation.json("reproducibility", sweep, "--by", "day")
     text = installation.run("reproducibility", sweep)

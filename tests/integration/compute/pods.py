@@ -8,6 +8,7 @@ from typing import Any
 
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.connection import ClusterAddress, connect
+from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from sweeps.ids import AttemptId, RunId
 from sweeps.specs import Resources
@@ -26,6 +27,7 @@ def launchers(
     cluster: FakeCluster, **options: Any
 ) -> Generator[Callable[[], KubernetesLauncher], None, None]:
     """Makes launchers, each as another process would have it, and closes them."""
+    options = {"rate": LaunchRate(1_000), **options}  # else a test of twenty Jobs waits
     with contextlib.ExitStack() as stack:
 
         def make() -> KubernetesLauncher:
