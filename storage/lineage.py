@@ -77,9 +77,9 @@ class LineageStore:
                     rows += found
             if not rows and not _is_known(connection, parameters):
                 raise NodeNotFound(node)
-        edges = dict.fromkeys(
-            Edge(Node(upstream), Node(downstream)) for upstream, downstream, _ in rows
-        )
+        edges: Iterable[Edge] = (Edge(Node(row[0]), Node(row[1])) for row in rows)
+        if up and down:
+            edges = dict.fromkeys(edges)  # one between ancestors may be one between descendants
         graph = Graph(node, edges, is_cut=is_cut)
         return graph if depth is None else graph.within(depth)
 

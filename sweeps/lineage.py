@@ -5,7 +5,7 @@ A node is a name with its kind before it: ``dataset:NAME@N``, ``run:RUN``, ``art
 """
 
 import re
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,13 +129,14 @@ class Graph:
         self.root = root
         self.edges = tuple(edges)
         self.is_cut = is_cut
-        self._upstream: dict[Node, list[Node]] = {}
-        self._downstream: dict[Node, list[Node]] = {}
-        for edge in self.edges:
-            self._upstream.setdefault(edge.downstream, []).append(edge.upstream)
-            self._downstream.setdefault(edge.upstream, []).append(edge.downstream)
-        self.ancestors = _distances(root, self.upstream)  #: how far each is away, nearest first
-        self.descendants = _distances(root, self.downstream)
+        above: dict[Node, list[Node]] = defaultdict(list)
+        below: dict[Node, list[Node]] = defaultdict(list)
+        for upstream, downstream in self.edges:
+            above[downstream].append(upstream)
+            below[upstream].append(downstream)
+        self._upstream, self._downstream = dict(above), dict(below)
+        self.ancestors = _distances(root, self._upstream)  #: how far each is away, nearest first
+        self.descendants = _distances(root, self._downstream)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -286,14 +287,17 @@ def _places(shown: Excerpt) -> dict[Node, int]:
     return place
 
 
-def _distances(root: Node, neighbours: Callable[[Node], Sequence[Node]]) -> dict[Node, int]:
+def _distances(root: Node, neighbours: Mapping[Node, Sequence[Node]]) -> dict[Node, int]:
     found = {root: 0}
-    queue = deque([root])
-    while queue:
-        node = queue.popleft()
-        for near in neighbours(node):
-            if near not in found:
-                found[near] = found[node] + 1
-                queue.append(near)
+    ring, distance = [root], 0
+    while ring:
+        distance += 1
+        around: list[Node] = []
+        for node in ring:
+            for near in neighbours.get(node, ()):
+                if near not in found:
+                    found[near] = distance
+                    around.append(near)
+        ring = around
     del found[root]
     return found
