@@ -12,6 +12,7 @@ from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.objects import KubeObject, annotation, name_of, part, status
 from compute.kubernetes.pod_log import PodLog
 from compute.kubernetes.pod_outcome import has_begun
+from compute.kubernetes.sighting import OVER
 from sweeps import ids
 from sweeps.errors import SweepsError, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
@@ -22,7 +23,6 @@ _PATIENCE_SECONDS = 900.0  # with a store or server that does not answer
 _LONGEST_PAUSE_SECONDS = 30.0
 _IDLE_SECONDS = 15.0  # between two bytes of a log that is all there
 _LOOK_SECONDS = 0.05
-_OVER = {"Succeeded", "Failed"}
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class LogKeeper:
             is_stopped: They are going to be removed, all of them.
         """
         for pod in pods:
-            is_over = status(pod).get("phase") in _OVER
+            is_over = status(pod).get("phase") in OVER
             is_leaving = is_stopped or bool(pod["metadata"].get("deletionTimestamp"))
             if (is_over or is_leaving) and has_begun(pod):
                 grace = 0 if is_over else part(pod, "spec").get("terminationGracePeriodSeconds", 30)

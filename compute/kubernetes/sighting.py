@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from compute.kubernetes.objects import KubeObject, condition, part, status
 
-_OVER = {"Succeeded", "Failed"}
+OVER = frozenset({"Succeeded", "Failed"})  #: phases of pods that execute nothing any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Sighting:
     @property
     def live_pods(self) -> list[KubeObject]:
         """Those that execute something, or may."""
-        return [pod for pod in self.pods if status(pod).get("phase") not in _OVER]
+        return [pod for pod in self.pods if status(pod).get("phase") not in OVER]
 
     def is_over(self, pod: KubeObject) -> bool:
         """Whether that pod executes nothing any more."""
-        return status(pod).get("phase") in _OVER or any(pod is one for one in self.deleted_pods)
+        return status(pod).get("phase") in OVER or any(pod is one for one in self.deleted_pods)
 
 
 def n_nodes(job: KubeObject) -> int:

@@ -6,7 +6,6 @@ name says. So what is used often is read once, and damage is not handed out.
 """
 
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from sweepworks.file_hash import file_sha256
 from sweepworks.file_lock import take_lock
 
 _LOCK = ".lock"
@@ -65,13 +65,7 @@ class CacheEntry:
 
     def digest(self, beat: Callable[[], None]) -> str:
         """The sha256 of what is there. `FileNotFoundError`."""
-        sha = hashlib.sha256()
-        block = bytearray(1024 * 1024)
-        with self._path.open("rb", buffering=0) as file:
-            while n_bytes := file.readinto(block):
-                sha.update(memoryview(block)[:n_bytes])
-                beat()
-        return sha.hexdigest()
+        return file_sha256(self._path, beat)
 
     def take_in(self, fetch: Callable[[Path], None], *, incoming: Path) -> None:
         """Bring it, durably: by its name it is whole, whatever happens to the machine."""

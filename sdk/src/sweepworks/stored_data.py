@@ -1,7 +1,6 @@
 """Files of a dataset from the artifact store, through the cache; what is there already stays."""
 
 import contextlib
-import hashlib
 import re
 import time
 import urllib.parse
@@ -15,9 +14,9 @@ from sweepworks.artifacts import Description, expect, no_bytes, nonsense
 from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.downloading import download_from
+from sweepworks.file_hash import file_sha256
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_BLOCK = 1024 * 1024
 _RETRY_SECONDS = 0.5
 
 
@@ -113,12 +112,7 @@ def _is_there(target: Path, described: Description, beat: Callable[[], None]) ->
     with contextlib.suppress(FileNotFoundError):
         if target.stat().st_size != described.size:
             return False
-        sha, block = hashlib.sha256(), bytearray(_BLOCK)
-        with target.open("rb", buffering=0) as file:
-            while n_bytes := file.readinto(block):
-                sha.update(memoryview(block)[:n_bytes])
-                beat()
-        return sha.hexdigest() == described.sha256
+        return file_sha256(target, beat) == described.sha256
     return False
 
 
