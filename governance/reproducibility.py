@@ -3,17 +3,10 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from governance.lineage_facts import RunFacts
 from governance.lineage_rules import of_run
-
-
-class Period(StrEnum):
-    """How time is cut."""
-
-    DAY = "day"
-    WEEK = "week"  #: from Monday on
+from governance.periods import Period, day_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +68,7 @@ def by_period(runs: Iterable[RunFacts], period: Period) -> Sequence[PeriodReport
     found: dict[dt.date, list[RunFacts]] = {}
     for run in runs:
         if run.ended_at is not None:
-            found.setdefault(_begins(run.ended_at, period), []).append(run)
+            found.setdefault(period.begins(day_of(run.ended_at)), []).append(run)
     return [
         PeriodReport(begins=begins, report=reproducibility(found[begins]))
         for begins in sorted(found)
@@ -92,12 +85,3 @@ def markdown(report: Reproducibility) -> str:
     ]
     head = [f"| of {report.runs} finished runs | runs | share |", "|---|--:|--:|"]
     return "\n".join([*head, *lines])
-
-
-def _begins(at: dt.datetime, period: Period) -> dt.date:
-    day = at.astimezone(dt.UTC).date()
-    match period:
-        case Period.DAY:
-            return day
-        case Period.WEEK:
-            return day - dt.timedelta(days=day.weekday())

@@ -6,7 +6,8 @@ import datetime as dt
 import click
 
 from governance.lineage_rules import Scope, of_run
-from governance.reproducibility import Period, by_period, reproducibility
+from governance.periods import Period
+from governance.reproducibility import by_period, reproducibility
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from sweeps.errors import SweepNotFound
@@ -23,7 +24,10 @@ _MOST_LINES = 10
     help="Only runs that ended from then on; in UTC.",
 )
 @click.option(
-    "--by", type=click.Choice([str(p) for p in Period]), default="week", show_default=True
+    "--by",
+    type=click.Choice([str(p) for p in Period if p is not Period.TOTAL]),
+    default="week",
+    show_default=True,
 )
 @click.option("--tenant", help="Only this one's.")
 @json_option

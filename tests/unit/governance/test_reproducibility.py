@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from governance.reproducibility import Period, by_period, markdown, reproducibility
+from governance.periods import Period
+from governance.reproducibility import by_period, markdown, reproducibility
 from tests.unit.governance.test_lineage_rules import run_facts
 
 

@@ -1,0 +1,205 @@
+"""Budgets: whom one is for, what is left of it, and what it says to somebody who wants to spend. Pure."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetScope:
+    """Whose spending counts; what is None may be anybody's."""
+
+    tenant: str | None = None
+    experiment: str | None = None
+    user: str | None = None  #: who owns a sweep
+    sweep_id: str | None = None
+
+    def covers(
+        self, *, tenant: str, experiment: str, sweep_id: str | None, owner: str = ""
+    ) -> bool:
+        """Whether what such a trial costs comes out of this budget."""
+        return (
+            self.tenant in {None, tenant}
+            and self.experiment in {None, experiment}
+            and self.user in {None, owner}
+            and self.sweep_id in {None, sweep_id}
+        )
+
+    def __str__(self) -> str:
+        """For people: ``experiment digits of tenant vision``."""
+        named = (
+            ("sweep", self.sweep_id),
+            ("user", self.user),
+            ("experiment", self.experiment),
+            ("tenant", self.tenant),
+        )
+        return " of ".join(f"{what} {name}" for what, name in named if name) or "everybody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """Money and GPU time."""
+
+    usd: Decimal = Decimal(0)
+    gpu_hours: float = 0.0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(usd=self.usd + other.usd, gpu_hours=self.gpu_hours + other.gpu_hours)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(usd=self.usd - other.usd, gpu_hours=self.gpu_hours - other.gpu_hours)
+
+    def at_least(self, other: "Amount") -> "Amount":
+        """Of each the greater one."""
+        return Amount(usd=max(self.usd, other.usd), gpu_hours=max(self.gpu_hours, other.gpu_hours))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """A budget at whose limit nothing new starts, as a scheduler needs it.
+
+    `left_usd` and `left_gpu_hours` are what remains of the limit after what is spent, before the
+    reservations of live attempts: whoever admits subtracts those whole. None: no such limit. What
+    a live attempt has burnt within its reservation is not taken off them; what it has burnt
+    beyond it, is.
+    """
+
+    name: str
+    scope: BudgetScope
+    left_usd: Decimal | None
+    left_gpu_hours: float | None
+    renews_at: dt.datetime | None = None  #: None: never
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left, whoever else has reserved anything."""
+        return (self.left_usd is not None and self.left_usd <= 0) or (
+            self.left_gpu_hours is not None and self.left_gpu_hours <= 0
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spender:
+    """Who wants to spend."""
+
+    tenant: str
+    experiment: str
+    sweep_id: str | None = None
+    owner: str = ""
+
+
+class BudgetBook:
+    """Budgets during one pass of a scheduler: what it reserves counts at once.
+
+    What nobody can predict (None) reserves nothing. So at most one such trial at a time is let into
+    a budget: it may exceed what is left by itself, never together with others like it.
+    """
+
+    def __init__(self, states: Sequence[BudgetState]) -> None:
+        self._of_sweep: dict[str, list[_Account]] = {}
+        self._of_tenant: dict[str, list[_Account]] = {}
+        self._of_all: list[_Account] = []
+        self._found: dict[Spender, list[_Account]] = {}
+        for state in states:
+            account, scope = _Account(state), state.scope
+            if scope.sweep_id is not None:
+                self._of_sweep.setdefault(scope.sweep_id, []).append(account)
+            elif scope.tenant is not None:
+                self._of_tenant.setdefault(scope.tenant, []).append(account)
+            else:
+                self._of_all.append(account)
+
+    def reserve(self, spender: Spender, *, usd: Decimal | None, gpu_hours: float | None) -> None:
+        """Count an attempt that is live, or will be."""
+        for account in self._accounts(spender):
+            account.reserve(usd, gpu_hours)
+
+    def refusal(
+        self, spender: Spender, *, usd: Decimal | None, gpu_hours: float | None
+    ) -> str | None:
+        """Why a trial may not start now, for people; None: every budget lets it."""
+        for account in self._accounts(spender):
+            if (why := account.refusal(usd, gpu_hours)) is not None:
+                return why
+        return None
+
+    def _accounts(self, spender: Spender) -> "list[_Account]":
+        found = self._found.get(spender)
+        if found is None:
+            near = (
+                *self._of_sweep.get(spender.sweep_id or "", ()),
+                *self._of_tenant.get(spender.tenant, ()),
+                *self._of_all,
+            )
+            found = self._found[spender] = [a for a in near if a.covers(spender)]
+        return found
+
+
+class _Account:
+    """One budget, and what is reserved of it."""
+
+    def __init__(self, state: BudgetState) -> None:
+        self._state = state
+        self._usd = Decimal(0)
+        self._gpu_hours = 0.0
+        self._unpredicted = 0
+
+    def covers(self, spender: Spender) -> bool:
+        return self._state.scope.covers(
+            tenant=spender.tenant,
+            experiment=spender.experiment,
+            sweep_id=spender.sweep_id,
+            owner=spender.owner,
+        )
+
+    def reserve(self, usd: Decimal | None, gpu_hours: float | None) -> None:
+        self._usd += usd or 0
+        self._gpu_hours += gpu_hours or 0.0
+        self._unpredicted += self._is_unknown(usd, gpu_hours)
+
+    def refusal(self, usd: Decimal | None, gpu_hours: float | None) -> str | None:
+        state = self._state
+        if state.left_usd is not None:
+            free = state.left_usd - self._usd
+            if free <= 0 or (usd or 0) > free:
+                return self._words(dollars(free), None if usd is None else dollars(usd))
+        if state.left_gpu_hours is not None:
+            hours = state.left_gpu_hours - self._gpu_hours
+            needs = gpu_hours or 0.0
+            if (hours <= 0 and needs > 0) or needs > hours + _ROUNDING:
+                return self._words(gpu_time(hours), gpu_time(needs))
+        if self._unpredicted and self._is_unknown(usd, gpu_hours):
+            return (
+                f"budget {state.name}: what it costs cannot be predicted, and one such trial runs "
+                "already"
+            )
+        return None
+
+    def _is_unknown(self, usd: Decimal | None, gpu_hours: float | None) -> bool:
+        return (self._state.left_usd is not None and usd is None) or (
+            self._state.left_gpu_hours is not None and gpu_hours is None
+        )
+
+    def _words(self, free: str, needs: str | None) -> str:
+        needed = "" if needs is None else f", it needs {needs}"
+        renewed = "; it does not renew"
+        if self._state.renews_at is not None:
+            renewed = f"; it renews at {self._state.renews_at:%Y-%m-%d %H:%M} UTC"
+        return f"budget {self._state.name} has {free} left{needed}{renewed}"
+
+
+_ROUNDING = 1e-9  # hours; sums of floats
+
+
+def dollars(amount: Decimal) -> str:
+    """``$12.30``; small amounts with the digits that matter; nothing below nothing."""
+    shown = max(amount, Decimal(0))
+    if 0 < shown < Decimal("0.01"):
+        return f"${shown:.4f}" if shown >= Decimal("0.0001") else "less than $0.0001"
+    return f"${shown:,.2f}"
+
+
+def gpu_time(hours: float) -> str:
+    """``3.5 GPU-hours``."""
+    return f"{max(hours, 0.0):.4g} GPU-hours"
