@@ -6,6 +6,7 @@ a region. Where none fits there is no price, which is not a price of nothing.
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -135,7 +136,7 @@ class PriceBook:
         moments = {at for price in fits for at in (price.since, price.until) if at}
         cuts = [start, *sorted(at for at in moments if start < at < end), end]
         spans: list[PriceSpan] = []
-        for low, high in zip(cuts, cuts[1:], strict=False):
+        for low, high in itertools.pairwise(cuts):
             usd = next((price.usd for price in fits if price.holds(low)), None)
             if spans and spans[-1].usd == usd:
                 low = spans.pop().start  # noqa: PLW2901 - the span before goes on
