@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
     from storage.openlineage import OpenLineageOutbox
+    from storage.policy_store import PolicyStore
     from storage.reproductions import Reproductions
     from storage.rerun_store import RerunStore
     from storage.run_catalog import RunCatalog
@@ -216,6 +217,13 @@ class Platform:
         return OpenLineageOutbox(self.pool)
 
     @functools.cached_property
+    def policies(self) -> "PolicyStore":
+        """What the installation decided."""
+        from storage.policy_store import PolicyStore
+
+        return PolicyStore(self.pool)
+
+    @functools.cached_property
     def datasets(self) -> "DatasetCatalog":
         """Versions of datasets."""
         from storage.datasets.catalog import DatasetCatalog
@@ -298,7 +306,7 @@ class Platform:
             self.settings.cluster,
             self.cluster_api,
             self.tenant_of,
-            policies=self.policies,
+            policies=self.tenant_policies,
             pins=self.catalog,
         )
         self._stack.callback(launcher.close)
@@ -313,7 +321,7 @@ class Platform:
         return cluster_api(self.settings.cluster)
 
     @functools.cached_property
-    def policies(self) -> "TenantPolicies":
+    def tenant_policies(self) -> "TenantPolicies":
         """What the tenant file says of trials in the cluster."""
         from orchestration.tenant_policies import TenantPolicies
         from storage.tenant_file import TenantFile
@@ -354,7 +362,7 @@ class Platform:
                 self.cluster_api,
                 self.log_archive,
                 self.tenant_of,
-                policies=self.policies,
+                policies=self.tenant_policies,
             )
         from compute.local_logs import LocalLogs
 

@@ -26,5 +26,5 @@ def reap_cluster(platform: "Platform", *, dry_run: bool = False) -> list[Reaped]
     reaper = ClusterReaper(
         platform.cluster_api, installation=cluster.installation, live_among=live.among
     )
-    namespaces = {platform.policies.namespace_of(tenant_id) for tenant_id in live.tenants()}
+    namespaces = {platform.tenant_policies.namespace_of(tenant_id) for tenant_id in live.tenants()}
     return reaper.reap(sorted(namespaces), dry_run=dry_run)

@@ -97,7 +97,7 @@ def rerun_in_cluster(
     write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
     say(f"running {run_id} in {request.image or cluster.image}")
     api = platform.cluster_api
-    launcher = trial_launcher(cluster, api, lambda _: tenant_id, policies=platform.policies)
+    launcher = trial_launcher(cluster, api, lambda _: tenant_id, policies=platform.tenant_policies)
     keeper = log_keeper(launcher, api, platform.log_archive, lambda _: tenant_id)
     try:
         state, reason = execute(platform, launcher, request, tenant_id=tenant_id)

@@ -1,0 +1,123 @@
+"""Policies as they were applied, every version; without one, the default that ships."""
+
+import hashlib
+import importlib.resources
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from psycopg.rows import class_row
+
+from storage import queries
+from storage.database import Pool, transaction
+from sweeps.policies import (
+    DEFAULT_VERSION,
+    AppliedPolicy,
+    PolicyChange,
+    PolicyChanged,
+    PolicyKind,
+    PolicyVersion,
+    UnknownPolicy,
+)
+
+_QUERIES = queries.load("policies")
+_LOCK = 7_305_020  # any number, the same in every process of ours
+T = TypeVar("T")
+
+
+class PolicyStore:
+    """Policies of an installation.
+
+    Every method raises `StorageUnavailable` when the database does not answer.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._parsed: dict[tuple[str, int], AppliedPolicy[Any]] = {}
+
+    def current(self, kind: PolicyKind[T]) -> AppliedPolicy[T]:
+        """What holds now. Parsed once for each version: asking is one look at an index.
+
+        Raises:
+            InvalidSweepFile: Another version of the platform applied what this one cannot read.
+        """
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["newest_version"], {"kind": kind.name}).fetchone()
+        return self.at(kind, DEFAULT_VERSION if row is None else row[0])
+
+    def at(self, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
+        """One version.
+
+        Raises:
+            UnknownPolicy: There is no such version.
+            InvalidSweepFile: This version of the platform cannot read it.
+        """
+        known = self._parsed.get((kind.name, version))
+        if known is None:
+            known = _default(kind) if version == DEFAULT_VERSION else self._load(kind, version)
+            self._parsed[kind.name, version] = known
+        return known
+
+    def history(self, kind: PolicyKind[Any]) -> list[PolicyVersion]:
+        """All versions, newest first."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(PolicyVersion))
+            return cursor.execute(_QUERIES["list_versions"], {"kind": kind.name}).fetchall()
+
+    def apply(self, changes: Sequence[PolicyChange], *, by: str, comment: str) -> dict[str, int]:
+        """Make files hold, all of them or none; gives their versions by kind.
+
+        What is the same already stays at its version.
+
+        Args:
+            changes: Checked files, each beside what it was compared with.
+            by: Who does that.
+
+        Raises:
+            PolicyChanged: What one was compared with does not hold any more.
+        """
+        versions: dict[str, int] = {}
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["lock_policies"], {"lock": _LOCK})
+            for change in sorted(changes, key=lambda change: change.kind.name):
+                name = change.kind.name
+                row = connection.execute(_QUERIES["newest_version"], {"kind": name}).fetchone()
+                found = DEFAULT_VERSION if row is None else int(row[0])
+                if found != change.before.version:
+                    raise PolicyChanged(name, expected=change.before.version, found=found)
+                if change.text == change.before.text:
+                    versions[name] = found
+                    continue
+                versions[name] = found + 1
+                parameters = {
+                    "kind": name,
+                    "version": found + 1,
+                    "text": change.text,
+                    "sha256": hashlib.sha256(change.text.encode()).hexdigest(),
+                    "by": by,
+                    "comment": comment,
+                }
+                connection.execute(_QUERIES["insert_policy"], parameters)
+        return versions
+
+    def _load(self, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
+        with transaction(self._pool) as connection:
+            parameters = {"kind": kind.name, "version": version}
+            row = connection.execute(_QUERIES["get_policy"], parameters).fetchone()
+        if row is None:
+            raise UnknownPolicy(f"policy {kind.name!r} has no version {version}")
+        text, applied_at, applied_by, comment = row
+        return AppliedPolicy(
+            value=kind.parse(text, source=f"{kind.name} (version {version})"),
+            text=text,
+            version=version,
+            applied_at=applied_at,
+            applied_by=applied_by,
+            comment=comment,
+        )
+
+
+def _default(kind: PolicyKind[T]) -> AppliedPolicy[T]:
+    file = importlib.resources.files(kind.package) / kind.file_name
+    text = file.read_text(encoding="utf-8")
+    value = kind.parse(text, source=f"{kind.name} (default)")
+    return AppliedPolicy(value=value, text=text, version=DEFAULT_VERSION)

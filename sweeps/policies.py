@@ -1,0 +1,187 @@
+"""Policies: what an installation decided, in files that people write and review. Pure.
+
+A kind of policy has one file, named after it. What each kind says is read by the layer that goes by
+it; `storage.policy_store` keeps every version that was ever applied.
+"""
+
+import datetime as dt
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from sweeps.errors import InvalidSweepFile, PermanentError
+
+T_co = TypeVar("T_co", covariant=True)
+_CONTEXT_LINES = 3
+
+DEFAULT_VERSION = 0  #: of the file that ships with this version of the platform
+
+
+class PolicyParser(Protocol[T_co]):
+    """Reads the text of a policy file."""
+
+    def __call__(self, text: str, *, source: str) -> T_co:
+        """What it says. `InvalidSweepFile` with everything that is wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKind(Generic[T_co]):
+    """One kind of policy.
+
+    Args:
+        name: Stem of its file: ``quotas`` for ``quotas.yaml``.
+        package: Where the default file ships: ``governance.policies`` or ``retention.policies``.
+        parse: Reads a file.
+    """
+
+    name: str
+    package: str
+    parse: PolicyParser[T_co]
+
+    @property
+    def file_name(self) -> str:
+        """``quotas.yaml``."""
+        return f"{self.name}.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedPolicy(Generic[T_co]):
+    """A policy as it holds, or held once."""
+
+    value: T_co
+    text: str  #: of its file, comments included
+    version: int  #: from 1; `DEFAULT_VERSION`: nobody has applied any
+    applied_at: dt.datetime | None = None
+    applied_by: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One line of a kind's history."""
+
+    version: int
+    applied_at: dt.datetime
+    applied_by: str
+    comment: str
+    sha256: str  #: of the text, in hexadecimal
+
+
+class PolicyChanged(PermanentError):
+    """Somebody else applied another version in the meantime."""
+
+    def __init__(self, kind: str, *, expected: int, found: int) -> None:
+        super().__init__(
+            f"policy {kind!r} is at version {found}, not at {expected} any more: "
+            "look at the difference again"
+        )
+        self.kind = kind
+
+
+class UnknownPolicy(PermanentError):
+    """No kind of policy, or no version of one."""
+
+
+class ChangeKind(StrEnum):
+    """What applying a file would do."""
+
+    SAME = "same"
+    NEW = "new"  #: replaces the default that ships
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """A file beside what holds now."""
+
+    kind: PolicyKind[Any]
+    source: str  #: where the file is
+    before: AppliedPolicy[Any]
+    text: str
+
+    @property
+    def change(self) -> ChangeKind:
+        """What applying it would do."""
+        if self.text == self.before.text:
+            return ChangeKind.SAME
+        return ChangeKind.NEW if self.before.version == DEFAULT_VERSION else ChangeKind.CHANGED
+
+    def diff(self) -> list[str]:
+        """Lines of a unified difference, from what holds to the file."""
+        before = f"{self.kind.name} (version {self.before.version})"
+        if self.before.version == DEFAULT_VERSION:
+            before = f"{self.kind.name} (default)"
+        return list(
+            difflib.unified_diff(
+                self.before.text.splitlines(),
+                self.text.splitlines(),
+                fromfile=before,
+                tofile=self.source,
+                n=_CONTEXT_LINES,
+                lineterm="",
+            )
+        )
+
+
+def check_files(
+    files: Mapping[str, str], *, kinds: Mapping[str, PolicyKind[Any]]
+) -> dict[str, PolicyKind[Any]]:
+    """Kinds of files, by path, when every one of them is good.
+
+    Args:
+        files: Text by path.
+        kinds: By name.
+
+    Raises:
+        InvalidPolicies: Everything that is wrong in any of them.
+    """
+    wrong: list[InvalidSweepFile | UnknownPolicy] = []
+    found: dict[str, PolicyKind[Any]] = {}
+    for path, text in files.items():
+        stem = path.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+        kind = kinds.get(stem)
+        if kind is None:
+            wrong.append(UnknownPolicy(f"{path}: {_no_kind(stem, sorted(kinds))}"))
+            continue
+        twin = next((other for other, known in found.items() if known is kind), None)
+        if twin is not None:
+            wrong.append(UnknownPolicy(f"{path}: {stem!r} is in {twin} already; keep one of them"))
+            continue
+        try:
+            kind.parse(text, source=path)
+        except InvalidSweepFile as exc:
+            wrong.append(exc)
+        found[path] = kind
+    if wrong:
+        raise InvalidPolicies(wrong)
+    return found
+
+
+def require_kind(name: str, *, kinds: Mapping[str, PolicyKind[Any]]) -> PolicyKind[Any]:
+    """The kind of that name. `UnknownPolicy`."""
+    if name not in kinds:
+        raise UnknownPolicy(_no_kind(name, sorted(kinds)))
+    return kinds[name]
+
+
+class InvalidPolicies(PermanentError):
+    """Policy files with mistakes; none of them is applied."""
+
+    def __init__(self, wrong: list[InvalidSweepFile | UnknownPolicy]) -> None:
+        self.problems = tuple(
+            problem
+            for one in wrong
+            if isinstance(one, InvalidSweepFile)
+            for problem in one.problems
+        )
+        self.messages = tuple(line for one in wrong for line in str(one).splitlines())
+        super().__init__("\n".join(self.messages))
+
+
+def _no_kind(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}"
+    return f"{name!r} is no kind of policy; {hint}"

@@ -1,0 +1,98 @@
+"""Policies in the database."""
+
+import threading
+from collections.abc import Generator
+
+import psycopg
+import pytest
+
+from storage.database import Pool, open_pool, transaction
+from storage.policy_store import PolicyStore
+from sweeps.errors import StateConflict
+from sweeps.policies import DEFAULT_VERSION, PolicyChange, PolicyChanged, UnknownPolicy
+from tests.plugins.postgres import Database
+from tests.policies_of_tests import TEA
+
+
+@pytest.fixture
+def pool(database: Database) -> Generator[Pool, None, None]:
+    with open_pool(database.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(pool: Pool) -> PolicyStore:
+    return PolicyStore(pool)
+
+
+def _change(store: PolicyStore, text: str) -> PolicyChange:
+    return PolicyChange(kind=TEA, source="tea.yaml", before=store.current(TEA), text=text)
+
+
+def test_without_any_the_default_holds(store: PolicyStore) -> None:
+    policy = store.current(TEA)
+
+    assert (policy.value, policy.version, policy.applied_by) == (1, DEFAULT_VERSION, "")
+    assert policy.text.startswith("# As it ships.")
+
+
+def test_what_is_applied_holds_for_everybody(store: PolicyStore, pool: Pool) -> None:
+    assert store.apply([_change(store, "cups: 3")], by="ana", comment="guests") == {"tea": 1}
+
+    policy = PolicyStore(pool).current(TEA)
+    assert (policy.value, policy.version) == (3, 1)
+    assert (policy.applied_by, policy.comment) == ("ana", "guests")
+
+
+def test_every_version_stays(store: PolicyStore) -> None:
+    for text in ("cups: 3", "cups: 4"):
+        store.apply([_change(store, text)], by="ana", comment="")
+
+    assert [row.version for row in store.history(TEA)] == [2, 1]
+    assert store.at(TEA, 1).value == 3
+    with pytest.raises(UnknownPolicy, match="no version 3"):
+        store.at(TEA, 3)
+
+
+def test_the_same_text_is_no_new_version(store: PolicyStore) -> None:
+    store.apply([_change(store, "cups: 3")], by="ana", comment="")
+
+    assert store.apply([_change(store, "cups: 3")], by="ben", comment="") == {"tea": 1}
+    assert len(store.history(TEA)) == 1
+
+
+def test_a_change_that_somebody_overtook_is_refused(store: PolicyStore) -> None:
+    late = _change(store, "cups: 5")
+    store.apply([_change(store, "cups: 3")], by="ana", comment="")
+
+    with pytest.raises(PolicyChanged, match="at version 1, not at 0"):
+        store.apply([late], by="ben", comment="")
+    assert store.current(TEA).value == 3
+
+
+def test_of_many_at_once_one_is_applied(store: PolicyStore, pool: Pool) -> None:
+    changes = [_change(store, f"cups: {cups}") for cups in range(2, 6)]
+    results: list[object] = []
+
+    def apply(change: PolicyChange) -> None:
+        try:
+            results.append(PolicyStore(pool).apply([change], by="x", comment=""))
+        except PolicyChanged as exc:
+            results.append(exc)
+
+    threads = [threading.Thread(target=apply, args=(change,)) for change in changes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(result == {"tea": 1} for result in results) == 1
+    assert len(store.history(TEA)) == 1
+
+
+def test_a_version_cannot_be_rewritten(store: PolicyStore, pool: Pool) -> None:
+    store.apply([_change(store, "cups: 3")], by="ana", comment="")
+
+    with pytest.raises((StateConflict, psycopg.Error)), transaction(pool) as connection:
+        connection.execute("UPDATE policies SET text = 'cups: 9'")
+    assert store.current(TEA).value == 3
