@@ -1,0 +1,131 @@
+"""What is kept for how long: classes, who gets which, and how much may be there at all. Pure."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+NEVER: None = None  #: in place of a length of time: it stays
+
+
+class Approval(StrEnum):
+    """What becomes of the plan that the weekly schedule makes."""
+
+    AUTOMATIC = "automatic"  #: it is applied at once
+    APPROVE = "approve"  #: it waits for `sweepworks retention apply`
+
+
+class Export(StrEnum):
+    """Whose points become a file, in full, before they are dropped."""
+
+    KEPT = "kept"  #: of runs that no rule may touch, and of the best of each sweep
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRules:
+    """Which checkpoints of a run stay, and for how long after the run has ended."""
+
+    thin_after: dt.timedelta | None = dt.timedelta(days=7)
+    #: from then on only the best and the latest of each trial are there
+    best_of_trial: int = 1  #: by what was reported at their level
+    latest_of_trial: int = 1
+    expire_after: dt.timedelta | None = dt.timedelta(days=90)  #: from then on none is
+    best_of_sweep: int = 3  #: trials of a sweep, best first, that no rule but thinning touches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRules:
+    """When all that a run has stored goes. Its record stays: parameters, results, where it came from."""
+
+    scratch_after: dt.timedelta | None = dt.timedelta(days=60)  #: outside sweeps, or a test run
+    failed_after: dt.timedelta | None = dt.timedelta(days=60)  #: failed or cancelled
+    below_baseline_after: dt.timedelta | None = dt.timedelta(days=90)
+    unpromoted_after: dt.timedelta | None = NEVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRules:
+    """For how long points are kept after their run has ended, from fine to coarse."""
+
+    raw: dt.timedelta = dt.timedelta(days=90)
+    minutes: dt.timedelta | None = dt.timedelta(days=2 * 365)
+    hours: dt.timedelta | None = NEVER
+    export: Export = Export.KEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionClass:
+    """Rules under a name."""
+
+    name: str
+    checkpoints: CheckpointRules = CheckpointRules()
+    logs_after: dt.timedelta | None = dt.timedelta(days=90)
+    runs: RunRules = RunRules()
+    metrics: MetricRules = MetricRules()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Tenants and experiments by pattern: ``*`` stands for anything."""
+
+    tenant: str = "*"
+    experiment: str = "*"
+
+    def covers(self, *, tenant: str, experiment: str) -> bool:
+        """Whether an experiment is meant."""
+        return fnmatchcase(tenant, self.tenant) and fnmatchcase(experiment, self.experiment)
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.experiment}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who gets a class."""
+
+    scope: Scope
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteBudget:
+    """How many bytes the artifacts of a scope may take; equal bytes of a tenant count once."""
+
+    scope: Scope
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPolicy:
+    """All of it.
+
+    Attributes:
+        min_age: Of a run since its end, and of an artifact: what is younger is in no plan.
+        grace: Between the day that something is marked and the day that it goes.
+        system_metrics: How long what is measured beside the training stays after a run was sealed.
+    """
+
+    apply: Approval = Approval.APPROVE
+    min_age: dt.timedelta = dt.timedelta(days=3)
+    grace: dt.timedelta = dt.timedelta(days=7)
+    system_metrics: dt.timedelta = dt.timedelta(days=30)
+    classes: Mapping[str, RetentionClass]
+    default_class: str
+    assignments: Sequence[Assignment] = ()
+    budgets: Sequence[ByteBudget] = ()
+
+    def class_of(self, *, tenant: str, experiment: str, chosen: str | None) -> RetentionClass:
+        """The rules for a sweep's runs.
+
+        Args:
+            chosen: By the sweep file's `retention:`. A class that is no longer in the policy is
+                as if nobody had chosen.
+        """
+        if chosen is not None and chosen in self.classes:
+            return self.classes[chosen]
+        for one in self.assignments:
+            if one.scope.covers(tenant=tenant, experiment=experiment):
+                return self.classes[one.class_name]
+        return self.classes[self.default_class]
