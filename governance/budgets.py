@@ -1,9 +1,12 @@
 """Budgets: whom one is for, what is left of it, and what it says to somebody who wants to spend. Pure."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,10 @@ class Amount:
     def __sub__(self, other: "Amount") -> "Amount":
         return Amount(usd=self.usd - other.usd, gpu_hours=self.gpu_hours - other.gpu_hours)
 
+    def at_most(self, other: "Amount") -> "Amount":
+        """Of each the smaller one."""
+        return Amount(usd=min(self.usd, other.usd), gpu_hours=min(self.gpu_hours, other.gpu_hours))
+
     def at_least(self, other: "Amount") -> "Amount":
         """Of each the greater one."""
         return Amount(usd=max(self.usd, other.usd), gpu_hours=max(self.gpu_hours, other.gpu_hours))
@@ -88,6 +95,45 @@ class Spender:
     sweep_id: str | None = None
     owner: str = ""
 
+    def names(self) -> dict[str, Any]:
+        """As `BudgetScope.covers` takes them."""
+        return {
+            "tenant": self.tenant,
+            "experiment": self.experiment,
+            "sweep_id": self.sweep_id,
+            "owner": self.owner,
+        }
+
+
+class ByScope(Generic[T]):
+    """Things that each are for a scope, found by who spends: few of many, and soon."""
+
+    def __init__(self, things: Iterable[tuple[BudgetScope, T]]) -> None:
+        self._of_sweep: dict[str, list[tuple[BudgetScope, T]]] = {}
+        self._of_tenant: dict[str, list[tuple[BudgetScope, T]]] = {}
+        self._others: list[tuple[BudgetScope, T]] = []
+        self._found: dict[Spender, list[T]] = {}
+        for scope, thing in things:
+            if scope.sweep_id is not None:
+                self._of_sweep.setdefault(scope.sweep_id, []).append((scope, thing))
+            elif scope.tenant is not None:
+                self._of_tenant.setdefault(scope.tenant, []).append((scope, thing))
+            else:
+                self._others.append((scope, thing))
+
+    def covering(self, spender: Spender) -> list[T]:
+        """All whose scope covers the spender."""
+        found = self._found.get(spender)
+        if found is None:
+            near = (
+                *self._of_sweep.get(spender.sweep_id or "", ()),
+                *self._of_tenant.get(spender.tenant, ()),
+                *self._others,
+            )
+            found = [thing for scope, thing in near if scope.covers(**spender.names())]
+            self._found[spender] = found
+        return found
+
 
 class BudgetBook:
     """Budgets during one pass of a scheduler: what it reserves counts at once.
@@ -97,43 +143,21 @@ class BudgetBook:
     """
 
     def __init__(self, states: Sequence[BudgetState]) -> None:
-        self._of_sweep: dict[str, list[_Account]] = {}
-        self._of_tenant: dict[str, list[_Account]] = {}
-        self._of_all: list[_Account] = []
-        self._found: dict[Spender, list[_Account]] = {}
-        for state in states:
-            account, scope = _Account(state), state.scope
-            if scope.sweep_id is not None:
-                self._of_sweep.setdefault(scope.sweep_id, []).append(account)
-            elif scope.tenant is not None:
-                self._of_tenant.setdefault(scope.tenant, []).append(account)
-            else:
-                self._of_all.append(account)
+        self._accounts = ByScope([(state.scope, _Account(state)) for state in states])
 
     def reserve(self, spender: Spender, *, usd: Decimal | None, gpu_hours: float | None) -> None:
         """Count an attempt that is live, or will be."""
-        for account in self._accounts(spender):
+        for account in self._accounts.covering(spender):
             account.reserve(usd, gpu_hours)
 
     def refusal(
         self, spender: Spender, *, usd: Decimal | None, gpu_hours: float | None
     ) -> str | None:
         """Why a trial may not start now, for people; None: every budget lets it."""
-        for account in self._accounts(spender):
+        for account in self._accounts.covering(spender):
             if (why := account.refusal(usd, gpu_hours)) is not None:
                 return why
         return None
-
-    def _accounts(self, spender: Spender) -> "list[_Account]":
-        found = self._found.get(spender)
-        if found is None:
-            near = (
-                *self._of_sweep.get(spender.sweep_id or "", ()),
-                *self._of_tenant.get(spender.tenant, ()),
-                *self._of_all,
-            )
-            found = self._found[spender] = [a for a in near if a.covers(spender)]
-        return found
 
 
 class _Account:
@@ -144,14 +168,6 @@ class _Account:
         self._usd = Decimal(0)
         self._gpu_hours = 0.0
         self._unpredicted = 0
-
-    def covers(self, spender: Spender) -> bool:
-        return self._state.scope.covers(
-            tenant=spender.tenant,
-            experiment=spender.experiment,
-            sweep_id=spender.sweep_id,
-            owner=spender.owner,
-        )
 
     def reserve(self, usd: Decimal | None, gpu_hours: float | None) -> None:
         self._usd += usd or 0

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from governance.budget_policy import BUDGETS
 from sweeps.policies import PolicyKind
 
-_ALL: tuple[PolicyKind[Any], ...] = ()
+_ALL: tuple[PolicyKind[Any], ...] = (BUDGETS,)
 
 KINDS: dict[str, PolicyKind[Any]] = {
     kind.name: kind for kind in sorted(_ALL, key=lambda kind: kind.name)

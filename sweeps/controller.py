@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from sweeps.attention import Attention
 from sweeps.board import Board
 from sweeps.clock import Clock
+from sweeps.endings import WITHIN_BUDGETS
 from sweeps.errors import LaunchRejected, NoCapacity, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.last_words import LastWords
 from sweeps.ports import (
     AttemptPhase,
     AttemptStatus,
+    BudgetWatch,
     Courier,
     Credentials,
     TrialLauncher,
@@ -59,6 +61,7 @@ class SweepController:
         clock: Clock,
         name: str,
         courier: Courier | None = None,
+        budgets: BudgetWatch | None = None,
         make_strategy: Callable[[SweepSpec], Strategy] = make_strategy,
         make_suggester: Callable[[SweepSpec, Strategy], Suggester] = make_inline_suggester,
     ) -> None:
@@ -67,6 +70,7 @@ class SweepController:
         self._launcher = launcher
         self._credentials = credentials
         self._courier = courier
+        self._budgets = budgets
         self._clock = clock
         self._name = name
         self._make_strategy = make_strategy
@@ -109,6 +113,7 @@ class SweepController:
                 unsent=self._last_words.awaited(unsent, now=now),
                 heard_from=heard_from,
                 now=now,
+                budget=self._budgets.verdict(self._sweep_id) if self._budgets else WITHIN_BUDGETS,
             )
             if plan.launches or not plan.changes.is_empty():
                 # Even with nothing to write: whoever lost the lease must not launch.

@@ -35,12 +35,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetVerdict:
+    """What budgets mean for a sweep."""
+
+    ends: str = ""  #: why no trial of it can ever start again; empty: one can, perhaps later
+    stops: str = ""  #: why its live trials are to end now; empty: they go on
+
+
+WITHIN_BUDGETS = BudgetVerdict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """Where the sweep is heading."""
 
     state: SweepState
     reason: str
     stop_live: ExitReason | None  #: how to end live trials now; None: let them finish
+    starts_nothing: bool = False  #: whether also those do not start any more that were to
 
 
 def ending(
@@ -51,11 +63,14 @@ def ending(
     started_at: dt.datetime,
     exhausted: bool,
     now: dt.datetime,
+    budget: BudgetVerdict = WITHIN_BUDGETS,
+    waits: bool = True,
 ) -> Ending | None:
     """The end that the sweep has reached or is heading for, or None while it goes on.
 
     Args:
         exhausted: Whether the searcher has no configuration left.
+        waits: Whether any trial was to start that has not.
     """
     limits = spec.limits
     if requested is SweepRequest.CANCEL:
@@ -80,6 +95,13 @@ def ending(
             state=SweepState.COMPLETED,
             reason=f"the deadline of {limits.deadline} has passed",
             stop_live=ExitReason.STOPPED,
+        )
+    may_start = waits or (tally.n_trials < limits.max_trials and not exhausted)
+    if budget.ends and may_start:
+        return replace(
+            _finished(tally, budget.ends),
+            stop_live=ExitReason.STOPPED if budget.stops else None,
+            starts_nothing=True,
         )
     if tally.n_trials >= limits.max_trials:
         return _finished(tally, f"all {limits.max_trials} trials have run")

@@ -41,6 +41,7 @@ def conclude(
     now: dt.datetime,
     max_resource: int | None = None,
     metrics: MetricsSpec | None = None,
+    stopped_since: str = "its sweep had come to its end",
 ) -> Trial | Retry:
     """The trial in its new state, or the wish for another attempt.
 
@@ -50,6 +51,7 @@ def conclude(
         decision: The search's last word on the trial.
         max_resource: Resource level at which a trial is complete.
         metrics: Where its metrics are read; None: the script reports them itself.
+        stopped_since: Why it was ended, if it was, and not by the search.
     """
     is_complete = max_resource is not None and (trial.resource_level or 0) >= max_resource
     match ended.reason:
@@ -66,7 +68,7 @@ def conclude(
         case ExitReason.COMPLETED:
             state, reason = _own_end(trial, objective, metrics)
         case ExitReason.STOPPED:
-            state, reason = RunState.STOPPED, "stopped: its sweep had come to its end"
+            state, reason = RunState.STOPPED, f"stopped: {stopped_since}"
         case ExitReason.PAUSED:
             state, reason = RunState.PAUSED, "paused at a rung by the search"
         case ExitReason.CANCELLED:
@@ -81,13 +83,13 @@ def conclude(
     return replace(trial, state=state, reason=reason, ended_at=now if state.is_terminal else None)
 
 
-def not_promoted(trial: Trial, ended_as: SweepState, *, now: dt.datetime) -> Trial:
-    """A paused trial at the end of its sweep."""
+def not_promoted(trial: Trial, ended_as: SweepState, *, now: dt.datetime, why: str = "") -> Trial:
+    """A paused trial at the end of its sweep; without a reason others were better."""
     if ended_as is SweepState.CANCELLED:
         state, reason = RunState.CANCELLED, "cancelled with its sweep"
     else:
-        level = trial.resource_level
-        state, reason = RunState.STOPPED, f"not promoted: others were better at level {level}"
+        why = why or f"others were better at level {trial.resource_level}"
+        state, reason = RunState.STOPPED, f"not promoted: {why}"
     return replace(trial, state=state, reason=reason, ended_at=now)
 
 

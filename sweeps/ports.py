@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sweeps.datasets import PinnedDataset
+from sweeps.endings import BudgetVerdict
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepRequest
@@ -199,6 +200,14 @@ class Credentials(Protocol):
 
     def for_attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Mapping[str, str]:
         """Address and a token that opens the attempt's run alone."""
+        ...
+
+
+class BudgetWatch(Protocol):
+    """What may still be spent."""
+
+    def verdict(self, sweep_id: SweepId) -> BudgetVerdict:
+        """What budgets mean for a sweep now; looks anew every few seconds. `StorageUnavailable`."""
         ...
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from sweeps.ids import SweepId
@@ -73,6 +74,8 @@ class Limits:
     stalled_after: dt.timedelta | None = None  #: silence after which an attempt is killed
     max_failures: int = 3  #: first trials that may all die of the same error
     max_attempts: int = 3  #: executions of one trial when the machine is to blame
+    max_cost_usd: Decimal | None = None  #: of all trials together; see `governance.budgets`
+    max_gpu_hours: float | None = None  #: likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +239,8 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "stalled_after": _seconds(limits.stalled_after),
             "max_failures": limits.max_failures,
             "max_attempts": limits.max_attempts,
+            "max_cost_usd": None if limits.max_cost_usd is None else float(limits.max_cost_usd),
+            "max_gpu_hours": limits.max_gpu_hours,
         },
         "trial": {
             "command": list(spec.trial.command),

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sweeps.board import Board
-from sweeps.endings import Ending, ending
+from sweeps.endings import WITHIN_BUDGETS, BudgetVerdict, Ending, ending
 from sweeps.ids import AttemptId
 from sweeps.outcomes import REPORT_GRACE, Retry, conclude, not_promoted
 from sweeps.ports import AttemptPhase, AttemptStatus
@@ -48,6 +48,7 @@ def plan_tick(
     unsent: Collection[AttemptId] = (),
     heard_from: dt.datetime,
     now: dt.datetime,
+    budget: BudgetVerdict = WITHIN_BUDGETS,
 ) -> TickPlan:
     """Everything one tick decides.
 
@@ -56,8 +57,9 @@ def plan_tick(
         waiting: Attempts that found no free slot when they were launched last.
         unsent: Attempts that have exited, and something that they reported is on its way.
         heard_from: Since when silence counts; see `sweeps.attention`.
+        budget: What may still be spent.
     """
-    planner = _Planner(board, suggester, now, heard_from=heard_from)
+    planner = _Planner(board, suggester, now, heard_from=heard_from, budget=budget)
     # Whoever cancels does not wait for results.
     unsent = () if signals.requested is SweepRequest.CANCEL else unsent
     for report in signals.reports:
@@ -74,9 +76,16 @@ class _Planner:
     """The rules of one tick."""
 
     def __init__(
-        self, board: Board, suggester: Suggester, now: dt.datetime, *, heard_from: dt.datetime
+        self,
+        board: Board,
+        suggester: Suggester,
+        now: dt.datetime,
+        *,
+        heard_from: dt.datetime,
+        budget: BudgetVerdict,
     ) -> None:
         self.draft = TickDraft(board, now)
+        self._budget = budget
         self._heard_from = heard_from
         self._board = board
         self._suggester = suggester
@@ -167,6 +176,7 @@ class _Planner:
             now=ended_at,
             max_resource=self._board.ladder.max_resource,
             metrics=self._board.spec.trial.metrics,
+            stopped_since=self._budget.stops or "its sweep had come to its end",
         )
         if isinstance(outcome, Retry):
             again = self.draft.retry(trial, reason=outcome.reason)
@@ -181,7 +191,11 @@ class _Planner:
         """End, pause or resume the sweep, and fill free places while it goes on."""
         over = self._ending(requested, exhausted=False)
         is_closed = False
-        if (over is None or over.stop_live is None) and requested is SweepRequest.RUN:
+        if self._budget.stops:
+            for attempt_id in self._alive:
+                self._stops.setdefault(attempt_id, ExitReason.STOPPED)
+        may_fill = over is None or (over.stop_live is None and not over.starts_nothing)
+        if may_fill and requested is SweepRequest.RUN:
             is_closed = self._fill(is_closed=over is not None)
             over = self._ending(requested, exhausted=is_closed)
         if over is not None:
@@ -200,27 +214,38 @@ class _Planner:
             started_at=self._board.started_at,
             exhausted=exhausted,
             now=self._now,
+            budget=self._budget,
+            waits=bool(self._unlaunched or self._resting or self.draft.paused()),
         )
 
     def _wind_down(self, over: Ending) -> None:
         if over.stop_live is not None:
-            # Never started, so nothing to wait for.
-            for attempt in (*self._unlaunched, *self._resting):
-                self._conclude(attempt, Exit(reason=over.stop_live), ended_at=self._now)
-                # A former controller may be at launching it.
-                self._stops[attempt.attempt_id] = over.stop_live
-            self._unlaunched.clear()
-            self._resting.clear()
+            self._end_unlaunched(over.stop_live)
             for attempt_id in self._alive:
                 self._stops.setdefault(attempt_id, over.stop_live)
+        elif over.starts_nothing:
+            if not self._alive:  # what live ones come to may yet let others start
+                self._end_unlaunched(ExitReason.STOPPED)
+            self._unlaunched.clear()
         if self.draft.n_live > 0:
             return
-        if over.stop_live is None and self._board.ladder.promotable(is_closed=True) is not None:
+        is_open = over.stop_live is None and not over.starts_nothing
+        if is_open and self._board.ladder.promotable(is_closed=True) is not None:
             return  # the sweep rests; whoever may go on does so when it is resumed
         for trial in self.draft.paused():
-            self.draft.leave(not_promoted(trial, over.state, now=self._now))
+            why = over.reason if over.starts_nothing else ""
+            self.draft.leave(not_promoted(trial, over.state, now=self._now, why=why))
         self._is_over = True
         self.draft.set_sweep(SweepChange(state=over.state, reason=over.reason))
+
+    def _end_unlaunched(self, reason: ExitReason) -> None:
+        """Never started, so nothing to wait for."""
+        for attempt in (*self._unlaunched, *self._resting):
+            self._conclude(attempt, Exit(reason=reason), ended_at=self._now)
+            # A former controller may be at launching it.
+            self._stops[attempt.attempt_id] = reason
+        self._unlaunched.clear()
+        self._resting.clear()
 
     # The future
 

@@ -6,7 +6,7 @@ from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.kinds import IMAGE, SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.pod_section import KUBERNETES
-from sweeps.sweep_files.quantities import Cpu, Duration, Memory
+from sweeps.sweep_files.quantities import Cpu, Dollars, Duration, GpuHours, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.space_section import Space
 from sweeps.sweep_files.strategy_section import STRATEGY, Strategy
@@ -49,8 +49,17 @@ LIMITS = Section(
             doc="Executions of one trial when the machine is to blame.",
             default=3,
         ),
+        "max_cost_usd": Field(
+            kind=Dollars(),
+            doc="What its trials may cost together; then it ends with what it has.",
+            default=None,
+        ),
+        "max_gpu_hours": Field(
+            kind=GpuHours(),
+            doc="How long its trials may hold GPUs, each counted, together; likewise.",
+            default=None,
+        ),
     },
-    later=("max_cost_usd",),
 )
 
 RESOURCES = Section(

@@ -1,8 +1,9 @@
-"""Quantities with a unit: lengths of time, memory, cores."""
+"""Quantities with a unit: lengths of time, memory, cores, money, hours of GPUs."""
 
 import datetime as dt
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sweeps.sweep_files.documents import Path
@@ -18,6 +19,8 @@ _UNITS = {
 }  # fmt: skip
 _CPU = r"([0-9]+(?:\.[0-9]+)?)(m)?"
 _LEAST_CORES, _MOST_CORES = 0.001, 10_000
+_MOST_DOLLARS = 10**9
+_MOST_GPU_HOURS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,48 @@ class Cpu:
         number = {"type": "number", "minimum": _LEAST_CORES, "maximum": _MOST_CORES}
         text = {"type": "string", "pattern": f"^{_CPU}$"}
         return {"anyOf": [number, text], "examples": [1, "500m"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Dollars:
+    """An amount of money, to the tenth of a cent."""
+
+    least: float = 0.001
+
+    def read(self, reader: Reader, path: Path, value: object) -> Decimal | None:
+        """The amount."""
+        amount = _number(value)
+        if amount is None or not self.least <= amount <= _MOST_DOLLARS:
+            message = f"{shown(value)} is no amount of dollars"
+            reader.problem(path, message, "write for example 5 or 12.50, a number without a sign")
+            return None
+        return Decimal(str(amount)).quantize(Decimal("0.001")).normalize() + 0
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        bounds = {"minimum": self.least, "maximum": _MOST_DOLLARS}
+        return {"type": "number", **bounds, "examples": [5]}
+
+
+@dataclass(frozen=True, slots=True)
+class GpuHours:
+    """Hours of one GPU each."""
+
+    least: float = 0.001
+
+    def read(self, reader: Reader, path: Path, value: object) -> float | None:
+        """The hours."""
+        hours = _number(value)
+        if hours is None or not self.least <= hours <= _MOST_GPU_HOURS:
+            message = f"{shown(value)} is no number of GPU-hours"
+            reader.problem(path, message, "write for example 8 or 0.5")
+            return None
+        return float(hours)
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        bounds = {"minimum": self.least, "maximum": _MOST_GPU_HOURS}
+        return {"type": "number", **bounds, "examples": [8]}
 
 
 def _number(value: object) -> float | int | None:

@@ -100,6 +100,22 @@ def test_lengths_of_time(written: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
+    [("5", "5"), ("12.50", "12.5"), ("0.1", "0.1"), ("1e2", "100"), ("0.0015", "0.002")],
+)
+def test_a_sweep_may_cost_that_much(written: str, expected: str) -> None:
+    limits = parse(with_line("deadline: 1h30m", f"max_cost_usd: {written}")).limits
+
+    assert str(limits.max_cost_usd) == expected
+
+
+def test_a_sweep_may_use_that_many_gpu_hours() -> None:
+    limits = parse(with_line("deadline: 1h30m", "max_gpu_hours: 1.5")).limits
+
+    assert (limits.max_gpu_hours, limits.max_cost_usd) == (1.5, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
     [("1Gi", 2**30), ("512Mi", 2**29), ("2G", 2 * 10**9), ("1.5k", 1500), ("4096", 4096), ("0", 0)],
 )
 def test_sizes_of_memory(written: str, expected: int) -> None:

@@ -136,7 +136,11 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         (in_limits("deadline: 11 years"), "limits.deadline", 10, "years", "1h30m"),
         (in_limits("deadline: 99999d"), "limits.deadline", 10, "99999d", "1h30m"),
         (in_limits("deadline: .nan"), "limits.deadline", 10, "nan", "1h30m"),
-        (in_limits("max_cost_usd: 5"), "limits.max_cost_usd", 10, "not supported", "remove it"),
+        (in_limits("max_cost_usd: 0"), "limits.max_cost_usd", 10, "0", "12.50"),
+        (in_limits("max_cost_usd: $5"), "limits.max_cost_usd", 10, "'$5'", "12.50"),
+        (in_limits("max_cost_usd: .inf"), "limits.max_cost_usd", 10, "inf", "12.50"),
+        (in_limits("max_gpu_hours: -1"), "limits.max_gpu_hours", 10, "-1", "0.5"),
+        (in_limits("max_gpu_hours: 2h"), "limits.max_gpu_hours", 10, "'2h'", "0.5"),
         # trial
         ((COMMAND, "[]"), "trial.command", 12, "[]", "[python, train.py]"),
         ((COMMAND, "''"), "trial.command", 12, "''", "[python, train.py]"),
@@ -274,16 +278,11 @@ def test_a_mistake_is_named_with_its_line_and_a_way_out(
 
 
 def test_every_key_of_a_later_version_is_refused_at_once() -> None:
-    text = GOOD.replace("deadline: 1h30m", "max_cost_usd: 5").replace(
-        "seed: 7",
-        "priority: normal",
-    )
+    text = GOOD.replace("seed: 7", "priority: normal")
 
     problems = problems_of(text)
 
-    assert {problem.path for problem in problems} == {
-        "limits.max_cost_usd", "priority",
-    }  # fmt: skip
+    assert {problem.path for problem in problems} == {"priority"}
     assert all("not supported by this version yet" in problem.message for problem in problems)
 
 

@@ -228,6 +228,8 @@ def specs(draw: st.DrawFn) -> SweepSpec:
             deadline=draw(DURATIONS),
             trial_timeout=draw(DURATIONS),
             stalled_after=draw(DURATIONS),
+            max_cost_usd=draw(st.none() | st.decimals("0.001", 1_000_000, places=3)),
+            max_gpu_hours=draw(st.none() | st.floats(0.001, 1_000_000)),
         ),
         trial=TrialSpec(
             command=("python", *draw(st.lists(TEXTS.filter(lambda t: "{" not in t), max_size=3))),
