@@ -1,0 +1,91 @@
+"""Room that is kept for the first in a queue, and who may use it until then.
+
+The first trial that does not fit gets the earliest time at which it will, if those that run end
+when they are expected to. Who comes after it may start if it ends before, or if there is room for
+both then (EASY backfill: Lifka, The ANL/IBM SP scheduling system, 1995). When nobody can tell the
+time, only what the first one does not need is given away.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from governance.scheduling.bunches import Bunch
+from governance.scheduling.dimensions import Needs
+from governance.scheduling.room import Scope
+
+
+@dataclass(slots=True, eq=False)
+class Reservation:
+    """What is kept for the first of some trials."""
+
+    attempt_id: str
+    starts_at: float  #: seconds since 1970; infinite: nobody can tell
+    #: What others may take for longer than that, of the dimensions that it needs.
+    spare: dict[Scope, dict[int, float]]
+
+    def allows(self, needs: Needs, scopes: Sequence[Scope], *, until: float) -> bool:
+        """Whether somebody may start without delaying it."""
+        if until <= self.starts_at < math.inf:
+            return True
+        for scope in scopes:
+            spare = self.spare.get(scope)
+            if spare is None:
+                continue
+            for index, amount in needs:
+                if amount > spare.get(index, math.inf):
+                    return False
+        return True
+
+    def give(self, needs: Needs, scopes: Sequence[Scope], *, until: float) -> None:
+        """Somebody who is allowed to starts."""
+        if until <= self.starts_at < math.inf:
+            return
+        for scope in scopes:
+            spare = self.spare.get(scope)
+            if spare is None:
+                continue
+            for index, amount in needs:
+                if index in spare:
+                    spare[index] -= amount
+
+
+def reserve(bunch: Bunch, scopes: Sequence[Scope]) -> Reservation:
+    """Keep room in `scopes` for the first trial of a bunch, which does not fit there now."""
+    needs = bunch.needs
+    free = {scope: {index: scope.free(index) for index, _ in needs} for scope in scopes}
+    lacking = {
+        (scope, index) for scope in scopes for index, amount in needs if amount > free[scope][index]
+    }
+    starts_at = math.inf
+    # Everybody who is in a narrow scope is in the wide ones too, if there are any.
+    widest = max(scopes, key=lambda scope: len(scope.members))
+    others = [s for s in scopes if s is not widest]
+    seen = {id(h) for h in widest.members}
+    holders = widest.members + [h for s in others for h in s.members if id(h) not in seen]
+    for holder in sorted(holders, key=attrgetter("until")):
+        if holder.until == math.inf or (not lacking and holder.until > starts_at):
+            break
+        for scope in holder.scopes:
+            if scope in free:
+                _release(free[scope], holder.needs)
+                lacking = {
+                    (s, index)
+                    for s, index in lacking
+                    if s is not scope or dict(needs)[index] > free[s][index]
+                }
+        if not lacking and starts_at == math.inf:
+            starts_at = holder.until
+    if starts_at == math.inf:  # nobody can tell, so who will have ended does not count
+        free = {scope: {index: scope.free(index) for index, _ in needs} for scope in scopes}
+    spare = {
+        scope: {index: free[scope][index] - amount for index, amount in needs} for scope in scopes
+    }
+    return Reservation(attempt_id=bunch.first.attempt_id, starts_at=starts_at, spare=spare)
+
+
+def _release(free: dict[int, float], needs: Needs) -> None:
+    for index, amount in needs:
+        if index in free:
+            free[index] += amount

@@ -1,0 +1,126 @@
+"""Trials that are alike in everything that the scheduler asks: decided about once, admitted one by one."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from governance.budgets import Spender
+from governance.quotas import PriorityClass, Quotas
+from governance.scheduling.dimensions import Dimensions, Needs
+from governance.scheduling.fair_share import whose
+from governance.scheduling.queue import Waiting, Whose
+from governance.scheduling.room import Rooms, Scope
+
+
+@dataclass(slots=True, eq=False)
+class Bunch:
+    """Alike trials of one sweep, oldest first."""
+
+    level: int  #: that they are treated with: the value of their class, or of a higher one
+    of_class: PriorityClass
+    whose: Whose
+    needs: Needs
+    seconds: float | None
+    usd: Decimal | None
+    gpu_hours: float | None
+    spender: Spender
+    narrow: tuple[Scope, ...]
+    wide: tuple[Scope, ...]
+    trials: list[Waiting] = field(default_factory=list[Waiting])
+    n_admitted: int = 0
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """All bounds on them."""
+        return self.narrow + self.wide
+
+    @property
+    def first(self) -> Waiting:
+        """The one that is next."""
+        return self.trials[self.n_admitted]
+
+    @property
+    def rest(self) -> list[Waiting]:
+        """Those that were not admitted."""
+        return self.trials[self.n_admitted :]
+
+
+def make_bunches(
+    queue: Iterable[Waiting],
+    *,
+    dimensions: Dimensions,
+    rooms: Rooms,
+    quotas: Quotas,
+    now: dt.datetime,
+) -> list[Bunch]:
+    """The queue in bunches, in an order that does not hang on that of the queue."""
+    levels = _Levels(quotas, now)
+    bunches: dict[tuple[object, ...], Bunch] = {}
+    for trial in queue:
+        level = levels.of(trial)
+        key = (
+            level, trial.sweep_id, trial.priority, trial.demand, trial.seconds, trial.usd,
+            trial.gpu_hours, trial.tenant, trial.owner, trial.experiment,
+            trial.is_admitted_elsewhere,
+        )  # fmt: skip
+        bunch = bunches.get(key)
+        if bunch is None:
+            narrow, wide = rooms.of(trial)
+            bunch = bunches[key] = Bunch(
+                level=level,
+                of_class=quotas.of_class(trial.priority),
+                whose=whose(trial),
+                needs=dimensions.needs(trial.demand),
+                seconds=trial.seconds,
+                usd=trial.usd,
+                gpu_hours=trial.gpu_hours,
+                spender=spender_of(trial),
+                narrow=narrow,
+                wide=wide,
+            )
+        bunch.trials.append(trial)
+    for bunch in bunches.values():
+        bunch.trials.sort(key=age)
+    return sorted(bunches.values(), key=lambda bunch: age(bunch.first))
+
+
+def spender_of(trial: Waiting) -> Spender:
+    """Who pays for a trial."""
+    return Spender(
+        tenant=trial.tenant,
+        experiment=trial.experiment,
+        sweep_id=trial.sweep_id,
+        owner=trial.owner,
+    )
+
+
+def age(trial: Waiting) -> tuple[dt.datetime, str]:
+    """Who came first."""
+    return trial.queued_at, trial.attempt_id
+
+
+class _Levels:
+    """Levels of trials: those that have waited for long are raised, so that nobody waits for ever."""
+
+    def __init__(self, quotas: Quotas, now: dt.datetime) -> None:
+        self._quotas = quotas
+        self._now = now
+        values = sorted({one.value for one in quotas.classes.values()})
+        self._above: Mapping[int, list[int]] = {
+            value: [other for other in values if other > value] for value in values
+        }
+        self._known: dict[str | None, tuple[int, dt.timedelta | None, list[int]]] = {}
+
+    def of(self, trial: Waiting) -> int:
+        known = self._known.get(trial.priority)
+        if known is None:
+            of_class = self._quotas.of_class(trial.priority)
+            above = self._above[of_class.value]
+            rise = of_class.raised_after if above else None
+            known = self._known[trial.priority] = (of_class.value, rise, above)
+        value, rise, above = known
+        if rise is None:
+            return value
+        steps = min((self._now - trial.queued_at) // rise, len(above))
+        return above[steps - 1] if steps > 0 else value

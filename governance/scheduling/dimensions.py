@@ -1,0 +1,122 @@
+"""What is counted: cores, memory, trials, devices, and devices of each type that anybody bounds."""
+
+import math
+from collections.abc import Iterable
+
+from governance.gpu_types import gpu_type, is_gpu_type
+from governance.quotas import Amounts, Quotas
+from governance.scheduling.queue import Demand
+
+CPU, MEMORY, TRIALS, GPU, UNDECLARED = range(5)
+_FIRST_TYPE = 5
+
+#: How much of which dimension, those left out of which there is none.
+Needs = tuple[tuple[int, int], ...]
+Limits = list[float]  #: by dimension; infinite: without limit
+
+
+class Dimensions:
+    """The dimensions of one pass.
+
+    A type that was asked for counts for itself and for every wider one that is bounded: an
+    `a100-80gb` is an `a100`. Types are nested, so there is a device for everybody when no type and
+    no wider one is given away more often than it is there. A type that the capacity does not have
+    is `UNDECLARED`, of which there is nothing.
+    """
+
+    def __init__(self, quotas: Quotas, capacity: Amounts, asked: Iterable[str]) -> None:
+        bounded = {gpu_type(name) for name in capacity.gpu_types}
+        for quota in (*quotas.tenants.values(), quotas.others):
+            bounded.update(gpu_type(name) for name in quota.limits.gpu_types)
+        wider = {
+            gpu_type(name)
+            for name in asked
+            if name and any(is_gpu_type(name, declared) for declared in capacity.gpu_types)
+        }
+        self._capacity = capacity
+        self.types = tuple(sorted(bounded | wider))
+        self._needs: dict[Demand, Needs] = {}
+
+    def __len__(self) -> int:
+        return _FIRST_TYPE + len(self.types)
+
+    def needs(self, demand: Demand) -> Needs:
+        """A demand by dimension."""
+        found = self._needs.get(demand)
+        if found is None:
+            found = self._needs[demand] = self._make_needs(demand)
+        return found
+
+    def _make_needs(self, demand: Demand) -> Needs:
+        needs = [(CPU, demand.cpu_millis), (MEMORY, demand.memory_bytes), (TRIALS, 1)]
+        needs.append((GPU, demand.gpu))
+        if demand.gpu and demand.gpu_type:
+            types = self.counted_as(demand.gpu_type)
+            is_declared = not self._capacity.gpu_types or any(
+                is_gpu_type(declared, demand.gpu_type) or is_gpu_type(demand.gpu_type, declared)
+                for declared in self._capacity.gpu_types
+            )
+            needs += [(index, demand.gpu) for index in types]
+            needs += [] if is_declared else [(UNDECLARED, demand.gpu)]
+        return tuple((index, amount) for index, amount in needs if amount > 0)
+
+    def counted_as(self, asked: str) -> list[int]:
+        """The dimensions of a type of devices."""
+        return [
+            _FIRST_TYPE + index
+            for index, bounded in enumerate(self.types)
+            if is_gpu_type(bounded, asked)
+        ]
+
+    def capacity(self) -> Limits:
+        """What there is."""
+        amounts = self._capacity
+        limits = self.limits(amounts)
+        if amounts.gpu_types:
+            in_all = sum(amounts.gpu_types.values())
+            limits[GPU] = min(limits[GPU], in_all)
+            limits[UNDECLARED] = 0
+            for index, bounded in enumerate(self.types):
+                limits[_FIRST_TYPE + index] = sum(
+                    count for name, count in amounts.gpu_types.items() if is_gpu_type(bounded, name)
+                ) or self._of_wider(bounded)
+        return limits
+
+    def _of_wider(self, bounded: str) -> float:
+        """The capacity of a type of which only a wider one is declared."""
+        wider = [
+            count for name, count in self._capacity.gpu_types.items() if is_gpu_type(name, bounded)
+        ]
+        return min(wider, default=0)
+
+    def limits(self, amounts: Amounts) -> Limits:
+        """Bounds by dimension."""
+        limits: Limits = [math.inf] * len(self)
+        limits[CPU] = math.inf if amounts.cpu is None else round(amounts.cpu * 1000)
+        limits[MEMORY] = _or_open(amounts.memory_bytes)
+        limits[TRIALS] = _or_open(amounts.trials)
+        limits[GPU] = _or_open(amounts.gpu)
+        for name, count in amounts.gpu_types.items():
+            index = _FIRST_TYPE + self.types.index(gpu_type(name))
+            limits[index] = min(limits[index], count)
+        return limits
+
+    def words(self, index: int, amount: float) -> str:
+        """An amount of a dimension, for people."""
+        if index == CPU:
+            return f"{amount / 1000:g} cores"
+        if index == MEMORY:
+            return f"{amount / 2**30:.4g} GiB of memory"
+        if index == TRIALS:
+            return f"{amount:g} {_plural('trial', amount)}"
+        if index in {GPU, UNDECLARED}:
+            return f"{amount:g} {_plural('GPU', amount)}"
+        return f"{amount:g} {self.types[index - _FIRST_TYPE]} {_plural('GPU', amount)}"
+
+
+def _or_open(bound: int | None) -> float:
+    return math.inf if bound is None else bound
+
+
+def _plural(noun: str, amount: float) -> str:
+    return noun if amount == 1 else f"{noun}s"
