@@ -7,6 +7,7 @@ from typing import Any
 from governance.gpu_types import gpu_type
 from governance.quota_sections import QUOTA_FILE
 from governance.quotas import Amounts, PriorityClass, Quotas, TenantQuota, UsageRule
+from sweeps.policies import PolicyKind
 from sweeps.sweep_files.documents import Path, check_storable
 from sweeps.sweep_files.reading import Reader
 from sweeps.sweep_files.yaml_documents import read_yaml
@@ -138,3 +139,6 @@ def _amounts(read: Mapping[str, Any]) -> Amounts:
         gpu_types=read["gpu_types"],
         trials=read["trials"],
     )
+
+
+QUOTAS = PolicyKind(name="quotas", package="governance.policies", parse=parse_quotas)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from governance.budget_policy import BUDGETS
+from governance.quota_file import QUOTAS
 from sweeps.policies import PolicyKind
 
-_ALL: tuple[PolicyKind[Any], ...] = (BUDGETS,)
+_ALL: tuple[PolicyKind[Any], ...] = (BUDGETS, QUOTAS)
 
 KINDS: dict[str, PolicyKind[Any]] = {
     kind.name: kind for kind in sorted(_ALL, key=lambda kind: kind.name)

@@ -53,8 +53,9 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
         node_of = np.array([nodes[path] for path in paths])[bunch_of[order]]
         keys = _keys(node_of, needs[bunch_of[order]], list(nodes), shares)
         order = order[_merged(levels[bunch_of[order]], keys, paths, bunch_of[order])]
+    places: list[int] = order.tolist()
     return Line(
-        trials=[trials[i] for i in order],
+        trials=[trials[i] for i in places],
         bunches=bunches,
         bunch_of=bunch_of[order],
         demands=needs[bunch_of[order]],

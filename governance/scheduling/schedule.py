@@ -213,9 +213,9 @@ class _Pass:
         waiting: list[Wait] = []
         times: dict[float, dt.datetime | None] = {}
         reasons = [self._why.get(id(bunch)) for bunch in line.bunches]
-        for trial, row, at in zip(
-            line.trials, line.bunch_of.tolist(), starts.tolist(), strict=True
-        ):
+        rows: list[int] = line.bunch_of.tolist()
+        seconds: list[float] = starts.tolist()
+        for trial, row, at in zip(line.trials, rows, seconds, strict=True):
             why = reasons[row]
             assert why is not None  # or it had been admitted
             if at not in times:
