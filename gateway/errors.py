@@ -26,6 +26,7 @@ from sweeps.errors import (
 )
 from sweeps.lineage import InvalidNode, NodeNotFound
 from sweeps.run_filters import InvalidFilter
+from sweeps.tags import InvalidLink, InvalidNote, InvalidTag, NoteNotFound, SubjectNotFound
 
 
 class Overloaded(TransientError):
@@ -55,6 +56,8 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidNode, 404),
     (NodeNotFound, 404),
     (DatasetNotFound, 404),
+    (SubjectNotFound, 404),
+    (NoteNotFound, 404),
     (DatasetRefused, 409),
     (StateConflict, 409),
     (LeaseLost, 409),
@@ -66,6 +69,9 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidRequest, 422),
     (InvalidSweepFile, 422),
     (InvalidFilter, 422),
+    (InvalidTag, 422),
+    (InvalidNote, 422),
+    (InvalidLink, 422),
     (UnknownTenant, 422),
     (TooSlow, 408),
     (BlobMissing, 428),

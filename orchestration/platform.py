@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from storage.datasets.suite_folder import SuiteFolder
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
+    from storage.note_store import NoteStore
     from storage.openlineage import OpenLineageOutbox
     from storage.policy_store import PolicyStore
     from storage.reproductions import Reproductions
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from storage.run_search import RunSearch
     from storage.sweep_catalog import SweepCatalog
     from storage.sweep_claims import SweepClaims
+    from storage.tag_store import TagStore
     from storage.trial_store import PostgresTrialStore
     from sweeps.blobs import ArtifactStore
     from sweeps.ports import LogArchive, LogReader, TrialLauncher
@@ -180,6 +182,20 @@ class Platform:
         from storage.run_search import RunSearch
 
         return RunSearch(self.pool)
+
+    @functools.cached_property
+    def tags(self) -> "TagStore":
+        """Tags of runs, sweeps and experiments."""
+        from storage.tag_store import TagStore
+
+        return TagStore(self.pool)
+
+    @functools.cached_property
+    def notes(self) -> "NoteStore":
+        """Notes and links on them."""
+        from storage.note_store import NoteStore
+
+        return NoteStore(self.pool)
 
     @functools.cached_property
     def comparisons(self) -> "RunComparisons":

@@ -96,6 +96,10 @@ def _statement(comparison: Comparison) -> str:
             return f"field_{filters.RUN_FIELDS[comparison.name]}"
         case Kind.TAG, _:
             return "tag"
+        case Kind.TAGGED, _:
+            return f"tagged_{comparison.name}"
+        case Kind.TIER, _:
+            return "tier"
         case Kind.PARAM, bool():
             return "param_flag"
         case Kind.PARAM, float():

@@ -14,6 +14,8 @@
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
     │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
     │   ├── InvalidDataset · DatasetNotFound · DatasetRefused  (sweeps.datasets)
+    │   ├── InvalidTag · InvalidNote · InvalidLink  (sweeps.tags) what cannot be said of something
+    │   ├── SubjectNotFound · NoteNotFound (sweeps.tags)
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored

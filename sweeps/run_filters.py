@@ -6,6 +6,10 @@ A comparison has a subject on its left and a value on its right. Subjects are a 
 (`RUN_FIELDS`), ``params.NAME``, ``tag.NAME``, or a metric: a bare name, or ``last.NAME``,
 ``min.NAME``, ``max.NAME``, ``best.NAME``. A name with other characters than letters, digits and
 ``_ . / : -`` is quoted: ``params."learning rate"``. A comparison with what a run lacks is false.
+
+``tag = keeper`` is true of runs that have the tag, whatever its value; ``sweep_tag`` and
+``experiment_tag`` are about the tags of what they belong to, ``tier`` about their tiers. With ``!=``
+they are true of all other runs.
 """
 
 import datetime as dt
@@ -48,6 +52,8 @@ class Kind(StrEnum):
     FIELD = "field"
     PARAM = "params"
     TAG = "tag"
+    TAGGED = "tagged"
+    TIER = "tier"
     LAST = "last"
     MIN = "min"
     MAX = "max"
@@ -77,6 +83,9 @@ RUN_FIELDS = {
     "started": FieldType.TIME,
     "ended": FieldType.TIME,
 }
+#: Whether it has a tag; the name of a comparison says whose.
+TAGGED_WORDS = {"tag": "run", "sweep_tag": "sweep", "experiment_tag": "experiment"}
+TIER_WORD = "tier"
 _WORDS_OF_PARAM = ("params", "param")
 _WORDS_OF_TAG = ("tags", "tag")
 
@@ -208,7 +217,7 @@ class _Parser:
             return found
         return self._comparison()
 
-    def _comparison(self) -> Comparison:
+    def _comparison(self) -> Filter:
         self._comparisons += 1
         if self._comparisons > _MOST_COMPARISONS:
             self._fail(f"a filter has at most {_MOST_COMPARISONS} comparisons")
@@ -224,6 +233,11 @@ class _Parser:
         value = self._value(kind, name, token)
         if isinstance(value, bool) and op not in {"=", "!="}:
             self._fail("true and false are not in any order", operator)
+        if kind in {Kind.TAGGED, Kind.TIER}:
+            if op not in {"=", "!="}:
+                self._fail("a run has a tag or a tier, or not: write = or !=", operator)
+            has = Comparison(kind, name, "=", value)
+            return has if op == "=" else Not(has)
         return Comparison(kind, name, op, value)
 
     def _subject(self) -> tuple[Kind, str]:
@@ -244,6 +258,10 @@ class _Parser:
             return kind, self._name(rest, token)
         if token.text in RUN_FIELDS:
             return Kind.FIELD, token.text
+        if token.text in TAGGED_WORDS:
+            return Kind.TAGGED, TAGGED_WORDS[token.text]
+        if token.text == TIER_WORD:
+            return Kind.TIER, token.text
         return Kind.LAST, token.text
 
     def _name(self, name: str, token: _Token) -> str:
@@ -258,6 +276,8 @@ class _Parser:
             self._fail("text has no NUL", token)
         if kind is Kind.FIELD:
             return self._field_value(RUN_FIELDS[name], name, text, token)
+        if kind in {Kind.TAGGED, Kind.TIER}:
+            return text
         if kind is Kind.TAG or is_quoted:
             if kind not in {Kind.TAG, Kind.PARAM}:
                 self._fail(f"{name} is a number, and this is text", token)

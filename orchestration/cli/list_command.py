@@ -36,8 +36,9 @@ def command(
 
     A comparison of --where is about a metric's last value (NAME, or min.NAME, max.NAME, and
     best.NAME: when the objective was best), params.NAME, tag.NAME, or one of run, sweep, experiment,
-    state, by, rerun_of, trial, objective, level, seconds, created, started, ended. Put together by
-    and, or, not and parentheses; odd names and values in quotes.
+    state, by, rerun_of, trial, objective, level, seconds, created, started, ended. `tag = keeper` is
+    true of what has the tag, whatever its value; so do sweep_tag, experiment_tag and tier. Put
+    together by and, or, not and parentheses; odd names and values in quotes.
     """
     if lists_runs or where is not None or sort is not None:
         if state is not None:

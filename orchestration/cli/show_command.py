@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import click
 
+from orchestration.cli.annotation_lines import annotation_lines
 from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
@@ -20,6 +21,7 @@ from sweeps.ids import RunId, TenantId, is_scratch_run
 from sweeps.runs import Provenance
 from sweeps.search_report import search_report
 from sweeps.states import RunState
+from sweeps.tags import Annotations, Subject, SubjectKind
 from sweeps.trials import SweepSnapshot, Trial
 
 
@@ -37,28 +39,49 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         snapshot, chosen = find_target(platform, name, trial)
         notices: Mapping[str, str] = {}
         provenance: Provenance = {}
+        tenant_id = TenantId(snapshot.sweep.spec.tenant)
+        said = platform.notes.annotations(_subject(snapshot, chosen), tenant_id=tenant_id)
         if chosen is not None:
-            tenant_id = TenantId(snapshot.sweep.spec.tenant)
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance
     if as_json and chosen is not None:
         print_json(
-            {**_trial(snapshot, chosen, notices), "origin": provenance.get("origin")},
+            {
+                **_trial(snapshot, chosen, notices),
+                "origin": provenance.get("origin"),
+                **_said_document(said),
+            },
         )
     elif as_json:
-        print_json(sweep_report(snapshot))
+        print_json({**sweep_report(snapshot), **_said_document(said)})
     elif chosen:
         _print_trial(snapshot, chosen, notices)
-        for subject, sentence in origin_lines(provenance):
+        for subject, sentence in [*origin_lines(provenance), *annotation_lines(said)]:
             click.echo(f"  {subject:10} {sentence}")
     else:
-        _print_sweep(snapshot)
+        _print_sweep(snapshot, said)
+
+
+def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:
+    if chosen is not None:
+        return Subject(SubjectKind.RUN, chosen.run_id)
+    return Subject(SubjectKind.SWEEP, snapshot.sweep.sweep_id)
+
+
+def _said_document(said: Annotations) -> dict[str, object]:
+    return {
+        "tags": {tag.name: tag.value for tag in said.tags},
+        "notes": said.notes,
+        "links": [link.target for link in said.links],
+    }
 
 
 def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> None:
     with session(quiet=as_json) as platform:
         record = platform.runs.get(run_id, tenant_id=tenant_id)
         reruns = platform.reruns.reruns_of(run_id, tenant_id=tenant_id)
+        subject = Subject(SubjectKind.RUN, run_id)
+        said = platform.notes.annotations(subject, tenant_id=tenant_id)
     run = record.run
     if as_json:
         print_json(
@@ -71,25 +94,25 @@ def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> N
                 "rerun_of": run.rerun_of,
                 "reruns": reruns,
                 "params": record.params,
-                "tags": record.tags,
                 "summary": record.summary,
                 "origin": record.provenance.get("origin"),
                 "not_stored": record.notices,
+                **_said_document(said),
             }
         )
         return
     click.echo(f"{run.run_id}  {run.state}  {run.reason}".rstrip())
     click.echo(f"  experiment {run.experiment}, seed {run.seed}")
-    for subject, sentence in origin_lines(record.provenance):
-        click.echo(f"  {subject:10} {sentence}")
+    for word, sentence in [*origin_lines(record.provenance), *annotation_lines(said)]:
+        click.echo(f"  {word:10} {sentence}")
     for name, value in record.params.items():
         click.echo(f"  {name} = {value}")
     for key, found in record.summary.items():
         click.echo(f"  {key} {found.last:.6g} at step {found.step}")
     for rerun in reruns:
         click.echo(f"  rerun      {rerun}")
-    for subject, sentence in record.notices.items():
-        click.echo(f"  not stored: {subject}: {sentence}")
+    for word, sentence in record.notices.items():
+        click.echo(f"  not stored: {word}: {sentence}")
 
 
 def _trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) -> dict[str, object]:
@@ -100,7 +123,7 @@ def _trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) ->
     }
 
 
-def _print_sweep(snapshot: SweepSnapshot) -> None:
+def _print_sweep(snapshot: SweepSnapshot, said: Annotations) -> None:
     sweep = snapshot.sweep
     spec = sweep.spec
     click.echo(f"{sweep.sweep_id}  {sweep.state}  {sweep.reason}")
@@ -116,6 +139,8 @@ def _print_sweep(snapshot: SweepSnapshot) -> None:
         click.echo(f"  took       {duration((sweep.ended_at - sweep.started_at).total_seconds())}")
     states = ", ".join(f"{n} {state}" for state, n in trials_by_state(snapshot.trials).items())
     click.echo(f"  trials     {states or 'none yet'}")
+    for subject, sentence in annotation_lines(said):
+        click.echo(f"  {subject:10} {sentence}")
     for line in search_lines(search_report(snapshot)):
         click.echo(f"  search     {line}")
     click.echo()

@@ -109,6 +109,38 @@ WHERE runs.tenant_id = %(tenant_id)s
                   WHEN '<' THEN text < %(value)s WHEN '<=' THEN text <= %(value)s
                   WHEN '>' THEN text > %(value)s WHEN '>=' THEN text >= %(value)s END;
 
+-- tagged_run --
+-- With a tag, whatever its value; so do the next two.
+SELECT run_tags.run_id
+FROM runs
+JOIN run_tags USING (run_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND run_tags.name = %(value)s;
+
+-- tagged_sweep --
+-- Of sweeps with a tag.
+SELECT runs.run_id
+FROM runs
+JOIN sweep_tags USING (sweep_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND sweep_tags.name = %(value)s;
+
+-- tagged_experiment --
+-- Of experiments with a tag.
+SELECT runs.run_id
+FROM runs
+JOIN experiment_tags USING (experiment_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND experiment_tags.name = %(value)s;
+
+-- tier --
+-- In a tier that a person has given.
+SELECT run_tags.run_id
+FROM runs
+JOIN run_tags USING (run_id)
+WHERE runs.tenant_id = %(tenant_id)s
+  AND run_tags.name = 'tier.' || %(value)s::text;
+
 -- metric --
 -- By what became of a metric. One that is not a curve is looked for among the reports.
 SELECT run_id

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from sweeps.run_filters import (
     RUN_FIELDS,
+    TAGGED_WORDS,
     All,
     Any,
     Comparison,
@@ -44,6 +45,11 @@ READINGS: list[tuple[str, Filter]] = [
     ("tag.team = vision", Comparison(Kind.TAG, "team", "=", "vision")),
     ("tag.n = 12", Comparison(Kind.TAG, "n", "=", "12")),
     (r'tags.t = "a\"b\\"', Comparison(Kind.TAG, "t", "=", 'a"b\\')),
+    ("tag = keeper", Comparison(Kind.TAGGED, "run", "=", "keeper")),
+    ("tag != keeper", Not(Comparison(Kind.TAGGED, "run", "=", "keeper"))),
+    ("sweep_tag = 3", Comparison(Kind.TAGGED, "sweep", "=", "3")),
+    ('experiment_tag == "a b"', Comparison(Kind.TAGGED, "experiment", "=", "a b")),
+    ("tier = fast", Comparison(Kind.TIER, "tier", "=", "fast")),
     ("state = completed", Comparison(Kind.FIELD, "state", "=", "completed")),
     ("trial >= 3", Comparison(Kind.FIELD, "trial", ">=", 3.0)),
     (
@@ -121,6 +127,14 @@ _COMPARISONS = st.one_of(
     st.builds(Comparison, st.sampled_from([Kind.TAG, Kind.PARAM]), _NAMES, _ORDERS, _NAMES),
     st.builds(
         Comparison,
+        st.just(Kind.TAGGED),
+        st.sampled_from(sorted(TAGGED_WORDS.values())),
+        st.just("="),
+        _NAMES,
+    ),
+    st.builds(Comparison, st.just(Kind.TIER), st.just("tier"), st.just("="), _NAMES),
+    st.builds(
+        Comparison,
         st.just(Kind.FIELD),
         st.sampled_from([n for n, of in RUN_FIELDS.items() if of is FieldType.TEXT]),
         _ORDERS,
@@ -151,7 +165,9 @@ def _written(tree: Filter) -> str:
         case Any(parts):
             return " or ".join(f"({_written(part)})" for part in parts)
         case Comparison(kind, name, op, value):
-            subject = name if kind is Kind.FIELD else f"{kind}.{_quoted(name)}"
+            subject = name if kind in {Kind.FIELD, Kind.TIER} else f"{kind}.{_quoted(name)}"
+            if kind is Kind.TAGGED:
+                subject = next(word for word, of in TAGGED_WORDS.items() if of == name)
             written = _quoted(value) if isinstance(value, str) else repr(value)
             return f"{subject} {op} {written}"
 

@@ -1,0 +1,11 @@
+"""Tags, notes and links on runs, sweeps and experiments."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0037_pre_add_tags_and_notes.sql")
