@@ -3,10 +3,15 @@
 from typing import Any
 
 from governance.budget_policy import BUDGETS
+from governance.price_file import PRICES
 from governance.quota_file import QUOTAS
 from sweeps.policies import PolicyKind
 
-_ALL: tuple[PolicyKind[Any], ...] = (BUDGETS, QUOTAS)
+_ALL: tuple[PolicyKind[Any], ...] = (
+    BUDGETS,
+    PRICES,
+    QUOTAS,
+)
 
 KINDS: dict[str, PolicyKind[Any]] = {
     kind.name: kind for kind in sorted(_ALL, key=lambda kind: kind.name)
