@@ -140,6 +140,10 @@ class AttemptFolder:
         described = read_json(self.path / "attempt.json") or {}
         return tuple(described.get("gpus", ()))
 
+    def gpu_model(self) -> str:
+        """What those devices are; empty when nobody could tell."""
+        return str((read_json(self.path / "attempt.json") or {}).get("gpu_model") or "")
+
     def read_exit(self) -> tuple[Exit, dt.datetime, dt.datetime] | None:
         """How it ended, when it began and when it ended; None while it has not."""
         record = read_json(self.path / "exit.json")

@@ -3,11 +3,18 @@
 import datetime as dt
 import platform
 from collections.abc import Callable, Iterable
+from typing import TypedDict
 
 from compute.attempt_folder import AttemptFolder, instant
 from compute.leftovers import kill_leftovers
 from sweeps.ids import AttemptId
 from sweeps.ports import AttemptPhase, AttemptStatus
+
+
+class _Gpus(TypedDict):
+    gpus: tuple[str, ...]
+    gpu_count: int
+    gpu_model: str
 
 
 class AttemptStatuses:
@@ -44,7 +51,7 @@ class AttemptStatuses:
             started_at=instant(shim["started_at"]),
             last_output_at=folder.last_output_at(),
             node=self._node,
-            gpus=self._gpus(folder),
+            **self._gpus(folder),
         )
 
     def _exited(self, folder: AttemptFolder, attempt_id: AttemptId) -> AttemptStatus | None:
@@ -59,11 +66,13 @@ class AttemptStatuses:
             ended_at=ended_at,
             exit=ended,
             node=self._node,
-            gpus=self._gpus(folder),
+            **self._gpus(folder),
         )
 
-    def _gpus(self, folder: AttemptFolder) -> tuple[str, ...]:
-        return folder.gpus() if self._has_gpus else ()
+    def _gpus(self, folder: AttemptFolder) -> _Gpus:
+        gpus = folder.gpus() if self._has_gpus else ()
+        model = folder.gpu_model() if gpus else ""
+        return {"gpus": gpus, "gpu_count": len(gpus), "gpu_model": model}
 
     def bury(self, folders: Iterable[AttemptFolder]) -> None:
         """Write the record of attempts whose shims were killed, once nothing is left of them."""

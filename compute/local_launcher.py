@@ -20,6 +20,7 @@ from compute.commands import (
     without_secrets,
 )
 from compute.errors import filesystem_errors
+from compute.gpu_models import model_of
 from compute.gpu_slots import GpuSlots, Lease
 from compute.leftovers import MARK, kill_shim
 from compute.shim_start import start_shim
@@ -56,6 +57,7 @@ class LocalLauncher:
         slots: GPUs that may be leased.
         machine: What attempts share.
         environment: What attempts inherit, without the platform's own variables.
+        gpu_model: What devices are, for the record.
         hold_file: Locked, shared, by every live attempt; see the supervisor.
         stop_grace_seconds: From SIGTERM to SIGKILL.
         clock: The time, for the end of attempts whose shims cannot tell it any more.
@@ -68,6 +70,7 @@ class LocalLauncher:
         slots: GpuSlots,
         machine: Machine,
         environment: Mapping[str, str],
+        gpu_model: Callable[[Iterable[str]], str] = model_of,
         hold_file: Path | None = None,
         stop_grace_seconds: float = 10.0,
         clock: Callable[[], dt.datetime] = _utc_now,
@@ -76,6 +79,7 @@ class LocalLauncher:
         self._slots = slots
         self._capacity = Capacity(self._root, machine)
         self._environment = dict(environment)
+        self._gpu_model = gpu_model
         self._hold_file = hold_file.absolute() if hold_file else None
         self._grace = stop_grace_seconds
         self._now = clock
@@ -138,6 +142,7 @@ class LocalLauncher:
                     "gpu": request.resources.gpu,
                 },
                 "gpus": lease.devices,
+                "gpu_model": self._gpu_model(lease.devices),
                 "timeout_seconds": timeout,
                 "launched_at": self._now().timestamp(),
             }

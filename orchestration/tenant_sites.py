@@ -68,7 +68,9 @@ def render(
             f"write except: [{_METADATA}/32]"
         )
     return Rendering(
-        shared=shared_objects(cluster.installation, chosen, directory.cluster.flavors),
+        shared=shared_objects(
+            cluster.installation, chosen, directory.cluster.flavors, subjects=subjects
+        ),
         tenants={
             site.tenant: tenant_objects(site, subjects=subjects, egress=egress) for site in chosen
         },

@@ -253,6 +253,11 @@ def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, object]:
         "gpus": [",".join(a.gpus) for a in attempts],
         "images": [_text(a.image) for a in attempts],
         "scheduled_ats": [a.scheduled_at for a in attempts],
+        "gpu_models": [_text(a.gpu_model) for a in attempts],
+        "gpu_counts": [a.gpu_count for a in attempts],
+        "capacities": [a.capacity for a in attempts],
+        "regions": [_text(a.region) for a in attempts],
+        "instance_types": [_text(a.instance_type) for a in attempts],
     }
 
 

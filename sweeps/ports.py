@@ -157,6 +157,11 @@ class AttemptStatus:
     gpus: tuple[str, ...] = ()
     image: str = ""  #: as it runs, with its digest
     scheduled_at: dt.datetime | None = None
+    gpu_model: str = ""  #: as its node or driver says it
+    gpu_count: int = 0  #: devices that it had, on all of its nodes
+    capacity: str = ""  #: ``spot`` or ``on_demand``; empty: nobody told
+    region: str = ""
+    instance_type: str = ""
     waits_for: str = ""  #: why it is still PENDING, as the cluster says it
 
 

@@ -143,9 +143,12 @@ class _Planner:
         self._conclude(attempt, status.exit, ended_at=ended_at)
 
     def _look_at_running(self, attempt: Attempt, status: AttemptStatus, signals: Signals) -> None:
+        seen = _seen(attempt, status)
         if attempt.state is AttemptState.PENDING:
-            self.draft.change_attempt(replace(_seen(attempt, status), state=AttemptState.RUNNING))
+            self.draft.change_attempt(replace(seen, state=AttemptState.RUNNING))
             self.draft.set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
+        elif seen != attempt:
+            self.draft.change_attempt(seen)  # of its machine, more is known by now
         decision, decided_at = self.draft.decision(attempt.run_id)
         why = verdict(
             status,
@@ -306,4 +309,9 @@ def _seen(attempt: Attempt, status: AttemptStatus) -> Attempt:
         gpus=status.gpus or attempt.gpus,
         image=status.image or attempt.image,
         scheduled_at=status.scheduled_at or attempt.scheduled_at,
+        gpu_model=status.gpu_model or attempt.gpu_model,
+        gpu_count=status.gpu_count or attempt.gpu_count,
+        capacity=status.capacity or attempt.capacity,
+        region=status.region or attempt.region,
+        instance_type=status.instance_type or attempt.instance_type,
     )

@@ -69,6 +69,18 @@ class Attempt:
     gpus: tuple[str, ...] = ()
     image: str = ""  #: as it ran, with its digest; empty: none, or unknown
     scheduled_at: dt.datetime | None = None  #: when it was given a node, where that takes time
+    gpu_model: str = ""  #: as its node or driver says it
+    gpu_count: int = 0  #: devices that it had, on all of its nodes
+    capacity: str = ""  #: ``spot`` or ``on_demand``; empty: nobody told
+    region: str = ""
+    instance_type: str = ""
+
+    @property
+    def machine(self) -> str:
+        """What it ran on, for people; empty when nothing is known of it."""
+        gpus = f"{self.gpu_count} x {self.gpu_model or 'GPU'}" if self.gpu_count else ""
+        capacity = self.capacity.replace("_", "-")
+        return ", ".join(filter(None, (gpus, self.instance_type, self.region, capacity)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

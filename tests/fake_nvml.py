@@ -16,6 +16,7 @@ _TAKES: dict[str, tuple[Any, ...]] = {
     "nvmlDeviceGetHandleByUUID": (ctypes.c_char_p, ctypes.POINTER(_HANDLE)),
     "nvmlDeviceGetDeviceHandleFromMigDeviceHandle": (_HANDLE, ctypes.POINTER(_HANDLE)),
     "nvmlDeviceGetUUID": (_HANDLE, ctypes.c_void_p, ctypes.c_uint),
+    "nvmlDeviceGetName": (_HANDLE, ctypes.c_void_p, ctypes.c_uint),
     "nvmlDeviceGetUtilizationRates": (_HANDLE, ctypes.c_void_p),
     "nvmlDeviceGetMemoryInfo": (_HANDLE, ctypes.c_void_p),
     "nvmlDeviceGetTemperature": (_HANDLE, ctypes.c_uint, _UINT),
@@ -78,6 +79,11 @@ class FakeNvml:
     def _nvmlDeviceGetUUID(self, device: int, text: int, length: int) -> int:  # noqa: N802
         uuid = f"GPU-{device - 1000}cafe-42".encode()
         ctypes.memmove(text, uuid[: length - 1] + b"\0", min(length, len(uuid) + 1))
+        return 0
+
+    def _nvmlDeviceGetName(self, device: int, text: int, length: int) -> int:  # noqa: N802
+        name = f"Model {device - 1000}".encode()
+        ctypes.memmove(text, name[: length - 1] + b"\0", min(length, len(name) + 1))
         return 0
 
     def _nvmlDeviceGetUtilizationRates(self, device: int, rates: int) -> int:  # noqa: N802

@@ -21,7 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
-_PATH = re.compile(r"/namespaces/[^/]+/(?P<plural>[a-z]+)(?P<name>/[^/]+)?(?P<sub>/[a-z]+)?")
+_PATH = re.compile(
+    r"(?:/namespaces/[^/]+|/api/v1(?=/nodes))/(?P<plural>[a-z]+)(?P<name>/[^/]+)?(?P<sub>/[a-z]+)?"
+)
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 _TIMEOUT = urllib3.Timeout(connect=10, read=90)
 _DROPPED = {"host", "connection", "authorization", "content-length", "accept-encoding"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from compute.kubernetes.api_errors import api_exception, cluster_errors, message_of
 from compute.kubernetes.log_api import LogApi
+from compute.kubernetes.node_api import NodeApi
 from compute.kubernetes.objects import KubeObject, items
 from compute.kubernetes.watch_events import Event, WatchExpired, events_of
 from compute.kubernetes.workload_api import WorkloadApi
@@ -57,6 +58,7 @@ class ClusterApi:
         self._core: Any = CoreV1Api(client)
         self._batch: Any = BatchV1Api(client)
         self.logs = LogApi(client)
+        self.nodes = NodeApi(client)
         self.workloads = WorkloadApi(client)
 
     def list(self, kind: Kind, namespace: str, *, selector: str) -> Listing:

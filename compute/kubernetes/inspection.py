@@ -21,6 +21,9 @@ NEEDED = (
 _NEEDED_BY_SOME = (("", "services", "create", "trials on several nodes"),)
 _NEEDED_WITH_A_QUEUE = (("kueue.x-k8s.io", "workloads", "list", "saying why Jobs wait"),)
 
+#: What is asked of the cluster as a whole, for GPU models, regions and prices of attempts.
+NEEDED_OF_NODES = ("", "nodes", ("get", "list"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
@@ -76,7 +79,14 @@ class ClusterInspection:
             f"{purpose} ({verb} {resource})"
             for group, resource, verb, purpose in wanted
             if not self._may(namespace, group, resource, verb)
-        ]
+        ] + self._missing_of_nodes()
+
+    def _missing_of_nodes(self) -> list[str]:
+        group, resource, verbs = NEEDED_OF_NODES
+        if missing := [verb for verb in verbs if not self._may("", group, resource, verb)]:
+            what = "GPU models, regions and kinds of the nodes of attempts"
+            return [f"{what} ({', '.join(missing)} {resource})"]
+        return []
 
     def quotas(self, namespace: str) -> list[Quota] | None:
         """Limits of the namespace; None when the credentials may not look."""
@@ -112,7 +122,7 @@ class ClusterInspection:
     def _may(self, namespace: str, group: str, resource: str, verb: str) -> bool:
         resource, _, subresource = resource.partition("/")
         attributes = {
-            "namespace": namespace,
+            **({"namespace": namespace} if namespace else {}),  # else: in the whole cluster
             "verb": verb,
             "group": group,
             "resource": resource,

@@ -12,6 +12,8 @@ from compute.kubernetes.hindrance import Patience
 from compute.kubernetes.image_pinning import ImagePinning
 from compute.kubernetes.job_stopper import JobStopper
 from compute.kubernetes.launch_rate import LaunchRate
+from compute.kubernetes.machine import node_of, on_machine
+from compute.kubernetes.nodes import Nodes
 from compute.kubernetes.objects import KubeObject
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
@@ -72,6 +74,7 @@ class KubernetesLauncher:
         self._images = images
         self._policy_of = policy_of
         self._now = clock
+        self._nodes = Nodes(api.nodes)
         self._views: dict[SweepId, SweepView] = {}
         self._stopper = JobStopper(api, installation=installation, clock=self._now)
         self._upkeep = AttemptUpkeep(
@@ -97,10 +100,14 @@ class KubernetesLauncher:
         self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
     ) -> Mapping[AttemptId, AttemptStatus]:
         """Status of those attempts that have, or had, a Job."""
+        is_first = sweep_id not in self._views  # which has requests enough
         view = self._view(sweep_id)
+        found = view.look(attempt_ids)
+        on = {name for seen in found.values() if (name := node_of(seen))}
+        nodes = self._nodes.look(set() if is_first else on)
         return {
-            attempt_id: self._upkeep.look(view, attempt_id, seen)
-            for attempt_id, seen in view.look(attempt_ids).items()
+            attempt_id: on_machine(self._upkeep.look(view, attempt_id, seen), seen, nodes)
+            for attempt_id, seen in found.items()
         }
 
     def stop(self, attempt_id: AttemptId, *, reason: ExitReason) -> None:

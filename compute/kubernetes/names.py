@@ -22,6 +22,8 @@ SWEEP = "sweepworks.io/sweep"
 RUN = "sweepworks.io/run"
 ATTEMPT = "sweepworks.io/attempt"
 
+GPU_RESOURCE = "sweepworks.io/gpu-resource"  #: annotation of pods: what a GPU is called there
+
 INDEX = "batch.kubernetes.io/job-completion-index"  #: annotation of an indexed Job's pods
 
 STOP_REASON = "sweepworks.io/stop-reason"  #: annotation: why we have ended it

@@ -67,6 +67,8 @@ def trial_job(
             f"{request.attempt_id}: sweeps of this tenant may not have {', '.join(sections)}"
         )
     labels = labels_of(request, installation=installation)
+    gpu_resource = request.pods.gpu_resource or defaults.gpu_resource
+    of_pods = {"labels": labels, "annotations": {names.GPU_RESOURCE: gpu_resource}}
     queue = queue_labels(
         defaults.queue if policy.queue is None else policy.queue, request.pods.priority_class
     )
@@ -83,8 +85,8 @@ def trial_job(
             **multi_node.job_fields(request.pods.nodes),
             "ttlSecondsAfterFinished": defaults.kept_seconds,
             "template": {
-                "metadata": {"labels": labels},
-                "spec": _pod_spec(request, image, defaults, policy),
+                "metadata": of_pods,
+                "spec": _pod_spec(request, image, defaults, policy, gpu_resource=gpu_resource),
             },
         },
     }
@@ -96,7 +98,7 @@ def trial_job(
             "suspend": bool(queue),
             "backoffLimit": 0,
             **multi_node.job_fields(request.pods.nodes),
-            "template": {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never"}},
+            "template": {"metadata": of_pods, "spec": {"restartPolicy": "Never"}},
         },
     }
     changed = merge(changed, kept)
@@ -121,7 +123,12 @@ def labels_of(request: LaunchRequest, *, installation: str) -> dict[str, str]:
 
 
 def _pod_spec(
-    request: LaunchRequest, image: str, defaults: PodDefaults, policy: PodPolicy
+    request: LaunchRequest,
+    image: str,
+    defaults: PodDefaults,
+    policy: PodPolicy,
+    *,
+    gpu_resource: str,
 ) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "mountPath": FOLDER}]
     volumes: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "emptyDir": {}}]
@@ -145,9 +152,7 @@ def _pod_spec(
             else {"name": name, "valueFrom": value}
             for name, value in environment(request).items()
         ],
-        "resources": resources(
-            request.resources, gpu_resource=options.gpu_resource or defaults.gpu_resource
-        ),
+        "resources": resources(request.resources, gpu_resource=gpu_resource),
         "volumeMounts": mounts,
         # The last lines of the log come with the pod's state, without a request of their own.
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -165,7 +165,9 @@ def _print_trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, st
     for attempt in snapshot.attempts:
         if attempt.run_id == trial.run_id:
             ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
-            where = " ".join(word for word in (attempt.node, attempt.image) if word)
+            where = " ".join(filter(None, (attempt.node, attempt.image)))
+            if attempt.machine:
+                where = f"{where} ({attempt.machine})"
             click.echo(f"  attempt {attempt.number}: {attempt.state} {where} {ended}")
     for subject, sentence in notices.items():
         click.echo(f"  not stored: {subject}: {sentence}")

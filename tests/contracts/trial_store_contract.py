@@ -174,6 +174,11 @@ class TrialStoreContract:
             started_at=at(1.25),
             node="gpu-box",
             gpus=("GPU-0", "GPU-1"),
+            gpu_model="NVIDIA L4",
+            gpu_count=2,
+            capacity="spot",
+            region="eu-central-1",
+            instance_type="g6.12xlarge",
         )
 
         store.apply(SWEEP, lease, some_changes(trials=(trial,), attempts=(attempt,)))

@@ -20,6 +20,8 @@ _KINDS = {
     "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy", True),
     "roles": ("rbac.authorization.k8s.io/v1", "Role", True),
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding", True),
+    "clusterroles": ("rbac.authorization.k8s.io/v1", "ClusterRole", False),
+    "clusterrolebindings": ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", False),
     "priorityclasses": ("scheduling.k8s.io/v1", "PriorityClass", False),
     "resourceflavors": (_KUEUE, "ResourceFlavor", False),
     "workloadpriorityclasses": (_KUEUE, "WorkloadPriorityClass", False),

@@ -83,10 +83,16 @@ class FakeCluster:
             asked = body["spec"]["resourceAttributes"]
             allowed = f"{asked['verb']} {asked['resource']}" not in self.forbidden
             return 201, {"status": {"allowed": allowed}}
-        if path == "/api/v1/nodes":
-            return (
-                (403, refusal) if "list nodes" in self.forbidden else (200, {"items": self.nodes})
-            )
+        if path.startswith("/api/v1/nodes"):
+            name = path.removeprefix("/api/v1/nodes").removeprefix("/")
+            verb = "get nodes" if name else "list nodes"
+            self.requests.append(verb)
+            if verb in self.forbidden:
+                return 403, refusal
+            if not name:
+                return 200, {"items": self.nodes}
+            found = [node for node in self.nodes if node["metadata"]["name"] == name]
+            return (200, found[0]) if found else (404, {"message": f'nodes "{name}" not found'})
         return None
 
     def fail(self, **fault: Any) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from compute.kubernetes.inspection import NEEDED
-from compute.kubernetes.tenants.site import NAME, Site
+from compute.kubernetes import names
+from compute.kubernetes.inspection import NEEDED, NEEDED_OF_NODES
+from compute.kubernetes.tenants.site import NAME, Site, shared_labels
 from governance.cluster_policies import Subject
 
 #: By which pods of trials on several nodes find each other.
@@ -51,6 +52,28 @@ def role_binding(site: Site, subjects: Sequence[Subject]) -> dict[str, Any]:
         "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": NAME},
         "subjects": [_subject(one) for one in subjects],
     }
+
+
+def node_readers(installation: str, subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+    """Who may read nodes, which are in no namespace."""
+    metadata = {
+        "name": f"{NAME}-{names.label_value(installation)}-nodes",
+        "labels": shared_labels(installation),
+    }
+    group, resource, verbs = NEEDED_OF_NODES
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+    ref = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": metadata["name"]}
+    version = {"apiVersion": f"{_RBAC}/v1"}
+    return [
+        {**version, "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
+        {
+            **version,
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "roleRef": ref,
+            "subjects": [_subject(one) for one in subjects],
+        },
+    ]
 
 
 def _subject(subject: Subject) -> dict[str, str]:

@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from compute.kubernetes.tenants.access import role, role_binding, service_account
+from compute.kubernetes.tenants.access import (
+    node_readers,
+    role,
+    role_binding,
+    service_account,
+)
 from compute.kubernetes.tenants.kueue import cluster_queue, local_queue, resource_flavors
 from compute.kubernetes.tenants.network import network_policy
 from compute.kubernetes.tenants.priorities import priority_classes, workload_priority_classes
@@ -34,16 +39,25 @@ def tenant_objects(
 
 
 def shared_objects(
-    installation: str, sites: Sequence[Site], flavors: Mapping[str, Mapping[str, str]]
+    installation: str,
+    sites: Sequence[Site],
+    flavors: Mapping[str, Mapping[str, str]],
+    *,
+    subjects: Sequence[Subject],
 ) -> list[dict[str, Any]]:
     """That tenants have in common.
 
     Args:
         flavors: Kinds of nodes by name, with their labels.
+        subjects: As of tenants.
     """
     with_queues = any(site.counts_in_queue for site in sites)
     queues = [*resource_flavors(installation, flavors), *workload_priority_classes(installation)]
-    return [*priority_classes(installation), *(queues if with_queues else [])]
+    return [
+        *priority_classes(installation),
+        *(node_readers(installation, subjects) if subjects else []),
+        *(queues if with_queues else []),
+    ]
 
 
 def _namespace(site: Site) -> dict[str, Any]:

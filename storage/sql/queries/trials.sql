@@ -31,7 +31,8 @@ SELECT attempts.attempt_id, attempts.run_id, attempts.number, attempts.state::te
        attempts.created_at, attempts.started_at, attempts.ended_at,
        attempts.exit_reason::text, attempts.exit_code, attempts.exit_signal, attempts.message,
        attempts.node, attempts.gpus, attempts.promoted_sequence,
-       attempts.image, attempts.scheduled_at
+       attempts.image, attempts.scheduled_at, attempts.gpu_model, attempts.gpu_count,
+       attempts.capacity, attempts.region, attempts.instance_type
 FROM attempts
 JOIN runs USING (run_id)
 WHERE runs.sweep_id = %(sweep_id)s
@@ -207,13 +208,20 @@ SET state = new.state::attempt_state,
     node = new.node,
     gpus = string_to_array(new.gpus, ','),
     image = new.image,
-    scheduled_at = new.scheduled_at
+    scheduled_at = new.scheduled_at,
+    gpu_model = new.gpu_model,
+    gpu_count = new.gpu_count,
+    capacity = new.capacity,
+    region = new.region,
+    instance_type = new.instance_type
 FROM unnest(%(attempt_ids)s::text[], %(states)s::text[], %(started_ats)s::timestamptz[],
             %(ended_ats)s::timestamptz[], %(exit_reasons)s::text[], %(exit_codes)s::int[],
             %(exit_signals)s::int[], %(messages)s::text[], %(nodes)s::text[], %(gpus)s::text[],
-            %(images)s::text[], %(scheduled_ats)s::timestamptz[])
+            %(images)s::text[], %(scheduled_ats)s::timestamptz[], %(gpu_models)s::text[],
+            %(gpu_counts)s::int[], %(capacities)s::text[], %(regions)s::text[],
+            %(instance_types)s::text[])
     AS new (attempt_id, state, started_at, ended_at, exit_reason, exit_code, exit_signal, message,
-            node, gpus, image, scheduled_at)
+            node, gpus, image, scheduled_at, gpu_model, gpu_count, capacity, region, instance_type)
 WHERE attempts.attempt_id = new.attempt_id;
 
 -- decide_reports --

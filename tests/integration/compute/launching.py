@@ -22,6 +22,7 @@ def make_launcher(root: Path, *, devices: tuple[str, ...] = (), cores: float = 1
         slots=GpuSlots(root / "gpus", devices),
         machine=Machine(cores=cores, memory_bytes=10**9),
         environment={**os.environ, "SWEEPWORKS_DATABASE_URL": "the-password"},
+        gpu_model=lambda devices: f"model of {' and '.join(devices)}",
         hold_file=root / "clients.lock",
         stop_grace_seconds=1.0,
     )

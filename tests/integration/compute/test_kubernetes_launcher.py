@@ -142,6 +142,49 @@ def test_the_first_look_is_two_lists_and_the_second_begins_to_watch(
     assert cluster.requests[2:] == ["watch jobs"], "more than three requests in a first tick"
 
 
+def test_an_attempt_has_what_its_node_is(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest, fake: FakeCluster
+) -> None:
+    labels = {
+        "nvidia.com/gpu.product": "NVIDIA-L4",
+        "karpenter.sh/capacity-type": "spot",
+        "node.kubernetes.io/instance-type": "g6.12xlarge",
+        "topology.kubernetes.io/region": "eu-central-1",
+    }
+    fake.nodes.append({"metadata": {"name": "node-1", "labels": labels}})
+    fake.controllers.gpus = 4
+    gpus = Resources(cpu=0.1, gpu=2)
+    first, second = (
+        cluster.request_for(n, "import time; time.sleep(60)", resources=gpus) for n in (1, 2)
+    )
+    launcher.launch(first)
+    launcher.launch(second)
+    status = wait_for(launcher, first.attempt_id, AttemptPhase.RUNNING)
+    wait_for(launcher, second.attempt_id, AttemptPhase.RUNNING)
+
+    assert (status.gpu_count, status.gpu_model) == (2, "NVIDIA-L4")
+    assert (status.capacity, status.instance_type) == ("spot", "g6.12xlarge")
+    assert status.region == "eu-central-1"
+    assert cluster.requests.count("get nodes") == 1
+    assert "list nodes" not in cluster.requests
+
+
+def test_who_may_not_read_nodes_launches_all_the_same(
+    launcher: KubernetesLauncher,
+    cluster: ClusterUnderTest,
+    fake: FakeCluster,
+    long: Callable[[int], LaunchRequest],
+) -> None:
+    fake.forbidden |= {"get nodes", "list nodes"}
+    launcher.launch(long(1))
+
+    status = wait_for(launcher, long(1).attempt_id, AttemptPhase.RUNNING)
+    launcher.poll(SWEEP, [long(1).attempt_id])
+
+    assert status.region == ""
+    assert cluster.requests.count("get nodes") == 1
+
+
 def test_another_launcher_sees_what_there_is(
     make: Callable[..., KubernetesLauncher], long: Callable[[int], LaunchRequest]
 ) -> None:

@@ -377,6 +377,19 @@ def test_files_of_the_sweeps_folder_are_found_from_anywhere(
     assert output_of(launcher, request) == b"found\n"
 
 
+def test_an_attempt_says_which_gpus_it_has_and_had(tmp_path: Path) -> None:
+    launcher = make_launcher(tmp_path, devices=("0", "1"))
+    request = request_for(1, "sleep", "60", resources=Resources(cpu=0.1, gpu=2))
+    launcher.launch(request)
+    live = wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
+    launcher.stop(request.attempt_id, reason=ExitReason.CANCELLED)
+    ended = wait_for(launcher, request.attempt_id, AttemptPhase.EXITED)
+
+    for status in (live, ended):
+        assert (status.gpus, status.gpu_count) == (("0", "1"), 2)
+        assert status.gpu_model == "model of 0 and 1"
+
+
 def test_gpus_are_leased_until_their_attempt_ends(tmp_path: Path) -> None:
     one, other = (make_launcher(tmp_path, devices=("0", "1")) for _ in range(2))
     gpu = Resources(cpu=0.1, gpu=1)

@@ -1,6 +1,7 @@
 """What the chart's pods may do, and who reaches them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.integration.deploy.manifests import (
     of_kind,
     one,
     pods,
+    render,
 )
 
 #: Of the pods that talk to the API server.
@@ -108,8 +110,21 @@ def test_controllers_have_them_in_the_namespaces_that_are_named(full: list[Manif
         assert (subject["namespace"], subject["name"]) == ("platform", "sweepworks-controllers")
 
 
-def test_nobody_has_rights_in_the_whole_cluster(full: list[Manifest]) -> None:
-    assert not of_kind(full, "ClusterRoleBinding")
+def test_all_that_is_granted_in_the_whole_cluster_is_to_read_nodes(full: list[Manifest]) -> None:
+    (binding,) = of_kind(full, "ClusterRoleBinding").values()
+    (subject,) = binding["subjects"]
+
+    assert (subject["namespace"], subject["name"]) == ("platform", "sweepworks-controllers")
+    assert rights(one(full, "ClusterRole", binding["roleRef"]["name"])) == {
+        "nodes": {"get", "list"}
+    }
+
+
+def test_who_does_not_want_that_grants_nothing_there(tmp_path: Path) -> None:
+    assert not of_kind(render(tmp_path, {"trials": {"nodes": False}}), "ClusterRoleBinding")
+
+
+def test_no_right_is_for_everything(full: list[Manifest]) -> None:
     for role in (*of_kind(full, "Role").values(), *of_kind(full, "ClusterRole").values()):
         for rule in role["rules"]:
             assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])

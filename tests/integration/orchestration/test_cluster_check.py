@@ -68,15 +68,19 @@ def test_what_credentials_may_not_do_is_listed(fake: FakeCluster) -> None:
     assert "may not see nodes" in next(one.says for one in findings if one.subject == "GPUs")
 
 
+NODES = "without GPU models, regions and kinds of the nodes of attempts (get nodes)"
+
+
 @pytest.mark.parametrize(
     ("queue", "missing"),
     [
-        ("", ["without trials on several nodes (create services)"]),
+        ("", ["without trials on several nodes (create services)", NODES]),
         (
             "trials",
             [
                 "without trials on several nodes (create services)",
                 "without saying why Jobs wait (list workloads)",
+                NODES,
             ],
         ),
     ],
@@ -84,7 +88,7 @@ def test_what_credentials_may_not_do_is_listed(fake: FakeCluster) -> None:
 def test_what_only_some_sweeps_need_is_told_and_no_fault(
     fake: FakeCluster, queue: str, missing: list[str]
 ) -> None:
-    fake.forbidden |= {"create services", "list workloads"}
+    fake.forbidden |= {"create services", "list workloads", "get nodes"}
     settings = ClusterSettings(url=fake.url, image="trainer:1", queue=queue)
 
     findings = list(examine(settings, wait=0))

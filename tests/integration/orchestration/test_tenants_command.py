@@ -55,7 +55,7 @@ def test_what_changes_is_shown_and_nothing_is_done_without_a_yes(cluster: FakeCl
 
     assert f"create  Namespace {NAMESPACE}" in refused.stdout
     assert "+  name: sweepworks-vision" in refused.stdout
-    assert "apply 11 objects?" in refused.stdout
+    assert "apply 13 objects?" in refused.stdout
     assert (refused.exit_code, silent.exit_code) == (1, 1)
     assert cluster.namespaces == set()
 
@@ -66,7 +66,7 @@ def test_a_yes_is_enough(cluster: FakeCluster) -> None:
 
     assert first.exit_code == 0
     assert f"applied ResourceQuota {NAMESPACE}/sweepworks" in first.stdout
-    assert second.stdout == "same    11 objects\n"
+    assert second.stdout == "same    13 objects\n"
 
 
 def test_a_dry_run_shows_the_lines_that_would_change(cluster: FakeCluster) -> None:
@@ -118,7 +118,7 @@ def test_an_outage_says_how_far_it_came(cluster: FakeCluster) -> None:
     broken = tenants("apply", "--yes")
 
     assert broken.exit_code == 1
-    assert "0 of 11 are applied; the same command goes on" in broken.stderr
+    assert "0 of 13 are applied; the same command goes on" in broken.stderr
     assert tenants("apply", "--yes").exit_code == 0
 
 

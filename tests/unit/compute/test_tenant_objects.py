@@ -40,7 +40,12 @@ def objects_of(text: str, name: str = "vision", *, namespace: str = "") -> list[
     directory = parse_tenants(text, source="tenants.yaml")
     site = site_of(directory, name, namespace)
     tenant = tenant_objects(site, subjects=directory.cluster.subjects, egress=SHARED)
-    return [*shared_objects("here", [site], directory.cluster.flavors), *tenant]
+    return [
+        *shared_objects(
+            "here", [site], directory.cluster.flavors, subjects=directory.cluster.subjects
+        ),
+        *tenant,
+    ]
 
 
 def site_of(directory: TenantDirectory, name: str, namespace: str = "") -> Site:
@@ -125,6 +130,18 @@ def test_pods_of_a_namespace_meet_only_where_the_file_says_so() -> None:
     assert {"apiGroups": [""], "resources": ["services"], "verbs": ["create"]} in rules
     assert spec["ingress"] == [{"from": [{"podSelector": {}}]}]
     assert spec["egress"][-1] == {"to": [{"podSelector": {}}]}
+
+
+def test_the_platform_may_read_nodes_and_change_nothing_of_the_whole_cluster() -> None:
+    objects = objects_of(FULL)
+
+    role = one(objects, "ClusterRole", "sweepworks-here-nodes")
+    binding = one(objects, "ClusterRoleBinding", "sweepworks-here-nodes")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == one(objects, "RoleBinding")["subjects"]
+    without = objects_of(FULL.partition("tenants:")[1] + FULL.partition("tenants:")[2])
+    assert not [o for o in without if o["kind"].startswith("Cluster")]
 
 
 def test_the_platform_may_do_what_it_needs_and_trials_nothing() -> None:

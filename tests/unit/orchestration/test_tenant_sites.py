@@ -43,7 +43,8 @@ def test_one_tenant_comes_with_what_all_have_in_common() -> None:
     rendering = rendered(only="speech")
 
     assert list(rendering.tenants) == ["speech"]
-    assert {o["kind"] for o in rendering.shared} == {"PriorityClass"}
+    kinds = {o["kind"] for o in rendering.shared}
+    assert kinds == {"PriorityClass", "ClusterRole", "ClusterRoleBinding"}
 
 
 def test_the_tenant_that_needs_no_file_gets_its_objects() -> None:

@@ -118,6 +118,18 @@ def test_a_lower_level_that_comes_later_does_not_replace_the_objective() -> None
     assert [report.decision for report in later.changes.decided] == [Decision.CONTINUE] * 2
 
 
+def test_what_is_known_later_of_its_machine_is_noted_once() -> None:
+    board = a_started_board()
+    facts = {"gpu_model": "L4", "gpu_count": 2, "capacity": "spot", "region": "eu"}
+
+    later = plan(board, statuses=_running(board, **facts))
+    board.apply(later.changes)
+    again = plan(board, statuses=_running(board))
+
+    assert {attempt.machine for attempt in later.changes.attempts} == {"2 x L4, eu, spot"}
+    assert again.changes.is_empty()
+
+
 def test_an_exit_record_without_a_start_keeps_the_start_that_was_seen() -> None:
     board = a_started_board()
 
