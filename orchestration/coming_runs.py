@@ -5,7 +5,7 @@ import dagster as dg
 from sweeps.ids import SweepId
 
 PARTITION_TAG = "dagster/partition"
-_UNFINISHED = [
+UNFINISHED = [  #: statuses
     status
     for status in dg.DagsterRunStatus
     if status
@@ -19,5 +19,5 @@ _UNFINISHED = [
 
 def coming_run(instance: dg.DagsterInstance, sweep_id: SweepId) -> dg.DagsterRun | None:
     """The newest unfinished Dagster run of a sweep's partition."""
-    filters = dg.RunsFilter(tags={PARTITION_TAG: sweep_id}, statuses=_UNFINISHED)
+    filters = dg.RunsFilter(tags={PARTITION_TAG: sweep_id}, statuses=UNFINISHED)
     return next(iter(instance.get_runs(filters=filters, limit=1)), None)

@@ -9,7 +9,7 @@ from assets.datasets import dataset_checks, dataset_versions
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
-from orchestration import jobs, rerun_job, resources, schedules, sensors
+from orchestration import jobs, purge_job, rerun_job, resources, schedules, sensors
 
 # Sensors get their resources by port; Dagster calls that a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -39,6 +39,7 @@ def defs() -> dg.Definitions:
             jobs.drop_system_metrics,
             jobs.check_lineage,
             jobs.reap_jobs,
+            purge_job.purge_dagster,
             rerun_job.rerun_run,
         ],
         schedules=schedules.SCHEDULES,

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from storage.note_store import NoteStore
     from storage.openlineage import OpenLineageOutbox
     from storage.policy_store import PolicyStore
+    from storage.partition_subjects import PostgresPartitionSubjects
     from storage.reproductions import Reproductions
     from storage.rerun_store import RerunStore
     from storage.run_catalog import RunCatalog
@@ -238,6 +239,11 @@ class Platform:
         from storage.policy_store import PolicyStore
 
         return PolicyStore(self.pool)
+    def partition_subjects(self) -> "PostgresPartitionSubjects":
+        """What Dagster's dynamic partitions are of."""
+        from storage.partition_subjects import PostgresPartitionSubjects
+
+        return PostgresPartitionSubjects(self.pool)
 
     @functools.cached_property
     def datasets(self) -> "DatasetCatalog":

@@ -14,6 +14,7 @@ from orchestration.jobs import (
     reap_jobs,
     refresh_rollups,
 )
+from orchestration.purge_job import purge_dagster
 from orchestration.settings import Settings
 from retention.system_metrics import SystemMetrics
 from retention.tiers import ROLLUPS, MetricTiers
@@ -142,6 +143,20 @@ def reaped_cluster(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.
     return _unless_busy(context, reap_jobs.name, request=dg.RunRequest())
 
 
+@dg.schedule(
+    job=purge_dagster,
+    cron_schedule="15 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Removes what is old of Dagster's own records, once a day.",
+)
+def old_dagster_records(
+    context: dg.ScheduleEvaluationContext,
+) -> dg.RunRequest | dg.SkipReason:
+    """All of it, or what there is time for."""
+    return _unless_busy(context, purge_dagster.name, request=dg.RunRequest())
+
+
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -164,4 +179,5 @@ SCHEDULES = [
     checked_lineage,
     daily_data_checks,
     reaped_cluster,
+    old_dagster_records,
 ]
