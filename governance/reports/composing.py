@@ -1,0 +1,64 @@
+"""Puts a report together, section by section: one that fails says so, and hides no other."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from governance.reports.asked import Asked
+from governance.reports.comparing import bargains, early_stopping
+from governance.reports.facts import ReportFacts
+from governance.reports.failing import activity, failures, waiting
+from governance.reports.model import Report, Scope, Section
+from governance.reports.periods import Period
+from governance.reports.portfolio import portfolio
+from governance.reports.spending import spending
+from governance.reports.waste import waste
+from sweeps.errors import SweepsError
+
+SectionMaker = Callable[[ReportFacts, Asked], Section]
+
+#: In the order in which they are shown: key, title, and who makes it.
+SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
+    ("cost", "Cost", spending),
+    ("waste", "Waste", waste),
+    ("bargains", "What the best costs", bargains),
+    ("early_stopping", "Saved by early stopping", early_stopping),
+    ("failures", "Failures", failures),
+    ("activity", "Work", activity),
+    ("waits", "Waiting", waiting),
+)
+PORTFOLIO: tuple[tuple[str, str, SectionMaker], ...] = (("portfolio", "Portfolio", portfolio),)
+
+
+def compose(
+    facts: ReportFacts,
+    scope: Scope,
+    period: Period,
+    *,
+    now: dt.datetime,
+    is_portfolio: bool = False,
+    sections: Sequence[tuple[str, str, SectionMaker]] | None = None,
+) -> Report:
+    """The report of a period.
+
+    Args:
+        is_portfolio: For leads: sums, shares and trends, without names or parameters.
+        sections: Other ones than usual.
+    """
+    asked = Asked(scope, period)
+    makers = sections or (PORTFOLIO if is_portfolio else SECTIONS)
+    return Report(
+        period=period,
+        scope=scope,
+        made_at=now,
+        is_portfolio=is_portfolio,
+        sections=tuple(_made(facts, asked, *maker) for maker in makers),
+    )
+
+
+def _made(facts: ReportFacts, asked: Asked, key: str, title: str, make: SectionMaker) -> Section:
+    try:
+        return make(facts, asked)
+    except SweepsError as exc:
+        return Section(key=key, title=title, problem=str(exc))
+    except Exception as exc:  # noqa: BLE001 - a mistake in one section must not hide the others
+        return Section(key=key, title=title, problem=f"{type(exc).__name__}: {exc}")

@@ -1,0 +1,197 @@
+"""What reports are put together from: rows as the record has them, and who reads them."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from governance.reports.model import Scope
+from governance.reports.periods import Period
+from sweeps.objectives import Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one owner spent on one sweep, or on an experiment outside sweeps, in a period."""
+
+    tenant: str
+    experiment: str  #: empty: none, such as a dataset's bytes
+    sweep_id: str  #: empty: outside sweeps
+    owner: str
+    amount_usd: Decimal
+    waste_usd: Decimal
+    gpu_hours: float
+    idle_gpu_hours: float
+    cpu_hours: float
+    memory_gib_hours: float
+    storage_gib_days: float
+    attempts: int
+    failed_attempts: int
+    unpriced: int  #: entries of the ledger without a price: what they cost is not in the amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySpent:
+    """A day's spending."""
+
+    day: dt.date
+    amount_usd: Decimal
+    waste_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeSpent:
+    """What attempts that ended alike cost."""
+
+    outcome: str  #: as the ledger has it: completed, failed, evicted, idle, …; empty: storage
+    is_waste: bool
+    attempts: int
+    gpu_hours: float
+    amount_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """Trials of a sweep whose configuration an earlier trial of the same sweep had."""
+
+    tenant: str
+    sweep_id: str
+    trials: int
+    amount_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedEarly:
+    """Trials of a sweep that its search ended before their last resource level."""
+
+    tenant: str
+    experiment: str
+    sweep_id: str
+    trials: int
+    unknown: int  #: of these, whose level, last level or cost is not known
+    amount_usd: Decimal  #: of the known ones
+    #: What the known ones would have cost more if each level cost as much as those before it.
+    saved_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueOutcomes:
+    """How runs of an experiment with one value of a parameter ended."""
+
+    tenant: str
+    experiment: str
+    name: str
+    value: str  #: as text; numbers in thirds of decades, such as ``0.002 to 0.005``
+    runs: int
+    failed: int
+    amount_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A trial with a result and a price."""
+
+    number: int
+    objective: float
+    cost_usd: Decimal  #: of all its attempts, whenever they ran
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepFront:
+    """Trials of a sweep that no other one beats in both result and price."""
+
+    tenant: str
+    experiment: str
+    sweep_id: str
+    metric: str
+    direction: Direction
+    trials: int  #: with a finite result
+    unpriced: int  #: of these, those that nobody knows the cost of
+    front: tuple[Priced, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What happened, by owner."""
+
+    tenant: str
+    owner: str
+    sweeps_submitted: int
+    sweeps_ended: int
+    runs_ended: int
+    completed: int
+    stopped: int
+    failed: int
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureReason:
+    """Attempts that ended badly, by reason."""
+
+    tenant: str
+    reason: str
+    attempts: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long attempts waited until they began."""
+
+    tenant: str
+    attempts: int
+    median_seconds: float
+    p95_seconds: float
+    longest_seconds: float
+
+
+class ReportFacts(Protocol):
+    """Reads what happened. Every call is about one scope and one period."""
+
+    def spent(self, scope: Scope, period: Period) -> Sequence[Spent]:
+        """By tenant, experiment, sweep and owner, in that order."""
+        ...
+
+    def spent_by_day(self, scope: Scope, period: Period) -> Sequence[DaySpent]:
+        """Days with anything in the ledger, in order."""
+        ...
+
+    def spent_by_outcome(self, scope: Scope, period: Period) -> Sequence[OutcomeSpent]:
+        """By outcome."""
+        ...
+
+    def repeated(self, scope: Scope, period: Period) -> Sequence[Repeated]:
+        """By sweep; the cost of the period."""
+        ...
+
+    def stopped_early(self, scope: Scope, period: Period) -> Sequence[StoppedEarly]:
+        """By sweep; trials that ended in the period."""
+        ...
+
+    def value_outcomes(self, scope: Scope, period: Period) -> Sequence[ValueOutcomes]:
+        """By experiment, parameter and value; runs that ended in the period."""
+        ...
+
+    def fronts(self, scope: Scope, period: Period) -> Sequence[SweepFront]:
+        """Of sweeps with a trial that ended in the period."""
+        ...
+
+    def configurations(
+        self, trials: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], Mapping[str, object]]:
+        """Of trials, by sweep and number."""
+        ...
+
+    def activity(self, scope: Scope, period: Period) -> Sequence[Activity]:
+        """By owner."""
+        ...
+
+    def failure_reasons(self, scope: Scope, period: Period) -> Sequence[FailureReason]:
+        """By tenant and reason; attempts that ended in the period."""
+        ...
+
+    def waits(self, scope: Scope, period: Period) -> Sequence[Waits]:
+        """By tenant; attempts that began in the period."""
+        ...
