@@ -12,6 +12,10 @@ SWEEPS = dg.DynamicPartitionsDefinition(name="sweeps")
 #: square in the UI.
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", timezone="UTC", end_offset=1)
 
+#: Weeks from Monday, and months, that reports are of.
+WEEKS = dg.WeeklyPartitionsDefinition(start_date="2025-01-06", timezone="UTC", day_offset=1)
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2025-01-01", timezone="UTC")
+
 #: Versions of datasets, added when they are registered, by `sweepworks data` or by a sensor.
 DATASET_VERSIONS = dg.DynamicPartitionsDefinition(name="dataset_versions")
 

@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from assets import lineage, metric_tiers
+from assets import lineage, metric_tiers, reports
 from assets.datasets import dataset_checks, dataset_versions
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
@@ -27,6 +27,8 @@ def defs() -> dg.Definitions:
             *ROLLUPS,
             system_metrics,
             lineage.lineage,
+            reports.weekly_report,
+            reports.monthly_report,
         ],
         asset_checks=[dataset_checks, *metric_tiers.CHECKS, *lineage.CHECKS],
         jobs=[
@@ -38,6 +40,8 @@ def defs() -> dg.Definitions:
             jobs.finish_metric_day,
             jobs.drop_system_metrics,
             jobs.check_lineage,
+            jobs.report_week,
+            jobs.report_month,
             jobs.reap_jobs,
             purge_job.purge_dagster,
             rerun_job.rerun_run,

@@ -12,6 +12,7 @@ from assets.datasets import dataset_versions
 from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
+from assets.reports import monthly_report, weekly_report
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
 from orchestration.platform import platform
@@ -71,6 +72,20 @@ check_lineage = dg.define_asset_job(
     "check_lineage",
     selection=dg.AssetSelection.assets(lineage),
     description="Digests of sealed runs, what can be made again, and all checks of lineage.",
+    executor_def=dg.in_process_executor,
+)
+
+report_week = dg.define_asset_job(
+    "report_week",
+    selection=dg.AssetSelection.assets(weekly_report),
+    description="The report of a week: of the installation and of each tenant.",
+    executor_def=dg.in_process_executor,
+)
+
+report_month = dg.define_asset_job(
+    "report_month",
+    selection=dg.AssetSelection.assets(monthly_report),
+    description="The report of a month: of the installation and of each tenant.",
     executor_def=dg.in_process_executor,
 )
 

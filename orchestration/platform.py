@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from storage.lineage_checks import PostgresLineageChecks
     from storage.note_store import NoteStore
     from storage.openlineage import OpenLineageOutbox
-    from storage.policy_store import PolicyStore
     from storage.partition_subjects import PostgresPartitionSubjects
+    from storage.policy_store import PolicyStore
+    from storage.report_facts import PostgresReportFacts
+    from storage.report_shelf import PostgresReportShelf
     from storage.reproductions import Reproductions
     from storage.rerun_store import RerunStore
     from storage.run_catalog import RunCatalog
@@ -239,6 +241,22 @@ class Platform:
         from storage.policy_store import PolicyStore
 
         return PolicyStore(self.pool)
+
+    @functools.cached_property
+    def report_facts(self) -> "PostgresReportFacts":
+        """What reports are put together from."""
+        from storage.report_facts import PostgresReportFacts
+
+        return PostgresReportFacts(self.pool)
+
+    @functools.cached_property
+    def report_shelf(self) -> "PostgresReportShelf":
+        """Reports that were made."""
+        from storage.report_shelf import PostgresReportShelf
+
+        return PostgresReportShelf(self.pool)
+
+    @functools.cached_property
     def partition_subjects(self) -> "PostgresPartitionSubjects":
         """What Dagster's dynamic partitions are of."""
         from storage.partition_subjects import PostgresPartitionSubjects

@@ -5,10 +5,12 @@ from typing import Any
 from governance.budget_policy import BUDGETS
 from governance.price_file import PRICES
 from governance.quota_file import QUOTAS
+from retention.orchestration import ORCHESTRATION
 from sweeps.policies import PolicyKind
 
 _ALL: tuple[PolicyKind[Any], ...] = (
     BUDGETS,
+    ORCHESTRATION,
     PRICES,
     QUOTAS,
 )

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from orchestration.dagster_purge import Purged, purge
 from orchestration.platform import platform
+from retention.orchestration import ORCHESTRATION
 from sweeps.clock import SystemClock
 
 
@@ -15,7 +16,7 @@ def purge_old_records(context: dg.OpExecutionContext) -> None:
     """Remove Dagster runs, events, ticks, results of checks and partitions that are over and old."""
     with dagster_errors():
         here = platform()
-        policy = here.orchestration_policy
+        policy = here.policies.current(ORCHESTRATION).value
         begun = time.monotonic()
         purged = purge(
             context.instance,

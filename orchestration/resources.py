@@ -11,6 +11,8 @@ from collections.abc import Generator
 import dagster as dg
 
 from governance.lineage_rules import LineageChecks
+from governance.reports.facts import ReportFacts
+from governance.reports.shelf import ReportShelf
 from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
@@ -155,6 +157,30 @@ class LineageChecksResource(dg.ConfigurableResource[LineageChecks]):
         yield platform().lineage_checks
 
 
+class ReportFactsResource(dg.ConfigurableResource[ReportFacts]):
+    """What reports are put together from."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[ReportFacts, None, None]:
+        """Those of the process's pool."""
+        yield platform().report_facts
+
+
+class ReportShelfResource(dg.ConfigurableResource[ReportShelf]):
+    """Where reports are kept."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[ReportShelf, None, None]:
+        """That of the process's pool."""
+        yield platform().report_shelf
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -217,6 +243,8 @@ def resources() -> dict[str, object]:
         "metric_tiers": MetricTiersResource(),
         "system_points": SystemMetricsResource(),
         "lineage_checks": LineageChecksResource(),
+        "report_facts": ReportFactsResource(),
+        "report_shelf": ReportShelfResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

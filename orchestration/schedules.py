@@ -5,6 +5,7 @@ import datetime as dt
 import dagster as dg
 
 from assets.partitions import DATASET_VERSIONS, dataset_partition
+from governance.reports.periods import month_of, week_of
 from orchestration.jobs import (
     check_datasets,
     check_lineage,
@@ -13,6 +14,8 @@ from orchestration.jobs import (
     finish_metric_day,
     reap_jobs,
     refresh_rollups,
+    report_month,
+    report_week,
 )
 from orchestration.purge_job import purge_dagster
 from orchestration.settings import Settings
@@ -157,6 +160,32 @@ def old_dagster_records(
     return _unless_busy(context, purge_dagster.name, request=dg.RunRequest())
 
 
+@dg.schedule(
+    job=report_week,
+    cron_schedule="0 5 * * 1",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The report of the week that is over.",
+)
+def weekly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Last week, once its last day is in the ledger."""
+    week = week_of(context.scheduled_execution_time.date()).previous
+    return dg.RunRequest(run_key=week.name, partition_key=week.first.isoformat())
+
+
+@dg.schedule(
+    job=report_month,
+    cron_schedule="30 5 1 * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The report of the month that is over.",
+)
+def monthly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Last month, once its last day is in the ledger."""
+    month = month_of(context.scheduled_execution_time.date()).previous
+    return dg.RunRequest(run_key=month.name, partition_key=month.first.isoformat())
+
+
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -180,4 +209,6 @@ SCHEDULES = [
     daily_data_checks,
     reaped_cluster,
     old_dagster_records,
+    weekly_reports,
+    monthly_reports,
 ]

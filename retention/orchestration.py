@@ -6,6 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sweeps.policies import PolicyKind
+from sweeps.sweep_files.quantities import Duration
+from sweeps.sweep_files.reading import Reader
+from sweeps.sweep_files.sections import Field, Section
+from sweeps.sweep_files.yaml_documents import read_yaml
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestrationPolicy:
@@ -17,6 +23,37 @@ class OrchestrationPolicy:
         days=180
     )  #: of sweeps that ended, of old versions of data
     at_most: dt.timedelta = dt.timedelta(minutes=30)  #: that a purge takes; the next one goes on
+
+
+_FILE = Section(
+    doc="For how long Dagster's own records are kept.",
+    fields={
+        "dagster_runs": Field(
+            kind=Duration(), doc="Dagster runs that are over, with their events.", default="60d"
+        ),
+        "ticks": Field(kind=Duration(), doc="Ticks of schedules and sensors.", default="30d"),
+        "partitions": Field(
+            kind=Duration(), doc="Of sweeps that ended, and old versions.", default="180d"
+        ),
+        "at_most": Field(kind=Duration(), doc="That a purge may take.", default="30m"),
+    },
+)
+
+
+def parse_orchestration_policy(text: str, *, source: str) -> OrchestrationPolicy:
+    """The policy of a file.
+
+    Raises:
+        InvalidSweepFile: Everything that is wrong, each with its line.
+    """
+    document = read_yaml(text, source=source)
+    reader = Reader(document)
+    found = _FILE.read(reader, (), document.value)
+    reader.raise_problems(source)
+    return OrchestrationPolicy(**(found or {}))
+
+
+ORCHESTRATION = PolicyKind("orchestration", "retention.policies", parse_orchestration_policy)
 
 
 class WhyKept(enum.StrEnum):

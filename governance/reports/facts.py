@@ -26,7 +26,7 @@ class Spent:
     cpu_hours: float
     memory_gib_hours: float
     storage_gib_days: float
-    attempts: int
+    attempts: int  #: one that ran on several days counts on each
     failed_attempts: int
     unpriced: int  #: entries of the ledger without a price: what they cost is not in the amount
 
@@ -46,7 +46,6 @@ class OutcomeSpent:
 
     outcome: str  #: as the ledger has it: completed, failed, evicted, idle, …; empty: storage
     is_waste: bool
-    attempts: int
     gpu_hours: float
     amount_usd: Decimal
 
@@ -86,6 +85,19 @@ class ValueOutcomes:
     runs: int
     failed: int
     amount_usd: Decimal
+    all_runs: int  #: with any value of the parameter
+    all_failed: int
+
+    @property
+    def failed_share(self) -> float:
+        """Of its runs."""
+        return self.failed / self.runs
+
+    @property
+    def others_failed_share(self) -> float | None:
+        """Of the runs with other values; None when there are none."""
+        others = self.all_runs - self.runs
+        return (self.all_failed - self.failed) / others if others else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

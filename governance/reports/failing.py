@@ -1,6 +1,5 @@
 """How work went: by owner, by reason of failure, and by configuration."""
 
-from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -22,7 +21,6 @@ _MOST_ROWS = 20
 _FEWEST_RUNS = 5  # of a value, before its failure rate says anything
 _WORSE = 1.5  # times the rate of the others
 _DEAREST = 10
-_Key = tuple[str, str, str]  # a tenant, an experiment, a parameter
 
 
 def activity(facts: ReportFacts, asked: Asked) -> Section:
@@ -103,7 +101,7 @@ def failures(facts: ReportFacts, asked: Asked) -> Section:
 
 
 def _by_value(values: Sequence[ValueOutcomes]) -> list[Block]:
-    telling, others = worse_than_others(values), _Others(values)
+    telling = worse_than_others(values)
     columns = (
         Column("experiment"),
         Column("parameter"),
@@ -126,67 +124,51 @@ def _by_value(values: Sequence[ValueOutcomes]) -> list[Block]:
             shown(
                 "Values that fail more often than the others of their parameter",
                 columns,
-                [_value_row(row, others) for row in telling],
+                [_value_row(row) for row in telling],
                 most=_MOST_ROWS,
             )
         )
     dear = sorted(
         (row for row in values if row.amount_usd and row.runs >= _FEWEST_RUNS),
-        key=lambda row: (-_each(row), row.tenant, row.experiment, row.name, row.value),
+        key=lambda row: (-_each(row), *_key(row)),
     )
     if dear:
         blocks.append(
             shown(
                 "Values whose runs cost most",
                 columns,
-                [_value_row(row, others) for row in dear[:_DEAREST]],
+                [_value_row(row) for row in dear[:_DEAREST]],
                 most=_DEAREST,
             )
         )
     return blocks
 
 
-class _Others:
-    """Failure rates of the other values of a parameter."""
-
-    def __init__(self, values: Sequence[ValueOutcomes]) -> None:
-        self._runs, self._failed = Counter[_Key](), Counter[_Key]()
-        for row in values:
-            self._runs[_key(row)] += row.runs
-            self._failed[_key(row)] += row.failed
-
-    def rate(self, row: ValueOutcomes) -> float | None:
-        """None when there are no others."""
-        runs = self._runs[_key(row)] - row.runs
-        return (self._failed[_key(row)] - row.failed) / runs if runs else None
-
-
 def worse_than_others(values: Sequence[ValueOutcomes]) -> list[ValueOutcomes]:
     """Values whose runs fail clearly more often than those with other values, worst first."""
-    others = _Others(values)
     rated = [
-        (row.failed / row.runs, rate, row)
+        (row.failed_share - others, row)
         for row in values
-        if row.runs >= _FEWEST_RUNS and row.failed and (rate := others.rate(row)) is not None
+        if row.runs >= _FEWEST_RUNS
+        and row.failed
+        and (others := row.others_failed_share) is not None
+        and row.failed_share >= _WORSE * others
     ]
-    worse = [(own - rate, row) for own, rate, row in rated if own >= _WORSE * rate]
-    return [
-        row for _, row in sorted(worse, key=lambda item: (-item[0], *_key(item[1]), item[1].value))
-    ]
+    return [row for _, row in sorted(rated, key=lambda item: (-item[0], *_key(item[1])))]
 
 
-def _key(row: ValueOutcomes) -> _Key:
-    return (row.tenant, row.experiment, row.name)
+def _key(row: ValueOutcomes) -> tuple[str, ...]:
+    return (row.tenant, row.experiment, row.name, row.value)
 
 
-def _value_row(row: ValueOutcomes, others: _Others) -> tuple[Value, ...]:
+def _value_row(row: ValueOutcomes) -> tuple[Value, ...]:
     return (
         row.experiment,
         row.name,
         row.value,
         row.runs,
-        row.failed / row.runs,
-        others.rate(row),
+        row.failed_share,
+        row.others_failed_share,
         _each(row),
     )
 

@@ -84,7 +84,9 @@ def spending(facts: ReportFacts, asked: Asked) -> Section:
                 Figure("cost", now.amount_usd, Unit.USD, then.amount_usd),
                 Figure("GPU-hours", now.gpu_hours, Unit.HOURS, then.gpu_hours),
                 Figure("CPU-hours", now.cpu_hours, Unit.HOURS, then.cpu_hours),
-                Figure("attempts", now.attempts, Unit.COUNT, then.attempts),
+                Figure(
+                    "storage, GiB-days", now.storage_gib_days, Unit.HOURS, then.storage_gib_days
+                ),
             )
         )
     ]
@@ -147,9 +149,7 @@ def _table(
         Column("share", Unit.SHARE),
         Column("before", Unit.USD),
         Column("GPU-hours", Unit.HOURS),
-        Column("waste", Unit.USD),
-        Column("attempts", Unit.COUNT),
-        Column("failed", Unit.SHARE),
+        Column("idle", Unit.USD),
     )
     rows = [
         (
@@ -159,8 +159,6 @@ def _table(
             before[name].amount_usd if name in before else Decimal(0),
             group.gpu_hours,
             group.waste_usd,
-            group.attempts,
-            group.failed_share,
         )
         for name, group in now.items()
     ]
@@ -169,8 +167,6 @@ def _table(
         amount_usd=sum((now[name].amount_usd for name in others), Decimal(0)),
         waste_usd=sum((now[name].waste_usd for name in others), Decimal(0)),
         gpu_hours=sum(now[name].gpu_hours for name in others),
-        attempts=sum(now[name].attempts for name in others),
-        failed_attempts=sum(now[name].failed_attempts for name in others),
     )
     return shown(
         title,
@@ -184,8 +180,6 @@ def _table(
             sum((before[n].amount_usd for n in others if n in before), Decimal(0)),
             rest.gpu_hours,
             rest.waste_usd,
-            rest.attempts,
-            rest.failed_share,
         ),
     )
 

@@ -20,22 +20,7 @@ from governance.reports.spending import total
 
 IDLE = "idle"
 #: What the ledger says of attempts whose work is lost, by kind of loss.
-KINDS = {
-    "failed": frozenset(
-        {
-            "failed",
-            "script_failed",
-            "out_of_memory",
-            "timed_out",
-            "stalled",
-            "launch_failed",
-            "image_pull_failed",
-            "unschedulable",
-        }
-    ),
-    "taken away": frozenset({"evicted", "preempted", "node_lost", "deleted", "lost", "killed"}),
-    "cancelled": frozenset({"cancelled"}),
-}
+KINDS = {"failed": "failed", "taken away": "evicted", "cancelled": "cancelled"}
 _MOST_SWEEPS = 15
 
 
@@ -43,7 +28,7 @@ def kind_of(row: OutcomeSpent) -> str | None:
     """Kind of waste of a row of the ledger; None: it was no waste."""
     if row.is_waste:  # allocated and not used, whatever became of the attempt
         return IDLE
-    return next((kind for kind, outcomes in KINDS.items() if row.outcome in outcomes), None)
+    return next((kind for kind, outcome in KINDS.items() if row.outcome == outcome), None)
 
 
 def by_kind(rows: Sequence[OutcomeSpent]) -> dict[str, Decimal]:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "list": "Sweeps, newest first; or runs, by what they are.",
     "show": "One sweep, or one trial: state, best, leaderboard, what went wrong.",
     "best": "The best trials of a sweep and their configurations.",
+    "report": "What a period or a sweep cost, what was wasted, what the best costs.",
     "compare": "Runs side by side: parameters, results, curves.",
     "tag": "Give runs, sweeps and experiments tags, or take them away.",
     "note": "Note something about a run, a sweep or an experiment.",

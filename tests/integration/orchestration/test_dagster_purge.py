@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -11,12 +12,15 @@ import pytest
 from dagster import DagsterRunStatus
 
 from assets.partitions import DATASET_VERSIONS, SWEEPS
+from orchestration import purge_job
 from orchestration.coming_runs import PARTITION_TAG
 from orchestration.dagster_purge import Purged, purge
+from orchestration.schedules import old_dagster_records
 from orchestration.settings import dagster_url
 from retention.orchestration import OrchestrationPolicy, WhyKept
 from storage.database import Pool, open_pool, transaction
 from storage.partition_subjects import PostgresPartitionSubjects
+from storage.policy_store import PolicyStore
 from storage.sweep_catalog import SweepCatalog
 from sweeps.ids import SweepId
 from tests.factories import a_spec
@@ -310,6 +314,36 @@ def test_what_a_dagster_run_printed_goes_with_it(world: World) -> None:
     world.purge()
 
     assert [folder.exists() for folder in folders] == [False, True]
+
+
+def test_the_job_goes_by_the_policy_and_reports_what_it_did(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(2):
+        world.run(rollup, days_ago=90 - n)
+    here = SimpleNamespace(
+        policies=PolicyStore(world.pool),
+        partition_subjects=PostgresPartitionSubjects(world.pool),
+    )
+    monkeypatch.setattr(purge_job, "platform", lambda: here)
+
+    result = purge_job.purge_dagster.execute_in_process(instance=world.instance)
+
+    (output,) = [
+        event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_OUTPUT
+    ]
+    told = output.step_output_data.metadata
+    assert told["dagster_runs"].value == 1
+    assert told["is_whole"].value is True
+    assert "it holds the last materialization of something | 1" in str(
+        told["old_ones_that_stay"].value
+    )
+
+
+def test_the_schedule_runs_by_itself_once_a_day() -> None:
+    assert old_dagster_records.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert old_dagster_records.cron_schedule == "15 4 * * *"
+    assert old_dagster_records.execution_timezone == "UTC"
 
 
 def a_sensor_state(instance: dg.DagsterInstance) -> Any:

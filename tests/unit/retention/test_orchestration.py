@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention.orchestration import DagsterRunFacts, WhyKept, why_kept
+from retention.orchestration import (
+    DagsterRunFacts,
+    OrchestrationPolicy,
+    WhyKept,
+    parse_orchestration_policy,
+    why_kept,
+)
+from sweeps.errors import InvalidSweepFile
 
 CUTOFF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 OLD = DagsterRunFacts(
@@ -67,3 +74,22 @@ def test_only_what_is_over_old_and_needed_by_nothing_goes(
     is_old = run.ended_at is not None and run.ended_at < cutoff
 
     assert (why_kept(run, ended_before=cutoff) is None) == (is_old and not needed)
+
+
+def test_a_policy_says_how_long_and_keeps_the_rest_as_it_ships() -> None:
+    policy = parse_orchestration_policy("dagster_runs: 7d", source="orchestration.yaml")
+
+    assert policy == OrchestrationPolicy(dagster_runs=dt.timedelta(days=7))
+
+
+def test_all_mistakes_of_a_policy_are_told_at_once() -> None:
+    text = "dagster_runs: soon\nticks: 0\nfriends: 1"
+
+    with pytest.raises(InvalidSweepFile) as caught:
+        parse_orchestration_policy(text, source="orchestration.yaml")
+
+    assert [problem.path for problem in caught.value.problems] == [
+        "dagster_runs",
+        "ticks",
+        "friends",
+    ]

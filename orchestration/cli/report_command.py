@@ -1,0 +1,115 @@
+"""`sweepworks report`: what it cost, what was wasted, what came of it."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from governance.reports.composing import compose
+from governance.reports.html import page
+from governance.reports.markdown import markdown
+from governance.reports.model import Report, Scope
+from governance.reports.periods import Period, parse_period
+from orchestration.cli.output import print_json
+from orchestration.cli.session import session
+from orchestration.people import person
+from orchestration.platform import Platform
+from sweeps.ids import SweepId
+
+_DEFAULT_PERIOD = "last-week"
+
+
+@click.command("report")
+@click.argument("sweep", required=False)
+@click.option(
+    "--period",
+    help="2026-11, 2026-W47, 2026-11-02..2026-11-15, last-week, this-week, last-month or "
+    "this-month. A sweep's own time, or last week.",
+)
+@click.option("--tenant", help="Whose; everybody's when it is left out.")
+@click.option("--experiment", help="Of which experiment.")
+@click.option("--portfolio", is_flag=True, help="For leads: without names and parameters.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write files there.")
+@click.option("--html", "form", flag_value="html", help="A page that needs nothing beside it.")
+@click.option(
+    "--markdown", "form", flag_value="markdown", help="Markdown; what is printed if not told."
+)
+@click.option("--json", "form", flag_value="json", help="All values, for programs.")
+@click.option("--shelve", is_flag=True, help="Keep it: it is on the gateway's page /reports then.")
+def command(
+    sweep: str | None,
+    period: str | None,
+    tenant: str | None,
+    experiment: str | None,
+    portfolio: bool,
+    out: Path | None,
+    form: str | None,
+    shelve: bool,
+) -> None:
+    """Cost, waste, the price of the best, failures and waiting, of a period or of SWEEP.
+
+    With --out a page and Markdown are written, or what is asked for; else Markdown is printed. Weeks
+    and months are made by themselves: the assets weekly_report and monthly_report.
+    """
+    if portfolio and (sweep or experiment):
+        raise click.UsageError("--portfolio is about everybody, or about one tenant")
+    with session(quiet=form == "json") as platform:
+        scope = Scope(tenant=tenant, experiment=experiment, sweep_id=sweep)
+        asked = _period(platform, period, scope)
+        report = compose(
+            platform.report_facts,
+            scope,
+            asked,
+            now=dt.datetime.now(dt.UTC),
+            is_portfolio=portfolio,
+        )
+        if shelve:
+            number = platform.report_shelf.put(report, by=person())
+            click.echo(f"report {number} is on the shelf", err=True)
+    if out is not None:
+        _write(report, out, form)
+    elif form == "json":
+        print_json(report)
+    elif form == "html":
+        click.echo(page(report))
+    else:
+        click.echo(markdown(report, with_charts=False))
+    if all(section.problem is not None for section in report.sections):
+        raise click.ClickException("no section of the report could be made")
+
+
+def _period(platform: Platform, name: str | None, scope: Scope) -> Period:
+    today = dt.datetime.now(dt.UTC).date()
+    if name is not None or scope.sweep_id is None:
+        return parse_period(name or _DEFAULT_PERIOD, today=today)
+    row = platform.catalog.row(SweepId(scope.sweep_id), tenant_id=scope.tenant)
+    last = today if row.ended_at is None else row.ended_at.astimezone(dt.UTC).date()
+    first = row.created_at.astimezone(dt.UTC).date()
+    return parse_period(f"{first}..{last}", today=today)
+
+
+def _write(report: Report, folder: Path, form: str | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "portfolio" if report.is_portfolio else "report"
+    named = (report.scope.tenant, report.scope.experiment, report.scope.sweep_id)
+    name = "-".join([kind, report.period.name, *(_plain(part) for part in named if part)])
+    if form in {None, "html"}:
+        _save(folder / f"{name}.html", page(report))
+    if form in {None, "markdown"}:
+        _save(folder / f"{name}.md", markdown(report))
+    if form == "json":
+        import json
+
+        from orchestration.cli.output import plain
+
+        _save(folder / f"{name}.json", json.dumps(plain(report), indent=2, ensure_ascii=False))
+
+
+def _save(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8")
+    click.echo(path)
+
+
+def _plain(name: str) -> str:
+    """A name as a part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)[:60]

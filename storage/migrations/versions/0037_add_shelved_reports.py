@@ -1,0 +1,11 @@
+"""Reports of weeks and months, as they were when they were made."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0037_pre_add_shelved_reports.sql")

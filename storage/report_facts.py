@@ -1,0 +1,154 @@
+"""What reports are put together from, read from the ledger and the record."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from psycopg.rows import class_row, dict_row
+
+from governance.reports.facts import (
+    Activity,
+    DaySpent,
+    FailureReason,
+    OutcomeSpent,
+    Priced,
+    Repeated,
+    Spent,
+    StoppedEarly,
+    SweepFront,
+    ValueOutcomes,
+    Waits,
+)
+from governance.reports.model import Scope
+from governance.reports.periods import Period
+from storage import queries
+from storage.database import Pool, transaction
+from sweeps.objectives import Direction
+
+_QUERIES = queries.load("report_facts")
+_FEWEST_RUNS = 5  # of a value, before it says anything
+_MOST_VALUES = 5_000
+Row = TypeVar("Row")
+
+
+class PostgresReportFacts:
+    """A `governance.reports.facts.ReportFacts`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def spent(self, scope: Scope, period: Period) -> list[Spent]:
+        """By tenant, experiment, sweep and owner, in that order."""
+        return self._rows("spent", Spent, scope, period)
+
+    def spent_by_day(self, scope: Scope, period: Period) -> list[DaySpent]:
+        """Days with anything in the ledger, in order."""
+        return self._rows("spent_by_day", DaySpent, scope, period)
+
+    def spent_by_outcome(self, scope: Scope, period: Period) -> list[OutcomeSpent]:
+        """By outcome."""
+        return self._rows("spent_by_outcome", OutcomeSpent, scope, period)
+
+    def repeated(self, scope: Scope, period: Period) -> list[Repeated]:
+        """By sweep; the cost of the period."""
+        return self._rows("repeated", Repeated, scope, period)
+
+    def stopped_early(self, scope: Scope, period: Period) -> list[StoppedEarly]:
+        """By sweep; trials that ended in the period."""
+        return self._rows("stopped_early", StoppedEarly, scope, period)
+
+    def activity(self, scope: Scope, period: Period) -> list[Activity]:
+        """By owner."""
+        return self._rows("activity", Activity, scope, period)
+
+    def failure_reasons(self, scope: Scope, period: Period) -> list[FailureReason]:
+        """By tenant and reason; attempts that ended in the period."""
+        return self._rows("failure_reasons", FailureReason, scope, period)
+
+    def waits(self, scope: Scope, period: Period) -> list[Waits]:
+        """By tenant; attempts that began in the period."""
+        return self._rows("waits", Waits, scope, period)
+
+    def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
+        """By experiment, parameter and value; runs that ended in the period."""
+        parameters = {**_parameters(scope, period), "fewest": _FEWEST_RUNS, "limit": _MOST_VALUES}
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            rows = cursor.execute(_QUERIES["value_outcomes"], parameters).fetchall()
+        return [_value_outcomes(row) for row in rows]
+
+    def fronts(self, scope: Scope, period: Period) -> list[SweepFront]:
+        """Of sweeps with a trial that ended in the period."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            rows = cursor.execute(_QUERIES["fronts"], _parameters(scope, period)).fetchall()
+        sweeps: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            sweeps.setdefault(row["sweep_id"], []).append(row)
+        return [_front(members) for members in sweeps.values()]
+
+    def configurations(
+        self, trials: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], Mapping[str, object]]:
+        """Of trials, by sweep and number."""
+        parameters = {
+            "sweep_ids": [sweep_id for sweep_id, _ in trials],
+            "numbers": [number for _, number in trials],
+        }
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["configurations"], parameters)
+            return {(sweep_id, number): found for sweep_id, number, found in rows}
+
+    def _rows(self, query: str, kind: type[Row], scope: Scope, period: Period) -> list[Row]:
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(kind))
+            return cursor.execute(_QUERIES[query], _parameters(scope, period)).fetchall()
+
+
+def _parameters(scope: Scope, period: Period) -> dict[str, object]:
+    return {
+        "tenant": scope.tenant,
+        "experiment": scope.experiment,
+        "sweep_id": scope.sweep_id,
+        "first": period.first,
+        "until": period.until,
+        "start": period.start,
+        "end": period.end,
+    }
+
+
+def _front(rows: Sequence[Mapping[str, Any]]) -> SweepFront:
+    first = rows[0]
+    return SweepFront(
+        tenant=first["tenant"],
+        experiment=first["experiment"],
+        sweep_id=first["sweep_id"],
+        metric=first["metric"],
+        direction=Direction(first["direction"]),
+        trials=first["trials"],
+        unpriced=first["unpriced"],
+        front=tuple(
+            Priced(number=row["number"], objective=row["objective"], cost_usd=row["cost_usd"])
+            for row in rows
+        ),
+    )
+
+
+def _value_outcomes(row: dict[str, Any]) -> ValueOutcomes:
+    word, exact = row.pop("word"), row.pop("exact")
+    decade, third, is_negative = row.pop("decade"), row.pop("third"), row.pop("is_negative")
+    if decade is not None:
+        value = _between(int(decade), int(third), is_negative=is_negative)
+    elif exact is not None:
+        value = f"{exact:g}"
+    else:
+        value = word
+    return ValueOutcomes(value=value, **row)
+
+
+def _between(decade: int, third: int, *, is_negative: bool) -> str:
+    """``0.002 to 0.005``: the third of a decade that begins at 1, 2 or 5 times a power of ten."""
+    low = Decimal(third).scaleb(decade)
+    high = Decimal({1: 2, 2: 5, 5: 10}[third]).scaleb(decade)
+    ends = (-high, -low) if is_negative else (low, high)
+    return " to ".join(f"{float(end):g}" for end in ends)
