@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0037"
-down_revision = "0036"
+revision = "0039"
+down_revision = "0038"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0037_pre_add_shelved_reports.sql")
+    run_sql("0039_pre_add_shelved_reports.sql")

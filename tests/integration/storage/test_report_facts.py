@@ -1,0 +1,276 @@
+"""Facts of reports, read from PostgreSQL."""
+
+import math
+import random
+from collections.abc import Generator
+from decimal import Decimal
+
+import pytest
+
+from governance.reports.bargains import front
+from governance.reports.facts import Priced
+from governance.reports.model import Scope
+from storage.database import Pool, open_pool
+from storage.report_facts import PostgresReportFacts
+from sweeps.objectives import Direction
+from tests.integration.storage.report_world import BEFORE, WEEK, ReportWorld
+from tests.plugins.postgres import Database
+
+ALL = Scope()
+
+
+@pytest.fixture
+def pool(database: Database) -> Generator[Pool, None, None]:
+    with open_pool(database.url, max_size=2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def world(pool: Pool) -> ReportWorld:
+    return ReportWorld(pool)
+
+
+@pytest.fixture
+def facts(pool: Pool) -> PostgresReportFacts:
+    return PostgresReportFacts(pool)
+
+
+def test_money_is_read_by_whom_and_when_it_was_spent(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    world.sweep("b", tenant="vision", experiment="words")
+    world.trial("a", 1, cost="1.25")
+    world.trial("a", 2, cost="2.50", at=BEFORE)
+    world.trial("b", 1, cost="4")
+    world.pay("a-00001", "0.5", outcome="idle", is_waste=True, key="gpu/idle")
+    world.pay("a-00001", None, key="cpu")
+    world.summed()
+
+    found = facts.spent(ALL, WEEK)
+
+    assert [(row.tenant, row.experiment, row.sweep_id, row.amount_usd) for row in found] == [
+        ("default", "digits", "a", Decimal("1.75")),
+        ("vision", "words", "b", Decimal(4)),
+    ]
+    assert (found[0].waste_usd, found[0].unpriced) == (Decimal("0.5"), 1)
+    assert (found[0].gpu_hours, found[0].idle_gpu_hours) == (3.0, 1.0)
+    before = facts.spent(ALL, WEEK.previous)
+    assert [row.amount_usd for row in before] == [Decimal("2.5")]
+    (day,) = facts.spent_by_day(Scope(tenant="default"), WEEK)
+    assert (day.day.isoformat(), day.amount_usd) == ("2026-11-18", Decimal("1.75"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "sweeps"),
+    [
+        (Scope(), ["a", "b", "c"]),
+        (Scope(tenant="default"), ["a", "b"]),
+        (Scope(tenant="default", experiment="digits"), ["a"]),
+        (Scope(sweep_id="c"), ["c"]),
+        (Scope(tenant="default", sweep_id="c"), []),
+        (Scope(tenant="nobody"), []),
+    ],
+)
+def test_every_fact_keeps_to_its_scope(
+    world: ReportWorld, facts: PostgresReportFacts, scope: Scope, sweeps: list[str]
+) -> None:
+    world.sweep("a", experiment="digits")
+    world.sweep("b", experiment="words")
+    world.sweep("c", tenant="vision", experiment="digits")
+    for sweep_id in "abc":
+        for number in (1, 2, 3, 4, 5, 6):
+            world.trial(
+                sweep_id, number, params={"act": "relu" if number < 6 else "tanh"},
+                state="stopped" if number == 6 else "completed", level=1, exit_reason="script_failed",
+            )  # fmt: skip
+    world.summed()
+    n = len(sweeps)
+
+    assert sorted(row.sweep_id for row in facts.spent(scope, WEEK)) == sweeps
+    assert sum(row.amount_usd for row in facts.spent_by_day(scope, WEEK)) == 6 * n
+    assert sum(row.amount_usd for row in facts.spent_by_outcome(scope, WEEK)) == 6 * n
+    assert sorted(row.sweep_id for row in facts.repeated(scope, WEEK)) == sweeps
+    assert sorted(row.sweep_id for row in facts.stopped_early(scope, WEEK)) == sweeps
+    assert sorted(row.sweep_id for row in facts.fronts(scope, WEEK)) == sweeps
+    assert sum(row.runs_ended for row in facts.activity(scope, WEEK)) == 6 * n
+    assert sum(row.sweeps_submitted for row in facts.activity(scope, WEEK)) == n
+    assert sum(row.attempts for row in facts.failure_reasons(scope, WEEK)) == 6 * n
+    assert sum(row.attempts for row in facts.waits(scope, WEEK)) == 6 * n
+    assert sum(row.runs for row in facts.value_outcomes(scope, WEEK)) == 5 * n
+
+
+def test_outcomes_of_the_ledger_are_told_apart(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    world.trial("a", 1, cost="1")
+    world.trial("a", 2, cost="2", state="failed", objective=None)
+    world.pay("a-00001", "0.25", outcome="idle", is_waste=True, key="gpu/idle")
+
+    found = {(row.outcome, row.is_waste): row for row in facts.spent_by_outcome(ALL, WEEK)}
+
+    assert {key: row.amount_usd for key, row in found.items()} == {
+        ("completed", False): Decimal(1),
+        ("failed", False): Decimal(2),
+        ("idle", True): Decimal("0.25"),
+    }
+    assert found["idle", True].gpu_hours == 1.0
+
+
+def test_configurations_that_were_tried_again_are_counted_but_the_first(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    world.sweep("b")
+    world.sweep("e", kind="evaluation")
+    same = {"lr": 0.1, "act": "relu"}
+    for number, (params, cost) in enumerate(
+        [(same, "1"), ({"act": "relu", "lr": 0.1}, "2"), ({"lr": 0.2}, "4"), (same, "8")], 1
+    ):
+        world.trial("a", number, params=params, cost=cost)
+        world.trial("e", number, params=params, cost=cost)
+    world.trial("b", 1, params=same, cost="16")
+
+    (found,) = facts.repeated(ALL, WEEK)
+
+    assert (found.sweep_id, found.trials, found.amount_usd) == ("a", 2, Decimal(10))
+
+
+def test_early_stopping_saves_the_levels_that_were_not_trained(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a", max_resource=27)
+    world.trial("a", 1, state="stopped", level=3, cost="2")  # saves 2 * (27/3 - 1) = 16
+    world.trial("a", 2, state="stopped", level=9, cost="3")  # saves 3 * (27/9 - 1) = 6
+    world.trial("a", 3, state="stopped", level=None, cost="1")
+    world.trial("a", 4, state="stopped", level=1, cost=None)
+    world.trial("a", 5, state="completed", level=27, cost="9")
+    world.trial("a", 6, state="stopped", level=1, cost="5", at=BEFORE)
+    world.sweep("b")
+    world.trial("b", 1, state="completed", level=10)
+    world.trial("b", 2, state="stopped", level=4, cost="2")  # saves 2 * (10/4 - 1) = 3
+
+    a, b = facts.stopped_early(ALL, WEEK)
+
+    assert (a.trials, a.unknown, a.amount_usd) == (4, 2, Decimal(5))
+    assert a.saved_usd == pytest.approx(Decimal(22))
+    assert (b.trials, b.unknown, b.saved_usd) == (1, 0, pytest.approx(Decimal(3)))
+
+
+def test_a_trial_that_went_beyond_the_last_level_saved_nothing(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a", max_resource=9)
+    world.trial("a", 1, state="stopped", level=12)
+
+    (found,) = facts.stopped_early(ALL, WEEK)
+
+    assert found.saved_usd == 0
+
+
+def test_failures_are_counted_by_value(world: ReportWorld, facts: PostgresReportFacts) -> None:
+    world.sweep("a")
+    for number in range(1, 21):
+        failed = number > 14
+        world.trial(
+            "a", number, cost="2", state="failed" if failed else "completed",
+            params={
+                "act": "tanh" if failed else "relu",
+                "lr": 0.0034 if number % 2 else 0.013,
+                "epochs": 12,
+                "depth": 3 if number % 2 else 4,
+                "bias": -0.3 if number > 10 else 0.0,
+                "seed": f"word {number}",
+            },
+        )  # fmt: skip
+
+    found = {(row.name, row.value): row for row in facts.value_outcomes(ALL, WEEK)}
+
+    assert {key: (row.runs, row.failed) for key, row in found.items()} == {
+        ("act", "relu"): (14, 0),
+        ("act", "tanh"): (6, 6),
+        ("lr", "0.002 to 0.005"): (10, 3),
+        ("lr", "0.01 to 0.02"): (10, 3),
+        ("depth", "3"): (10, 3),
+        ("depth", "4"): (10, 3),
+        ("bias", "-0.5 to -0.2"): (10, 6),
+        ("bias", "0"): (10, 0),
+    }
+    tanh = found["act", "tanh"]
+    assert (tanh.all_runs, tanh.all_failed, tanh.amount_usd) == (20, 6, Decimal(12))
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_the_database_finds_the_same_front_as_we_do(
+    world: ReportWorld, facts: PostgresReportFacts, direction: Direction
+) -> None:
+    dice = random.Random(7)
+    world.sweep("a", direction=direction)
+    trials: list[Priced] = []
+    for number in range(1, 60):
+        objective = dice.choice([0.1, 0.5, 0.5, 0.9, math.nan, math.inf, -math.inf, dice.random()])
+        cost = Decimal(dice.choice(["0", "1", "1", "2.5", f"{dice.random():.6f}"]))
+        state = dice.choice(["completed", "stopped", "failed"])
+        world.trial("a", number, objective=objective, cost=str(cost), state=state)
+        if state != "failed":
+            trials.append(Priced(number=number, objective=objective, cost_usd=cost))
+
+    (found,) = facts.fronts(ALL, WEEK)
+
+    assert list(found.front) == front(trials, direction)
+    assert found.direction is direction
+    assert found.trials == sum(math.isfinite(one.objective) for one in trials)
+
+
+def test_what_a_trial_cost_is_all_of_its_attempts_whenever_they_ran(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    run = world.trial("a", 1, cost="1")
+    world.pay(run, "2", at=BEFORE)
+    unpriced = world.trial("a", 2, cost="1")
+    world.pay(unpriced, None, key="cpu")
+    world.trial("a", 3, cost=None)
+
+    (found,) = facts.fronts(ALL, WEEK)
+
+    assert [(one.number, one.cost_usd) for one in found.front] == [(1, Decimal(3))]
+    assert (found.trials, found.unpriced) == (3, 2)
+
+
+def test_configurations_are_found_by_sweep_and_number(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    world.trial("a", 1, params={"lr": 0.1})
+    world.trial("a", 2, params={"lr": 0.2})
+
+    assert facts.configurations([("a", 2), ("a", 9)]) == {("a", 2): {"lr": 0.2}}
+    assert facts.configurations([]) == {}
+
+
+def test_work_is_told_by_who_owns_it(world: ReportWorld, facts: PostgresReportFacts) -> None:
+    world.sweep("a", owner="ana")
+    world.sweep("b", owner="ben", at=BEFORE)
+    world.trial("a", 1)
+    world.trial("a", 2, state="failed")
+    world.trial("b", 1, state="stopped")
+
+    ana, ben = facts.activity(ALL, WEEK)
+
+    assert (ana.owner, ana.sweeps_submitted, ana.completed, ana.failed) == ("ana", 1, 1, 1)
+    assert (ben.owner, ben.sweeps_submitted, ben.stopped, ben.runs_ended) == ("ben", 0, 1, 1)
+
+
+def test_waiting_and_bad_ends_are_counted(world: ReportWorld, facts: PostgresReportFacts) -> None:
+    world.sweep("a")
+    for number, seconds in enumerate([1, 2, 3, 4, 100], 1):
+        world.trial("a", number, waited=seconds, exit_reason="out_of_memory" if number == 5 else "completed")  # fmt: skip
+
+    (waits,) = facts.waits(ALL, WEEK)
+    (reason,) = facts.failure_reasons(ALL, WEEK)
+
+    assert (waits.attempts, waits.median_seconds, waits.longest_seconds) == (5, 3.0, 100.0)
+    assert waits.p95_seconds == pytest.approx(80.8)
+    assert (reason.reason, reason.attempts, reason.runs) == ("out_of_memory", 1, 1)
