@@ -12,6 +12,8 @@ from gateway.error_answers import answer_errors
 from gateway.ingest import IngestRoute, Scope, Send
 from gateway.paced_body import Receive
 from gateway.routes import (
+    annotation_forms,
+    annotations,
     artifacts,
     blobs,
     dataset_files,
@@ -21,6 +23,7 @@ from gateway.routes import (
     lineage,
     page_assets,
     pages,
+    portfolio,
     runs,
     series,
     sign_in,
@@ -80,7 +83,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage,
-        page_assets, pages, sign_in,
+        annotations, annotation_forms, page_assets, pages, portfolio, sign_in,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

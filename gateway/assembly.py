@@ -28,6 +28,9 @@ from storage.datasets.suite_folder import SuiteFolder
 from storage.ingest_store import IngestStore
 from storage.lineage import LineageStore
 from storage.metric_store import MetricStore
+from storage.note_store import NoteStore
+from storage.policy_store import PolicyStore
+from storage.portfolio import Portfolio
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -36,6 +39,7 @@ from storage.run_upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
 from storage.series_registry import DEFAULT_MAX_SERIES
 from storage.sweep_catalog import SweepCatalog
+from storage.tag_store import TagStore
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
 from sweeps.clock import Clock, SystemClock
@@ -111,6 +115,10 @@ def open_gateway(
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
             tenants=TenantFile(configuration.tenants_file),
+            policies=PolicyStore(pool),
+            tags=TagStore(pool),
+            notes=NoteStore(pool),
+            portfolio=Portfolio(pool),
             clock=clock,
             key=configuration.signing_key,
             body_seconds=configuration.body_seconds,

@@ -26,7 +26,10 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_PREFIXES = ("/compare", "/runs/", "/lineage/", "/login", "/open")
+_PREFIXES = (
+    "/compare", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/annotate",
+    "/login", "/open",
+)  # fmt: skip
 
 
 def page(name: str, *, status: int = 200, **values: object) -> HTMLResponse:

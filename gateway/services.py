@@ -17,10 +17,14 @@ from storage.database import Pool
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.stored_files import StoredFiles
 from storage.lineage import LineageStore
+from storage.note_store import NoteStore
+from storage.policy_store import PolicyStore
+from storage.portfolio import Portfolio
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
 from storage.sweep_catalog import SweepRow
+from storage.tag_store import TagStore
 from storage.tenant_file import TenantFile
 from sweeps.blobs import ArtifactStore, BlobIntake
 from sweeps.datasets import PinnedDataset
@@ -51,10 +55,15 @@ class SweepControl(Protocol):
         *,
         tenant_id: str | None = None,
         state: SweepState | None = None,
+        experiment: str | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[SweepRow]:
         """Sweeps, newest first."""
+        ...
+
+    def row(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> SweepRow:
+        """One line of that list. `SweepNotFound`."""
         ...
 
     def get(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> Sweep:
@@ -90,6 +99,10 @@ class Services(Door):
     backlog: Backlog
     meters: Meters
     tenants: TenantFile
+    policies: PolicyStore
+    tags: TagStore
+    notes: NoteStore
+    portfolio: Portfolio
     body_seconds: float  #: that a body may take; see `PacedBody`
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from governance.budget_policy import BUDGETS
+from governance.naming_file import NAMING
 from governance.price_file import PRICES
 from governance.quota_file import QUOTAS
 from retention.orchestration import ORCHESTRATION
@@ -10,6 +11,7 @@ from sweeps.policies import PolicyKind
 
 _ALL: tuple[PolicyKind[Any], ...] = (
     BUDGETS,
+    NAMING,
     ORCHESTRATION,
     PRICES,
     QUOTAS,

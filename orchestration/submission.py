@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweepworks.provenance.git import GitFailed
 from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 
+from governance.naming_file import NAMING
 from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
@@ -18,7 +19,7 @@ from sweeps import ids
 from sweeps.errors import PermanentError
 from sweeps.ids import SweepId, TenantId
 from sweeps.specs import SweepSpec
-from sweeps.sweep_files import parse_text
+from sweeps.sweep_files import key_lines, parse_text
 
 _MOST_DIFFERING = 50  # names that are kept
 
@@ -37,6 +38,8 @@ class Submission:
     created_by: str
     code: Mapping[str, object]  #: state of the work tree that `source_dir` is in
     image: str | None = None  #: of its trials, by the digest that was looked up
+    source: str = "sweep"  #: what its file is called, for messages
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])  #: of its keys in that file
 
 
 def submission(
@@ -56,8 +59,10 @@ def submission(
         LaunchRejected: There is no such image.
         LauncherUnavailable: The registry of its image does not answer.
     """
+    lines: Mapping[str, int] = {}
     if file is not None:
-        spec, folder = check_file(file), str(file.resolve().parent)
+        spec, text = _read(file)
+        folder, lines = str(file.resolve().parent), key_lines(text, source=str(file))
     else:
         spec, folder = tenants().check(document or {}), source_dir
         _check_pods(spec, source="sweep")
@@ -69,6 +74,8 @@ def submission(
         created_by=person(),
         code=_code(Path(folder), must_be_clean=spec.provenance.require_clean),
         image=_image(spec),
+        source="sweep" if file is None else str(file),
+        lines=lines,
     )
 
 
@@ -112,6 +119,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
 
     Raises:
         InvalidSetting: Its trials would have nowhere to report to.
+        InvalidSweepFile: It does not comply with its tenant's rules; everything at once.
         DatasetNotFound: It names a dataset that there is none of.
         DatasetRefused: One that no sweep may start on now.
     """
@@ -122,6 +130,9 @@ def submit(platform: Platform, submitted: Submission) -> None:
             hint="trials report to a gateway: start one with `sweepworks gateway`, and set the "
             "variable to its address",
         )
+    platform.policies.current(NAMING).value.check(
+        submitted.spec, source=submitted.source, lines=submitted.lines
+    )
     datasets = platform.data_gate.pin(
         submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
     )
@@ -144,12 +155,16 @@ def check_file(file: Path) -> SweepSpec:
         UnknownTenant: No tenant file declares its tenant.
         AccessDenied: Its owner is not a member of the tenant.
     """
+    return _read(file)[0]
+
+
+def _read(file: Path) -> tuple[SweepSpec, str]:
     text = read_text(file, hint="give the path of a sweep file; `sweepworks init` writes one")
     first = parse_text(text, source=str(file))
     tenant = tenants().admit(first.tenant, owner=first.owner)
     spec = parse_text(text, source=str(file), defaults=tenant.defaults)
     _check_pods(spec, source=str(file))
-    return spec
+    return spec, text
 
 
 def tenants() -> TenantDirectory:

@@ -3,12 +3,16 @@
 Every call is scoped to a tenant. Notes are only ever added to: an edit is another version.
 """
 
+from typing import Any
+
+import psycopg
 from psycopg.rows import class_row
 
 from storage import queries
 from storage.database import Pool, transaction
 from storage.subjects import find_subject
-from sweeps.ids import TenantId
+from sweeps.ids import SweepId, TenantId
+from sweeps.specs import SweepSpec
 from sweeps.tags import (
     Annotations,
     GivenTag,
@@ -126,3 +130,16 @@ class NoteStore:
                 notes=notes.execute(_QUERIES["notes_of"], key).fetchall(),
                 links=links.execute(_QUERIES["links_of"], key).fetchall(),
             )
+
+
+def write_first_words(
+    connection: psycopg.Connection[tuple[Any, ...]], sweep_id: SweepId, spec: SweepSpec, *, by: str
+) -> None:
+    """Write down the tags and links that a new sweep's file gives it."""
+    key = {"run_id": None, "sweep_id": sweep_id, "experiment_id": None, "by": by}
+    for tag in spec.tags:
+        row = {**key, "name": tag.name, "value": tag.value}
+        connection.execute(_TAGS["set_sweep_tag"], row)
+    for target in spec.links:
+        row = {**key, "tenant_id": spec.tenant, "target": target}
+        connection.execute(_QUERIES["add_link"], row)

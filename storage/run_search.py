@@ -4,6 +4,7 @@ Each comparison is a statement of its own, with all it compares as parameters; o
 together follows the filter.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from storage import queries
 from storage.database import Pool, transaction
 from storage.run_catalog import run_of_row
 from sweeps import run_filters as filters
-from sweeps.ids import TenantId
+from sweeps.ids import RunId, TenantId
 from sweeps.run_filters import Comparison, Filter, Kind
 from sweeps.runs import Run
 
@@ -55,6 +56,18 @@ class RunSearch:
                 parameters["run_ids"] = _matching(connection, where, tenant_id)
             cursor = connection.cursor(row_factory=kwargs_row(run_of_row))
             return cursor.execute(_QUERIES["list_matching"], parameters).fetchall()
+
+    def tiers(
+        self, run_id: RunId, tiers: Mapping[str, Filter], *, tenant_id: TenantId
+    ) -> list[str]:
+        """Those whose condition a run meets; none when there is no such run."""
+        is_it = Comparison(Kind.FIELD, "run", "=", run_id)
+        with transaction(self._pool) as connection:
+            return [
+                name
+                for name, condition in tiers.items()
+                if _matching(connection, filters.All((is_it, condition)), tenant_id)
+            ]
 
 
 def _matching(

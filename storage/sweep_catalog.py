@@ -13,6 +13,7 @@ from psycopg.types.json import Json, Jsonb
 from storage import queries
 from storage.database import Pool, transaction
 from storage.datasets.catalog import pin_to_sweep
+from storage.note_store import write_first_words
 from sweeps.datasets import DatasetReference, PinnedDataset
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
@@ -93,7 +94,7 @@ class SweepCatalog:
                 },
             ).fetchone()
             assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
-            connection.execute(
+            is_new = connection.execute(
                 _QUERIES["insert_sweep"],
                 {
                     "sweep_id": sweep_id,
@@ -107,7 +108,9 @@ class SweepCatalog:
                     "code": None if code is None else Jsonb(dict(code)),
                     "image": image,
                 },
-            )
+            ).fetchone()
+            if is_new:
+                write_first_words(connection, sweep_id, spec, by=created_by)
             if datasets:
                 pin_to_sweep(connection, sweep_id, datasets)
 
@@ -152,11 +155,14 @@ class SweepCatalog:
         *,
         tenant_id: str | None = None,
         state: SweepState | None = None,
+        experiment: str | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[SweepRow]:
         """Sweeps, newest first; `before` is the `log_position` that the last page ended with."""
-        return self._rows(tenant_id=tenant_id, state=state, before=before, limit=limit)
+        return self._rows(
+            tenant_id=tenant_id, state=state, experiment=experiment, before=before, limit=limit
+        )
 
     def row(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> SweepRow:
         """One line of the list.
@@ -170,7 +176,7 @@ class SweepCatalog:
         return rows[0]
 
     def _rows(self, **parameters: object) -> "builtins.list[SweepRow]":
-        absent = dict.fromkeys(("sweep_id", "tenant_id", "state", "before"))
+        absent = dict.fromkeys(("sweep_id", "tenant_id", "state", "experiment", "before"))
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(SweepRow))
             return cursor.execute(_QUERIES["list_sweeps"], {**absent, **parameters}).fetchall()

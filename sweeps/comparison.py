@@ -4,10 +4,13 @@ import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sweeps.objectives import Direction
 from sweeps.runs import Run, SeriesSummary
 from sweeps.spaces import Scalar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +58,14 @@ def seconds(record: ComparedRun, *, now: dt.datetime) -> float | None:
 
 
 def ranking(
-    records: Sequence[ComparedRun],
-    value: Callable[[ComparedRun], float | None],
+    records: Sequence[T],
+    value: Callable[[T], float | None],
     direction: Direction = Direction.MAXIMIZE,
-) -> list[ComparedRun]:
+) -> list[T]:
     """Best first; those without a finite value last, in the order given."""
     sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
 
-    def place(record: ComparedRun) -> tuple[bool, float]:
+    def place(record: T) -> tuple[bool, float]:
         found = value(record)
         if found is None or not math.isfinite(found):
             return True, 0.0

@@ -26,6 +26,7 @@ from sweeps.spaces import (
     Prior,
     SearchSpace,
 )
+from sweeps.tags import Tag
 
 SPEC_VERSION = 1  #: of the stored form; raised when a reader of the old form would be wrong
 
@@ -201,6 +202,8 @@ class SweepSpec:
     initial_configurations: tuple[Configuration, ...] = ()
     #: tried first; what one leaves out is drawn
     provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
+    tags: tuple[Tag, ...] = ()  #: that the sweep begins with
+    links: tuple[str, ...] = ()  #: task ids and addresses that it begins with
 
     def digest(self) -> str:
         """sha256 of the stored form: equal for equal specs, wherever they came from."""
@@ -257,6 +260,8 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
         },
         "seed": spec.seed,
         "provenance": asdict(spec.provenance),
+        "tags": [str(tag) for tag in spec.tags],
+        "links": list(spec.links),
     }
 
 

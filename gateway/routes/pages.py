@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from gateway.authentication import GivenOwner, GivenRun
 from gateway.errors import InvalidRequest
 from gateway.html import page
+from gateway.said import said_about
 from gateway.services import GivenServices, Services
 from gateway.viewports import MOST_CURVES, MOST_KEYS, asked_runs
 from retention.resolution import Axis
@@ -16,6 +17,7 @@ from storage.token_store import TokenOwner
 from sweeps.comparison import ComparedRun, differences, ranking, seconds
 from sweeps.ids import RunId
 from sweeps.objectives import Direction, Objective
+from sweeps.tags import Subject, SubjectKind
 
 _AXES = {"step": "step", "relative": "time since start", "wall": "clock time"}
 _MOST_NAMED = 500  # keys to choose from
@@ -102,6 +104,7 @@ def show_run(
         axes=_AXES,
         run_ids=[run],
         is_live=record.run.ended_at is None,
+        said=said_about(Subject(SubjectKind.RUN, run), owner.tenant_id, services),
     )
 
 

@@ -16,12 +16,14 @@ from gateway.routes.series import series_answer
 from gateway.services import GivenServices, Services
 from gateway.viewports import Family, GivenViewport
 from governance.access import RunGrant, sign_run_token
+from governance.naming import names_tier, with_tiers
+from governance.naming_file import NAMING
 from storage.ingest_batch import MOST_PARAMS, MOST_TAGS
 from storage.token_store import TokenOwner
 from sweeps import ids
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId
-from sweeps.run_filters import parse_filter
+from sweeps.run_filters import Filter, parse_filter
 from sweeps.runs import MetricPoint, ScratchRun
 from sweeps.states import RunState
 
@@ -140,7 +142,7 @@ def list_runs(
         if "\x00" in (sort or ""):
             raise InvalidRequest("a name has no NUL")
         found = services.search.find(
-            None if where is None else parse_filter(where),
+            None if where is None else _parsed(where, owner, services),
             tenant_id=owner.tenant_id,
             sort=None if sort is None else sort.removeprefix("-"),
             is_descending=sort is not None and sort.startswith("-"),
@@ -160,6 +162,13 @@ def list_runs(
     )
     following = runs[-1].run_id if len(runs) == limit else None
     return answer({"runs": runs, "next": following})
+
+
+def _parsed(where: str, owner: TokenOwner, services: Services) -> Filter:
+    found = parse_filter(where)
+    if not names_tier(found):
+        return found
+    return with_tiers(found, services.policies.current(NAMING).value.of(owner.tenant_id).tiers)
 
 
 @router.get("/{run}")

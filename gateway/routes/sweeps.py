@@ -11,6 +11,7 @@ from gateway.authentication import GivenOwner, GivenSweep
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
+from governance.naming_file import NAMING
 from sweeps import ids
 from sweeps.specs import as_document
 from sweeps.states import SweepRequest, SweepState
@@ -46,6 +47,7 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     spec = services.tenants.read().check({"tenant": owner.tenant_id, **body.spec})
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
+    services.policies.current(NAMING).value.check(spec, source="spec")
     if spec.provenance.require_clean:
         raise InvalidRequest(
             "provenance.require_clean is checked where the code is, which cannot be seen from "

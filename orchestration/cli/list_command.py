@@ -2,6 +2,8 @@
 
 import click
 
+from governance.naming import names_tier, with_tiers
+from governance.naming_file import NAMING
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.platform import Platform
@@ -81,6 +83,8 @@ def _list_runs(
 def _find(
     platform: Platform, where: Filter | None, sort: str | None, tenant: TenantId, limit: int
 ) -> list[Run]:
+    if where is not None and names_tier(where):
+        where = with_tiers(where, platform.policies.current(NAMING).value.of(tenant).tiers)
     return platform.search.find(
         where,
         tenant_id=tenant,

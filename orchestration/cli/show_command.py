@@ -1,10 +1,10 @@
 """`sweepworks show`: a sweep, or one trial of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
-from orchestration.cli.annotation_lines import annotation_lines
+from orchestration.cli.annotation_lines import annotations_of
 from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
@@ -21,7 +21,7 @@ from sweeps.ids import RunId, TenantId, is_scratch_run
 from sweeps.runs import Provenance
 from sweeps.search_report import search_report
 from sweeps.states import RunState
-from sweeps.tags import Annotations, Subject, SubjectKind
+from sweeps.tags import Subject, SubjectKind
 from sweeps.trials import SweepSnapshot, Trial
 
 
@@ -40,7 +40,7 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         notices: Mapping[str, str] = {}
         provenance: Provenance = {}
         tenant_id = TenantId(snapshot.sweep.spec.tenant)
-        said = platform.notes.annotations(_subject(snapshot, chosen), tenant_id=tenant_id)
+        lines, document = annotations_of(platform, _subject(snapshot, chosen), tenant_id)
         if chosen is not None:
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance
@@ -49,17 +49,17 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
             {
                 **_trial(snapshot, chosen, notices),
                 "origin": provenance.get("origin"),
-                **_said_document(said),
+                **document,
             },
         )
     elif as_json:
-        print_json({**sweep_report(snapshot), **_said_document(said)})
+        print_json({**sweep_report(snapshot), **document})
     elif chosen:
         _print_trial(snapshot, chosen, notices)
-        for subject, sentence in [*origin_lines(provenance), *annotation_lines(said)]:
+        for subject, sentence in [*origin_lines(provenance), *lines]:
             click.echo(f"  {subject:10} {sentence}")
     else:
-        _print_sweep(snapshot, said)
+        _print_sweep(snapshot, lines)
 
 
 def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:
@@ -68,20 +68,12 @@ def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:
     return Subject(SubjectKind.SWEEP, snapshot.sweep.sweep_id)
 
 
-def _said_document(said: Annotations) -> dict[str, object]:
-    return {
-        "tags": {tag.name: tag.value for tag in said.tags},
-        "notes": said.notes,
-        "links": [link.target for link in said.links],
-    }
-
-
 def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> None:
     with session(quiet=as_json) as platform:
         record = platform.runs.get(run_id, tenant_id=tenant_id)
         reruns = platform.reruns.reruns_of(run_id, tenant_id=tenant_id)
         subject = Subject(SubjectKind.RUN, run_id)
-        said = platform.notes.annotations(subject, tenant_id=tenant_id)
+        lines, document = annotations_of(platform, subject, tenant_id)
     run = record.run
     if as_json:
         print_json(
@@ -97,13 +89,13 @@ def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> N
                 "summary": record.summary,
                 "origin": record.provenance.get("origin"),
                 "not_stored": record.notices,
-                **_said_document(said),
+                **document,
             }
         )
         return
     click.echo(f"{run.run_id}  {run.state}  {run.reason}".rstrip())
     click.echo(f"  experiment {run.experiment}, seed {run.seed}")
-    for word, sentence in [*origin_lines(record.provenance), *annotation_lines(said)]:
+    for word, sentence in [*origin_lines(record.provenance), *lines]:
         click.echo(f"  {word:10} {sentence}")
     for name, value in record.params.items():
         click.echo(f"  {name} = {value}")
@@ -123,7 +115,7 @@ def _trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, str]) ->
     }
 
 
-def _print_sweep(snapshot: SweepSnapshot, said: Annotations) -> None:
+def _print_sweep(snapshot: SweepSnapshot, lines: Sequence[tuple[str, str]]) -> None:
     sweep = snapshot.sweep
     spec = sweep.spec
     click.echo(f"{sweep.sweep_id}  {sweep.state}  {sweep.reason}")
@@ -139,7 +131,7 @@ def _print_sweep(snapshot: SweepSnapshot, said: Annotations) -> None:
         click.echo(f"  took       {duration((sweep.ended_at - sweep.started_at).total_seconds())}")
     states = ", ".join(f"{n} {state}" for state, n in trials_by_state(snapshot.trials).items())
     click.echo(f"  trials     {states or 'none yet'}")
-    for subject, sentence in annotation_lines(said):
+    for subject, sentence in lines:
         click.echo(f"  {subject:10} {sentence}")
     for line in search_lines(search_report(snapshot)):
         click.echo(f"  search     {line}")

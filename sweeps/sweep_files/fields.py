@@ -7,6 +7,7 @@ from sweeps.sweep_files.kinds import IMAGE, SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.pod_section import KUBERNETES
 from sweeps.sweep_files.quantities import Cpu, Dollars, Duration, GpuHours, Memory
+from sweeps.sweep_files.said_section import SweepLink, SweepTag
 from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.space_section import Space
 from sweeps.sweep_files.strategy_section import STRATEGY, Strategy
@@ -166,6 +167,16 @@ SWEEP = Section(
             kind=Integer(0, 2**32 - 1), doc="Every trial's seed derives from it.", default=0
         ),
         "provenance": Field(kind=PROVENANCE, doc=PROVENANCE.doc, default={}),
+        "tags": Field(
+            kind=Several(SweepTag(), ["ablation_study", "team=vision"]),
+            doc="Tags of the sweep: names, or name=value.",
+            default=[],
+        ),
+        "links": Field(
+            kind=Several(SweepLink(), ["VIS-123"]),
+            doc="Tasks and addresses that it belongs to.",
+            default=[],
+        ),
     },
     later=("priority",),
 )

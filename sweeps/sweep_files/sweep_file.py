@@ -48,6 +48,16 @@ def parse_document(
     return _parse(Document(value=document), source=source, defaults=defaults or {})
 
 
+def key_lines(text: str, *, source: str) -> dict[str, int]:
+    """Lines of a file's keys, from 1: for what is wrong with a sweep that its file alone is not.
+
+    Raises:
+        InvalidSweepFile: It is no YAML.
+    """
+    lines = read_yaml(text, source=source).lines
+    return {str(path[0]): line for path, line in lines.items() if len(path) == 1}
+
+
 def json_schema() -> dict[str, Any]:
     """The format as JSON Schema (draft 2020-12), made from what the parser itself reads."""
     return {
@@ -86,6 +96,9 @@ def _check_together(reader: Reader, read: dict[str, Any], names: list[str]) -> N
     """Rules that need two sections; a section that is wrong itself is left alone."""
     trial, limits, strategy = read["trial"], read["limits"], read["strategy"]
     _check_space(reader, read, names)
+    for index, tag in enumerate(read["tags"] or ()):
+        if tag.name in {other.name for other in read["tags"][:index]}:
+            reader.problem(("tags", index), f"{tag.name!r} appears twice", "keep one of them")
     if trial is not None and trial["command"] is not None and names:
         check_placeholders(reader, trial["command"], names)
     if trial is not None and trial["metrics"] is not None and read["objective"] is not None:
@@ -143,4 +156,6 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         initial_configurations=read["initial_configurations"],
         warm_start=tuple(SweepId(name) for name in read["warm_start"]),
         provenance=ProvenanceSpec(**read["provenance"]),
+        tags=read["tags"],
+        links=read["links"],
     )

@@ -12,12 +12,13 @@ ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
 RETURNING experiment_id;
 
 -- insert_sweep --
--- A submission; submitting the same name again changes nothing.
+-- A submission; submitting the same name again changes nothing, and no row comes back.
 INSERT INTO sweeps (sweep_id, tenant_id, experiment_id, spec, spec_version, spec_digest,
                     source_dir, created_by, code, image)
 VALUES (%(sweep_id)s, %(tenant_id)s, %(experiment_id)s, %(spec)s, %(spec_version)s,
         %(spec_digest)s, %(source_dir)s, %(created_by)s, %(code)s, %(image)s)
-ON CONFLICT (sweep_id) DO NOTHING;
+ON CONFLICT (sweep_id) DO NOTHING
+RETURNING sweep_id;
 
 -- pinned_image --
 -- Image of its trials, by its digest.
@@ -74,6 +75,7 @@ CROSS JOIN LATERAL (
 WHERE (sweeps.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
   AND (sweeps.state::text = %(state)s OR %(state)s::text IS NULL)
   AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
   AND (sweeps.log_position < %(before)s OR %(before)s::bigint IS NULL)
 ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;
