@@ -24,6 +24,7 @@ from sweeps.controller import SweepController
 from sweeps.errors import StateConflict, SweepsError, TransientError
 from sweeps.ids import SweepId
 from sweeps.ports import (
+    AdmissionDesk,
     Courier,
     Credentials,
     SweepClaims,
@@ -80,6 +81,7 @@ def run_trials(
     launcher: dg.ResourceParam[TrialLauncher],
     credentials: dg.ResourceParam[Credentials],
     courier: dg.ResourceParam[Courier],
+    desk: dg.ResourceParam[AdmissionDesk],
     steering: dg.ResourceParam[SweepSteering],
 ) -> str:
     """Search until the sweep has ended.
@@ -93,6 +95,7 @@ def run_trials(
         launcher=launcher,
         credentials=credentials,
         courier=courier,
+        desk=desk,
         clock=SystemClock(),
         name=f"dagster run {context.run_id}",
         make_suggester=make_suggester,

@@ -1,14 +1,13 @@
 """The keys of the file of quotas."""
 
 from governance.cluster_kinds import MappingOf
-from sweeps.sweep_files.kinds import SLUG, Boolean, Integer, Kind, Number, Text
+from sweeps.sweep_files.kinds import GPU_TYPE, SLUG, Boolean, Integer, Kind, Number, Text
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
 
 _MOST = 10**9
 _NAME = Text("ana", 100, pattern=r"[^\x00-\x1f\x7f]+")
 _SLUG = Text("vision", 63, SLUG)
-_GPU_TYPE = Text("a100", 100, pattern=r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 #: Name of a priority class in a sweep file as well.
 CLASS_NAME = Text("high", 63, SLUG)
 
@@ -21,7 +20,7 @@ def _weights(key: Text, example: str) -> MappingOf:
     return MappingOf(key, Number(is_whole=False, example=2), example, most=10_000)
 
 
-_GPUS = MappingOf(_GPU_TYPE, Integer(0, _MOST), "{a100: 8}", most=100)
+_GPUS = MappingOf(GPU_TYPE, Integer(0, _MOST), "{a100: 8}", most=100)
 _AMOUNTS = {
     "cpu": _optional(Cpu(), "Cores."),
     "memory": _optional(Memory(), "Memory."),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from compute.spool_courier import SpoolCourier
     from orchestration.gateway_credentials import GatewayCredentials
     from orchestration.tenant_policies import TenantPolicies
+    from storage.admission_store import PostgresAdmissionDesk
     from storage.artifact_catalog import ArtifactCatalog
     from storage.blob_verification import BlobVerification
     from storage.curve_store import CurveStore
@@ -328,6 +329,19 @@ class Platform:
             else Launching(launcher="kubernetes", image=cluster.image or None)
         )
         return PostgresTrialStore(self.pool, launching=launching)
+
+    @functools.cached_property
+    def desk(self) -> "PostgresAdmissionDesk":
+        """Who lets attempts start."""
+        from storage.admission_store import PostgresAdmissionDesk
+
+        return PostgresAdmissionDesk(
+            self.pool, self.policies, is_elsewhere=self.is_admitted_by_kueue
+        )
+
+    def is_admitted_by_kueue(self, tenant_id: str) -> bool:
+        """Whether a queue of the cluster admits what a tenant starts."""
+        return self.settings.cluster is not None and bool(self.tenant_policies.queue_of(tenant_id))
 
     @functools.cached_property
     def launcher(self) -> "TrialLauncher":

@@ -24,6 +24,7 @@ from storage.sweep_catalog import SweepCatalog
 from storage.system_points import PostgresSystemMetrics
 from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.ports import (
+    AdmissionDesk,
     Courier,
     Credentials,
     DatasetGate,
@@ -230,6 +231,18 @@ class CourierResource(dg.ConfigurableResource[Courier]):
         here.log_keeper.finish(within_seconds=_LAST_LOGS_SECONDS)
 
 
+class AdmissionDeskResource(dg.ConfigurableResource[AdmissionDesk]):
+    """Who lets attempts start."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[AdmissionDesk, None, None]:
+        """A desk on the process's pool."""
+        yield platform().desk
+
+
 def resources() -> dict[str, object]:
     """Every resource, by the name that ops ask for."""
     return {
@@ -248,4 +261,5 @@ def resources() -> dict[str, object]:
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),
+        "desk": AdmissionDeskResource(),
     }

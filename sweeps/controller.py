@@ -17,10 +17,12 @@ from sweeps.attention import Attention
 from sweeps.board import Board
 from sweeps.clock import Clock
 from sweeps.endings import WITHIN_BUDGETS
+from sweeps.entrance import Entrance
 from sweeps.errors import LaunchRejected, NoCapacity, TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.last_words import LastWords
 from sweeps.ports import (
+    AdmissionDesk,
     AttemptPhase,
     AttemptStatus,
     BudgetWatch,
@@ -37,6 +39,8 @@ from sweeps.suggesting import Suggester, make_inline_suggester
 from sweeps.tick_plan import TickPlan, plan_tick
 from sweeps.trial_environment import launch_request
 from sweeps.trials import Attempt, Exit, Trial
+
+_NO_SLOT = "waits for a free slot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class SweepController:
         name: str,
         courier: Courier | None = None,
         budgets: BudgetWatch | None = None,
+        desk: AdmissionDesk | None = None,
         make_strategy: Callable[[SweepSpec], Strategy] = make_strategy,
         make_suggester: Callable[[SweepSpec, Strategy], Suggester] = make_inline_suggester,
     ) -> None:
@@ -71,6 +76,7 @@ class SweepController:
         self._credentials = credentials
         self._courier = courier
         self._budgets = budgets
+        self._entrance = Entrance(desk)
         self._clock = clock
         self._name = name
         self._make_strategy = make_strategy
@@ -80,7 +86,7 @@ class SweepController:
         self._suggester: Suggester | None = None
         self._n_told: int | None = None
         self._rejected: dict[AttemptId, str] = {}
-        self._waiting: set[AttemptId] = set()
+        self._waiting: dict[AttemptId, str] = {}
         self._attention = Attention()
         self._last_words = LastWords()
 
@@ -144,6 +150,7 @@ class SweepController:
         if self._suggester is not None:
             self._suggester.close()
         self._board = self._suggester = None
+        self._entrance.forget()
 
     def _tick(self, board: Board, *, progressed: bool) -> Tick:
         """The tick's result; what earlier ticks could not tell since they failed is told now."""
@@ -194,13 +201,16 @@ class SweepController:
         self._stop(plan.stops)
         launched = False
         self._waiting.clear()
-        for place, attempt in enumerate(plan.launches):
+        self._entrance.withdraw(plan.withheld)
+        admitted, held_up = self._entrance.admit(board.sweep_id, board.spec, plan.launches)
+        self._waiting.update(held_up)
+        for place, attempt in enumerate(admitted):
             try:
                 self._launch(board, attempt)
                 launched = True
             except NoCapacity:
                 # The others ask for the same: to ask for each would cost waiting times live ones.
-                self._waiting.update(a.attempt_id for a in plan.launches[place:])
+                self._waiting.update((a.attempt_id, _NO_SLOT) for a in admitted[place:])
                 break
             except LaunchRejected as exc:
                 self._rejected[attempt.attempt_id] = str(exc)

@@ -208,6 +208,39 @@ class Credentials(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What became of an attempt that would like to start."""
+
+    is_admitted: bool
+    reason: str = ""  #: what it waits for, for people
+    place: int | None = None  #: in the queue of the installation, from 1
+    starts_at: dt.datetime | None = None  #: an estimate; None: nobody can tell
+
+
+class AdmissionDesk(Protocol):
+    """Lets attempts of all sweeps start, no more than quotas and budgets allow together.
+
+    **Lifetime.** What an attempt is given it holds until its row says that it has ended, or until
+    it is withdrawn. Nothing has to be released.
+
+    **Idempotency.** Asking again, by whomever, changes nothing; an attempt that was admitted stays
+    so.
+
+    Every method raises `StorageUnavailable` when the database does not answer.
+    """
+
+    def ask(
+        self, sweep_id: SweepId, spec: SweepSpec, attempt_ids: Collection[AttemptId]
+    ) -> Mapping[AttemptId, Admission]:
+        """What becomes of attempts of a sweep whose rows are written; of ended ones nothing."""
+        ...
+
+    def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
+        """Those that were never launched do not want to start now; they may ask again."""
+        ...
+
+
 class BudgetWatch(Protocol):
     """What may still be spent."""
 

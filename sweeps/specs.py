@@ -86,6 +86,7 @@ class Resources:
     cpu: float = 1.0  #: cores
     memory_bytes: int = 0  #: 0: not asked for, not counted
     gpu: int = 0  #: whole devices
+    gpu_type: str = ""  #: of the devices, such as ``a100``; empty: any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,8 @@ class SweepSpec:
     provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
     tags: tuple[Tag, ...] = ()  #: that the sweep begins with
     links: tuple[str, ...] = ()  #: task ids and addresses that it begins with
+    #: Class of its trials; None: the usual one. See `governance.quotas`.
+    priority: str | None = None
 
     def digest(self) -> str:
         """sha256 of the stored form: equal for equal specs, wherever they came from."""
@@ -251,6 +254,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
                 "cpu": spec.trial.resources.cpu,
                 "memory": spec.trial.resources.memory_bytes,
                 "gpu": spec.trial.resources.gpu,
+                "gpu_type": spec.trial.resources.gpu_type or None,
             },
             "environment": dict(spec.trial.environment),
             "metrics": spec.trial.metrics and spec.trial.metrics.as_document(),
@@ -262,6 +266,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
         "provenance": asdict(spec.provenance),
         "tags": [str(tag) for tag in spec.tags],
         "links": list(spec.links),
+        "priority": spec.priority,
     }
 
 

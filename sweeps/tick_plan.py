@@ -36,6 +36,7 @@ class TickPlan:
     stops: Mapping[AttemptId, ExitReason]
     launches: tuple[Attempt, ...]
     awaits_suggestion: bool = False  #: a place is free, and its configuration is being made
+    withheld: tuple[Attempt, ...] = ()  #: not launched yet, and not while the sweep is paused
 
 
 def plan_tick(
@@ -44,7 +45,7 @@ def plan_tick(
     suggester: Suggester,
     statuses: Mapping[AttemptId, AttemptStatus],
     signals: Signals,
-    waiting: Collection[AttemptId],
+    waiting: Mapping[AttemptId, str],
     unsent: Collection[AttemptId] = (),
     heard_from: dt.datetime,
     now: dt.datetime,
@@ -54,7 +55,7 @@ def plan_tick(
 
     Args:
         statuses: What the launcher knows of the live attempts; looked up before `signals`.
-        waiting: Attempts that found no free slot when they were launched last.
+        waiting: Attempts that could not start when it was tried last, and what they wait for.
         unsent: Attempts that have exited, and something that they reported is on its way.
         heard_from: Since when silence counts; see `sweeps.attention`.
         budget: What may still be spent.
@@ -94,6 +95,7 @@ class _Planner:
         self._resting: list[Attempt] = []  # not launched yet, and not now
         self._alive: list[AttemptId] = []
         self._stops: dict[AttemptId, ExitReason] = {}
+        self._withheld: tuple[Attempt, ...] = ()
         self._awaits_suggestion = False
         self._is_over = False
 
@@ -104,7 +106,7 @@ class _Planner:
         attempt: Attempt,
         status: AttemptStatus | None,
         signals: Signals,
-        waiting: Collection[AttemptId],
+        waiting: Mapping[AttemptId, str],
     ) -> None:
         """Bring one live attempt up to what its launcher says."""
         if status is None and attempt.state is AttemptState.PENDING:
@@ -115,7 +117,8 @@ class _Planner:
                 return
             self._unlaunched.append(attempt)
             if attempt.attempt_id in waiting:
-                self.draft.set_state(attempt.run_id, RunState.QUEUED, "waits for a free slot")
+                why = waiting[attempt.attempt_id]
+                self.draft.set_state(attempt.run_id, RunState.QUEUED, why)
             return
         if status is None:
             self._conclude(attempt, Exit(reason=ExitReason.LOST), ended_at=self._now)
@@ -204,7 +207,9 @@ class _Planner:
         if over is not None:
             self._wind_down(over)
         if requested is SweepRequest.PAUSE:
-            self._unlaunched.clear()  # their rows stay; they start when the sweep goes on
+            # Their rows stay; they start when the sweep goes on.
+            self._withheld = (*self._unlaunched, *self._resting)
+            self._unlaunched.clear()
         wanted = SweepState.PAUSED if requested is SweepRequest.PAUSE else SweepState.RUNNING
         if not self._is_over and self._board.state is not wanted:
             self.draft.set_sweep(SweepChange(state=wanted))
@@ -297,6 +302,7 @@ class _Planner:
             stops=self._stops,
             launches=tuple(self._unlaunched),
             awaits_suggestion=self._awaits_suggestion,
+            withheld=self._withheld,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sweeps.controller import SweepController, Tick
 from sweeps.errors import TransientError
 from sweeps.ids import AttemptId, RunId
-from sweeps.ports import BudgetWatch, TrialLauncher, TrialStore
+from sweeps.ports import AdmissionDesk, BudgetWatch, TrialLauncher, TrialStore
 from sweeps.spaces import Configuration
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, RunState, SweepState
@@ -123,6 +123,7 @@ class Simulation:
     hook: Hook = ignore
     strategy: Callable[[SweepSpec], Strategy] = make_strategy
     budgets: BudgetWatch | None = None
+    desk: AdmissionDesk | None = None
     clock: FakeClock = field(default_factory=FakeClock)
     ended: list[Trial] = field(default_factory=list[Trial])  #: as the ticks told
     n_controllers: int = 0
@@ -149,6 +150,7 @@ class Simulation:
             credentials=FakeCredentials(),
             courier=self.courier,
             budgets=self.budgets,
+            desk=self.desk,
             clock=self.clock,
             name=f"controller-{self.n_controllers}",
             make_strategy=self.strategy,

@@ -3,7 +3,7 @@
 from sweeps.specs import SPEC_VERSION
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
-from sweeps.sweep_files.kinds import IMAGE, SLUG, Boolean, Integer, OneOf, Text
+from sweeps.sweep_files.kinds import GPU_TYPE, IMAGE, SLUG, Boolean, Integer, OneOf, Text
 from sweeps.sweep_files.metrics_section import Metrics
 from sweeps.sweep_files.pod_section import KUBERNETES
 from sweeps.sweep_files.quantities import Cpu, Dollars, Duration, GpuHours, Memory
@@ -69,6 +69,7 @@ RESOURCES = Section(
         "cpu": Field(kind=Cpu(), doc="Cores.", default=1),
         "memory": Field(kind=Memory(), doc="Memory; 0 is not counted.", default=0),
         "gpu": Field(kind=Integer(0, 1024), doc="Whole GPUs.", default=0),
+        "gpu_type": Field(kind=GPU_TYPE, doc="Of the GPUs; by default any.", default=None),
     },
 )
 
@@ -177,6 +178,10 @@ SWEEP = Section(
             doc="Tasks and addresses that it belongs to.",
             default=[],
         ),
+        "priority": Field(
+            kind=Text("high", 63, SLUG),
+            doc="Priority class of its trials, one of the policy `quotas`; by default the usual one.",
+            default=None,
+        ),
     },
-    later=("priority",),
 )

@@ -208,3 +208,7 @@ class SingleValue:
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         return {"type": ["string", "number", "boolean"], "maxLength": _MAX_TEXT}
+
+
+#: A type of GPUs, as people call it.
+GPU_TYPE = Text("a100", 100, pattern=r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")

@@ -101,6 +101,10 @@ def _check_together(reader: Reader, read: dict[str, Any], names: list[str]) -> N
             reader.problem(("tags", index), f"{tag.name!r} appears twice", "keep one of them")
     if trial is not None and trial["command"] is not None and names:
         check_placeholders(reader, trial["command"], names)
+    resources = None if trial is None else trial["resources"]
+    if resources is not None and resources["gpu_type"] is not None and resources["gpu"] == 0:
+        path = ("trial", "resources", "gpu_type")
+        reader.problem(path, "it is of no GPU: gpu is 0", "add for example gpu: 1, or remove it")
     if trial is not None and trial["metrics"] is not None and read["objective"] is not None:
         check_objective(reader, trial["metrics"], read["objective"]["metric"])
     if strategy is None:
@@ -144,7 +148,10 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         trial=TrialSpec(
             command=trial["command"],
             resources=Resources(
-                cpu=resources["cpu"], memory_bytes=resources["memory"], gpu=resources["gpu"]
+                cpu=resources["cpu"],
+                memory_bytes=resources["memory"],
+                gpu=resources["gpu"],
+                gpu_type=resources["gpu_type"] or "",
             ),
             environment=trial["environment"],
             metrics=trial["metrics"],
@@ -158,4 +165,5 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         provenance=ProvenanceSpec(**read["provenance"]),
         tags=read["tags"],
         links=read["links"],
+        priority=read["priority"],
     )

@@ -130,7 +130,7 @@ def test_the_schema_takes_what_the_parser_takes(text: str) -> None:
         ("memory: 1Gi", "memory: 1GB"),
         ("gpu: 1", "gpu: -1"),
         ("seed: 7", "seed: -1"),
-        ("seed: 7", "priority: high"),
+        ("seed: 7", "priority: Very High"),
         ("seed: 7", "strategy: genetic"),
         ("seed: 7", "strategy: {name: asha, max_resource: 0}"),
         ("seed: 7", "strategy: {name: asha, max_resource: 27, reduction_factor: 1}"),

@@ -9,7 +9,7 @@ from sweeps.objectives import Direction, Objective
 from sweeps.spaces import Categorical, Constant, Float, Int
 from sweeps.specs import Limits, Resources, SearcherSpec, StrategySpec, SweepSpec, as_document
 from sweeps.sweep_files import parse_document, parse_text, warnings
-from tests.unit.sweeps.sweep_texts import GOOD, with_line
+from tests.unit.sweeps.sweep_texts import GOOD, problems_of, with_line
 
 
 def parse(text: str) -> SweepSpec:
@@ -249,3 +249,18 @@ def test_clean_code_may_be_asked_for() -> None:
     assert not plain.provenance.require_clean
     assert strict.provenance.require_clean
     assert parse_document(as_document(strict)) == strict
+
+
+def test_a_sweep_may_name_its_priority_and_the_type_of_its_gpus() -> None:
+    spec = parse(with_line("seed: 7", "priority: high").replace("gpu: 1", "gpu: 1, gpu_type: A100"))
+
+    assert spec.priority == "high"
+    assert spec.trial.resources.gpu_type == "A100"
+    assert parse_document(json.loads(json.dumps(as_document(spec)))) == spec
+
+
+def test_a_type_of_no_gpu_is_refused() -> None:
+    (problem,) = problems_of(GOOD.replace("gpu: 1", "gpu: 0, gpu_type: a100"))
+
+    assert problem.path == "trial.resources.gpu_type"
+    assert "gpu is 0" in problem.message

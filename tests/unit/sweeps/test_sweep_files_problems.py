@@ -250,7 +250,7 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         (at_the_end(f"seed: {2**32}"), "seed", 14, "4294967296", "4294967295"),
         (at_the_end("seed: x"), "seed", 14, "'x'", "0 to"),
         (at_the_end("seed: 7\nseed: 8"), "seed", 15, "first in line 14", "keep one"),
-        (at_the_end("priority: high"), "priority", 14, "not supported", "remove it"),
+        (at_the_end("priority: Very High"), "priority", 14, "characters that", "'high'"),
         (at_the_end("version: 2"), "version", 14, "2", "write 1"),
         (at_the_end("zzz: 1"), "zzz", 14, "unknown key", "known here: constraints"),
         (at_the_end("strategy: genetic"), "strategy.name", 14, "'genetic'", "bayes, random"),
@@ -275,15 +275,6 @@ def test_a_mistake_is_named_with_its_line_and_a_way_out(
     assert (problem.path, problem.line) == (path, line)
     assert message in problem.message
     assert hint in problem.hint
-
-
-def test_every_key_of_a_later_version_is_refused_at_once() -> None:
-    text = GOOD.replace("seed: 7", "priority: normal")
-
-    problems = problems_of(text)
-
-    assert {problem.path for problem in problems} == {"priority"}
-    assert all("not supported by this version yet" in problem.message for problem in problems)
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:

@@ -1,0 +1,63 @@
+"""Which attempts of a sweep may be launched: asks the desk, and remembers whom it let in."""
+
+from collections.abc import Sequence
+
+from sweeps.ids import AttemptId, SweepId
+from sweeps.ports import AdmissionDesk
+from sweeps.specs import SweepSpec
+from sweeps.trials import Attempt
+
+_ENTERING = "waits to be admitted"
+
+
+class Entrance:
+    """Between a controller and the desk; without a desk everybody may start.
+
+    Not kept: a new controller asks anew, and whoever was admitted stays so.
+    """
+
+    def __init__(self, desk: AdmissionDesk | None) -> None:
+        self._desk = desk
+        self._admitted: set[AttemptId] = set()
+        self._withdrawn: frozenset[AttemptId] = frozenset()
+
+    def admit(
+        self, sweep_id: SweepId, spec: SweepSpec, attempts: Sequence[Attempt]
+    ) -> tuple[list[Attempt], dict[AttemptId, str]]:
+        """Those that may be launched, and what each of the others waits for.
+
+        Raises:
+            StorageUnavailable: Nobody can tell.
+        """
+        if self._desk is None or not attempts:
+            self._admitted.clear()
+            return list(attempts), {}
+        self._withdrawn = frozenset()
+        names = [attempt.attempt_id for attempt in attempts]
+        self._admitted.intersection_update(names)
+        unknown = [name for name in names if name not in self._admitted]
+        waiting: dict[AttemptId, str] = {}
+        if unknown:
+            answers = self._desk.ask(sweep_id, spec, unknown)
+            for name in unknown:
+                answer = answers.get(name)
+                if answer is not None and answer.is_admitted:
+                    self._admitted.add(name)
+                else:
+                    reason = "" if answer is None else answer.reason
+                    waiting[name] = reason or _ENTERING
+        return [one for one in attempts if one.attempt_id in self._admitted], waiting
+
+    def withdraw(self, attempts: Sequence[Attempt]) -> None:
+        """Attempts of a paused sweep give back what they hold, once. `StorageUnavailable`."""
+        names = frozenset(attempt.attempt_id for attempt in attempts)
+        if self._desk is None or not names or names == self._withdrawn:
+            return
+        self._desk.withdraw(names)
+        self._admitted -= names
+        self._withdrawn = names
+
+    def forget(self) -> None:
+        """The rows may say something else by now."""
+        self._admitted.clear()
+        self._withdrawn = frozenset()
