@@ -134,10 +134,21 @@ class Board:
         """Executions of a trial so far."""
         return len(self._attempts.get(run_id, []))
 
-    def n_mishaps(self, run_id: RunId) -> int:
-        """Executions of a trial that the machine has ended so far."""
-        exits = [attempt.exit for attempt in self._attempts.get(run_id, [])]
-        return sum(1 for ended in exits if ended is not None and ended.reason.is_infrastructure)
+    def n_mishaps(self, run_id: RunId, *, taken_back: bool) -> int:
+        """Executions of a trial that have ended without its doing so far.
+
+        Args:
+            taken_back: Those whose places were taken back; else those that a fault has ended.
+        """
+        mishaps = self._mishaps(run_id)
+        return sum(1 for attempt in mishaps if attempt.was_taken_back is taken_back)
+
+    def _mishaps(self, run_id: RunId) -> list[Attempt]:
+        return [
+            attempt
+            for attempt in self._attempts.get(run_id, [])
+            if attempt.exit is not None and attempt.exit.reason.is_infrastructure
+        ]
 
     def rests_until(self, attempt: Attempt) -> dt.datetime | None:
         """When an attempt that follows a cluster's mishap may start; None for any other one."""
@@ -148,7 +159,7 @@ class Board:
             return None
         if not previous.exit.reason.is_of_a_cluster:
             return None
-        doublings = min(self.n_mishaps(attempt.run_id) - 1, _MOST_DOUBLINGS)
+        doublings = min(len(self._mishaps(attempt.run_id)) - 1, _MOST_DOUBLINGS)
         return previous.ended_at + _FIRST_REST * 2**doublings
 
     def decision(self, run_id: RunId) -> tuple[Decision, dt.datetime | None]:

@@ -35,6 +35,7 @@ def conclude(
     *,
     ended: Exit,
     n_attempts: int,
+    taken_back: bool = False,
     limits: Limits,
     objective: Objective,
     decision: Decision,
@@ -47,7 +48,9 @@ def conclude(
 
     Args:
         ended: How its latest attempt ended.
-        n_attempts: Executions so far, this one included, those aside that ended at a rung.
+        n_attempts: Executions so far that ended like this one, it included: by a fault, or because
+            their places were taken back.
+        taken_back: See `Attempt.was_taken_back`.
         decision: The search's last word on the trial.
         max_resource: Resource level at which a trial is complete.
         metrics: Where its metrics are read; None: the script reports them itself.
@@ -75,12 +78,23 @@ def conclude(
             state, reason = RunState.CANCELLED, "cancelled with its sweep"
         case infrastructure if infrastructure.is_infrastructure:
             what = describe(ended, limits)
-            if n_attempts < limits.max_attempts:
-                return Retry(reason=f"{what}; attempt {n_attempts} of {limits.max_attempts}")
-            state, reason = RunState.FAILED, f"{what}; gave up after {n_attempts} attempts"
+            again = _again(n_attempts, limits, taken_back=taken_back)
+            if again:
+                return Retry(reason=f"{what}; {again}")
+            times = "preemptions" if taken_back else "attempts"
+            state, reason = RunState.FAILED, f"{what}; gave up after {n_attempts} {times}"
         case _:
             state, reason = RunState.FAILED, describe(ended, limits)
     return replace(trial, state=state, reason=reason, ended_at=now if state.is_terminal else None)
+
+
+def _again(n_attempts: int, limits: Limits, *, taken_back: bool) -> str:
+    """How many of how many that was; empty when there are no more."""
+    if taken_back:
+        most = limits.max_preemptions
+        return f"preemption {n_attempts} of at most {most}" if n_attempts <= most else ""
+    most = limits.max_attempts
+    return f"attempt {n_attempts} of {most}" if n_attempts < most else ""
 
 
 def not_promoted(trial: Trial, ended_as: SweepState, *, now: dt.datetime, why: str = "") -> Trial:

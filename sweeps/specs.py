@@ -75,6 +75,7 @@ class Limits:
     stalled_after: dt.timedelta | None = None  #: silence after which an attempt is killed
     max_failures: int = 3  #: first trials that may all die of the same error
     max_attempts: int = 3  #: executions of one trial when the machine is to blame
+    max_preemptions: int = 20  #: more that it may lose to places being taken back
     max_cost_usd: Decimal | None = None  #: of all trials together; see `governance.budgets`
     max_gpu_hours: float | None = None  #: likewise
 
@@ -245,6 +246,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
             "stalled_after": _seconds(limits.stalled_after),
             "max_failures": limits.max_failures,
             "max_attempts": limits.max_attempts,
+            "max_preemptions": limits.max_preemptions,
             "max_cost_usd": None if limits.max_cost_usd is None else float(limits.max_cost_usd),
             "max_gpu_hours": limits.max_gpu_hours,
         },

@@ -7,14 +7,13 @@ from sweeps import ids
 from sweeps.board import Board
 from sweeps.endings import Tally
 from sweeps.ids import RunId
-from sweeps.states import AttemptState, Decision, RunState
+from sweeps.states import Decision, RunState
 from sweeps.strategies import trial_seed
 from sweeps.suggesting import Proposal
 from sweeps.trials import (
     Attempt,
     Changes,
     ConcludedTrial,
-    Exit,
     Report,
     Suggestion,
     SweepChange,
@@ -112,12 +111,6 @@ class TickDraft:
     def change_attempt(self, attempt: Attempt) -> None:
         """An attempt has moved on."""
         self._attempts.append(attempt)
-
-    def end_attempt(self, attempt: Attempt, ended: Exit, *, ended_at: dt.datetime) -> None:
-        """An attempt has ended."""
-        self.change_attempt(
-            replace(attempt, state=AttemptState.ENDED, ended_at=ended_at, exit=ended)
-        )
 
     def retry(self, trial: Trial, *, reason: str) -> Attempt:
         """Execute a trial once more."""

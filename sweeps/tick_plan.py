@@ -167,15 +167,18 @@ class _Planner:
             self._stops[attempt.attempt_id] = why
 
     def _conclude(self, attempt: Attempt, ended: Exit, *, ended_at: dt.datetime) -> None:
-        self.draft.end_attempt(attempt, ended, ended_at=ended_at)
+        attempt = replace(attempt, state=AttemptState.ENDED, exit=ended, ended_at=ended_at)
+        self.draft.change_attempt(attempt)
         trial = self.draft.trial(attempt.run_id)
         assert trial is not None  # an attempt refers to its run
         if trial.started_at is None and attempt.started_at is not None:
             trial = replace(trial, started_at=attempt.started_at)
+        taken_back = attempt.was_taken_back
         outcome = conclude(
             trial,
             ended=ended,
-            n_attempts=self._board.n_mishaps(attempt.run_id) + 1,
+            n_attempts=self._board.n_mishaps(attempt.run_id, taken_back=taken_back) + 1,
+            taken_back=taken_back,
             limits=self._board.spec.limits,
             objective=self._board.spec.objective,
             decision=self.draft.decision(attempt.run_id)[0],

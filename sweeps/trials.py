@@ -76,6 +76,18 @@ class Attempt:
     instance_type: str = ""
 
     @property
+    def was_taken_back(self) -> bool:
+        """Whether its place was one that may be taken back, and was: no fault of any machine.
+
+        That is so of what a queue or the scheduler has preempted, and of what ended with its node
+        where that was a spot one.
+        """
+        if self.exit is None:
+            return False
+        with_node = self.exit.reason in {ExitReason.EVICTED, ExitReason.NODE_LOST}
+        return self.exit.reason is ExitReason.PREEMPTED or (with_node and self.capacity == "spot")
+
+    @property
     def machine(self) -> str:
         """What it ran on, for people; empty when nothing is known of it."""
         gpus = f"{self.gpu_count} x {self.gpu_model or 'GPU'}" if self.gpu_count else ""

@@ -65,6 +65,7 @@ class Behaviour:
     rejected: str = ""  #: why it cannot be launched at all
     pending: float = 0.0  #: seconds between acceptance and start
     stderr: str = ""  #: what a launcher finds in its log when it was stopped
+    capacity: str = ""  #: of its node
     ignores_stop: float = 0.0  #: seconds it takes to end after it was asked to
 
 
@@ -203,6 +204,7 @@ class FakeLauncher:
                 ended_at=process.ends_at,
                 exit=process.exit,
                 node="here",
+                capacity=process.behaviour.capacity,
             )
         if process.started_at > now:
             return AttemptStatus(attempt_id=attempt_id, phase=AttemptPhase.PENDING)
@@ -213,6 +215,7 @@ class FakeLauncher:
             started_at=process.started_at,
             last_output_at=now - (now - process.started_at) % seconds(every) if every else None,
             node="here",
+            capacity=process.behaviour.capacity,
         )
 
 

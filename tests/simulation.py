@@ -231,9 +231,11 @@ def check_record(snapshot: SweepSnapshot, launched: list[AttemptId]) -> None:
     assert len(launched) == len(set(launched)), "an attempt was launched twice"
     assert set(launched) <= {attempt.attempt_id for attempt in snapshot.attempts}
     for trial in snapshot.trials:
-        of_trial = [a.number for a in snapshot.attempts if a.run_id == trial.run_id]
-        assert of_trial == list(range(1, len(of_trial) + 1))
-        assert len(of_trial) <= limits.max_attempts
+        of_trial = [a for a in snapshot.attempts if a.run_id == trial.run_id]
+        assert [a.number for a in of_trial] == list(range(1, len(of_trial) + 1))
+        n_taken_back = sum(a.was_taken_back for a in of_trial)
+        assert n_taken_back <= limits.max_preemptions + 1
+        assert len(of_trial) - n_taken_back <= limits.max_attempts
     sequences = [
         *(s.sequence for s in snapshot.suggestions),
         *(c.sequence for c in snapshot.concluded),

@@ -50,6 +50,12 @@ LIMITS = Section(
             doc="Executions of one trial when the machine is to blame.",
             default=3,
         ),
+        "max_preemptions": Field(
+            kind=Integer(0, 10_000),
+            doc="Executions that one trial may lose besides, because a queue or the scheduler gave "
+            "its place away, or because a spot node was taken back.",
+            default=20,
+        ),
         "max_cost_usd": Field(
             kind=Dollars(),
             doc="What its trials may cost together; then it ends with what it has.",

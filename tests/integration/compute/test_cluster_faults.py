@@ -5,9 +5,10 @@ from collections.abc import Generator
 import pytest
 
 from compute.kubernetes import names
-from compute.kubernetes.objects import annotation, name_of
+from compute.kubernetes.objects import annotation, name_of, status
 from storage.database import Pool, open_pool
 from tests.cluster_under_test import HUGE, ClusterUnderTest
+from tests.fake_cluster.server import FakeCluster
 from tests.integration.compute.cluster_sweep import ClusterSweep
 from tests.plugins.postgres import Database
 
@@ -147,6 +148,28 @@ def test_a_node_is_drained(cluster: ClusterUnderTest, pool: Pool) -> None:
     assert sweep.reasons() == ["evicted"]
     sweep.cancel()
     sweep.run()
+    sweep.check()
+
+
+def test_spot_nodes_are_taken_back_more_often_than_machines_may_fail(
+    cluster: ClusterUnderTest, pool: Pool, fake: FakeCluster
+) -> None:
+    labels = {"karpenter.sh/capacity-type": "spot"}
+    fake.nodes.append({"metadata": {"name": "node-1", "labels": labels}})
+    last = "os.environ['SWEEPWORKS_ATTEMPT_ID'].endswith('-a6')"
+    code = f"import os, time; time.sleep(0 if {last} else 60)"
+    sweep = ClusterSweep(cluster, pool, trials=1, parallel=1, code=code)
+
+    for number in range(1, 6):
+        sweep.run(until=lambda n=number: sweep.n_running() and len(sweep.attempts()) == n)
+        (pod,) = (pod for pod in cluster.pods() if status(pod).get("phase") == "Running")
+        cluster.evict(name_of(pod))
+        sweep.run(until=lambda n=number: len(sweep.reasons()) == n)
+        sweep.skip(400)
+    sweep.run()
+
+    assert sweep.reasons() == ["evicted"] * 5 + ["completed"]
+    assert {one.capacity for one in sweep.attempts()[:5]} == {"spot"}
     sweep.check()
 
 

@@ -82,6 +82,35 @@ def test_what_a_cluster_had_no_place_for_rests_longer_each_time() -> None:
     assert simulation.trial(1).reason.endswith("drained; gave up after 4 attempts")
 
 
+def test_preemptions_use_up_no_attempts() -> None:
+    def script(_: Configuration, attempt: int) -> Behaviour:
+        ends = {1: Exit(reason=ExitReason.PREEMPTED), 2: Exit(reason=ExitReason.EVICTED), 4: KILLED}
+        return Behaviour(duration=10, exit=ends.get(attempt, Exit(reason=ExitReason.PREEMPTED)),
+                         capacity="spot")  # fmt: skip
+
+    simulation = Simulation(a_spec(max_trials=1, max_attempts=2, max_preemptions=6), script=script)
+
+    snapshot = simulation.run_to_end()
+
+    assert states(snapshot) == [RunState.FAILED]
+    assert len(snapshot.attempts) == 8, "six and one more were preempted, one was killed"
+    assert simulation.trial(1).reason.endswith("gave up after 7 preemptions")
+
+
+def test_a_trial_goes_on_after_any_number_of_preemptions_below_its_bound() -> None:
+    def script(_: Configuration, attempt: int) -> Behaviour:
+        if attempt <= 9:
+            return Behaviour(duration=10, exit=Exit(reason=ExitReason.PREEMPTED))
+        return good_trial(_, attempt)
+
+    simulation = Simulation(a_spec(max_trials=1, max_attempts=1), script=script)
+
+    snapshot = simulation.run_to_end()
+
+    assert states(snapshot) == [RunState.COMPLETED]
+    assert len(snapshot.attempts) == 10
+
+
 def test_what_rests_says_so_and_ends_with_its_sweep() -> None:
     evicted = Exit(reason=ExitReason.EVICTED)
     simulation = Simulation(a_spec(max_trials=1), script=ends_with(evicted))

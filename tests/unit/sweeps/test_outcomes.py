@@ -8,7 +8,7 @@ from sweeps.outcomes import Retry, conclude, describe, last_line, signature
 from sweeps.specs import MetricsSpec
 from sweeps.states import Decision, ExitReason, RunState
 from sweeps.trials import Exit, Trial
-from tests.factories import LOSS, a_trial, an_exit, at, seconds, some_limits
+from tests.factories import LOSS, a_trial, an_attempt, an_exit, at, seconds, some_limits
 
 _REPORTED = a_trial(state=RunState.RUNNING, objective=0.5, resource_level=3)
 _SILENT = a_trial(state=RunState.RUNNING)
@@ -50,6 +50,47 @@ def test_every_end_but_the_machine_s_has_one_state(reason: ExitReason, state: Ru
 
     assert trial.state is state
     assert trial.ended_at == (at(9) if state.is_terminal else None)
+
+
+def test_a_place_that_was_taken_back_has_a_bound_of_its_own() -> None:
+    preempted = an_exit(ExitReason.PREEMPTED, message="by trial 9")
+    limits = some_limits(max_attempts=1, max_preemptions=2)
+
+    outcomes = [outcome(preempted, n_attempts=n, taken_back=True, limits=limits) for n in (1, 2, 3)]
+
+    assert outcomes[:2] == [
+        Retry(
+            reason=f"preempted by something more important: by trial 9; preemption {n} of at most 2"
+        )
+        for n in (1, 2)
+    ]
+    assert isinstance(outcomes[2], Trial)
+    assert outcomes[2].state is RunState.FAILED
+    assert outcomes[2].reason.endswith("by trial 9; gave up after 3 preemptions")
+
+
+@pytest.mark.parametrize(
+    ("reason", "capacity", "taken_back"),
+    [
+        (ExitReason.PREEMPTED, "", True),
+        (ExitReason.PREEMPTED, "on_demand", True),
+        (ExitReason.EVICTED, "spot", True),
+        (ExitReason.NODE_LOST, "spot", True),
+        # Drained, or too much written to its disk: a fault, until it turns out otherwise.
+        (ExitReason.EVICTED, "on_demand", False),
+        (ExitReason.EVICTED, "", False),
+        (ExitReason.NODE_LOST, "", False),
+        (ExitReason.DELETED, "spot", False),
+        (ExitReason.LOST, "spot", False),
+        (ExitReason.SCRIPT_FAILED, "spot", False),
+    ],
+)
+def test_places_are_taken_back_by_queues_schedulers_and_spot_nodes(
+    reason: ExitReason, capacity: str, taken_back: bool
+) -> None:
+    attempt = an_attempt(exit=an_exit(reason), capacity=capacity)
+
+    assert attempt.was_taken_back is taken_back
 
 
 @pytest.mark.parametrize("reason", [ExitReason.KILLED, ExitReason.LOST])
