@@ -5,7 +5,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from governance.prices import Resource
 from sweeps.states import ExitReason, RunState
 
 CENT = Decimal("0.01")
@@ -69,7 +68,7 @@ class CostEntry(NamedTuple):
     attempt_id: str | None
     owner: str
     category: str  #: ``compute`` or ``storage``
-    resource: Resource
+    resource: str  #: a `Resource`
     kind: str  #: GPU type or storage class
     capacity: str
     region: str
@@ -77,6 +76,6 @@ class CostEntry(NamedTuple):
     unit: str
     unit_price_usd: Decimal | None
     amount_usd: Decimal | None
-    outcome: str
+    outcome: str  #: an `Outcome`; empty for storage
     is_waste: bool
     price_version: int

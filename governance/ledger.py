@@ -23,6 +23,8 @@ _MICROCORES = 1_000_000
 _GIB = 2**30
 _DECIMALS = 10  # of an amount
 
+STANDARD = "standard"  #: the storage class of everything in the artifact store
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
@@ -143,7 +145,7 @@ def _entry(
         attempt_id=holding.attempt_id,
         owner=holding.owner,
         category="compute",
-        resource=resource,
+        resource=resource.value,
         kind=gpu_type(holding.gpu_model) if resource is Resource.GPU else "",
         capacity=holding.capacity,
         region=holding.region,
@@ -151,7 +153,7 @@ def _entry(
         unit=resource.unit,
         unit_price_usd=usd,
         amount_usd=None if usd is None else exact_amount(held, divisor, usd),
-        outcome=Outcome.IDLE if is_idle else holding.outcome,
+        outcome=(Outcome.IDLE if is_idle else holding.outcome).value,
         is_waste=is_idle,
         price_version=version,
     )
@@ -197,7 +199,7 @@ def storage_entries(
             attempt_id=None,
             owner=one.owner,
             category="storage",
-            resource=Resource.STORAGE,
+            resource=Resource.STORAGE.value,
             kind=one.storage_class,
             capacity="",
             region="",

@@ -4,12 +4,20 @@ import warnings
 
 import dagster as dg
 
-from assets import lineage, metric_tiers, reports
+from assets import cost, lineage, metric_tiers, reports
 from assets.datasets import dataset_checks, dataset_versions
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
-from orchestration import jobs, purge_job, rerun_job, resources, schedules, sensors
+from orchestration import (
+    cost_schedules,
+    jobs,
+    purge_job,
+    rerun_job,
+    resources,
+    schedules,
+    sensors,
+)
 
 # Sensors get their resources by port; Dagster calls that a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -27,10 +35,11 @@ def defs() -> dg.Definitions:
             *ROLLUPS,
             system_metrics,
             lineage.lineage,
+            *cost.ASSETS,
             reports.weekly_report,
             reports.monthly_report,
         ],
-        asset_checks=[dataset_checks, *metric_tiers.CHECKS, *lineage.CHECKS],
+        asset_checks=[dataset_checks, *metric_tiers.CHECKS, *lineage.CHECKS, *cost.CHECKS],
         jobs=[
             jobs.run_sweep,
             jobs.register_sweep,
@@ -43,10 +52,11 @@ def defs() -> dg.Definitions:
             jobs.report_week,
             jobs.report_month,
             jobs.reap_jobs,
+            cost_schedules.replace_costs,
             purge_job.purge_dagster,
             rerun_job.rerun_run,
         ],
-        schedules=schedules.SCHEDULES,
+        schedules=[*schedules.SCHEDULES, *cost_schedules.SCHEDULES],
         sensors=sensors.SENSORS,
         resources=resources.resources(),
         # One process per sweep: a step process more would only add seconds and memory.

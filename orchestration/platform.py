@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from storage.admission_store import PostgresAdmissionDesk
     from storage.artifact_catalog import ArtifactCatalog
     from storage.blob_verification import BlobVerification
+    from storage.cost_ledger import CostLedger
+    from storage.cost_reader import CostReader
     from storage.curve_store import CurveStore
     from storage.database import Pool
     from storage.datasets.catalog import DatasetCatalog
@@ -207,6 +209,20 @@ class Platform:
         from storage.run_comparisons import RunComparisons
 
         return RunComparisons(self.pool)
+
+    @functools.cached_property
+    def costs(self) -> "CostLedger":
+        """What everything costs."""
+        from storage.cost_ledger import CostLedger
+
+        return CostLedger(self.pool, self.policies)
+
+    @functools.cached_property
+    def cost_reader(self) -> "CostReader":
+        """The same as people ask for it."""
+        from storage.cost_reader import CostReader
+
+        return CostReader(self.pool, self.policies)
 
     @functools.cached_property
     def curves(self) -> "CurveStore":

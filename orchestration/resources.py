@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 import dagster as dg
 
+from governance.cost_books import CostBooks
 from governance.lineage_rules import LineageChecks
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
@@ -182,6 +183,18 @@ class ReportShelfResource(dg.ConfigurableResource[ReportShelf]):
         yield platform().report_shelf
 
 
+class CostBooksResource(dg.ConfigurableResource[CostBooks]):
+    """The ledger."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[CostBooks, None, None]:
+        """The ledger on the process's pool."""
+        yield platform().costs
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -258,6 +271,7 @@ def resources() -> dict[str, object]:
         "lineage_checks": LineageChecksResource(),
         "report_facts": ReportFactsResource(),
         "report_shelf": ReportShelfResource(),
+        "cost_books": CostBooksResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

@@ -29,6 +29,7 @@ _COMMANDS = {
     "check": "Whether runs, their files and their lineage are what they have to be.",
     "cluster": "The cluster that trials run in, and what is left there.",
     "tenants": "Namespaces, quotas and rights of tenants in the cluster, from the tenant file.",
+    "cost": "What was spent: by tenant, experiment, sweep, user, GPU, model or day; of one sweep or run.",
     "policy": "Policies: compare files with what holds, apply them, see what held when.",
     "reproducibility": "Which share of runs can be made again, and what is missing of the rest.",
     "data": "Datasets: register versions, look at them, check them, compare them.",

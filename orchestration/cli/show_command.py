@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from orchestration.cli.annotation_lines import annotations_of
+from orchestration.cli.cost_lines import cost_of
 from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
@@ -41,6 +42,8 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         provenance: Provenance = {}
         tenant_id = TenantId(snapshot.sweep.spec.tenant)
         lines, document = annotations_of(platform, _subject(snapshot, chosen), tenant_id)
+        spent, cost = cost_of(platform, snapshot.sweep.sweep_id, chosen)
+        lines, document = [("cost", spent), *lines], {"cost": cost, **document}
         if chosen is not None:
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance

@@ -65,7 +65,7 @@ def test_an_hour_is_one_entry_for_each_resource():
 def test_what_crosses_midnight_is_in_both_days():
     late = dataclasses.replace(HOLDING, started_at=DAY - HOUR, ended_at=DAY + 2 * HOUR)
 
-    gpus = [line for line in entries(late) if line.resource is Resource.GPU]
+    gpus = [line for line in entries(late) if line.resource == Resource.GPU]
 
     assert [(line.day, line.quantity) for line in gpus] == [
         (DAY.date() - dt.timedelta(days=1), 1),
@@ -90,7 +90,7 @@ def test_a_price_that_changes_in_the_middle_cuts_the_entry():
     half = DAY + HOUR / 2
     book = PriceBook((price(Resource.GPU, "2", until=half), price(Resource.GPU, "4", since=half)))
 
-    gpus = [line for line in entries(HOLDING, book=book) if line.resource is Resource.GPU]
+    gpus = [line for line in entries(HOLDING, book=book) if line.resource == Resource.GPU]
 
     assert [line.amount_usd for line in gpus] == [1, 2]
     assert len({line.entry_key for line in gpus}) == 2
@@ -246,7 +246,7 @@ def test_days_and_windows_together_are_the_whole(held, book, cuts):
 
     assert abs(total(parts) - total(whole)) < CENT
     for resource in Resource:
-        hours = [sum(x.quantity for x in xs if x.resource is resource) for xs in (parts, whole)]
+        hours = [sum(x.quantity for x in xs if x.resource == resource) for xs in (parts, whole)]
         assert abs(hours[0] - hours[1]) < 1e-6
 
 
@@ -264,5 +264,5 @@ def test_every_microsecond_held_has_an_entry_priced_or_not(held, book):
     stop = held.ended_at or FOREVER[1]
     seconds = (stop - held.started_at).total_seconds()
     for resource, amount, per_unit in held.amounts():
-        hours = sum(line.quantity for line in lines if line.resource is resource)
+        hours = sum(line.quantity for line in lines if line.resource == resource)
         assert abs(hours - seconds / 3600 * amount / per_unit) <= 1e-6 * max(1.0, hours)

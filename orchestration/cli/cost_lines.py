@@ -1,0 +1,112 @@
+"""Money in words and in JSON."""
+
+import datetime as dt
+from decimal import Decimal
+
+from governance.cost_report import CostSheet, CostSummary, GroupBy, summaries, total
+from governance.trial_costs import TrialCosts
+from orchestration.platform import Platform
+from sweeps.ids import SweepId
+from sweeps.trials import Trial
+
+
+def sweep_lines(costs: TrialCosts, spent: CostSummary) -> list[str]:
+    """What can be said of a sweep's money, for people."""
+    lines: list[str] = []
+    if costs.best is not None:
+        lines.append(f"best: trial {costs.best.number} cost {dollars(costs.best_usd)}")
+    if costs.near_best is not None and costs.near_best is not costs.best:
+        lines.append(
+            f"within 1 % of it: trial {costs.near_best.number} cost {dollars(costs.near_best_usd)}"
+        )
+    if (saving := costs.saving) is not None and saving.trials:
+        share = saving.share_of(spent.amount_usd)
+        percent = "" if share is None else f", {share:.0%} of what it would have cost"
+        lines.append(
+            f"stopping {saving.trials} trials early saved about {dollars(saving.usd)}{percent}"
+        )
+    return lines
+
+
+def cost_line(sheet: CostSheet) -> str:
+    """What something cost, in one line: ``$1.25, 2.5 GPU-hours, 3% for idle GPUs``."""
+    spent = total(sheet.lines)
+    parts = [dollars(spent.amount_usd)]
+    if spent.gpu_hours:
+        parts.append(f"{spent.gpu_hours:.4g} GPU-hours")
+    else:
+        parts.append(f"{spent.core_hours:.4g} core-hours")
+    if spent.waste_share:
+        parts.append(f"{spent.waste_share:.0%} for idle GPUs")
+    if spent.lost_share:
+        parts.append(f"{spent.lost_share:.0%} for work that failed")
+    if spent.unpriced:
+        parts.append("some of it without a price")
+    return ", ".join(parts) + (" (example prices)" if sheet.has_example_prices else "")
+
+
+def dollars(amount: Decimal | None) -> str:
+    """``$1,234.50``; of small amounts the digits that say something."""
+    if amount is None:
+        return "-"
+    if amount and abs(amount) < 1:
+        return f"${amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"${amount:.2g}"
+    return f"${amount:,.2f}"
+
+
+def trials_document(costs: TrialCosts, *, metric: str) -> dict[str, object]:
+    """A sweep's money by trial, for JSON."""
+    return {
+        "usd_by_trial": {number: float(usd) for number, usd in costs.by_trial.items()},
+        "best": None if costs.best is None else costs.best.number,
+        "best_usd": _float(costs.best_usd),
+        "near_best": None if costs.near_best is None else costs.near_best.number,
+        "near_best_usd": _float(costs.near_best_usd),
+        "saved_by_stopping_usd": None if costs.saving is None else _float(costs.saving.usd),
+        "stopped": 0 if costs.saving is None else costs.saving.trials,
+        "metric": metric,
+    }
+
+
+def sheet_document(sheet: CostSheet, by: GroupBy) -> dict[str, object]:
+    """Sums and what they are of, for JSON."""
+    return {
+        "by": str(by),
+        "has_example_prices": sheet.has_example_prices,
+        "total": summary_document(total(sheet.lines)),
+        "rows": [summary_document(one) for one in summaries(sheet.lines, by=by)],
+    }
+
+
+def summary_document(one: CostSummary) -> dict[str, object]:
+    """A summary, for JSON: dollars as numbers."""
+    return {
+        "key": one.key,
+        "usd": _float(one.amount_usd),
+        "estimated_usd": _float(one.estimate_usd),
+        "idle_usd": _float(one.waste_usd),
+        "lost_usd": _float(one.lost_usd),
+        "storage_usd": _float(one.storage_usd),
+        "gpu_hours": one.gpu_hours,
+        "idle_gpu_hours": one.idle_gpu_hours,
+        "core_hours": one.core_hours,
+        "gib_days": one.gib_days,
+        "lost_share": one.lost_share,
+        "waste_share": one.waste_share,
+        "unpriced": one.unpriced,
+    }
+
+
+def _float(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
+
+
+def cost_of(
+    platform: Platform, sweep_id: SweepId, trial: Trial | None
+) -> tuple[str, dict[str, object]]:
+    """What a sweep or one of its trials has cost, in one line and for JSON."""
+    from storage.cost_holdings import CostFilter
+
+    of = CostFilter(sweep_id=sweep_id, run_id=None if trial is None else trial.run_id)
+    sheet = platform.cost_reader.all_of(GroupBy.RUN, of=of, now=dt.datetime.now(dt.UTC))
+    return cost_line(sheet), summary_document(total(sheet.lines))

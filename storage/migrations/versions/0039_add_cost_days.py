@@ -1,0 +1,11 @@
+"""Up to when the ledger has each day, and how long what has gone was there."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0039"
+down_revision = "0038"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0039_pre_add_cost_days.sql")
