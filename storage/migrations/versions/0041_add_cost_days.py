@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0039"
-down_revision = "0038"
+revision = "0041"
+down_revision = "0040"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0039_pre_add_cost_days.sql")
+    run_sql("0041_pre_add_cost_days.sql")
