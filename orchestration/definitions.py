@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from assets import cost, lineage, metric_tiers, reports
+from assets import cost, lineage, metric_tiers, reports, retention
 from assets.datasets import dataset_checks, dataset_versions
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
@@ -38,8 +38,15 @@ def defs() -> dg.Definitions:
             *cost.ASSETS,
             reports.weekly_report,
             reports.monthly_report,
+            *retention.ASSETS,
         ],
-        asset_checks=[dataset_checks, *metric_tiers.CHECKS, *lineage.CHECKS, *cost.CHECKS],
+        asset_checks=[
+            dataset_checks,
+            *metric_tiers.CHECKS,
+            *lineage.CHECKS,
+            *cost.CHECKS,
+            *retention.CHECKS,
+        ],
         jobs=[
             jobs.run_sweep,
             jobs.register_sweep,
@@ -48,6 +55,8 @@ def defs() -> dg.Definitions:
             jobs.close_metric_chunks,
             jobs.finish_metric_day,
             jobs.drop_system_metrics,
+            jobs.plan_retention,
+            jobs.carry_out_retention,
             jobs.check_lineage,
             jobs.report_week,
             jobs.report_month,

@@ -13,6 +13,7 @@ from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
 from assets.reports import monthly_report, weekly_report
+from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
 from orchestration.platform import platform
@@ -65,6 +66,20 @@ drop_system_metrics = dg.define_asset_job(
     "drop_system_metrics",
     selection=dg.AssetSelection.assets(system_metrics),
     description="Drops what was measured beside the training of runs that ended long ago.",
+    executor_def=dg.in_process_executor,
+)
+
+plan_retention = dg.define_asset_job(
+    "plan_retention",
+    selection=dg.AssetSelection.assets(retention_plan),
+    description="Plans what is to go by the policy, and applies it where the policy says so.",
+    executor_def=dg.in_process_executor,
+)
+
+carry_out_retention = dg.define_asset_job(
+    "carry_out_retention",
+    selection=dg.AssetSelection.assets(retention_deletions),
+    description="Deletes what is marked and due, and collects files that nothing refers to.",
     executor_def=dg.in_process_executor,
 )
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from storage.datasets.gate import DataGate
     from storage.datasets.inspection import DataInspection
     from storage.datasets.suite_folder import SuiteFolder
+    from storage.holds import HoldStore
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
     from storage.note_store import NoteStore
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from storage.report_shelf import PostgresReportShelf
     from storage.reproductions import Reproductions
     from storage.rerun_store import RerunStore
+    from storage.retention_keeper import PostgresRetentionKeeper
     from storage.run_catalog import RunCatalog
     from storage.run_comparisons import RunComparisons
     from storage.run_search import RunSearch
@@ -160,6 +162,20 @@ class Platform:
         from storage.artifact_location import location_in, open_store
 
         return open_store(location_in(self.settings.exported()))
+
+    @functools.cached_property
+    def retention(self) -> "PostgresRetentionKeeper":
+        """Plans of what is to go, and who carries them out."""
+        from storage.retention_keeper import PostgresRetentionKeeper
+
+        return PostgresRetentionKeeper(self.pool, self.artifact_store)
+
+    @functools.cached_property
+    def holds(self) -> "HoldStore":
+        """Orders to keep something."""
+        from storage.holds import HoldStore
+
+        return HoldStore(self.pool)
 
     @functools.cached_property
     def verification(self) -> "BlobVerification":

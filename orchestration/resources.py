@@ -18,6 +18,7 @@ from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
 from orchestration.workers import home_tags, process_tags
+from retention.keeping import RetentionKeeper
 from retention.system_metrics import SystemMetrics
 from retention.tiers import MetricTiers
 from storage.rollups import PostgresMetricTiers
@@ -147,6 +148,18 @@ class SystemMetricsResource(dg.ConfigurableResource[SystemMetrics]):
         yield PostgresSystemMetrics(platform().pool)
 
 
+class RetentionKeeperResource(dg.ConfigurableResource[RetentionKeeper]):
+    """Who keeps the installation to its retention policy."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[RetentionKeeper, None, None]:
+        """One on the process's pool and artifact store."""
+        yield platform().retention
+
+
 class LineageChecksResource(dg.ConfigurableResource[LineageChecks]):
     """Whether runs, their files and their lineage are what they have to be."""
 
@@ -268,6 +281,7 @@ def resources() -> dict[str, object]:
         "inspection": InspectionResource(),
         "metric_tiers": MetricTiersResource(),
         "system_points": SystemMetricsResource(),
+        "retention_keeper": RetentionKeeperResource(),
         "lineage_checks": LineageChecksResource(),
         "report_facts": ReportFactsResource(),
         "report_shelf": ReportShelfResource(),

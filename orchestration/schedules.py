@@ -7,11 +7,13 @@ import dagster as dg
 from assets.partitions import DATASET_VERSIONS, dataset_partition
 from governance.reports.periods import month_of, week_of
 from orchestration.jobs import (
+    carry_out_retention,
     check_datasets,
     check_lineage,
     close_metric_chunks,
     drop_system_metrics,
     finish_metric_day,
+    plan_retention,
     reap_jobs,
     refresh_rollups,
     report_month,
@@ -98,6 +100,30 @@ def old_system_metrics(
         drop_system_metrics.name,
         request=dg.RunRequest(run_config={"ops": {"system_metrics": {"config": {"days": days}}}}),
     )
+
+
+@dg.schedule(
+    job=plan_retention,
+    cron_schedule="0 4 * * 0",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Plans what is to go by the policy; with `apply: automatic` it is marked as well.",
+)
+def weekly_retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """On Sundays."""
+    return _unless_busy(context, plan_retention.name, request=dg.RunRequest())
+
+
+@dg.schedule(
+    job=carry_out_retention,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Deletes what is marked and due, and collects files that nothing refers to.",
+)
+def daily_retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every day."""
+    return _unless_busy(context, carry_out_retention.name, request=dg.RunRequest())
 
 
 @dg.schedule(
@@ -205,6 +231,8 @@ SCHEDULES = [
     closed_chunks,
     finished_days,
     old_system_metrics,
+    weekly_retention,
+    daily_retention,
     checked_lineage,
     daily_data_checks,
     reaped_cluster,

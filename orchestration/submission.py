@@ -13,6 +13,7 @@ from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
+from retention.policy_file import RETENTION
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
@@ -122,7 +123,10 @@ def submit(platform: Platform, submitted: Submission) -> None:
         InvalidSweepFile: It does not comply with its tenant's rules; everything at once.
         DatasetNotFound: It names a dataset that there is none of.
         DatasetRefused: One that no sweep may start on now.
+        UnknownRetentionClass: Its `retention` is no class of the policy.
     """
+    if submitted.spec.retention is not None:
+        platform.policies.current(RETENTION).value.require_class(submitted.spec.retention)
     if platform.services.gateway_url is None:
         raise InvalidSetting(
             "SWEEPWORKS_GATEWAY_URL",

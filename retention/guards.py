@@ -21,8 +21,9 @@ from retention.world import (
     World,
 )
 from sweeps.states import RunState
+from sweeps.tags import BASELINE, KEEPER, PRODUCTION_CANDIDATE, TEST_RUN
 
-KEEPER, CANDIDATE, BASELINE, TEST_RUN = "keeper", "production_candidate", "baseline", "test_run"
+TAGS = (KEEPER, PRODUCTION_CANDIDATE, BASELINE, TEST_RUN)  #: that retention goes by
 
 
 class Guard(StrEnum):
@@ -44,7 +45,11 @@ class Guard(StrEnum):
 
 
 GUARDS = tuple(Guard)  #: codes of columns, with `NONE` for what nothing guards
-_TAGS = ((KEEPER, Guard.KEEPER), (CANDIDATE, Guard.CANDIDATE), (BASELINE, Guard.BASELINE))
+_TAGS = (
+    (KEEPER, Guard.KEEPER),
+    (PRODUCTION_CANDIDATE, Guard.CANDIDATE),
+    (BASELINE, Guard.BASELINE),
+)
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED, RunState.CANCELLED})
 _IS_OVER = np.array([state in _OVER for state in STATES])
 
@@ -57,6 +62,21 @@ def code(guard: Guard) -> int:
 def guards(world: World, *, now: dt.datetime) -> Int8s:
     """The guard of each run, shape `(n,)`; `NONE` when nothing but its age may keep it."""
     return _Guarding(world, now).all()
+
+
+def tagged(world: World, tag: str) -> Bools:
+    """Runs that have a tag, or whose sweep or experiment has it; shape `(n,)`."""
+    runs, bonds = world.runs, world.bonds
+    own = {run_id for run_id, tags in bonds.run_tags.items() if tag in tags}
+    mask = np.fromiter((run_id in own for run_id in runs.run_ids), np.bool_, len(runs))
+    sweeps, groups = bonds.sweep_tags, bonds.experiment_tags
+    of_sweep = [tag in sweeps.get(one.sweep_id, ()) for one in world.sweeps]
+    of_group = [tag in groups.get(one, ()) for one in world.groups]
+    return (
+        mask
+        | _of_sweeps(world, np.array(of_sweep, dtype=np.bool_))
+        | _of_groups(world, np.array(of_group, dtype=np.bool_))
+    )
 
 
 class _Guarding:
@@ -73,8 +93,8 @@ class _Guarding:
     def all(self) -> Int8s:
         world, runs, bonds = self._world, self._runs, self._bonds
         is_live = ~_IS_OVER[runs.states]
-        is_open = self._of_sweeps(
-            np.array([sweep.is_open for sweep in world.sweeps], dtype=np.bool_)
+        is_open = _of_sweeps(
+            world, np.array([sweep.is_open for sweep in world.sweeps], dtype=np.bool_)
         )
         in_use = is_live | is_open | (runs.ended == NONE)
         unsealed = ~runs.is_sealed
@@ -84,14 +104,14 @@ class _Guarding:
         self._mark(Guard.RERUN, self._named(repeated))
         self._mark(
             Guard.WARM_START,
-            self._of_sweeps(
-                np.array([s.sweep_id in sources for s in world.sweeps], dtype=np.bool_)
+            _of_sweeps(
+                world, np.array([s.sweep_id in sources for s in world.sweeps], dtype=np.bool_)
             ),
         )
         self._mark(Guard.UNSEALED, unsealed)
         self._mark(Guard.IN_USE, in_use)
         for tag, guard in reversed(_TAGS):
-            self._mark(guard, self._tagged(tag))
+            self._mark(guard, tagged(world, tag))
         self._mark(Guard.EVALUATED, self._named(bonds.evaluated))
         self._mark(Guard.PROMOTED, self._named(bonds.promoted))
         for hold in self._holds:
@@ -111,35 +131,13 @@ class _Guarding:
         mask[[self._places[run_id] for run_id in run_ids if run_id in self._places]] = True
         return mask
 
-    def _of_sweeps(self, flags: Bools) -> Bools:
-        """Runs of the sweeps that are flagged."""
-        padded = np.append(flags, np.False_)  # what `NONE` finds
-        return padded[self._runs.sweeps]
-
-    def _of_groups(self, flags: Bools) -> Bools:
-        return flags[self._runs.groups] if len(flags) else np.zeros(len(self._runs), dtype=np.bool_)
-
-    def _tagged(self, tag: str) -> Bools:
-        bonds = self._bonds
-        own = self._named(run_id for run_id, tags in bonds.run_tags.items() if tag in tags)
-        if tag == BASELINE:  # a sweep that is tagged so has one baseline for each of its runs: none
-            return own
-        sweeps, groups = bonds.sweep_tags, bonds.experiment_tags
-        of_sweep = [tag in sweeps.get(one.sweep_id, ()) for one in self._world.sweeps]
-        of_group = [tag in groups.get(one, ()) for one in self._world.groups]
-        return (
-            own
-            | self._of_sweeps(np.array(of_sweep, dtype=np.bool_))
-            | self._of_groups(np.array(of_group, dtype=np.bool_))
-        )
-
     def _held(self, hold: Hold) -> Bools:
         world = self._world
         match hold.scope:
             case HoldScope.TENANT | HoldScope.EXPERIMENT:
-                return self._of_groups(_held_groups(hold, world.groups))
+                return _of_groups(world, _held_groups(hold, world.groups))
             case HoldScope.SWEEP:
-                return self._of_sweeps(_held_sweeps(hold, world.sweeps, world.groups))
+                return _of_sweeps(world, _held_sweeps(hold, world.sweeps, world.groups))
             case HoldScope.RUN:
                 return self._named([hold.name])
             case HoldScope.MODEL | HoldScope.DATASET:
@@ -184,6 +182,16 @@ class _Guarding:
                 for hold in self._holds
             )  # fmt: skip
         return self._is_any(name, self._found != NONE)
+
+
+def _of_sweeps(world: World, flags: Bools) -> Bools:
+    """Runs of the sweeps that are flagged."""
+    padded = np.append(flags, np.False_)  # what `NONE` finds
+    return padded[world.runs.sweeps]
+
+
+def _of_groups(world: World, flags: Bools) -> Bools:
+    return flags[world.runs.groups] if len(flags) else np.zeros(len(world.runs), dtype=np.bool_)
 
 
 def _held_groups(hold: Hold, groups: Iterable[Group]) -> Bools:

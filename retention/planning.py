@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention.budgets import over_budget
-from retention.guards import BASELINE, TEST_RUN, Guard, code, guards
+from retention.guards import Guard, code, guards, tagged
 from retention.plans import RULES, RetentionPlan, Rule
 from retention.policy import Export, RetentionClass, RetentionPolicy
 from retention.ranking import is_among_best, is_kept_of_trial
@@ -24,6 +24,7 @@ from retention.world import (
     World,
 )
 from sweeps.states import RunState
+from sweeps.tags import BASELINE, TEST_RUN
 
 _BAD = np.array([state in {RunState.FAILED, RunState.CANCELLED} for state in STATES])
 _CHECKPOINT, _LOG = KINDS.index(ArtifactKind.CHECKPOINT), KINDS.index(ArtifactKind.LOG)
@@ -100,14 +101,12 @@ class _Planning:
         )
 
     def _judge_runs(self) -> _Verdicts:
-        runs, bonds = self._world.runs, self._world.bonds
+        runs = self._world.runs
         verdicts = _Verdicts.none(len(runs))
         spared = self._guards.copy()
         spared[(spared == NONE) & self._young] = code(Guard.TOO_YOUNG)
         spared[(spared == NONE) & self._best] = code(Guard.BEST_OF_SWEEP)
-        is_test = np.array(
-            [TEST_RUN in bonds.run_tags.get(run_id, ()) for run_id in runs.run_ids], dtype=np.bool_
-        )
+        is_test = tagged(self._world, TEST_RUN)
         is_over = runs.ended != NONE
 
         def due(length: Callable[[RetentionClass], dt.timedelta | None]) -> Bools:
@@ -245,10 +244,8 @@ def _is_below_baseline(world: World) -> Bools:
     signs = np.array([-1.0 if is_maximized else 1.0 for _, _, is_maximized in questions])
     signed = runs.objectives * signs[question]
     bounds = np.full(len(questions), -np.inf)
-    for place, run_id in enumerate(runs.run_ids):
-        tags = world.bonds.run_tags.get(run_id, ())
-        if BASELINE in tags and question[place] != NONE and np.isfinite(signed[place]):
-            bounds[question[place]] = max(bounds[question[place]], signed[place])
+    compared = tagged(world, BASELINE) & (question != NONE) & np.isfinite(signed)
+    np.maximum.at(bounds, question[compared], signed[compared])
     bounds[np.isneginf(bounds)] = np.inf  # without a baseline nothing is below
     return (question != NONE) & (signed > bounds[question])
 

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from sweeps.errors import PermanentError
+
+
+class UnknownRetentionClass(PermanentError):
+    """A class that the policy does not have."""
+
+
 NEVER: None = None  #: in place of a length of time: it stays
 
 
@@ -115,6 +122,14 @@ class RetentionPolicy:
     default_class: str
     assignments: Sequence[Assignment] = ()
     budgets: Sequence[ByteBudget] = ()
+
+    def require_class(self, name: str) -> None:
+        """Raise `UnknownRetentionClass` unless there is a class of that name."""
+        if name not in self.classes:
+            raise UnknownRetentionClass(
+                f"retention: {name!r} is none of the classes of the policy; write one of "
+                f"{', '.join(self.classes)}, or leave it out"
+            )
 
     def class_of(self, *, tenant: str, experiment: str, chosen: str | None) -> RetentionClass:
         """The rules for a sweep's runs.

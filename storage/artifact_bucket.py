@@ -7,7 +7,6 @@ upload is found again by its key, and nothing about it is kept here.
 
 import datetime as dt
 import io
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -17,15 +16,14 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]  it
 )
 
 from storage.artifact_location import BucketLocation
-from storage.blob_paths import blob_path
+from storage.blob_paths import blob_path, parse_blob_path
 from storage.bucket_errors import bucket_errors, code_of, is_no_key
 from storage.bucket_requests import BucketRequests, sum_text
 from storage.s3_client import s3_client
 from sweeps.artifacts import InvalidArtifact, attachment
-from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart
+from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, StoredBytes
 from sweeps.errors import ArtifactNotFound
 
-_OURS = re.compile(r"[^/]+/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}")
 _GONE = frozenset({"NoSuchUpload", "InvalidPart"})  # another writer was faster, or it was abandoned
 _BUFFER_BYTES = 1024 * 1024
 
@@ -126,6 +124,18 @@ class ArtifactBucket:
         with bucket_errors(self._location):
             self._client.delete_object(**self._object(key))
 
+    def stored(self, *, before: dt.datetime) -> Iterator[StoredBytes]:
+        """All blobs under our prefix that have not changed since; what others have there is left out."""
+        with bucket_errors(self._location):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._location.bucket, Prefix=self._prefix):
+                for one in page.get("Contents", ()):
+                    found = parse_blob_path(str(one["Key"]).removeprefix(self._prefix))
+                    if found is not None and one["LastModified"] < before:
+                        yield StoredBytes(
+                            folder=found[0], sha256=found[1], size_bytes=int(one["Size"])
+                        )
+
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
         """Forget uploads of which nothing came for so long; those of others in the bucket stay."""
         oldest = dt.datetime.now(dt.UTC) - older_than
@@ -133,7 +143,7 @@ class ArtifactBucket:
         with bucket_errors(self._location):
             for upload in self._uploads(self._prefix):
                 name = str(upload["Key"]).removeprefix(self._prefix)
-                if not _OURS.fullmatch(name) or upload["Initiated"] >= oldest:
+                if parse_blob_path(name) is None or upload["Initiated"] >= oldest:
                     continue
                 place = {"Bucket": self._location.bucket, "Key": upload["Key"]}
                 try:

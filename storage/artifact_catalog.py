@@ -128,6 +128,8 @@ class ArtifactCatalog:
             StateConflict: That run is sealed.
         """
         with transaction(self._pool) as connection:
+            # Retention locks the owner's row before it looks who uses what: it waits, or we do.
+            connection.execute(_QUERIES["hold_run"], {"run_id": owner, "tenant_id": tenant_id})
             found = _get(connection, owner, name, tenant_id)
             _hold(connection, run_id, tenant_id, asked="given an input")
             if owner != run_id:

@@ -3,15 +3,17 @@
 import contextlib
 import datetime as dt
 import secrets
+import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.blob_paths import blob_path, parts_name
+from storage.blob_paths import blob_path, parse_blob_path, parts_name
 from storage.embedded.failures import filesystem_errors
 from storage.folder_parts import FolderParts, PartUpload
 from storage.folder_upload import FolderUpload
-from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, blob_part
+from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, StoredBytes, blob_part
 from sweeps.errors import ArtifactNotFound
 
 _INCOMING = ".incoming"  # no tenant can be called that
@@ -115,6 +117,19 @@ class ArtifactFolder:
         """Remove the blob; removing one that is not there is success."""
         with filesystem_errors(self._root):
             self._path(key).unlink(missing_ok=True)
+
+    def stored(self, *, before: dt.datetime) -> Iterator[StoredBytes]:
+        """All blobs that have not changed since; other files are left out."""
+        with filesystem_errors(self._root):
+            for path in self._root.glob("*/??/??/*"):
+                found = parse_blob_path(path.relative_to(self._root).as_posix())
+                with contextlib.suppress(FileNotFoundError):  # deleted at this moment
+                    status = path.lstat()
+                    is_old = status.st_mtime < before.timestamp()
+                    if found is not None and is_old and stat.S_ISREG(status.st_mode):
+                        yield StoredBytes(
+                            folder=found[0], sha256=found[1], size_bytes=status.st_size
+                        )
 
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
         """Forget uploads of which nothing came for so long: they have lost their processes."""

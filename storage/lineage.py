@@ -17,6 +17,7 @@ _EDGES_PER_NODE = 10  # more than that are of no graph that anybody can read
 _MOST_DEPTH = 50  # a bound beyond it costs more in the database than reading what is there
 
 _QUERIES = queries.load("lineage")
+_RETENTION = queries.load("retention")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -35,6 +36,7 @@ class LineageStore:
             "downstream": list(downstream),
         }
         with transaction(self._pool) as connection:
+            connection.execute(_RETENTION["share_retention"])
             connection.execute(_QUERIES["insert_edges"], parameters)
 
     def graph(

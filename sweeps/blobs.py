@@ -2,7 +2,7 @@
 
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -115,6 +115,15 @@ class MissingPart:
     request: Upload | None  #: to the store itself; None: through the gateway
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBytes:
+    """Bytes as a store lists them."""
+
+    folder: str  #: of their tenant; see `storage.blob_paths`
+    sha256: str
+    size_bytes: int
+
+
 class ArtifactStore(Protocol):
     """Bytes by digest.
 
@@ -165,6 +174,10 @@ class ArtifactStore(Protocol):
 
     def delete(self, key: BlobKey) -> None:
         """Remove the blob; removing one that is not there is success."""
+        ...
+
+    def stored(self, *, before: dt.datetime) -> Iterator[StoredBytes]:
+        """All blobs that have not changed since, in no order; what is not ours is left out."""
         ...
 
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:

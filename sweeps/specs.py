@@ -208,6 +208,7 @@ class SweepSpec:
     links: tuple[str, ...] = ()  #: task ids and addresses that it begins with
     #: Class of its trials; None: the usual one. See `governance.quotas`.
     priority: str | None = None
+    retention: str | None = None  #: class of the retention policy; None: the policy says which
 
     def digest(self) -> str:
         """sha256 of the stored form: equal for equal specs, wherever they came from."""
@@ -269,6 +270,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
         "tags": [str(tag) for tag in spec.tags],
         "links": list(spec.links),
         "priority": spec.priority,
+        "retention": spec.retention,
     }
 
 

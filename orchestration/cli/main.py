@@ -31,6 +31,7 @@ _COMMANDS = {
     "tenants": "Namespaces, quotas and rights of tenants in the cluster, from the tenant file.",
     "cost": "What was spent: by tenant, experiment, sweep, user, GPU, model or day; of one sweep or run.",
     "policy": "Policies: compare files with what holds, apply them, see what held when.",
+    "retention": "What is to go, why, and when; and what nobody may touch.",
     "reproducibility": "Which share of runs can be made again, and what is missing of the rest.",
     "data": "Datasets: register versions, look at them, check them, compare them.",
     "rerun": "Make a run again, from the code, packages and data that it had.",

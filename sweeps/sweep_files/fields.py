@@ -189,5 +189,10 @@ SWEEP = Section(
             doc="Priority class of its trials, one of the policy `quotas`; by default the usual one.",
             default=None,
         ),
+        "retention": Field(
+            kind=Text("short", 63, SLUG),
+            doc="Class of the retention policy that its runs follow; else the policy says.",
+            default=None,
+        ),
     },
 )

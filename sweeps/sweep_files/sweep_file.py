@@ -166,4 +166,5 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         tags=read["tags"],
         links=read["links"],
         priority=read["priority"],
+        retention=read["retention"],
     )

@@ -149,3 +149,17 @@ UPDATE blobs
 SET verified_at = now()
 WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s;
+
+-- all_tenants --
+-- Whose bytes there may be.
+SELECT tenant_id FROM tenants;
+
+-- adopt_blobs --
+-- Bytes in the store that no row knows of: from now on one does, and nothing refers to it. They were
+-- old when they were listed; whoever announces them at this moment keeps them.
+INSERT INTO blobs (tenant_id, sha256, size_bytes, has_arrived, renewed_at)
+SELECT found.tenant_id, decode(found.sha256, 'hex'), found.size_bytes, false,
+       now() - %(least_age)s::interval - interval '1 second'
+FROM unnest(%(tenants)s::text[], %(digests)s::text[], %(sizes)s::bigint[])
+    AS found (tenant_id, sha256, size_bytes)
+ON CONFLICT DO NOTHING;

@@ -205,7 +205,7 @@ def test_what_dagster_loads() -> None:
     checks = {str(key.to_user_string()) for key in graph.asset_check_keys}
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
-        "system_metrics", "lineage", "dataset_versions",
+        "system_metrics", "lineage", "dataset_versions", "retention_plan", "retention_deletions",
     }  # fmt: skip
     of_tiers = {
         f"{tier}:{name}"
@@ -213,12 +213,19 @@ def test_what_dagster_loads() -> None:
         for name in ("every_point_is_rolled_up", "points_are_rolled_up_in_time")
     }
     of_datasets = {f"dataset_versions:{name}" for name in (BLOCKING, OTHER, DRIFT)}
-    assert checks == of_tiers | of_datasets | {f"lineage:{name}" for name in Check}
+    assert checks == (
+        of_tiers
+        | of_datasets
+        | {f"lineage:{name}" for name in Check}
+        | {"retention_plan:nothing_guarded_is_to_go"}
+    )
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "due_rollups": "*/5 * * * *",
         "closed_chunks": "20 * * * *",
         "finished_days": "40 1 * * *",
         "old_system_metrics": "10 2 * * *",
+        "weekly_retention": "0 4 * * 0",
+        "daily_retention": "30 4 * * *",
         "checked_lineage": "30 3 * * *",
         "daily_data_checks": "50 3 * * *",
         "reaped_cluster": "*/10 * * * *",

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from retention.keeping import ItemState
 from storage import queries
 from storage.database import Pool, transaction
 from storage.errors import IMMUTABLE
@@ -78,6 +79,7 @@ def test_enums_agree(pool: Pool) -> None:
         "decision": Decision,
         "blob_state": BlobState,
         "dataset_variant": DatasetVariant,
+        "retention_item_state": ItemState,
     }
 
     with transaction(pool) as connection:

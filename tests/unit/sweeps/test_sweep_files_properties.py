@@ -221,6 +221,7 @@ def specs(draw: st.DrawFn) -> SweepSpec:
         space=space,
         initial_configurations=draw(first_ones(space)),
         warm_start=tuple(draw(st.lists(SWEEPS, max_size=2))),
+        retention=draw(st.sampled_from([None, "short", "keep-all"])),
         strategy=draw(strategies()),
         limits=Limits(
             max_trials=draw(st.integers(1, 1_000_000)),

@@ -1,0 +1,146 @@
+"""Retention as Dagster runs it: plan, deletion and check, by their schedules."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Generator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.retention import ASSETS, CHECKS, retention_deletions, retention_plan
+from orchestration.definitions import defs
+from orchestration.schedules import daily_retention, weekly_retention
+from retention.policy_file import RETENTION
+from storage.artifact_folder import ArtifactFolder
+from storage.database import Pool, open_pool
+from storage.policy_store import PolicyStore
+from storage.retention_keeper import PostgresRetentionKeeper
+from sweeps.policies import PolicyChange
+from tests.integration.storage.retention_rows import RetentionRows
+from tests.plugins.postgres import Database
+
+# Of Dagster's resources, on the way from pydantic 1.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+HASTY = """
+apply: {apply}
+min_age: 0.001s
+grace: 0.001s
+default_class: a
+classes:
+  a: {{runs: {{scratch_after: 0.001s}}}}
+"""
+
+
+@pytest.fixture
+def pool(database: Database) -> Generator[Pool, None, None]:
+    with open_pool(database.url) as pool:
+        yield pool
+
+
+@pytest.fixture
+def rows(pool: Pool, tmp_path: Path) -> RetentionRows:
+    return RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def instance() -> Generator[dg.DagsterInstance, None, None]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def hold_policy(pool: Pool, *, apply: str) -> None:
+    store = PolicyStore(pool)
+    change = PolicyChange(
+        kind=RETENTION,
+        source="retention.yaml",
+        before=store.current(RETENTION),
+        text=HASTY.format(apply=apply),
+    )
+    store.apply([change], by="me", comment="")
+
+
+def materialize(rows: RetentionRows) -> dg.ExecuteInProcessResult:
+    keeper = PostgresRetentionKeeper(rows.pool, rows.store, least_age=dt.timedelta(0))
+    return dg.materialize(
+        [*ASSETS, *CHECKS],
+        resources={"retention_keeper": dg.ResourceDefinition.hardcoded_resource(keeper)},
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: dg.AssetsDefinition) -> dict[str, object]:
+    (found,) = [
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.materialization.asset_key == asset.key
+    ]
+    return {name: value.value for name, value in found.metadata.items()}
+
+
+def aged(rows: RetentionRows) -> None:
+    """Ages are whole seconds: something that ended just now is of no age."""
+    rows.rows("ALTER TABLE runs DISABLE TRIGGER runs_freeze")
+    rows.rows("UPDATE runs SET ended_at = ended_at - interval '1 minute'")
+    rows.rows("ALTER TABLE runs ENABLE TRIGGER runs_freeze")
+    rows.rows("ALTER TABLE artifacts DISABLE TRIGGER artifacts_immutable")
+    rows.rows("UPDATE artifacts SET created_at = created_at - interval '1 minute'")
+    rows.rows("ALTER TABLE artifacts ENABLE TRIGGER artifacts_immutable")
+
+
+def test_with_apply_automatic_what_is_planned_is_marked_and_goes(rows: RetentionRows) -> None:
+    hold_policy(rows.pool, apply="automatic")
+    rows.scratch({"a": b"1"})
+    kept = rows.scratch({"a": b"2"})
+    rows.tag(kept)
+    aged(rows)
+
+    result = materialize(rows)
+
+    plan, gone = metadata(result, retention_plan), metadata(result, retention_deletions)
+    assert (plan["waits_for_a_person"], plan["planned_bytes"]) == (False, 1)
+    assert (gone["deleted_items"], gone["collected_files"]) == (1, 1)
+    assert rows.names() == {f"{kept}/a"}
+    assert not rows.has_bytes(b"1")
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_with_apply_approve_the_plan_waits(rows: RetentionRows) -> None:
+    hold_policy(rows.pool, apply="approve")
+    run = rows.scratch({"a": b"1"})
+    aged(rows)
+
+    result = materialize(rows)
+
+    plan = metadata(result, retention_plan)
+    assert plan["waits_for_a_person"] is True
+    assert "sweepworks retention apply" in str(plan["report"])
+    assert metadata(result, retention_deletions)["deleted_items"] == 0
+    assert rows.names() == {f"{run}/a"}
+
+
+def test_the_check_fails_when_something_guarded_is_to_go(rows: RetentionRows) -> None:
+    hold_policy(rows.pool, apply="approve")
+    run = rows.scratch({"a": b"1"})
+    aged(rows)
+    materialize(rows)
+    rows.rows(
+        "INSERT INTO run_tags (run_id, name, value, set_at)"
+        " VALUES (%s, 'keeper', '', now() - interval '1 day')",
+        run,
+    )
+    keeper = PostgresRetentionKeeper(rows.pool, rows.store)
+
+    found = keeper.out_of_place()
+
+    assert [dataclasses.astuple(one) for one in found] == [(run, "a", "planned", "tag keeper")]
+
+
+def test_schedules_ask_once_a_week_and_once_a_day(instance: dg.DagsterInstance) -> None:
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=dt.datetime.now(dt.UTC),
+        repository_def=defs().get_repository_def(),
+    )
+
+    assert isinstance(weekly_retention(context), dg.RunRequest)
+    assert isinstance(daily_retention(context), dg.RunRequest)

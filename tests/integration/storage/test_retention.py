@@ -1,0 +1,302 @@
+"""Plans on a real database: made, applied, undone, carried out."""
+
+import dataclasses
+import datetime as dt
+import threading
+from pathlib import Path
+
+import pytest
+
+from governance.lineage_rules import Check, Sample, Scope
+from retention.policy import RetentionClass, RetentionPolicy, RunRules
+from retention.world import HoldScope
+from storage.artifact_folder import ArtifactFolder
+from storage.database import Pool, transaction
+from storage.holds import HoldRefused, HoldStore
+from storage.lineage_checks import PostgresLineageChecks, record_digests
+from storage.retention_deletion import RetentionDeletion
+from storage.retention_store import PlanNotFound, RetentionStore
+from sweeps.errors import StateConflict
+from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows
+
+POLICY = RetentionPolicy(
+    classes={"standard": RetentionClass(name="standard")},
+    default_class="standard",
+    grace=dt.timedelta(days=7),
+)
+DUE = LATER + POLICY.grace
+
+
+@pytest.fixture
+def rows(pool: Pool, tmp_path: Path) -> RetentionRows:
+    return RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def plans(pool: Pool) -> RetentionStore:
+    return RetentionStore(pool)
+
+
+@pytest.fixture
+def deletion(pool: Pool) -> RetentionDeletion:
+    return RetentionDeletion(pool, batch=2)
+
+
+def make(plans: RetentionStore, policy: RetentionPolicy = POLICY) -> int:
+    return plans.make(policy, policy_version=0, who="me", now=LATER).plan_id
+
+
+def apply(plans: RetentionStore, plan_id: int) -> None:
+    plans.apply(plan_id, POLICY, who="me", now=LATER)
+
+
+def states(plans: RetentionStore, plan_id: int) -> dict[str, str]:
+    return {
+        f"{item.run_id}/{item.name}": item.spared_by or item.state
+        for item in plans.items(plan_id=plan_id)
+        if item.kind == "artifact"
+    }
+
+
+def test_a_plan_changes_nothing(rows: RetentionRows, plans: RetentionStore) -> None:
+    run = rows.scratch({"a": b"1"})
+
+    plan_id = make(plans)
+
+    assert states(plans, plan_id) == {f"{run}/a": "planned"}
+    assert rows.names() == {f"{run}/a"}
+    assert plans.get(plan_id).summary["goes"]["scratch_run"] == {"count": 1, "bytes": 1}
+
+
+def test_what_is_marked_is_there_until_its_day(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    apply(plans, plan_id)
+
+    early = deletion.delete_due(now=DUE - dt.timedelta(seconds=1))
+
+    assert early.deleted == 0
+    assert rows.names() == {f"{run}/a"}
+    assert plans.items(state="marked")[0].due_at == DUE
+
+
+def test_on_its_day_it_goes_and_that_is_written_down(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run = rows.scratch({"a": b"1", "b": b"22", "c": b"333"})
+    apply(plans, make(plans))
+
+    carried = deletion.delete_due(now=DUE)
+
+    assert (carried.deleted, carried.deleted_bytes) == (3, 6)
+    assert rows.names() == set()
+    assert {(one.run_id, one.name, one.rule) for one in plans.deletions()} == {
+        (run, name, "scratch_run") for name in "abc"
+    }
+    assert deletion.delete_due(now=DUE).deleted == 0
+
+
+def test_a_tag_between_plan_and_apply_spares(rows: RetentionRows, plans: RetentionStore) -> None:
+    run, other = rows.scratch({"a": b"1"}), rows.scratch({"a": b"2"})
+    plan_id = make(plans)
+    rows.tag(run)
+
+    apply(plans, plan_id)
+
+    assert states(plans, plan_id) == {f"{run}/a": "keeper", f"{other}/a": "marked"}
+
+
+def test_what_a_later_policy_would_keep_is_spared(
+    rows: RetentionRows, plans: RetentionStore
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    careful = RetentionClass(name="standard", runs=RunRules(scratch_after=None))
+
+    plans.apply(
+        plan_id,
+        dataclasses.replace(POLICY, classes={"standard": careful}),
+        who="me",
+        now=LATER,
+    )
+
+    assert states(plans, plan_id) == {f"{run}/a": "changed"}
+
+
+def test_a_tag_between_mark_and_deletion_restores(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run, other = rows.scratch({"a": b"1"}), rows.scratch({"a": b"2"})
+    plan_id = make(plans)
+    apply(plans, plan_id)
+    rows.tag(run)
+
+    carried = deletion.delete_due(now=DUE)
+
+    assert (carried.deleted, carried.restored) == (1, 1)
+    assert rows.names() == {f"{run}/a"}
+    assert states(plans, plan_id) == {f"{run}/a": "keeper", f"{other}/a": "deleted"}
+
+
+def test_a_run_that_uses_what_is_marked_restores_it(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    apply(plans, make(plans))
+    rows.catalog.use(rows.open_run(), owner=run, name="a", tenant_id=TENANT)
+
+    carried = deletion.delete_due(now=DUE)
+
+    assert (carried.deleted, carried.restored) == (0, 1)
+
+
+def test_a_hold_spares_until_it_is_lifted(
+    rows: RetentionRows, plans: RetentionStore, pool: Pool
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    holds = HoldStore(pool)
+    hold = holds.place(HoldScope.RUN, run, tenant_id=TENANT, why="a claim", who="me")
+
+    held = states(plans, make(plans))
+    holds.lift(hold.hold_id, who="me")
+    lifted = states(plans, make(plans))
+
+    assert (held, lifted) == ({f"{run}/a": "held"}, {f"{run}/a": "planned"})
+    assert [one.lifted_by for one in holds.all(tenant_id=None, with_lifted=True)] == ["me"]
+
+
+def test_a_hold_is_on_something_for_a_reason(rows: RetentionRows, pool: Pool) -> None:
+    run = rows.scratch()
+    holds = HoldStore(pool)
+
+    with pytest.raises(HoldRefused):
+        holds.place(HoldScope.RUN, "scratch-none", tenant_id=TENANT, why="x", who="me")
+    with pytest.raises(HoldRefused):
+        holds.place(HoldScope.RUN, run, tenant_id=TENANT, why=" ", who="me")
+
+
+def test_undone_is_as_if_nobody_had_marked_it(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run, other = rows.scratch({"a": b"1", "b": b"2"}), rows.scratch({"a": b"3"})
+    apply(plans, make(plans))
+
+    assert plans.undo_items(run, "a") == 1
+    deletion.delete_due(now=DUE)
+
+    assert rows.names() == {f"{run}/a"}
+    assert states(plans, make(plans)) == {f"{run}/a": "planned"}
+    assert plans.undo_items(other, None) == 0
+
+
+def test_a_whole_plan_is_undone(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    apply(plans, plan_id)
+
+    plans.undo_plan(plan_id)
+    deletion.delete_due(now=DUE)
+
+    assert rows.names() == {f"{run}/a"}
+
+
+def test_applied_twice_is_applied_once(rows: RetentionRows, plans: RetentionStore) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    apply(plans, plan_id)
+
+    plans.apply(plan_id, POLICY, who="you", now=LATER + dt.timedelta(days=1))
+
+    assert states(plans, plan_id) == {f"{run}/a": "marked"}
+    assert plans.items(state="marked")[0].due_at == DUE
+    assert plans.get(plan_id).applied_by == "me"
+
+
+def test_another_plan_marks_nothing_again(rows: RetentionRows, plans: RetentionStore) -> None:
+    rows.scratch({"a": b"1"})
+    apply(plans, make(plans))
+
+    second = make(plans)
+    apply(plans, second)
+
+    assert states(plans, second) == {}
+    assert len(plans.items(state="marked")) == 1
+
+
+def test_a_newer_plan_stands_for_one_that_nobody_applied(plans: RetentionStore) -> None:
+    first = make(plans)
+    make(plans)
+
+    with pytest.raises(PlanNotFound):
+        plans.apply(first, POLICY, who="me", now=LATER)
+
+
+def test_a_deletion_that_died_in_the_middle_is_ended_by_the_next(
+    rows: RetentionRows, plans: RetentionStore, pool: Pool
+) -> None:
+    for content in (b"1", b"2", b"3"):
+        rows.scratch({"a": content})
+    apply(plans, make(plans))
+    RetentionDeletion(pool, batch=1).delete_some(now=DUE)
+    assert len(rows.names()) == 2
+
+    RetentionDeletion(pool, batch=1).delete_due(now=DUE)
+
+    assert rows.names() == set()
+    assert len(plans.deletions()) == 3
+
+
+def test_a_tag_waits_for_a_deletion_and_a_deletion_for_a_tag(
+    rows: RetentionRows, plans: RetentionStore, pool: Pool
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    apply(plans, make(plans))
+    done = threading.Event()
+
+    def delete() -> None:
+        RetentionDeletion(pool).delete_due(now=DUE)
+        done.set()
+
+    with transaction(pool) as connection:
+        connection.execute(
+            "INSERT INTO run_tags (run_id, name, value) VALUES (%s, 'keeper', '')", (run,)
+        )
+        thread = threading.Thread(target=delete)
+        thread.start()
+        assert not done.wait(0.5)
+    thread.join(10)
+
+    assert rows.names() == {f"{run}/a"}
+
+
+def test_lineage_and_digests_are_as_whole_as_before(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion, pool: Pool
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    tampered = rows.scratch({"a": b"2", "b": b"3"})
+    record_digests(pool)
+    with transaction(pool) as connection:
+        connection.execute("SELECT set_config('sweepworks.retention', 'on', true)")
+        connection.execute("DELETE FROM artifacts WHERE run_id = %s AND name = 'b'", (tampered,))
+    apply(plans, make(plans))
+
+    deletion.delete_due(now=DUE)
+
+    checks = PostgresLineageChecks(pool, lambda: rows.store)
+    nothing = Sample(seed="0", files=0, most_bytes=0)
+    digests = checks.look(Check.DIGESTS, Scope(), sample=nothing)
+    edges = checks.look(Check.EDGES, Scope(), sample=nothing)
+    assert {finding.object for finding in digests.findings} == {f"run:{tampered}"}
+    assert run not in {finding.object for finding in digests.findings}
+    assert len(edges.findings) == 1  # of what somebody deleted without writing it down
+
+
+def test_what_is_immutable_stays_so_for_all_others(rows: RetentionRows) -> None:
+    run = rows.scratch({"a": b"1"})
+
+    with pytest.raises(StateConflict):
+        rows.rows("DELETE FROM artifacts WHERE run_id = %s", run)

@@ -1,0 +1,155 @@
+"""Points are dropped by chunk, in every edition; what must stay is a file first, and curves go on."""
+
+import dataclasses
+import datetime as dt
+import io
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from retention.policy import MetricRules, RetentionClass, RetentionPolicy
+from retention.tiers import Tier
+from storage.artifact_folder import ArtifactFolder
+from storage.database import Pool
+from storage.lineage_checks import record_digests
+from storage.retention_store import RetentionStore
+from storage.tier_retention import TierRetention
+from sweeps.blobs import BlobKey
+from sweeps.ids import RunId
+from tests.integration.storage.retention_rows import TENANT, RetentionRows
+from tests.integration.storage.tier_world import DAY_US, MINUTE_US, Point, TierWorld
+
+POLICY = RetentionPolicy(
+    classes={
+        "standard": RetentionClass(name="standard", metrics=MetricRules(raw=dt.timedelta(days=30)))
+    },
+    default_class="standard",
+    grace=dt.timedelta(0),
+    min_age=dt.timedelta(0),
+)
+
+
+@pytest.fixture
+def tiers(pool: Pool) -> TierWorld:
+    return TierWorld(pool)
+
+
+@pytest.fixture
+def rows(pool: Pool, tmp_path: Path) -> RetentionRows:
+    return RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+
+
+def a_run(rows: RetentionRows, tiers: TierWorld, series: int, *, days_ago: int) -> RunId:
+    """A sealed run with a curve of an hour that ended then."""
+    run = rows.open_run()
+    end = tiers.ago(days=days_ago)
+    points: list[Point] = [(series, i, end - (60 - i) * MINUTE_US, i / 7) for i in range(60)]
+    rows.rows("INSERT INTO series (series_id, run_id, key) VALUES (%s, %s, 'loss')", series, run)
+    tiers.write(points)
+    rows.rows(
+        "INSERT INTO series_summaries (series_id, point_count, nonfinite_count, last_value,"
+        " last_step, least_step, greatest_step, first_time_ds, last_time_ds)"
+        " VALUES (%s, 60, 0, 1, 59, 0, 59, %s, %s)",
+        series, points[0][2] // 100_000, points[-1][2] // 100_000,
+    )  # fmt: skip
+    ended = tiers.now - dt.timedelta(days=days_ago)
+    rows.rows(
+        "UPDATE runs SET state = 'completed', started_at = %s, ended_at = %s WHERE run_id = %s",
+        ended - dt.timedelta(hours=1), ended, run,
+    )  # fmt: skip
+    rows.rows("UPDATE runs SET sealed_at = now() WHERE run_id = %s", run)
+    return run
+
+
+def drop(pool: Pool, rows: RetentionRows, tiers: TierWorld) -> None:
+    plans = RetentionStore(pool)
+    plan = plans.make(POLICY, policy_version=0, who="me", now=tiers.now)
+    plans.apply(plan.plan_id, POLICY, who="me", now=tiers.now)
+    TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
+
+
+def raw(tiers: TierWorld) -> set[int]:
+    return {series for (series,) in tiers.rows("SELECT DISTINCT series_id FROM metric_points")}
+
+
+def test_old_points_go_and_their_rollups_stay(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    a_run(rows, tiers, 1, days_ago=50)
+    a_run(rows, tiers, 2, days_ago=5)
+    before = {tier: tiers.group_by(tier, [1, 2]) for tier in (Tier.MINUTES, Tier.HOURS)}
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == {2}
+    for tier, expected in before.items():
+        assert [row[:3] for row in tiers.rollup(tier, [1, 2])] == [row[:3] for row in expected]
+
+
+def test_of_a_kept_run_all_points_are_a_file_first(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    kept = a_run(rows, tiers, 1, days_ago=50)
+    rows.tag(kept)
+    a_run(rows, tiers, 2, days_ago=50)
+    record_digests(pool)
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == set()
+    ((run, name, sha256),) = rows.rows("SELECT run_id, name, encode(sha256, 'hex') FROM artifacts")
+    assert (run, name) == (kept, "metrics/points-0001.parquet")
+    with rows.store.open(BlobKey(tenant_id=TENANT, sha256=sha256)) as file:
+        table = pq.read_table(io.BytesIO(file.read())).to_pydict()
+    assert table["step"] == list(range(60))
+    assert table["value"] == [i / 7 for i in range(60)]
+    assert set(table["key"]) == {"loss"}
+    assert table["time"][0] == dt.datetime.fromtimestamp(
+        (tiers.ago(days=50) - 60 * MINUTE_US) / 1_000_000, dt.UTC
+    )
+
+
+def test_points_beside_those_of_a_younger_run_stay(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    a_run(rows, tiers, 1, days_ago=50)
+    live = rows.open_run()
+    rows.rows("INSERT INTO series (series_id, run_id, key) VALUES (9, %s, 'loss')", live)
+    early = tiers.ago(days=60)
+    tiers.write([(9, 0, early, 1.0), (9, 1, early + 59 * DAY_US, 2.0)])
+    rows.rows(
+        "INSERT INTO series_summaries (series_id, point_count, nonfinite_count, last_value,"
+        " last_step, least_step, greatest_step, first_time_ds, last_time_ds)"
+        " VALUES (9, 2, 0, 1, 1, 0, 1, %s, %s)",
+        early // 100_000, (early + 59 * DAY_US) // 100_000,
+    )  # fmt: skip
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == {1, 9}
+
+
+def test_a_tag_after_the_mark_makes_a_file_of_it(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    run = a_run(rows, tiers, 1, days_ago=50)
+    plans = RetentionStore(pool)
+    plan = plans.make(POLICY, policy_version=0, who="me", now=tiers.now)
+    plans.apply(plan.plan_id, POLICY, who="me", now=tiers.now)
+    rows.tag(run)
+
+    done = TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
+
+    assert (done.tiers, done.exported_runs) == (1, 1)
+    assert rows.names() == {f"{run}/metrics/points-0001.parquet"}
+
+
+def test_done_twice_is_done_once(pool: Pool, rows: RetentionRows, tiers: TierWorld) -> None:
+    rows.tag(a_run(rows, tiers, 1, days_ago=50))
+    drop(pool, rows, tiers)
+
+    again = TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
+
+    assert again == dataclasses.replace(again, tiers=0, exported_runs=0)
+    assert len(rows.names()) == 1
