@@ -20,42 +20,49 @@ _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=_ONE_RUN,
-    group_name=GROUP,
-    kinds={"postgres"},
-    retry_policy=_RETRIES,
-    description=(
-        "What every attempt held on a day, and what lay in the artifact store, with its price: work "
-        "that failed, was stopped or evicted too, and idle GPUs apart. Written anew every time."
-    ),
-)
-def cost_entries(
-    context: dg.AssetExecutionContext, cost_books: dg.ResourceParam[CostBooks]
-) -> None:
-    """Replace the entries of each day."""
-    for key in context.partition_keys:
-        with dagster_errors():
-            written = cost_books.replace(dt.date.fromisoformat(key), now=dt.datetime.now(dt.UTC))
-        context.add_asset_metadata(_figures(written), partition_key=key)
+with warnings.catch_warnings():
+    # That backfill policies are in beta is nothing to tell everybody who uses the command line.
+    warnings.simplefilter("ignore", dg.BetaWarning)
 
+    @dg.asset(
+        partitions_def=DAYS,
+        backfill_policy=_ONE_RUN,
+        group_name=GROUP,
+        kinds={"postgres"},
+        retry_policy=_RETRIES,
+        description=(
+            "What every attempt held on a day, and what lay in the artifact store, with its price: work "
+            "that failed, was stopped or evicted too, and idle GPUs apart. Written anew every time."
+        ),
+    )
+    def cost_entries(
+        context: dg.AssetExecutionContext, cost_books: dg.ResourceParam[CostBooks]
+    ) -> None:
+        """Replace the entries of each day."""
+        for key in context.partition_keys:
+            with dagster_errors():
+                written = cost_books.replace(
+                    dt.date.fromisoformat(key), now=dt.datetime.now(dt.UTC)
+                )
+            context.add_asset_metadata(_figures(written), partition_key=key)
 
-@dg.asset(
-    partitions_def=DAYS,
-    backfill_policy=_ONE_RUN,
-    group_name=GROUP,
-    kinds={"postgres"},
-    deps=[cost_entries],
-    retry_policy=_RETRIES,
-    description="A day's entries by tenant, experiment, sweep, owner and type of GPU.",
-)
-def usage_daily(context: dg.AssetExecutionContext, cost_books: dg.ResourceParam[CostBooks]) -> None:
-    """Sum the entries of each day."""
-    for key in context.partition_keys:
-        with dagster_errors():
-            rows = cost_books.replace_usage(dt.date.fromisoformat(key))
-        context.add_asset_metadata({"dagster/row_count": rows}, partition_key=key)
+    @dg.asset(
+        partitions_def=DAYS,
+        backfill_policy=_ONE_RUN,
+        group_name=GROUP,
+        kinds={"postgres"},
+        deps=[cost_entries],
+        retry_policy=_RETRIES,
+        description="A day's entries by tenant, experiment, sweep, owner and type of GPU.",
+    )
+    def usage_daily(
+        context: dg.AssetExecutionContext, cost_books: dg.ResourceParam[CostBooks]
+    ) -> None:
+        """Sum the entries of each day."""
+        for key in context.partition_keys:
+            with dagster_errors():
+                rows = cost_books.replace_usage(dt.date.fromisoformat(key))
+            context.add_asset_metadata({"dagster/row_count": rows}, partition_key=key)
 
 
 ASSETS = (cost_entries, usage_daily)

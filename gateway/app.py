@@ -16,6 +16,7 @@ from gateway.routes import (
     annotations,
     artifacts,
     blobs,
+    costs,
     dataset_files,
     datasets,
     health,
@@ -82,7 +83,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     api.add_middleware(BodyLimit, body_seconds=services.body_seconds)
     answer_errors(api)
     for part in (
-        health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage,
+        health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
         annotations, annotation_forms, page_assets, pages, portfolio, sign_in,
     ):  # fmt: skip
         api.include_router(part.router)

@@ -19,6 +19,7 @@ from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import Location, open_store
 from storage.blob_announcements import BlobAnnouncements
 from storage.blob_deletion import BlobDeletion
+from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import open_pool
 from storage.datasets.catalog import DatasetCatalog
@@ -102,6 +103,7 @@ def open_gateway(
             search=RunSearch(pool),
             comparisons=RunComparisons(pool),
             lineage=LineageStore(pool),
+            costs=CostReader(pool, PolicyStore(pool)),
             artifacts=ArtifactCatalog(pool),
             announcements=BlobAnnouncements(pool),
             stored_files=StoredFiles(pool),

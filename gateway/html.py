@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import answer_to
+from governance.cost_report import dollars
 from sweeps.errors import AccessDenied, SweepsError
 
 # Scripts and styles from here only. The plotting library writes style sheets of its own into the
@@ -27,7 +28,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _PREFIXES = (
-    "/compare", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/annotate",
+    "/compare", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
     "/login", "/open",
 )  # fmt: skip
 
@@ -103,6 +104,7 @@ def asset(name: str) -> bytes:
 
 ASSETS = {
     "plotly.min.js": ("plotly", "package_data/plotly.min.js"),
+    "cost.js": ("gateway", "static/cost.js"),
     "curves.js": ("gateway", "static/curves.js"),
     "pages.css": ("gateway", "static/pages.css"),
 }
@@ -117,6 +119,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, duration=duration)  # pyright: ignore[reportUnknownMemberType]  not typed there
+    environment.filters.update(number=number, duration=duration, dollars=dollars)  # pyright: ignore[reportUnknownMemberType]  not typed there
     environment.globals.update(asset=asset_path)  # pyright: ignore[reportUnknownMemberType]  likewise
     return environment

@@ -12,6 +12,7 @@ from gateway.door import Door
 from gateway.meters import Meters
 from storage.artifact_catalog import ArtifactCatalog
 from storage.blob_announcements import BlobAnnouncements
+from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.datasets.catalog import DatasetCatalog
@@ -87,6 +88,7 @@ class Services(Door):
     search: RunSearch
     comparisons: RunComparisons
     lineage: LineageStore
+    costs: CostReader
     artifacts: ArtifactCatalog
     announcements: BlobAnnouncements
     stored_files: StoredFiles

@@ -144,3 +144,41 @@ def by_day_and_key(
     if any(others):
         found.append(("others", [float(usd) for usd in others]))
     return found
+
+
+def dollars(amount: Decimal | None) -> str:
+    """``$1,234.50``; of small amounts the digits that say something."""
+    if amount is None:
+        return "-"
+    if amount and abs(amount) < 1:
+        return f"${amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"${amount:.2g}"
+    return f"${amount:,.2f}"
+
+
+def sheet_document(sheet: CostSheet, by: GroupBy) -> dict[str, object]:
+    """Sums and what they are of, for JSON."""
+    return {
+        "by": str(by),
+        "has_example_prices": sheet.has_example_prices,
+        "total": summary_document(total(sheet.lines)),
+        "rows": [summary_document(one) for one in summaries(sheet.lines, by=by)],
+    }
+
+
+def summary_document(one: CostSummary) -> dict[str, object]:
+    """A summary, for JSON: dollars as numbers."""
+    return {
+        "key": one.key,
+        "usd": float(one.amount_usd),
+        "estimated_usd": float(one.estimate_usd),
+        "idle_usd": float(one.waste_usd),
+        "lost_usd": float(one.lost_usd),
+        "storage_usd": float(one.storage_usd),
+        "gpu_hours": one.gpu_hours,
+        "idle_gpu_hours": one.idle_gpu_hours,
+        "core_hours": one.core_hours,
+        "gib_days": one.gib_days,
+        "lost_share": one.lost_share,
+        "waste_share": one.waste_share,
+        "unpriced": one.unpriced,
+    }

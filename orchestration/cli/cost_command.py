@@ -4,9 +4,17 @@ import datetime as dt
 
 import click
 
-from governance.cost_report import CostSheet, CostSummary, GroupBy, summaries, total
+from governance.cost_report import (
+    CostSheet,
+    CostSummary,
+    GroupBy,
+    dollars,
+    sheet_document,
+    summaries,
+    total,
+)
 from governance.trial_costs import trial_costs
-from orchestration.cli.cost_lines import dollars, sheet_document, sweep_lines, trials_document
+from orchestration.cli.cost_lines import sweep_lines, trials_document
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target

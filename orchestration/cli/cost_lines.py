@@ -3,7 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 
-from governance.cost_report import CostSheet, CostSummary, GroupBy, summaries, total
+from governance.cost_report import CostSheet, CostSummary, GroupBy, dollars, summary_document, total
 from governance.trial_costs import TrialCosts
 from orchestration.platform import Platform
 from sweeps.ids import SweepId
@@ -45,15 +45,6 @@ def cost_line(sheet: CostSheet) -> str:
     return ", ".join(parts) + (" (example prices)" if sheet.has_example_prices else "")
 
 
-def dollars(amount: Decimal | None) -> str:
-    """``$1,234.50``; of small amounts the digits that say something."""
-    if amount is None:
-        return "-"
-    if amount and abs(amount) < 1:
-        return f"${amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"${amount:.2g}"
-    return f"${amount:,.2f}"
-
-
 def trials_document(costs: TrialCosts, *, metric: str) -> dict[str, object]:
     """A sweep's money by trial, for JSON."""
     return {
@@ -65,35 +56,6 @@ def trials_document(costs: TrialCosts, *, metric: str) -> dict[str, object]:
         "saved_by_stopping_usd": None if costs.saving is None else _float(costs.saving.usd),
         "stopped": 0 if costs.saving is None else costs.saving.trials,
         "metric": metric,
-    }
-
-
-def sheet_document(sheet: CostSheet, by: GroupBy) -> dict[str, object]:
-    """Sums and what they are of, for JSON."""
-    return {
-        "by": str(by),
-        "has_example_prices": sheet.has_example_prices,
-        "total": summary_document(total(sheet.lines)),
-        "rows": [summary_document(one) for one in summaries(sheet.lines, by=by)],
-    }
-
-
-def summary_document(one: CostSummary) -> dict[str, object]:
-    """A summary, for JSON: dollars as numbers."""
-    return {
-        "key": one.key,
-        "usd": _float(one.amount_usd),
-        "estimated_usd": _float(one.estimate_usd),
-        "idle_usd": _float(one.waste_usd),
-        "lost_usd": _float(one.lost_usd),
-        "storage_usd": _float(one.storage_usd),
-        "gpu_hours": one.gpu_hours,
-        "idle_gpu_hours": one.idle_gpu_hours,
-        "core_hours": one.core_hours,
-        "gib_days": one.gib_days,
-        "lost_share": one.lost_share,
-        "waste_share": one.waste_share,
-        "unpriced": one.unpriced,
     }
 
 
