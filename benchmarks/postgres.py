@@ -44,13 +44,19 @@ def server() -> Generator[str, None, None]:
 @contextlib.contextmanager
 def fresh_database(server_url: str) -> Generator[str, None, None]:
     """URL of a fresh database with the current schema."""
+    with empty_database(server_url) as url:
+        upgrade(url)
+        yield url
+
+
+@contextlib.contextmanager
+def empty_database(server_url: str) -> Generator[str, None, None]:
+    """URL of a fresh database with nothing in it."""
     name = f"benchmark_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
     try:
-        upgrade(url)
-        yield url
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")

@@ -25,6 +25,7 @@ from gateway.routes import (
     page_assets,
     pages,
     portfolio,
+    reports,
     runs,
     series,
     sign_in,
@@ -84,7 +85,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        annotations, annotation_forms, page_assets, pages, portfolio, sign_in,
+        annotations, annotation_forms, page_assets, pages, portfolio, reports, sign_in,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

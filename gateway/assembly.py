@@ -32,6 +32,7 @@ from storage.metric_store import MetricStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
+from storage.report_shelf import PostgresReportShelf
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -104,6 +105,7 @@ def open_gateway(
             comparisons=RunComparisons(pool),
             lineage=LineageStore(pool),
             costs=CostReader(pool, PolicyStore(pool)),
+            reports=PostgresReportShelf(pool),
             artifacts=ArtifactCatalog(pool),
             announcements=BlobAnnouncements(pool),
             stored_files=StoredFiles(pool),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
+from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
@@ -56,6 +57,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidNode, 404),
     (NodeNotFound, 404),
     (DatasetNotFound, 404),
+    (ReportNotFound, 404),
     (SubjectNotFound, 404),
     (NoteNotFound, 404),
     (DatasetRefused, 409),

@@ -29,7 +29,7 @@ _HEADERS = {
 }
 _PREFIXES = (
     "/compare", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
-    "/login", "/open",
+    "/reports", "/login", "/open",
 )  # fmt: skip
 
 

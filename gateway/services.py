@@ -21,6 +21,7 @@ from storage.lineage import LineageStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
+from storage.report_shelf import PostgresReportShelf
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -89,6 +90,7 @@ class Services(Door):
     comparisons: RunComparisons
     lineage: LineageStore
     costs: CostReader
+    reports: PostgresReportShelf
     artifacts: ArtifactCatalog
     announcements: BlobAnnouncements
     stored_files: StoredFiles

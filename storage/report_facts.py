@@ -9,7 +9,9 @@ from psycopg.rows import class_row, dict_row
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    EvaluationsEnded,
     FailureReason,
+    ModelMoved,
     OutcomeSpent,
     Priced,
     Repeated,
@@ -68,6 +70,14 @@ class PostgresReportFacts:
     def waits(self, scope: Scope, period: Period) -> list[Waits]:
         """By tenant; attempts that began in the period."""
         return self._rows("waits", Waits, scope, period)
+
+    def models_moved(self, scope: Scope, period: Period) -> list[ModelMoved]:
+        """In order of time."""
+        return self._rows("models_moved", ModelMoved, scope, period)
+
+    def evaluations_ended(self, scope: Scope, period: Period) -> list[EvaluationsEnded]:
+        """By tenant and state."""
+        return self._rows("evaluations_ended", EvaluationsEnded, scope, period)
 
     def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""

@@ -8,6 +8,7 @@ from governance.reports.comparing import bargains, early_stopping
 from governance.reports.facts import ReportFacts
 from governance.reports.failing import activity, failures, waiting
 from governance.reports.model import Report, Scope, Section
+from governance.reports.outcomes import promotions
 from governance.reports.periods import Period
 from governance.reports.portfolio import portfolio
 from governance.reports.spending import spending
@@ -22,6 +23,7 @@ SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("waste", "Waste", waste),
     ("bargains", "What the best costs", bargains),
     ("early_stopping", "Saved by early stopping", early_stopping),
+    ("promotions", "Promotions", promotions),
     ("failures", "Failures", failures),
     ("activity", "Work", activity),
     ("waits", "Waiting", waiting),

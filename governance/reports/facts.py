@@ -159,6 +159,29 @@ class Waits:
     longest_seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMoved:
+    """An alias that came to mean another version of a model."""
+
+    tenant: str
+    model: str
+    alias: str
+    kind: str  #: promoted, set, rolled_back
+    from_number: int | None  #: None: the alias was new
+    number: int
+    moved_by: str
+    moved_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationsEnded:
+    """How evaluations of candidates ended."""
+
+    tenant: str
+    state: str  #: promoted, rejected, failed, refused, withdrawn
+    evaluations: int
+
+
 class ReportFacts(Protocol):
     """Reads what happened. Every call is about one scope and one period."""
 
@@ -206,4 +229,12 @@ class ReportFacts(Protocol):
 
     def waits(self, scope: Scope, period: Period) -> Sequence[Waits]:
         """By tenant; attempts that began in the period."""
+        ...
+
+    def models_moved(self, scope: Scope, period: Period) -> Sequence[ModelMoved]:
+        """In order of time."""
+        ...
+
+    def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
+        """By tenant and state."""
         ...

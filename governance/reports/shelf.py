@@ -13,7 +13,7 @@ from sweeps.errors import PermanentError
 class ReportNotFound(PermanentError):
     """No report of that number for this tenant."""
 
-    def __init__(self, report_id: int) -> None:
+    def __init__(self, report_id: int | str) -> None:
         super().__init__(f"there is no report {report_id}")
 
 

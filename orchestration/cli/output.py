@@ -15,18 +15,22 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 def print_json(value: object) -> None:
     """One JSON document; times in ISO 8601, not-a-number as null."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(as_json(value))
 
 
-def plain(value: Any) -> Any:
-    """`value` as `json.dumps` takes it; times in ISO 8601, not-a-number as null."""
+def as_json(value: object) -> str:
+    """What `print_json` prints."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return _plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [plain(item) for item in value]
-    if isinstance(value, dt.datetime):
+        return [_plain(item) for item in value]
+    if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, dt.timedelta):
         return value.total_seconds()

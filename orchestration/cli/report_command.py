@@ -10,7 +10,7 @@ from governance.reports.html import page
 from governance.reports.markdown import markdown
 from governance.reports.model import Report, Scope
 from governance.reports.periods import Period, parse_period
-from orchestration.cli.output import print_json
+from orchestration.cli.output import as_json, print_json
 from orchestration.cli.session import session
 from orchestration.people import person
 from orchestration.platform import Platform
@@ -98,11 +98,7 @@ def _write(report: Report, folder: Path, form: str | None) -> None:
     if form in {None, "markdown"}:
         _save(folder / f"{name}.md", markdown(report))
     if form == "json":
-        import json
-
-        from orchestration.cli.output import plain
-
-        _save(folder / f"{name}.json", json.dumps(plain(report), indent=2, ensure_ascii=False))
+        _save(folder / f"{name}.json", as_json(report) + "\n")
 
 
 def _save(path: Path, content: str) -> None:

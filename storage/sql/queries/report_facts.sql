@@ -351,3 +351,33 @@ WHERE attempts.started_at >= %(start)s
   AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
 GROUP BY runs.tenant_id
 ORDER BY runs.tenant_id;
+
+-- models_moved --
+-- Aliases of models that moved in some days; of the experiment and sweep that the version's run is of.
+SELECT models.tenant_id AS tenant, models.name AS model, moves.alias, moves.kind, moves.from_number,
+       moves.number, moves.moved_by, moves.moved_at
+FROM promotions AS moves
+JOIN models USING (model_id)
+JOIN model_versions AS versions USING (model_id, number)
+JOIN runs ON runs.run_id = versions.run_id
+JOIN experiments USING (experiment_id)
+WHERE moves.moved_at >= %(start)s
+  AND moves.moved_at < %(end)s
+  AND (models.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+ORDER BY moves.moved_at, moves.promotion_id;
+
+-- evaluations_ended --
+-- Evaluations of candidates that ended in some days, by tenant and state.
+SELECT evaluations.tenant_id AS tenant, evaluations.state::text AS state, count(*) AS evaluations
+FROM evaluations
+JOIN runs ON runs.run_id = evaluations.run_id
+JOIN experiments USING (experiment_id)
+WHERE evaluations.ended_at >= %(start)s
+  AND evaluations.ended_at < %(end)s
+  AND (evaluations.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+GROUP BY evaluations.tenant_id, evaluations.state
+ORDER BY evaluations.tenant_id, evaluations.state;

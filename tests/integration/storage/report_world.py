@@ -9,8 +9,8 @@ from typing import Any
 from governance.reports.periods import week_of
 from storage.database import Pool, transaction
 
-WEEK = week_of(dt.date(2026, 11, 18))
-WITHIN = dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC)
+WEEK = week_of(dt.date(2025, 6, 18))
+WITHIN = dt.datetime(2025, 6, 18, 12, tzinfo=dt.UTC)
 BEFORE = WITHIN - dt.timedelta(days=7)
 
 

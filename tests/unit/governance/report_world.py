@@ -9,7 +9,9 @@ from typing import Any
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    EvaluationsEnded,
     FailureReason,
+    ModelMoved,
     OutcomeSpent,
     Repeated,
     Spent,
@@ -64,6 +66,8 @@ class Told:
     activity_rows: Sequence[Activity] = ()
     reasons: Sequence[FailureReason] = ()
     wait_rows: Sequence[Waits] = ()
+    moves: Sequence[ModelMoved] = ()
+    evaluations: Sequence[EvaluationsEnded] = ()
 
     def spent(self, scope: Scope, period: Period) -> Sequence[Spent]:
         return self.spent_rows if period == self.period else self.spent_before
@@ -99,3 +103,9 @@ class Told:
 
     def waits(self, scope: Scope, period: Period) -> Sequence[Waits]:
         return self.wait_rows if period == self.period else ()
+
+    def models_moved(self, scope: Scope, period: Period) -> Sequence[ModelMoved]:
+        return self.moves if period == self.period else ()
+
+    def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
+        return self.evaluations if period == self.period else ()

@@ -1,0 +1,114 @@
+"""`sweepworks report`, on facts that a test says."""
+
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Generator
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from governance.reports.model import Report, Scope
+from governance.reports.periods import Period
+from orchestration.cli import report_command
+from sweeps.errors import SweepNotFound
+from tests.unit.governance.report_world import WEEK, Told, spent
+
+
+class Shelf:
+    def __init__(self) -> None:
+        self.kept: list[tuple[Report, str]] = []
+
+    def put(self, report: Report, *, by: str) -> int:
+        self.kept.append((report, by))
+        return 7
+
+
+class Catalog:
+    def row(self, sweep_id: str, *, tenant_id: str | None = None) -> Any:
+        if sweep_id != "digits-a":
+            raise SweepNotFound(sweep_id)
+        return SimpleNamespace(
+            created_at=dt.datetime(2026, 11, 16, 23, tzinfo=dt.UTC),
+            ended_at=dt.datetime(2026, 11, 18, 1, tzinfo=dt.UTC),
+        )
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    shelf = Shelf()
+    facts = Told(spent_rows=[spent(amount_usd=Decimal("12.5"))])
+    platform = SimpleNamespace(report_facts=facts, report_shelf=shelf, catalog=Catalog())
+
+    @contextlib.contextmanager
+    def session(*, quiet: bool = False) -> Generator[Any, None, None]:
+        yield platform
+
+    monkeypatch.setattr(report_command, "session", session)
+    return shelf
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(report_command.command, list(arguments))
+
+
+def test_a_report_is_printed_without_pictures(shelf: Shelf) -> None:
+    result = run("--period", WEEK.name)
+
+    assert result.exit_code == 0
+    assert "**$12.50**" in result.output.replace("\\", "")
+    assert "data:image" not in result.output
+    assert shelf.kept == []
+
+
+def test_a_page_and_markdown_are_written(shelf: Shelf, tmp_path: Path) -> None:
+    result = run("--period", WEEK.name, "--tenant", "../vision", "--out", str(tmp_path / "out"))
+
+    assert result.exit_code == 0
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["report-2026-W47-___vision.html", "report-2026-W47-___vision.md"]
+    assert "<!doctype html>" in (tmp_path / "out" / written[0]).read_text()
+
+
+def test_json_has_every_value_as_it_is(shelf: Shelf) -> None:
+    result = run("--period", WEEK.name, "--json")
+
+    document = json.loads(result.output)
+    assert document["period"]["first"] == "2026-11-16"
+    (cost,) = [section for section in document["sections"] if section["key"] == "cost"]
+    assert cost["blocks"][0]["figures"][0]["value"] == "12.5"
+
+
+def test_a_sweep_is_told_over_its_own_time(shelf: Shelf) -> None:
+    run("digits-a", "--shelve")
+
+    ((report, _),) = shelf.kept
+    assert report.scope == Scope(sweep_id="digits-a")
+    assert (report.period.first, report.period.last) == (
+        dt.date(2026, 11, 16),
+        dt.date(2026, 11, 18),
+    )
+
+
+def test_what_is_asked_wrongly_is_said(shelf: Shelf) -> None:
+    assert isinstance(run("words-b").exception, SweepNotFound)
+    assert "--portfolio" in run("--portfolio", "--experiment", "x").output
+    assert run("--period", "soon").exit_code == 1
+
+
+def test_when_nothing_can_be_told_the_command_fails(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spent(scope: Scope, period: Period) -> Any:
+        raise RuntimeError("away")
+
+    monkeypatch.setattr(Told, "spent", staticmethod(spent))
+
+    result = run("--portfolio", "--period", WEEK.name)
+
+    assert result.exit_code == 1
+    assert "This section could not be made" in result.output
