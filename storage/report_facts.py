@@ -6,11 +6,14 @@ from typing import Any, TypeVar
 
 from psycopg.rows import class_row, dict_row
 
+from governance.quota_file import QUOTAS
+from governance.quotas import Quotas
 from governance.reports.facts import (
     Activity,
     DaySpent,
     EvaluationsEnded,
     FailureReason,
+    Held,
     ModelMoved,
     OutcomeSpent,
     Priced,
@@ -25,6 +28,7 @@ from governance.reports.model import Scope
 from governance.reports.periods import Period
 from storage import queries
 from storage.database import Pool, transaction
+from storage.policy_store import PolicyStore
 from sweeps.objectives import Direction
 
 _QUERIES = queries.load("report_facts")
@@ -38,6 +42,7 @@ class PostgresReportFacts:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._policies = PolicyStore(pool)
 
     def spent(self, scope: Scope, period: Period) -> list[Spent]:
         """By tenant, experiment, sweep and owner, in that order."""
@@ -78,6 +83,14 @@ class PostgresReportFacts:
     def evaluations_ended(self, scope: Scope, period: Period) -> list[EvaluationsEnded]:
         """By tenant and state."""
         return self._rows("evaluations_ended", EvaluationsEnded, scope, period)
+
+    def held(self, scope: Scope, period: Period) -> list[Held]:
+        """By tenant."""
+        return self._rows("held", Held, scope, period)
+
+    def quotas(self) -> Quotas:
+        """The policy that holds now."""
+        return self._policies.current(QUOTAS).value
 
     def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""

@@ -7,6 +7,7 @@ from governance.reports.asked import Asked
 from governance.reports.comparing import bargains, early_stopping
 from governance.reports.facts import ReportFacts
 from governance.reports.failing import activity, failures, waiting
+from governance.reports.limits import quotas
 from governance.reports.model import Report, Scope, Section
 from governance.reports.outcomes import promotions
 from governance.reports.periods import Period
@@ -26,6 +27,7 @@ SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("promotions", "Promotions", promotions),
     ("failures", "Failures", failures),
     ("activity", "Work", activity),
+    ("quotas", "Quotas", quotas),
     ("waits", "Waiting", waiting),
 )
 PORTFOLIO: tuple[tuple[str, str, SectionMaker], ...] = (("portfolio", "Portfolio", portfolio),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from governance.quotas import Quotas
 from governance.reports.model import Scope
 from governance.reports.periods import Period
 from sweeps.objectives import Direction
@@ -182,6 +183,21 @@ class EvaluationsEnded:
     evaluations: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a tenant's attempts held at once, and how long they waited to be let in."""
+
+    tenant: str
+    most_gpus: int
+    hours_at_most_gpus: float  #: that it held as many
+    most_trials: int
+    hours_at_most_trials: float
+    gpu_hours: float
+    waiting: int  #: that have not been let in
+    median_wait_seconds: float | None  #: of those that were queued in the period; None: none was
+    longest_wait_seconds: float | None
+
+
 class ReportFacts(Protocol):
     """Reads what happened. Every call is about one scope and one period."""
 
@@ -237,4 +253,12 @@ class ReportFacts(Protocol):
 
     def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
         """By tenant and state."""
+        ...
+
+    def held(self, scope: Scope, period: Period) -> Sequence[Held]:
+        """By tenant."""
+        ...
+
+    def quotas(self) -> Quotas:
+        """The policy that holds now."""
         ...

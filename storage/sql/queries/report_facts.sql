@@ -381,3 +381,71 @@ WHERE evaluations.ended_at >= %(start)s
   AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
 GROUP BY evaluations.tenant_id, evaluations.state
 ORDER BY evaluations.tenant_id, evaluations.state;
+
+-- held --
+-- What attempts of each tenant held at once in some days, as steps over time; and how long those that
+-- were queued in these days waited to be let in.
+WITH holding AS (
+    SELECT tenant_id, gpu, greatest(admitted_at, %(start)s) AS since,
+           least(coalesce(ended_at, now()), %(end)s) AS until
+    FROM admissions
+    WHERE admitted_at < %(end)s
+      AND (ended_at IS NULL OR ended_at > %(start)s)
+      AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+      AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+),
+moves AS (
+    SELECT tenant_id, since AS at, gpu AS gpus, 1 AS trials FROM holding WHERE since < until
+    UNION ALL
+    SELECT tenant_id, until, -gpu, -1 FROM holding WHERE since < until
+),
+moments AS (
+    SELECT tenant_id, at, sum(gpus) AS gpus, sum(trials) AS trials
+    FROM moves
+    GROUP BY tenant_id, at
+),
+steps AS (
+    SELECT tenant_id, sum(gpus) OVER earlier AS gpus, sum(trials) OVER earlier AS trials,
+           extract(epoch FROM lead(at) OVER earlier - at)::double precision / 3600 AS hours
+    FROM moments
+    WINDOW earlier AS (PARTITION BY tenant_id ORDER BY at)
+),
+peaks AS (
+    SELECT tenant_id, max(gpus) AS gpus, max(trials) AS trials FROM steps GROUP BY tenant_id
+),
+used AS (
+    SELECT steps.tenant_id, peaks.gpus AS most_gpus, peaks.trials AS most_trials,
+           sum(steps.hours) FILTER (WHERE steps.gpus = peaks.gpus AND peaks.gpus > 0)
+               AS hours_at_most_gpus,
+           sum(steps.hours) FILTER (WHERE steps.trials = peaks.trials) AS hours_at_most_trials,
+           sum(steps.hours * steps.gpus) AS gpu_hours
+    FROM steps
+    JOIN peaks USING (tenant_id)
+    GROUP BY steps.tenant_id, peaks.gpus, peaks.trials
+),
+queued AS (
+    SELECT tenant_id,
+           count(*) FILTER (WHERE admitted_at IS NULL AND ended_at IS NULL) AS waiting,
+           percentile_cont(0.5) WITHIN GROUP (
+               ORDER BY extract(epoch FROM admitted_at - queued_at)::double precision)
+               AS median_wait_seconds,
+           max(extract(epoch FROM admitted_at - queued_at))::double precision
+               AS longest_wait_seconds
+    FROM admissions
+    WHERE queued_at >= %(start)s
+      AND queued_at < %(end)s
+      AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+      AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+    GROUP BY tenant_id
+)
+SELECT tenant_id AS tenant, coalesce(most_gpus, 0)::int AS most_gpus,
+       coalesce(hours_at_most_gpus, 0) AS hours_at_most_gpus,
+       coalesce(most_trials, 0)::int AS most_trials,
+       coalesce(hours_at_most_trials, 0) AS hours_at_most_trials,
+       coalesce(gpu_hours, 0)::double precision AS gpu_hours, coalesce(waiting, 0) AS waiting,
+       median_wait_seconds, longest_wait_seconds
+FROM used
+FULL JOIN queued USING (tenant_id)
+ORDER BY tenant_id;

@@ -119,6 +119,25 @@ class ReportWorld:
             at.date(), f"{run_id}-a1/{key}", amount, amount, outcome, is_waste, run_id,
         )  # fmt: skip
 
+    def admit(
+        self,
+        run_id: str,
+        *,
+        gpus: int,
+        since: dt.datetime | None,
+        until: dt.datetime | None,
+        waited: float = 1.0,
+    ) -> None:
+        """Its attempt was let in then, or waits."""
+        queued = WITHIN if since is None else since - dt.timedelta(seconds=waited)
+        self.rows(
+            "INSERT INTO admissions (attempt_id, sweep_id, tenant_id, experiment, owner, cpu_millis,"
+            " memory_bytes, gpu, gpu_type, queued_at, admitted_at, ended_at)"
+            " SELECT run_id || '-a1', sweep_id, runs.tenant_id, name, 'ana', 1, 1, %s, '', %s, %s, %s"
+            " FROM runs JOIN experiments USING (experiment_id) WHERE run_id = %s",
+            gpus, queued, since, until, run_id,
+        )  # fmt: skip
+
     def summed(self) -> None:
         """Put what the ledger says into its daily sums."""
         self.rows("DELETE FROM usage_daily")

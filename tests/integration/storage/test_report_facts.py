@@ -1,5 +1,7 @@
 """Facts of reports, read from PostgreSQL."""
 
+import datetime as dt
+import importlib.resources
 import math
 import random
 from collections.abc import Generator
@@ -7,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from governance.quota_file import parse_quotas
 from governance.reports.bargains import front
 from governance.reports.facts import Priced
 from governance.reports.model import Scope
@@ -274,3 +277,37 @@ def test_waiting_and_bad_ends_are_counted(world: ReportWorld, facts: PostgresRep
     assert (waits.attempts, waits.median_seconds, waits.longest_seconds) == (5, 3.0, 100.0)
     assert waits.p95_seconds == pytest.approx(80.8)
     assert (reason.reason, reason.attempts, reason.runs) == ("out_of_memory", 1, 1)
+
+
+def test_what_was_held_at_once_is_counted_step_by_step(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    hour = dt.timedelta(hours=1)
+    start = WEEK.start
+    held = [
+        (2, start - hour, start + 2 * hour),  # two hours of it within the week
+        (4, start + hour, start + 3 * hour),
+        (0, start + hour, start + 4 * hour),
+        (2, start + 3 * hour, start + 5 * hour),  # begins when another ends: never at once
+        (1, WEEK.end - hour, WEEK.end + hour),
+        (8, WEEK.end, WEEK.end + hour),
+        (8, start - 2 * hour, start),
+    ]
+    for number, (gpus, since, until) in enumerate(held, 1):
+        world.admit(world.trial("a", number), gpus=gpus, since=since, until=until, waited=number)
+    world.admit(world.trial("a", 9), gpus=8, since=None, until=None)
+
+    (found,) = facts.held(ALL, WEEK)
+
+    assert (found.most_gpus, found.hours_at_most_gpus) == (6, pytest.approx(1.0))
+    assert (found.most_trials, found.hours_at_most_trials) == (3, pytest.approx(1.0))
+    assert found.gpu_hours == pytest.approx(2 * 2 + 4 * 2 + 2 * 2 + 1)
+    assert (found.waiting, found.longest_wait_seconds) == (1, 6.0)
+
+
+def test_the_quotas_are_those_that_hold_now(facts: PostgresReportFacts) -> None:
+    assert facts.quotas() == parse_quotas(
+        (importlib.resources.files("governance.policies") / "quotas.yaml").read_text(),
+        source="quotas.yaml",
+    )

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from governance.quotas import Quotas
 from governance.reports.facts import (
     Activity,
     DaySpent,
     EvaluationsEnded,
     FailureReason,
+    Held,
     ModelMoved,
     OutcomeSpent,
     Repeated,
@@ -67,6 +69,8 @@ class Told:
     reasons: Sequence[FailureReason] = ()
     wait_rows: Sequence[Waits] = ()
     moves: Sequence[ModelMoved] = ()
+    held_rows: Sequence[Held] = ()
+    policy: Quotas = field(default_factory=Quotas)
     evaluations: Sequence[EvaluationsEnded] = ()
 
     def spent(self, scope: Scope, period: Period) -> Sequence[Spent]:
@@ -109,3 +113,9 @@ class Told:
 
     def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
         return self.evaluations if period == self.period else ()
+
+    def held(self, scope: Scope, period: Period) -> Sequence[Held]:
+        return self.held_rows if period == self.period else ()
+
+    def quotas(self) -> Quotas:
+        return self.policy

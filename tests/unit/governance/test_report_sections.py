@@ -5,13 +5,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.quotas import Amounts, Quotas, TenantQuota
 from governance.reports.composing import SECTIONS, compose
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    Held,
     OutcomeSpent,
     Priced,
     Repeated,
@@ -21,6 +24,7 @@ from governance.reports.facts import (
     ValueOutcomes,
 )
 from governance.reports.failing import worse_than_others
+from governance.reports.limits import calibration
 from governance.reports.model import Chart, Figures, Report, Scope, Section, Sentence, Table, Unit
 from governance.reports.periods import Period
 from governance.reports.waste import by_kind
@@ -372,3 +376,59 @@ def test_shares_of_a_portfolio_add_up(rows: list[Spent]) -> None:
             assert shares_are_shares(block)
             if block.title == "Tenants" and whole:
                 assert abs(sum(float(str(row[1])) for row in block.rows) - 1) < 1e-9
+
+
+def held(**changes: Any) -> Held:
+    defaults: dict[str, Any] = {
+        "tenant": "vision",
+        "most_gpus": 8,
+        "hours_at_most_gpus": 20.0,
+        "most_trials": 3,
+        "hours_at_most_trials": 1.0,
+        "gpu_hours": 336.0,
+        "waiting": 2,
+        "median_wait_seconds": 60.0,
+        "longest_wait_seconds": 7200.0,
+    }
+    return Held(**{**defaults, **changes})
+
+
+def a_policy(*, gpu: int | None = None, trials: int | None = None) -> Quotas:
+    limits = Amounts(gpu=gpu, trials=trials)
+    return Quotas(tenants={"vision": TenantQuota(limits=limits)})
+
+
+def test_a_limit_that_is_in_the_way_is_told_and_one_that_is_too_wide() -> None:
+    report = made(Told(held_rows=[held()], policy=a_policy(gpu=8, trials=10)))
+
+    said = sentences(report, "quotas")
+    assert "vision held all of its 8 GPUs for 20 hours: its limit was in the way" in said
+    assert "vision never held more than 3 of its 10 trials" in said
+    (row,) = table(report, "quotas", "Held at once").rows
+    assert row[:5] == ("vision", 8, 8, 20.0, 2.0)  # 336 GPU-hours in a week of 168
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        held(hours_at_most_gpus=16.0),  # of 168: less than a tenth
+        held(most_gpus=7),
+        held(most_gpus=5),
+    ],
+)
+def test_a_limit_that_fits_is_not_talked_about(row: Held) -> None:
+    assert calibration(row, a_policy(gpu=8), hours=168) == []
+
+
+def test_what_has_no_limit_is_not_talked_about() -> None:
+    assert calibration(held(), Quotas(), hours=168) == []
+
+
+def test_a_part_of_a_tenants_work_is_not_held_against_its_limits() -> None:
+    facts = Told(held_rows=[held()], policy=a_policy(gpu=8))
+
+    report = made(facts, scope=Scope(tenant="vision", experiment="digits"))
+
+    assert sentences(report, "quotas") == ""
+    (row,) = table(report, "quotas", "Held at once").rows
+    assert row[2] is None
