@@ -22,6 +22,7 @@ from sweeps.policies import DEFAULT_VERSION, AppliedPolicy
 
 _QUERIES = queries.load("costs")
 _DAY = dt.timedelta(days=1)
+_LONG = dt.timedelta(days=60)  # of which many days may be empty: it pays to ask where they begin
 Window = tuple[dt.datetime, dt.datetime]  # half-open
 
 
@@ -53,6 +54,8 @@ class CostReader:
         """
         of = of or CostFilter()
         prices = self._policies.current(PRICES)
+        if now - dt.datetime.combine(since, dt.time(), dt.UTC) > _LONG:
+            since = max(since, self._first_day(now))
         # One snapshot: or a day that is replaced meanwhile would count twice or not at all.
         with transaction(self._pool) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -71,6 +74,12 @@ class CostReader:
         first = now.date() if row is None or row[0] is None else row[0]
         return self.sheet(by, since=first, until=now.date(), now=now, of=of)
 
+    def _first_day(self, now: dt.datetime) -> dt.date:
+        """When anything could have cost something for the first time."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["first_day"]).fetchone()
+        return now.date() if row is None or row[0] is None else row[0]
+
     def _read(
         self,
         connection: Connection,
@@ -87,13 +96,10 @@ class CostReader:
         parameters = {"by": by.value, **asked, **of.parameters()}
         cursor = connection.cursor(row_factory=class_row(_LedgerLine))
         ledger = cursor.execute(_QUERIES["cost_lines"], parameters).fetchall()
-        first = connection.execute(_QUERIES["first_day"]).fetchone()
         sums = _Sums(_key(connection, by))
-        if first is not None and first[0] is not None:
-            missing = _missing(covered, max(since, first[0]), min(until, now.date()), now=now)
-            for start, end in missing:
-                for entries in _computed(connection, start, end, of=of, prices=prices):
-                    sums.add(entries)
+        for start, end in _missing(covered, since, min(until, now.date()), now=now):
+            for entries in _computed(connection, start, end, of=of, prices=prices):
+                sums.add(entries)
         is_example = any(line.price_version == DEFAULT_VERSION for line in ledger) or bool(
             sums.lines and prices.version == DEFAULT_VERSION
         )

@@ -73,11 +73,22 @@ ORDER BY series.run_id, series.series_id;
 -- microseconds. Each blob is charged once: to the run that was the first to log it of those that have
 -- it at some time of the stretch, to nobody of its tenant when there is none, such as the bytes of a
 -- dataset. What was announced and never came is not there.
-WITH blob AS MATERIALIZED (
+WITH of_sweep AS MATERIALIZED (
+    SELECT artifacts.tenant_id, artifacts.sha256
+    FROM artifacts
+    JOIN runs USING (run_id)
+    WHERE runs.sweep_id = %(sweep_id)s
+    UNION
+    SELECT gone_artifacts.tenant_id, gone_artifacts.sha256
+    FROM gone_artifacts
+    JOIN runs USING (run_id)
+    WHERE runs.sweep_id = %(sweep_id)s
+), blob AS MATERIALIZED (
     SELECT tenant_id, sha256, size_bytes, created_at, NULL::timestamptz AS gone_at
     FROM blobs
     WHERE created_at < %(end)s
       AND has_arrived
+      AND (%(sweep_id)s::text IS NULL OR (tenant_id, sha256) IN (SELECT * FROM of_sweep))
     UNION ALL
     SELECT tenant_id, sha256, size_bytes, created_at, gone_at
     FROM gone_blobs
@@ -89,6 +100,7 @@ WITH blob AS MATERIALIZED (
         SELECT tenant_id, sha256, run_id, name, created_at
         FROM artifacts
         WHERE created_at < %(end)s
+          AND (%(sweep_id)s::text IS NULL OR (tenant_id, sha256) IN (SELECT * FROM of_sweep))
         UNION ALL
         SELECT tenant_id, sha256, run_id, name, created_at
         FROM gone_artifacts

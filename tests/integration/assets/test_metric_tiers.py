@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.cost import CHECKS as COST_CHECKS
 from assets.datasets import BLOCKING, DRIFT, OTHER
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from governance.lineage_rules import Check
@@ -206,6 +207,7 @@ def test_what_dagster_loads() -> None:
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
         "system_metrics", "lineage", "dataset_versions", "retention_plan", "retention_deletions",
+        "cost_entries", "usage_daily", "weekly_report", "monthly_report",
     }  # fmt: skip
     of_tiers = {
         f"{tier}:{name}"
@@ -218,6 +220,7 @@ def test_what_dagster_loads() -> None:
         | of_datasets
         | {f"lineage:{name}" for name in Check}
         | {"retention_plan:nothing_guarded_is_to_go"}
+        | {key.to_user_string() for check in COST_CHECKS for key in check.check_keys}
     )
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "due_rollups": "*/5 * * * *",
@@ -227,6 +230,11 @@ def test_what_dagster_loads() -> None:
         "weekly_retention": "0 4 * * 0",
         "daily_retention": "30 4 * * *",
         "checked_lineage": "30 3 * * *",
+        "costs_of_today": "7 * * * *",
+        "costs_of_yesterday": "20 0 * * *",
+        "weekly_reports": "0 5 * * 1",
+        "monthly_reports": "30 5 1 * *",
+        "old_dagster_records": "15 4 * * *",
         "daily_data_checks": "50 3 * * *",
         "reaped_cluster": "*/10 * * * *",
     }

@@ -23,6 +23,7 @@ from tests.integration.gateway.conftest import (
     a_flush,
     wait_for,
 )
+from tests.integration.storage.cost_world import DAY, CostWorld
 from tests.integration.storage.lineage_world import CODE, LineageWorld
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -198,3 +199,25 @@ def test_a_lineage_is_drawn_and_leads_to_its_runs(
     page.get_by_role("link", name="the run").click()
     page.wait_for_url("**/runs/**")
     expect(page.get_by_role("link", name="lineage")).to_be_visible()
+
+
+def test_costs_are_drawn_by_day(page: Page, platform: Platform) -> None:
+    costs = CostWorld(platform.pool)
+    for number, experiment in enumerate([EVIL, "letters", "speech"], 1):
+        sweep = costs.sweep(f"costs-{'abc'[number - 1] * 8}", experiment=experiment)
+        for trial in range(1, 6):
+            reason = "script_failed" if trial == 2 else "completed"
+            costs.attempt(
+                costs.run(sweep, trial), trial * 19, trial * 19 + number * 3, reason=reason
+            )
+    costs.replace()
+    since, until = DAY, DAY + dt.timedelta(days=5)
+
+    open_page(page, platform, f"/cost?since={since}&until={until}&key=loss")
+
+    bars = page.locator("#cost-by-day .barlayer .trace")
+    expect(bars).to_have_count(3)
+    expect(page.locator("#costs tbody tr")).to_have_count(3)
+    expect(page.locator(".legendtext").filter(has_text="<script>")).to_have_count(1)
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "cost.png")
