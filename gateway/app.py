@@ -26,6 +26,7 @@ from gateway.routes import (
     pages,
     portfolio,
     reports,
+    retention,
     runs,
     series,
     sign_in,
@@ -85,7 +86,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        annotations, annotation_forms, page_assets, pages, portfolio, reports, sign_in,
+        annotations, annotation_forms, page_assets, pages, portfolio, reports, retention, sign_in,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

@@ -33,6 +33,7 @@ from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
 from storage.report_shelf import PostgresReportShelf
+from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -123,6 +124,7 @@ def open_gateway(
             tags=TagStore(pool),
             notes=NoteStore(pool),
             portfolio=Portfolio(pool),
+            retention=RetentionStore(pool),
             clock=clock,
             key=configuration.signing_key,
             body_seconds=configuration.body_seconds,

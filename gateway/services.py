@@ -22,6 +22,7 @@ from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
 from storage.report_shelf import PostgresReportShelf
+from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
@@ -107,6 +108,7 @@ class Services(Door):
     tags: TagStore
     notes: NoteStore
     portfolio: Portfolio
+    retention: RetentionStore
     body_seconds: float  #: that a body may take; see `PacedBody`
 
 

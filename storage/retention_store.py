@@ -70,6 +70,16 @@ class DeletionRow:
     deleted_at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareRow:
+    """Items of one rule, going or spared."""
+
+    rule: str
+    spared_by: str | None
+    count: int
+    size_bytes: int
+
+
 class RetentionStore:
     """Plans of an installation."""
 
@@ -141,6 +151,14 @@ class RetentionStore:
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(ItemRow))
             return cursor.execute(_QUERIES["items"], parameters).fetchall()
+
+    def shares(self, plan_id: int, *, tenant_id: TenantId | None = None) -> list[ShareRow]:
+        """Items of a plan by rule and by what spares them."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(ShareRow))
+            return cursor.execute(
+                _QUERIES["shares"], {"plan_id": plan_id, "tenant_id": tenant_id}
+            ).fetchall()
 
     def apply(
         self, plan_id: int, policy: RetentionPolicy, *, who: str, now: dt.datetime

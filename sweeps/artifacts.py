@@ -98,6 +98,7 @@ class Artifact:
     sha256: str
     size_bytes: int
     created_at: dt.datetime
+    goes_at: dt.datetime | None = None  #: marked by retention: on that day it is deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

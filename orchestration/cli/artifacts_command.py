@@ -55,7 +55,7 @@ def list_artifacts(run: str | None, sweep: str | None, tenant: str, as_json: boo
     if not found:
         click.echo("there are no artifacts")
         return
-    columns = ["artifact", "type", "bytes", "sha256", "created"]
+    columns = ["artifact", "type", "bytes", "sha256", "created", "goes"]
     print_table(columns, [_row(one) for one in found])
 
 
@@ -66,6 +66,7 @@ def _row(artifact: Artifact) -> list[object]:
         artifact.size_bytes,
         artifact.sha256[:_SHORT],
         artifact.created_at,
+        artifact.goes_at,
     ]
 
 

@@ -21,12 +21,18 @@ WHERE run_id = %(run_id)s
   AND name = %(name)s;
 
 -- artifacts_of_run --
--- All of them, by name.
-SELECT run_id, name, type, encode(sha256, 'hex') AS sha256, size_bytes, created_at
+-- All of them, by name, with the day on which those go that retention has marked.
+SELECT artifacts.run_id, artifacts.name, artifacts.type, encode(artifacts.sha256, 'hex') AS sha256,
+       artifacts.size_bytes, artifacts.created_at, marks.due_at AS goes_at
 FROM artifacts
-WHERE run_id = %(run_id)s
-  AND tenant_id = %(tenant_id)s
-ORDER BY name;
+LEFT JOIN retention_items AS marks
+    ON marks.run_id = artifacts.run_id
+    AND marks.kind = 'artifact'
+    AND marks.name = artifacts.name
+    AND marks.state = 'marked'
+WHERE artifacts.run_id = %(run_id)s
+  AND artifacts.tenant_id = %(tenant_id)s
+ORDER BY artifacts.name;
 
 -- has_sweep --
 -- Whether the tenant has it.
@@ -38,9 +44,14 @@ WHERE sweep_id = %(sweep_id)s
 -- artifacts_of_sweep --
 -- All of its trials, by trial and name.
 SELECT artifacts.run_id, artifacts.name, artifacts.type, encode(artifacts.sha256, 'hex') AS sha256,
-       artifacts.size_bytes, artifacts.created_at
+       artifacts.size_bytes, artifacts.created_at, marks.due_at AS goes_at
 FROM artifacts
 JOIN runs USING (run_id)
+LEFT JOIN retention_items AS marks
+    ON marks.run_id = artifacts.run_id
+    AND marks.kind = 'artifact'
+    AND marks.name = artifacts.name
+    AND marks.state = 'marked'
 WHERE runs.sweep_id = %(sweep_id)s
   AND artifacts.tenant_id = %(tenant_id)s
 ORDER BY runs.number, artifacts.name;

@@ -330,3 +330,12 @@ JOIN guarded USING (run_id)
 WHERE guarded.since < going.since
 ORDER BY going.run_id, going.name
 LIMIT %(limit)s;
+
+-- shares --
+-- Items of a plan by rule and by what spares them; of a tenant, or of all.
+SELECT rule, spared_by, count(*) AS count, sum(size_bytes)::bigint AS size_bytes
+FROM retention_items
+WHERE plan_id = %(plan_id)s
+  AND (tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
+GROUP BY rule, spared_by
+ORDER BY spared_by NULLS FIRST, size_bytes DESC, rule;
