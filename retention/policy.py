@@ -111,13 +111,11 @@ class RetentionPolicy:
     Attributes:
         min_age: Of a run since its end, and of an artifact: what is younger is in no plan.
         grace: Between the day that something is marked and the day that it goes.
-        system_metrics: How long what is measured beside the training stays after a run was sealed.
     """
 
     apply: Approval = Approval.APPROVE
     min_age: dt.timedelta = dt.timedelta(days=3)
     grace: dt.timedelta = dt.timedelta(days=7)
-    system_metrics: dt.timedelta = dt.timedelta(days=30)
     classes: Mapping[str, RetentionClass]
     default_class: str
     assignments: Sequence[Assignment] = ()

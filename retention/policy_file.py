@@ -176,11 +176,6 @@ _FILE = Section(
             doc="Between the day that something is marked and the day that it goes.",
             default=_written(_POLICY.grace),
         ),
-        "system_metrics": Field(
-            kind=Duration(),
-            doc="What is measured beside the training, after a run was sealed.",
-            default=_written(_POLICY.system_metrics),
-        ),
         "classes": Field(kind=_Named(_CLASS), doc="Rules by name.", example="{standard: {}}"),
         "default_class": Field(kind=_CLASS_NAME, doc="For whom no other is meant."),
         "assignments": Field(
@@ -219,7 +214,6 @@ def parse_retention(text: str, *, source: str) -> RetentionPolicy:
         apply=Approval(read["apply"]),
         min_age=read["min_age"],
         grace=read["grace"],
-        system_metrics=read["system_metrics"],
         classes={name: _class(name, one) for name, one in classes.items()},
         default_class=read["default_class"],
         assignments=tuple(

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from orchestration.cli.output import json_option, plain, print_json, print_table
+from orchestration.cli.output import as_json as json_text
+from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.retention_lines import print_plan, print_status, subject
 from orchestration.cli.session import session
 from orchestration.people import person
@@ -44,7 +45,7 @@ def plan_command(out: Path | None, limit: int, as_json: bool) -> None:
         items = keeper.plans.items(plan_id=made.plan_id, limit=None if whole else limit)
     document = {"plan": made, "items": items}
     if out is not None:
-        out.write_text(_json(document), encoding="utf-8")
+        out.write_text(json_text(document) + "\n", encoding="utf-8")
     if as_json:
         print_json(document)
         return
@@ -241,10 +242,6 @@ def _number(plan: str) -> int:
         return int(json.loads(path.read_text(encoding="utf-8"))["plan"]["plan_id"])
     except (ValueError, KeyError, TypeError) as exc:
         raise click.UsageError(f"{plan} is no plan that `retention plan --out` wrote") from exc
-
-
-def _json(document: object) -> str:
-    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _now() -> dt.datetime:
