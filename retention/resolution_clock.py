@@ -41,23 +41,25 @@ def tier_drops(
         seconds = np.array(
             [np.inf if one is None else one.total_seconds() for one in by_class], dtype=np.float64
         )
-        edge = _edge(world, seconds[class_of], int(now.timestamp()))
+        has_points = world.runs.first_points != NONE
+        if tier is Tier.POINTS:
+            has_points &= world.runs.has_raw
+        edge = _edge(world, has_points, seconds[class_of], int(now.timestamp()))
         if edge is None:
             continue
         runs = world.runs
         exports: Int64s = np.zeros(0, dtype=np.int64)
         if tier is Tier.POINTS:
-            has_points = (runs.first_points != NONE) & (runs.first_points < edge)
-            exports = np.flatnonzero(has_points & exported & ~runs.is_exported)
+            is_before = has_points & (runs.first_points < edge)
+            exports = np.flatnonzero(is_before & exported & ~runs.is_exported)
         before = dt.datetime.fromtimestamp(edge, dt.UTC)
         drops.append(TierDrop(tier=tier, before=before, exports=exports))
     return drops
 
 
-def _edge(world: World, lengths: Float64s, now: int) -> int | None:
+def _edge(world: World, has_points: Bools, lengths: Float64s, now: int) -> int | None:
     """The hour up to which nothing is to be kept; None when there is nothing before it."""
     runs = world.runs
-    has_points = runs.first_points != NONE
     is_due = (runs.ended != NONE) & runs.is_sealed & (now - runs.ended > lengths)
     due, waiting = has_points & is_due, has_points & ~is_due
     if not due.any():

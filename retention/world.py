@@ -69,6 +69,7 @@ class Runs:
     objectives: Float64s  #: NaN when there is none
     points: Int64s  #: that are still there, about
     first_points: Int64s  #: time of the first of them; `NONE` when there is none
+    has_raw: Bools  #: whether points are there as they came
     is_exported: Bools  #: whether a file has all of its points
     is_marked: Bools  #: whether its points are marked already
 

@@ -113,6 +113,7 @@ class _Reading:
         }
         points: list[Any] = []
         firsts: list[Any] = []
+        raw: list[Any] = []
         after = ""
         while True:
             cursor = column_cursor(self._connection, dict_row)
@@ -129,9 +130,10 @@ class _Reading:
             columns["states"].append(row["states"] - 1)
             for name in ("ended", "sealed", "objectives"):
                 columns[name].append(row[name])
-            found, first = self._points(page) if has_points else _no_points(len(page))
+            found, first, there = self._points(page) if has_points else _no_points(len(page))
             points.append(found)
             firsts.append(first)
+            raw.append(there)
         count = len(run_ids)
         marked = {row["run_id"] for row in self._rows("marked")}
         exported = {row["run_id"] for row in self._rows("exported")}
@@ -145,18 +147,20 @@ class _Reading:
             objectives=_column(columns["objectives"], np.float64),
             points=_column(points, np.int64),
             first_points=_column(firsts, np.int64),
+            has_raw=_column(raw, np.int64) > 0,
             is_exported=np.fromiter((one in exported for one in run_ids), np.bool_, count),
             is_marked=np.fromiter((one in marked for one in run_ids), np.bool_, count),
         )
 
-    def _points(self, run_ids: list[str]) -> tuple[Any, Any]:
-        points, firsts = _no_points(len(run_ids))
+    def _points(self, run_ids: list[str]) -> tuple[Any, Any, Any]:
+        points, firsts, raw = _no_points(len(run_ids))
         cursor = column_cursor(self._connection, dict_row)
         row = cursor.execute(_QUERIES["points"], {"run_ids": run_ids}).fetchone()
         if row is not None and row["places"] is not None:
             points[row["places"]] = row["points"]
             firsts[row["places"]] = row["first_times"]
-        return points, firsts
+            raw[row["places"]] = row["has_raw"]
+        return points, firsts, raw
 
     def _artifact_pages(self, run_ids: Sequence[str]) -> Iterable[tuple[int, Row]]:
         for first in range(0, len(run_ids), _ARTIFACT_PAGE):
@@ -198,8 +202,9 @@ class _Reading:
         )
 
 
-def _no_points(count: int) -> tuple[Any, Any]:
-    return np.zeros(count, dtype=np.int64), np.full(count, NONE, dtype=np.int64)
+def _no_points(count: int) -> tuple[Any, Any, Any]:
+    none = np.zeros(count, dtype=np.int64)
+    return none, np.full(count, NONE, dtype=np.int64), none.copy()
 
 
 def _column(pages: list[Any], dtype: Any) -> Any:

@@ -71,16 +71,20 @@ class TierRetention:
 
     def _drop(self, due: _Due, policy: RetentionPolicy, now: dt.datetime) -> Dropped:
         tier = Tier(due.name)
-        runs, size = self._export_all(tier, policy, now)
+        exported, size = self._export_all(tier, policy, now)
+        runs = len(exported)
         # What coarser ones need is computed before anybody has to wait.
         for coarser in (Tier.MINUTES, Tier.HOURS):
             self._tiers.refresh(coarser)
         with self._nobody_tags():
             # A run that was tagged since has its file now, or keeps its points.
-            found = _of_tier(plan(load_points(self._pool), policy, now=now).tiers, tier)
-            if found is None or len(found.exports):
-                if found is None:
-                    self._note("restore_tier", due)
+            world = load_points(self._pool)
+            found = _of_tier(plan(world, policy, now=now).tiers, tier)
+            if found is None:
+                self._note("restore_tier", due)
+                return Dropped(exported_runs=runs, exported_bytes=size)
+            # One without points of its own has no file, and was looked at all the same.
+            if any(world.runs.run_ids[int(place)] not in exported for place in found.exports):
                 return Dropped(exported_runs=runs, exported_bytes=size)
             before = self._bytes(tier)
             self._tiers.drop(tier, before=min(found.before, due.before))
@@ -98,15 +102,16 @@ class TierRetention:
     def _export_all(self, tier: Tier, policy: RetentionPolicy, now: dt.datetime) -> tuple[int, int]:
         world = load_points(self._pool)
         found = _of_tier(plan(world, policy, now=now).tiers, tier)
-        count = size = 0
+        exported: set[str] = set()
+        size = 0
         if found is None:
-            return count, size
+            return exported, size
         for place in found.exports.tolist():
             run = world.runs.run_ids[int(place)]
             group = world.groups[int(world.runs.groups[place])]
             size += self._export.export(RunId(run), tenant_id=TenantId(group.tenant))
-            count += 1
-        return count, size
+            exported.add(run)
+        return exported, size
 
     @contextlib.contextmanager
     def _nobody_tags(self) -> Generator[None, None, None]:

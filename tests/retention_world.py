@@ -135,6 +135,7 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
                 ],
                 np.int64,
             ),
+            has_raw=np.array([run.points > 0 for run in runs], np.bool_),
             is_exported=np.zeros(len(runs), np.bool_),
             is_marked=np.zeros(len(runs), np.bool_),
         ),

@@ -153,3 +153,30 @@ def test_done_twice_is_done_once(pool: Pool, rows: RetentionRows, tiers: TierWor
 
     assert again == dataclasses.replace(again, tiers=0, exported_runs=0)
     assert len(rows.names()) == 1
+
+
+def test_a_run_that_is_kept_too_late_holds_up_no_other(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    late = a_run(rows, tiers, 1, days_ago=60)
+    drop(pool, rows, tiers)
+    rows.tag(late)
+    a_run(rows, tiers, 2, days_ago=50)
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == set()
+    assert rows.names() == set()
+
+
+def test_a_kept_run_without_curves_of_its_own_holds_up_no_other(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    rows.tag(a_run(rows, tiers, 1, days_ago=50))
+    rows.rows("ALTER TABLE series DISABLE TRIGGER series_immutable")
+    rows.rows("UPDATE series SET family = 'system'")
+    rows.rows("ALTER TABLE series ENABLE TRIGGER series_immutable")
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == set()
