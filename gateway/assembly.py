@@ -26,6 +26,7 @@ from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.gate import DataGate
 from storage.datasets.stored_files import StoredFiles
 from storage.datasets.suite_folder import SuiteFolder
+from storage.graveyard import PostgresGraveyard
 from storage.ingest_store import IngestStore
 from storage.lineage import LineageStore
 from storage.metric_store import MetricStore
@@ -125,6 +126,7 @@ def open_gateway(
             notes=NoteStore(pool),
             portfolio=Portfolio(pool),
             retention=RetentionStore(pool),
+            graveyard=PostgresGraveyard(pool),
             clock=clock,
             key=configuration.signing_key,
             body_seconds=configuration.body_seconds,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from governance.access import ForeignRun
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
+from storage.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
 from sweeps.datasets import DatasetNotFound, DatasetRefused, InvalidDataset
@@ -74,6 +75,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidTag, 422),
     (InvalidNote, 422),
     (InvalidLink, 422),
+    (InvalidTakeaway, 422),
     (UnknownTenant, 422),
     (TooSlow, 408),
     (BlobMissing, 428),

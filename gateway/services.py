@@ -17,6 +17,7 @@ from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.stored_files import StoredFiles
+from storage.graveyard import PostgresGraveyard
 from storage.lineage import LineageStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
@@ -109,6 +110,7 @@ class Services(Door):
     notes: NoteStore
     portfolio: Portfolio
     retention: RetentionStore
+    graveyard: PostgresGraveyard
     body_seconds: float  #: that a body may take; see `PacedBody`
 
 

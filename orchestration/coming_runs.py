@@ -5,6 +5,8 @@ import dagster as dg
 from sweeps.ids import SweepId
 
 PARTITION_TAG = "dagster/partition"
+CONTROLLER_JOB = "run_sweep"
+_FAILED_SECONDS = 3600.0  # that a job is left alone after it has failed
 UNFINISHED = [  #: statuses
     status
     for status in dg.DagsterRunStatus
@@ -18,6 +20,27 @@ UNFINISHED = [  #: statuses
 
 
 def coming_run(instance: dg.DagsterInstance, sweep_id: SweepId) -> dg.DagsterRun | None:
-    """The newest unfinished Dagster run of a sweep's partition."""
-    filters = dg.RunsFilter(tags={PARTITION_TAG: sweep_id}, statuses=UNFINISHED)
+    """The newest unfinished Dagster run that controls a sweep, or is about to."""
+    filters = dg.RunsFilter(
+        job_name=CONTROLLER_JOB, tags={PARTITION_TAG: sweep_id}, statuses=UNFINISHED
+    )
     return next(iter(instance.get_runs(filters=filters, limit=1)), None)
+
+
+def may_be_asked_again(
+    instance: dg.DagsterInstance, sweep_id: SweepId, *, job_name: str, now: float
+) -> bool:
+    """Whether a job of a sweep's partition neither comes already nor has failed within the hour.
+
+    Args:
+        now: In seconds since 1970.
+    """
+    filters = dg.RunsFilter(job_name=job_name, tags={PARTITION_TAG: sweep_id})
+    last = next(iter(instance.get_run_records(filters=filters, limit=1)), None)
+    if last is None:
+        return True
+    if last.dagster_run.status in UNFINISHED:
+        return False
+    has_failed = last.dagster_run.status is not dg.DagsterRunStatus.SUCCESS
+    ended = last.end_time or last.update_timestamp.timestamp()
+    return not has_failed or now - ended > _FAILED_SECONDS

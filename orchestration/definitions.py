@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets import cost, lineage, metric_tiers, reports, retention
 from assets.datasets import dataset_checks, dataset_versions
+from assets.graveyard import graveyard_entries
 from assets.metric_tiers import ROLLUPS, metric_points
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
@@ -31,6 +32,7 @@ def defs() -> dg.Definitions:
             dataset_versions,
             sweep,
             TRIALS,
+            graveyard_entries,
             metric_points,
             *ROLLUPS,
             system_metrics,
@@ -49,6 +51,7 @@ def defs() -> dg.Definitions:
         ],
         jobs=[
             jobs.run_sweep,
+            jobs.write_graveyard,
             jobs.register_sweep,
             jobs.check_datasets,
             jobs.refresh_rollups,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from assets.boundary import dagster_errors
 from assets.datasets import dataset_versions
+from assets.graveyard import graveyard_entries
 from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
@@ -26,6 +27,13 @@ run_sweep = dg.define_asset_job(
     "run_sweep",
     selection=dg.AssetSelection.assets(sweep),
     description="Runs the sweep that the partition names; goes on with it where it was.",
+    executor_def=dg.in_process_executor,
+)
+
+write_graveyard = dg.define_asset_job(
+    "write_graveyard",
+    selection=dg.AssetSelection.assets(graveyard_entries),
+    description="Writes the page of the sweep that the partition names, which has ended.",
     executor_def=dg.in_process_executor,
 )
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from storage.datasets.gate import DataGate
     from storage.datasets.inspection import DataInspection
     from storage.datasets.suite_folder import SuiteFolder
+    from storage.graveyard import PostgresGraveyard
     from storage.holds import HoldStore
     from storage.lineage import LineageStore
     from storage.lineage_checks import PostgresLineageChecks
@@ -211,6 +212,13 @@ class Platform:
         from storage.tag_store import TagStore
 
         return TagStore(self.pool)
+
+    @functools.cached_property
+    def graveyard(self) -> "PostgresGraveyard":
+        """What sweeps that have ended have shown."""
+        from storage.graveyard import PostgresGraveyard
+
+        return PostgresGraveyard(self.pool)
 
     @functools.cached_property
     def notes(self) -> "NoteStore":

@@ -25,6 +25,7 @@ from storage.rollups import PostgresMetricTiers
 from storage.sweep_catalog import SweepCatalog
 from storage.system_points import PostgresSystemMetrics
 from sweeps.datasets import DatasetInspector, DatasetLog
+from sweeps.graveyard.entry import Graveyard
 from sweeps.ports import (
     AdmissionDesk,
     Courier,
@@ -160,6 +161,18 @@ class RetentionKeeperResource(dg.ConfigurableResource[RetentionKeeper]):
         yield platform().retention
 
 
+class GraveyardResource(dg.ConfigurableResource[Graveyard]):
+    """Pages of sweeps that have ended."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[Graveyard, None, None]:
+        """Those of the process's pool."""
+        yield platform().graveyard
+
+
 class LineageChecksResource(dg.ConfigurableResource[LineageChecks]):
     """Whether runs, their files and their lineage are what they have to be."""
 
@@ -282,6 +295,7 @@ def resources() -> dict[str, object]:
         "metric_tiers": MetricTiersResource(),
         "system_points": SystemMetricsResource(),
         "retention_keeper": RetentionKeeperResource(),
+        "graveyard": GraveyardResource(),
         "lineage_checks": LineageChecksResource(),
         "report_facts": ReportFactsResource(),
         "report_shelf": ReportShelfResource(),

@@ -1,21 +1,25 @@
 """Sensors: start what was submitted, replace what has failed, clean up after cancelling, tell others."""
 
+import time
+
 import dagster as dg
 
 from assets.datasets import dataset_versions
 from assets.partitions import DATASET_VERSIONS, SWEEPS, dataset_partition
 from orchestration.abandoned import close_abandoned
-from orchestration.coming_runs import PARTITION_TAG, coming_run
-from orchestration.jobs import check_datasets, run_sweep
+from orchestration.coming_runs import PARTITION_TAG, coming_run, may_be_asked_again
+from orchestration.jobs import check_datasets, run_sweep, write_graveyard
 from orchestration.openlineage import http_post, send_due
 from orchestration.platform import platform
 from orchestration.settings import Settings
 from sweeps.datasets import DatasetLog
 from sweeps.errors import RunsElsewhere, SweepNotFound
+from sweeps.graveyard.entry import Graveyard
 from sweeps.ids import SweepId
 from sweeps.ports import SweepClaims, SweepLog, TrialLauncher
 
 _MOST_DATASETS = 20  # new versions in one look
+_MOST_PAGES = 10  # of sweeps in one look
 
 
 @dg.sensor(
@@ -164,10 +168,40 @@ def registered_datasets(
     )
 
 
+@dg.sensor(
+    job=write_graveyard,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the page of each sweep that has ended, and again when it is out of date.",
+)
+def ended_sweeps(
+    context: dg.SensorEvaluationContext, graveyard: dg.ResourceParam[Graveyard]
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for what is due. No cursor: the rows say what was written, and from what.
+
+    A page whose Dagster run is still coming is not asked for again, nor for an hour one that failed.
+    """
+    job, now = write_graveyard.name, time.time()
+    due = [
+        sweep_id
+        for sweep_id in graveyard.due(limit=_MOST_PAGES)
+        if may_be_asked_again(context.instance, sweep_id, job_name=job, now=now)
+    ]
+    if not due:
+        return dg.SkipReason("every sweep that has ended has its page")
+    known = set(context.instance.get_dynamic_partitions(str(SWEEPS.name)))
+    missing = [str(sweep_id) for sweep_id in due if sweep_id not in known]
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(partition_key=sweep_id) for sweep_id in due],
+        dynamic_partitions_requests=[SWEEPS.build_add_request(missing)] if missing else [],
+    )
+
+
 SENSORS = [
     submitted_sweeps,
     failed_sweeps,
     cancelled_sweeps,
     openlineage_events,
     registered_datasets,
+    ended_sweeps,
 ]

@@ -18,6 +18,7 @@ from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
 from sweeps.errors import PermanentError
+from sweeps.graveyard.resemblance import Resemblance
 from sweeps.ids import SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import key_lines, parse_text
@@ -149,6 +150,12 @@ def submit(platform: Platform, submitted: Submission) -> None:
         code=submitted.code,
         image=submitted.image,
     )
+
+
+def resemblances(platform: Platform, submitted: Submission) -> list[Resemblance]:
+    """Sweeps that have searched much of this one already; after it was written down."""
+    datasets = platform.trial_store.load(submitted.sweep_id).datasets
+    return platform.graveyard.resembling(submitted.spec, [str(one) for one in datasets])
 
 
 def check_file(file: Path) -> SweepSpec:

@@ -99,7 +99,9 @@ class TierRetention:
             )
         return Dropped(tiers=1, exported_runs=runs, exported_bytes=size, freed_bytes=freed)
 
-    def _export_all(self, tier: Tier, policy: RetentionPolicy, now: dt.datetime) -> tuple[set[str], int]:
+    def _export_all(
+        self, tier: Tier, policy: RetentionPolicy, now: dt.datetime
+    ) -> tuple[set[str], int]:
         world = load_points(self._pool)
         found = _of_tier(plan(world, policy, now=now).tiers, tier)
         exported: set[str] = set()

@@ -59,7 +59,8 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
         sweep_id, spec, source_dir=body.source_dir, created_by=owner.name, datasets=datasets
     )
     pinned = [str(dataset) for dataset in datasets]
-    return answer({"sweep": sweep_id, "datasets": pinned}, status=201)
+    alike = services.graveyard.resembling(spec, pinned)
+    return answer({"sweep": sweep_id, "datasets": pinned, "resembles": alike}, status=201)
 
 
 @router.get("")

@@ -23,6 +23,7 @@ _COMMANDS = {
     "tag": "Give runs, sweeps and experiments tags, or take them away.",
     "note": "Note something about a run, a sweep or an experiment.",
     "link": "Link a run, a sweep or an experiment with tasks and addresses.",
+    "graveyard": "What sweeps that have ended have shown: read, search, confirm.",
     "provenance": "What a run was made of: code, packages, machine, seeds.",
     "artifacts": "Files of runs: list, fetch, store and verify them.",
     "lineage": "What something came out of, and what came out of it.",

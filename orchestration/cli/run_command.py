@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from orchestration.cli.follow import follow
+from orchestration.cli.hints import print_hints
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import import_dagster_meanwhile, session
-from orchestration.submission import submission, submit
+from orchestration.submission import resemblances, submission, submit
 
 
 @click.command("run")
@@ -26,6 +27,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
 
         platform.prove_dagster_database()  # before anything is written
         submit(platform, submitted)
+        print_hints(resemblances(platform, submitted))
         Controllers(platform, submitted.sweep_id).look_after()
         if detach:
             if as_json:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.cli.hints import print_hints
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.submission import submit
@@ -14,16 +15,18 @@ from orchestration.submission import submit
 @json_option
 def command(file: Path, as_json: bool) -> None:
     """Submit FILE; the daemon of `sweepworks up` starts it within seconds."""
-    from orchestration.submission import submission
+    from orchestration.submission import resemblances, submission
 
     submitted = submission(file=file)
     with session(quiet=as_json) as platform:
         submit(platform, submitted)
+        alike = resemblances(platform, submitted)
         daemon = platform.webserver_url is not None
     if as_json:
-        print_json({"sweep": submitted.sweep_id, "daemon": daemon})
+        print_json({"sweep": submitted.sweep_id, "daemon": daemon, "resembles": alike})
         return
     click.echo(f"submitted {submitted.sweep_id}")
+    print_hints(alike)
     if not daemon:
         click.echo(
             "no `sweepworks up` is running here to start it; if no other Dagster daemon does: "

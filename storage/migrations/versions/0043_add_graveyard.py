@@ -1,0 +1,11 @@
+"""Pages of sweeps that have ended."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0043"
+down_revision = "0042"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0043_pre_add_graveyard.sql")

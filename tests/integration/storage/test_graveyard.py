@@ -1,0 +1,231 @@
+"""Pages of sweeps on a real database: due, written, searched, confirmed, and of whom they are."""
+
+import dataclasses
+
+import pytest
+
+from storage.database import Pool, transaction
+from storage.graveyard import InvalidTakeaway, PostgresGraveyard
+from storage.note_store import NoteStore
+from storage.sweep_catalog import SweepCatalog
+from storage.tag_store import TagStore
+from storage.trial_store import PostgresTrialStore
+from sweeps.errors import StateConflict, SweepNotFound
+from sweeps.ids import SweepId, TenantId
+from sweeps.spaces import Float
+from sweeps.states import RunState, SweepState
+from sweeps.tags import KEEPER, Subject, SubjectKind, Tag, parse_subject
+from sweeps.trials import Changes, SweepChange
+from tests.factories import SWEEP, a_space, a_spec, a_suggestion, a_trial, at
+
+TENANT, OTHER = TenantId("default"), TenantId("other")
+SECOND = SweepId("digits-bbbbbbbb")
+
+
+@pytest.fixture
+def graveyard(pool: Pool) -> PostgresGraveyard:
+    return PostgresGraveyard(pool)
+
+
+def a_sweep(
+    pool: Pool,
+    sweep: SweepId = SWEEP,
+    *,
+    n: int = 4,
+    state: SweepState | None = SweepState.COMPLETED,
+    purpose: str = "Whether zebras can be told apart.",
+    tenant: str = TENANT,
+    experiment: str = "digits",
+) -> SweepId:
+    spec = dataclasses.replace(a_spec(tenant=tenant, experiment=experiment), purpose=purpose)
+    SweepCatalog(pool).submit(
+        sweep, spec, source_dir="/there", created_by="me", code={"commit": "abc123"}
+    )
+    store = PostgresTrialStore(pool)
+    lease = store.take_over(sweep, controller="test")
+    trials = [a_trial(i + 1, sweep_id=sweep) for i in range(n)]
+    suggested = tuple(a_suggestion(i + 1) for i in range(n))
+    store.apply(sweep, lease, Changes(at=at(0), suggestions=suggested, new_trials=tuple(trials)))
+    if state is None:
+        return sweep
+    ended = [
+        dataclasses.replace(
+            trial,
+            state=RunState.COMPLETED,
+            started_at=at(0),
+            ended_at=at(1),
+            objective=float(trial.number),
+        )
+        for trial in trials
+    ]
+    change = SweepChange(state=state, reason="all trials are over")
+    store.apply(sweep, lease, Changes(at=at(1), trials=tuple(ended), sweep=change))
+    return sweep
+
+
+def look_now(pool: Pool) -> None:
+    """As if nothing had changed shortly before the pages were written."""
+    with transaction(pool) as connection:
+        connection.execute("UPDATE graveyard_looks SET looked_at = now()")
+
+
+def test_a_sweep_is_due_once_it_has_ended(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    a_sweep(pool, state=None)
+    ended = a_sweep(pool, SECOND)
+
+    assert graveyard.due() == [ended]
+    with pytest.raises(StateConflict):
+        graveyard.write(SWEEP)
+    with pytest.raises(SweepNotFound):
+        graveyard.write(SweepId("nothing-aaaaaaaa"))
+
+    graveyard.write(ended)
+    assert graveyard.due() == []
+
+
+def test_a_page_is_written_again_only_when_it_says_something_else(
+    pool: Pool, graveyard: PostgresGraveyard
+) -> None:
+    sweep = a_sweep(pool)
+    assert graveyard.write(sweep) == 1
+    assert graveyard.write(sweep) == 1
+
+    NoteStore(pool).add(parse_subject(sweep), "mind the stripes", tenant_id=TENANT, by="ana")
+    assert graveyard.write(sweep) == 2
+
+    assert "mind the stripes" in graveyard.entry(sweep, tenant_id=TENANT).markdown
+    with pytest.raises(StateConflict), transaction(pool) as connection:
+        connection.execute("UPDATE graveyard_entries SET markdown = 'x'")
+
+
+@pytest.mark.parametrize(
+    "what", ["tag", "tag of a run", "note", "link", "unlink", "takeaway", "cost"]
+)
+def test_whatever_changes_makes_the_page_due(
+    pool: Pool, graveyard: PostgresGraveyard, what: str
+) -> None:
+    sweep = a_sweep(pool)
+    subject, notes, tags = parse_subject(sweep), NoteStore(pool), TagStore(pool)
+    notes.link(subject, "VIS-1", tenant_id=TENANT, by="ana")
+    graveyard.write(sweep)
+    look_now(pool)
+    assert graveyard.due() == []
+
+    match what:
+        case "tag":
+            tags.set(subject, Tag("team", "x"), tenant_id=TENANT, by="ana")
+        case "tag of a run":
+            run = Subject(SubjectKind.RUN, f"{sweep}-00002")
+            tags.set(run, Tag(KEEPER), tenant_id=TENANT, by="ana")
+        case "note":
+            notes.add(subject, "x", tenant_id=TENANT, by="ana")
+        case "link":
+            notes.link(subject, "VIS-2", tenant_id=TENANT, by="ana")
+        case "unlink":
+            notes.unlink(subject, "VIS-1", tenant_id=TENANT, by="ana")
+        case "takeaway":
+            graveyard.confirm(sweep, "x", tenant_id=TENANT, by="ana")
+        case _:
+            with transaction(pool) as connection:
+                connection.execute(
+                    "INSERT INTO cost_entries (day, entry_key, tenant_id, sweep_id, category,"
+                    " resource, quantity, unit, unit_price_usd, amount_usd,"
+                    " price_version)"
+                    " VALUES ('2026-01-01', 'a/gpu', 'default', %s, 'compute', 'gpu', 2,"
+                    " 'gpu_hours', 1.75, 3.5, 1)",
+                    [sweep],
+                )
+
+    assert graveyard.due() == [sweep]
+    with transaction(pool) as connection:  # a look counts from some seconds before it
+        connection.execute("UPDATE graveyard_looks SET looked_at = now() - INTERVAL '9 s'")
+    assert graveyard.write(sweep) == 2
+    look_now(pool)
+    assert graveyard.due() == []
+
+
+def test_pages_are_found_by_their_words(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    zebras, horses = a_sweep(pool), a_sweep(pool, SECOND, purpose="Whether horses gallop.")
+    TagStore(pool).set(parse_subject(horses), Tag("team", "x"), tenant_id=TENANT, by="ana")
+    for sweep in (zebras, horses):
+        graveyard.write(sweep)
+
+    def found(words: str | None, **filters: str) -> set[str]:
+        entries = graveyard.search(words, tenant_id=TENANT, **filters)  # pyright: ignore[reportArgumentType]  names of filters
+        return {entry.sweep_id for entry in entries}
+
+    assert found("zebra") == {zebras}
+    assert found("zebras or galloping") == {zebras, horses}
+    assert found("whether -zebras") == {horses}
+    assert found('"horses gallop"') == {horses}
+    assert found(None, tag="team") == {horses}
+    assert found(None, experiment="digits") == {zebras, horses}
+    assert found(None, experiment="faces") == set()
+    assert found("abc123") == {zebras, horses}
+    for odd in ("", "'", "a & | !", "\x00", "\ud800", "(", "<->", ":*"):
+        found(odd)
+
+
+def test_only_the_newest_version_is_found(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    sweep = a_sweep(pool)
+    note = NoteStore(pool).add(parse_subject(sweep), "giraffe", tenant_id=TENANT, by="ana")
+    graveyard.write(sweep)
+    NoteStore(pool).edit(parse_subject(sweep), note.note_id, None, tenant_id=TENANT, by="ana")
+    graveyard.write(sweep)
+
+    assert graveyard.search("giraffe", tenant_id=TENANT) == []
+
+
+def test_the_last_takeaway_counts(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    sweep = a_sweep(pool)
+    graveyard.write(sweep)
+    proposed = graveyard.confirm(sweep, None, tenant_id=TENANT, by="ana")
+    assert proposed == graveyard.entry(sweep, tenant_id=TENANT).proposal
+
+    graveyard.confirm(sweep, "Stripes suffice.", tenant_id=TENANT, by="ben")
+    graveyard.write(sweep)
+
+    entry = graveyard.entry(sweep, tenant_id=TENANT)
+    assert (entry.takeaway, entry.confirmed_by) == ("Stripes suffice.", "ben")
+    assert "Stripes suffice." in entry.markdown
+    for text in ("", " ", "x" * 2001, "a\x00", "\ud800"):
+        with pytest.raises(InvalidTakeaway):
+            graveyard.confirm(sweep, text, tenant_id=TENANT, by="ben")
+
+
+def test_another_tenant_reads_and_confirms_nothing(
+    pool: Pool, graveyard: PostgresGraveyard
+) -> None:
+    sweep = a_sweep(pool)
+    graveyard.write(sweep)
+
+    assert graveyard.search("zebra", tenant_id=OTHER) == []
+    with pytest.raises(SweepNotFound):
+        graveyard.entry(sweep, tenant_id=OTHER)
+    for text in (None, "mine"):
+        with pytest.raises(SweepNotFound):
+            graveyard.confirm(sweep, text, tenant_id=OTHER, by="eve")
+    assert graveyard.resembling(a_spec(tenant="other"), []) == []
+
+
+def test_a_new_sweep_is_told_what_resembles_it(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    sweep = a_sweep(pool)
+    graveyard.write(sweep)
+    graveyard.confirm(sweep, "Stripes suffice.", tenant_id=TENANT, by="ben")
+
+    (found,) = graveyard.resembling(a_spec(space=a_space(x=Float(low=0.5, high=1.5))), [])
+
+    assert found.sweep_id == sweep
+    assert found.overlap == pytest.approx(0.5)
+    assert found.best == 1.0
+    assert (found.takeaway, found.is_confirmed) == ("Stripes suffice.", True)
+
+
+def test_two_that_write_at_once_make_one_version(pool: Pool, graveyard: PostgresGraveyard) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    sweep = a_sweep(pool)
+    with ThreadPoolExecutor(3) as threads:
+        versions = list(threads.map(graveyard.write, [sweep] * 3))
+
+    assert versions == [1, 1, 1]
