@@ -1,5 +1,6 @@
 """What reports are put together from, read from the ledger and the record."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from governance.quotas import Quotas
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    Deleted,
     EvaluationsEnded,
     FailureReason,
     Held,
@@ -91,6 +93,17 @@ class PostgresReportFacts:
     def quotas(self) -> Quotas:
         """The policy that holds now."""
         return self._policies.current(QUOTAS).value
+
+    def deleted(self, scope: Scope, period: Period) -> list[Deleted]:
+        """By tenant, kind and rule."""
+        return self._rows("deleted", Deleted, scope, period)
+
+    def days_not_in_ledger(self, period: Period) -> list[dt.date]:
+        """Days that are over, since the ledger began, that it does not have as a whole."""
+        with transaction(self._pool) as connection:
+            parameters = {"first": period.first, "until": period.until}
+            rows = connection.execute(_QUERIES["days_not_in_ledger"], parameters)
+            return [day for (day,) in rows]
 
     def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""

@@ -7,6 +7,7 @@ from governance.reports.asked import Asked
 from governance.reports.comparing import bargains, early_stopping
 from governance.reports.facts import ReportFacts
 from governance.reports.failing import activity, failures, waiting
+from governance.reports.keeping import retention
 from governance.reports.limits import quotas
 from governance.reports.model import Report, Scope, Section
 from governance.reports.outcomes import promotions
@@ -29,6 +30,7 @@ SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("activity", "Work", activity),
     ("quotas", "Quotas", quotas),
     ("waits", "Waiting", waiting),
+    ("retention", "Retention", retention),
 )
 PORTFOLIO: tuple[tuple[str, str, SectionMaker], ...] = (("portfolio", "Portfolio", portfolio),)
 

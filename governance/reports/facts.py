@@ -198,6 +198,17 @@ class Held:
     longest_wait_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What retention has deleted by one rule."""
+
+    tenant: str  #: empty: of all tenants, such as a tier of metric points
+    kind: str  #: artifact, points, tier
+    rule: str
+    things: int
+    size_bytes: int
+
+
 class ReportFacts(Protocol):
     """Reads what happened. Every call is about one scope and one period."""
 
@@ -261,4 +272,12 @@ class ReportFacts(Protocol):
 
     def quotas(self) -> Quotas:
         """The policy that holds now."""
+        ...
+
+    def deleted(self, scope: Scope, period: Period) -> Sequence[Deleted]:
+        """By tenant, kind and rule."""
+        ...
+
+    def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
+        """Days that are over, since the ledger began, that it does not have as a whole."""
         ...

@@ -21,6 +21,7 @@ from governance.reports.model import (
 )
 
 MOST_ROWS = 20
+_MOST_DAYS = 7
 _NONE = "(none)"
 _OUTSIDE = "(outside sweeps)"
 
@@ -95,6 +96,16 @@ def spending(facts: ReportFacts, asked: Asked) -> Section:
             Sentence(
                 f"{now.unpriced:,} entries of the ledger have no price, so the real cost is higher: "
                 "the policy `prices` lacks what they used."
+            )
+        )
+    missing = facts.days_not_in_ledger(asked.period)
+    if missing:
+        days = ", ".join(day.isoformat() for day in missing[:_MOST_DAYS])
+        more = f" and {len(missing) - _MOST_DAYS} more" if len(missing) > _MOST_DAYS else ""
+        blocks.append(
+            Sentence(
+                f"The ledger does not have all of {days}{more}: what was spent then is missing here. "
+                "Materialize `cost_entries` for these days, and then this report."
             )
         )
     if not rows:

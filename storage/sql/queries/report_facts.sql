@@ -449,3 +449,28 @@ SELECT tenant_id AS tenant, coalesce(most_gpus, 0)::int AS most_gpus,
 FROM used
 FULL JOIN queued USING (tenant_id)
 ORDER BY tenant_id;
+
+-- deleted --
+-- What retention has deleted in some days, by tenant, kind and rule.
+SELECT tenant_id AS tenant, kind, rule, count(*) AS things, sum(size_bytes)::bigint AS size_bytes
+FROM deletions
+WHERE deleted_at >= %(start)s
+  AND deleted_at < %(end)s
+  AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+GROUP BY tenant_id, kind, rule
+ORDER BY tenant_id, kind, rule;
+
+-- days_not_in_ledger --
+-- Of some days those that are over and that the ledger does not have as a whole, since it began.
+SELECT days.day::date
+FROM generate_series(
+    (SELECT CASE WHEN min(day) IS NOT NULL THEN greatest(%(first)s::date, min(day)) END
+     FROM cost_days),
+    least(%(until)s::date, (now() AT TIME ZONE 'UTC')::date) - 1,
+    '1 day') AS days (day)
+LEFT JOIN cost_days ON cost_days.day = days.day::date
+WHERE cost_days.day IS NULL
+   OR cost_days.covered_until < (days.day + interval '1 day') AT TIME ZONE 'UTC'
+ORDER BY days.day;

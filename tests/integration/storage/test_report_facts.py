@@ -13,10 +13,11 @@ from governance.quota_file import parse_quotas
 from governance.reports.bargains import front
 from governance.reports.facts import Priced
 from governance.reports.model import Scope
+from governance.reports.periods import month_of
 from storage.database import Pool, open_pool
 from storage.report_facts import PostgresReportFacts
 from sweeps.objectives import Direction
-from tests.integration.storage.report_world import BEFORE, WEEK, ReportWorld
+from tests.integration.storage.report_world import BEFORE, WEEK, WITHIN, ReportWorld
 from tests.plugins.postgres import Database
 
 ALL = Scope()
@@ -311,3 +312,58 @@ def test_the_quotas_are_those_that_hold_now(facts: PostgresReportFacts) -> None:
         (importlib.resources.files("governance.policies") / "quotas.yaml").read_text(),
         source="quotas.yaml",
     )
+
+
+def test_what_was_deleted_is_counted_by_rule(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    for n, (tenant, at) in enumerate(
+        [("default", WITHIN), ("default", WITHIN), ("default", BEFORE), ("vision", WITHIN)]
+    ):
+        world.rows(
+            "INSERT INTO deletions (plan_id, kind, tenant_id, experiment, sweep_id, run_id, name, rule,"
+            " size_bytes, deleted_at) VALUES (1, 'artifact', %s, 'digits', 'a', 'r', %s, 'old', 10, %s)",
+            tenant, f"f{n}", at,
+        )  # fmt: skip
+
+    (found,) = facts.deleted(Scope(tenant="default", experiment="digits"), WEEK)
+
+    assert (found.kind, found.rule, found.things, found.size_bytes) == ("artifact", "old", 2, 20)
+    assert len(facts.deleted(ALL, WEEK)) == 2
+    assert facts.deleted(Scope(sweep_id="b"), WEEK) == []
+
+
+def test_models_that_moved_and_evaluations_that_ended_are_found(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    run = world.trial("a", 1)
+    world.rows(
+        "INSERT INTO evaluations (evaluation_id, tenant_id, run_id, number, state, requested_by,"
+        " ended_at) VALUES ('e1', 'default', %s, 1, 'rejected', 'ana', %s),"
+        " ('e2', 'default', %s, 2, 'rejected', 'ana', %s)",
+        run, WITHIN, run, BEFORE,
+    )  # fmt: skip
+
+    (found,) = facts.evaluations_ended(Scope(experiment="digits"), WEEK)
+
+    assert (found.tenant, found.state, found.evaluations) == ("default", "rejected", 1)
+    assert facts.evaluations_ended(Scope(sweep_id="b"), WEEK) == []
+    assert facts.models_moved(ALL, WEEK) == []
+
+
+def test_days_that_the_ledger_lacks_are_found_since_it_began(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    assert facts.days_not_in_ledger(WEEK) == []
+    day = dt.timedelta(days=1)
+    for n, share in ((1, 1.0), (2, 0.5), (4, 1.0), (5, 1.0), (6, 1.0)):
+        first = WEEK.first + n * day
+        world.rows(
+            "INSERT INTO cost_days (day, covered_until, price_version, entries) VALUES (%s, %s, 1, 0)",
+            first, WEEK.start + (n + share) * day,
+        )  # fmt: skip
+
+    assert facts.days_not_in_ledger(WEEK) == [WEEK.first + 2 * day, WEEK.first + 3 * day]
+    this_month = month_of(dt.datetime.now(dt.UTC).date())
+    assert dt.datetime.now(dt.UTC).date() not in facts.days_not_in_ledger(this_month)

@@ -10,6 +10,7 @@ from governance.quotas import Quotas
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    Deleted,
     EvaluationsEnded,
     FailureReason,
     Held,
@@ -69,6 +70,8 @@ class Told:
     reasons: Sequence[FailureReason] = ()
     wait_rows: Sequence[Waits] = ()
     moves: Sequence[ModelMoved] = ()
+    missing_days: Sequence[dt.date] = ()
+    deletions: Sequence[Deleted] = ()
     held_rows: Sequence[Held] = ()
     policy: Quotas = field(default_factory=Quotas)
     evaluations: Sequence[EvaluationsEnded] = ()
@@ -119,3 +122,9 @@ class Told:
 
     def quotas(self) -> Quotas:
         return self.policy
+
+    def deleted(self, scope: Scope, period: Period) -> Sequence[Deleted]:
+        return self.deletions if period == self.period else ()
+
+    def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
+        return self.missing_days if period == self.period else ()

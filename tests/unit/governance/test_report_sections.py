@@ -14,7 +14,10 @@ from governance.reports.composing import SECTIONS, compose
 from governance.reports.facts import (
     Activity,
     DaySpent,
+    Deleted,
+    EvaluationsEnded,
     Held,
+    ModelMoved,
     OutcomeSpent,
     Priced,
     Repeated,
@@ -432,3 +435,48 @@ def test_a_part_of_a_tenants_work_is_not_held_against_its_limits() -> None:
     assert sentences(report, "quotas") == ""
     (row,) = table(report, "quotas", "Held at once").rows
     assert row[2] is None
+
+
+def test_what_retention_freed_is_told_by_rule() -> None:
+    facts = Told(
+        deletions=[
+            Deleted(tenant="vision", kind="artifact", rule="old", things=3, size_bytes=300),
+            Deleted(tenant="", kind="tier", rule="raw", things=1, size_bytes=1000),
+        ]
+    )
+
+    report = made(facts)
+
+    assert report.figure("retention", "freed") == 1300
+    assert report.figure("retention", "deleted") == 4
+    rows = table(report, "retention", "Deleted by rule").rows
+    assert [row[:3] for row in rows] == [("(all)", "tier", "raw"), ("vision", "artifact", "old")]
+
+
+def test_promotions_are_told_beside_what_was_not_promoted() -> None:
+    facts = Told(
+        moves=[
+            ModelMoved(tenant="vision", model="digits", alias="production", kind="rolled_back",
+                       from_number=3, number=2, moved_by="ana", moved_at=NOW)
+        ],
+        evaluations=[
+            EvaluationsEnded(tenant="vision", state="promoted", evaluations=1),
+            EvaluationsEnded(tenant="vision", state="rejected", evaluations=2),
+        ],
+    )  # fmt: skip
+
+    report = made(facts)
+
+    assert report.figure("promotions", "promoted") == 1
+    assert report.figure("promotions", "not promoted") == 2
+    (row,) = table(report, "promotions", "Models that moved").rows
+    assert row[1:7] == ("digits", "production", "rolled back", 3, 2, "ana")
+
+
+def test_days_that_the_ledger_lacks_are_named() -> None:
+    days = [dt.date(2026, 11, 16) + dt.timedelta(days=n) for n in range(9)]
+
+    said = sentences(made(Told(missing_days=days)), "cost")
+
+    assert "2026-11-16, 2026-11-17" in said
+    assert "and 2 more" in said
