@@ -6,7 +6,9 @@ from governance.reports.charts import chart_uri
 from governance.reports.model import Block, Chart, Figures, Report, Section, Sentence, Table, Unit
 from governance.reports.values import change, text
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$^=-])")
+# A dollar begins a formula for some readers.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&$])")
+_BEGINNING = re.compile(r"^(\s*\d*)([-+=.])")  # of a list, a line, or a heading's underline
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -30,7 +32,7 @@ def markdown(report: Report, *, with_charts: bool = True) -> str:
 
 def escaped(words: str) -> str:
     """Names of people and their things, as nothing but text: in a line, and in a table's cell."""
-    return _SPECIAL.sub(r"\\\1", _CONTROL.sub(" ", words))
+    return _BEGINNING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _CONTROL.sub(" ", words).strip()))
 
 
 def _about(report: Report) -> str:
