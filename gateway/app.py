@@ -26,6 +26,7 @@ from gateway.routes import (
     page_assets,
     pages,
     portfolio,
+    queue,
     reports,
     retention,
     runs,
@@ -87,7 +88,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        annotations, annotation_forms, page_assets, pages, portfolio, reports, retention, sign_in, graveyard,
+        annotations, annotation_forms, page_assets, pages, portfolio, queue, reports, retention, sign_in, graveyard,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

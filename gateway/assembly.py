@@ -33,6 +33,7 @@ from storage.metric_store import MetricStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
+from storage.queue_view import QueueView
 from storage.report_shelf import PostgresReportShelf
 from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
@@ -42,6 +43,7 @@ from storage.run_summaries import RunSummaries
 from storage.run_upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
 from storage.series_registry import DEFAULT_MAX_SERIES
+from storage.storage_quotas import StorageQuotas
 from storage.sweep_catalog import SweepCatalog
 from storage.tag_store import TagStore
 from storage.tenant_file import TenantFile
@@ -97,6 +99,7 @@ def open_gateway(
                 configuration.token, tenant_id=_EMBEDDED_TENANT, name=configuration.token_name
             )
         meters = Meters()
+        policies = PolicyStore(pool)
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         datasets = DatasetCatalog(pool)
         services = Services(
@@ -121,12 +124,14 @@ def open_gateway(
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
             tenants=TenantFile(configuration.tenants_file),
-            policies=PolicyStore(pool),
+            policies=policies,
             tags=TagStore(pool),
             notes=NoteStore(pool),
             portfolio=Portfolio(pool),
             retention=RetentionStore(pool),
             graveyard=PostgresGraveyard(pool),
+            queue=QueueView(pool, policies),
+            storage_quotas=StorageQuotas(pool, policies),
             clock=clock,
             key=configuration.signing_key,
             body_seconds=configuration.body_seconds,

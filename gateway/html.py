@@ -28,7 +28,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _PREFIXES = (
-    "/compare", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
+    "/compare", "/queue", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
     "/reports", "/login", "/open",
 )  # fmt: skip
 

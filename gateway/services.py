@@ -22,11 +22,13 @@ from storage.lineage import LineageStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
+from storage.queue_view import QueueView
 from storage.report_shelf import PostgresReportShelf
 from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
 from storage.run_comparisons import RunComparisons
 from storage.run_search import RunSearch
+from storage.storage_quotas import StorageQuotas
 from storage.sweep_catalog import SweepRow
 from storage.tag_store import TagStore
 from storage.tenant_file import TenantFile
@@ -111,6 +113,8 @@ class Services(Door):
     portfolio: Portfolio
     retention: RetentionStore
     graveyard: PostgresGraveyard
+    queue: QueueView
+    storage_quotas: StorageQuotas
     body_seconds: float  #: that a body may take; see `PacedBody`
 
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from storage.openlineage import OpenLineageOutbox
     from storage.partition_subjects import PostgresPartitionSubjects
     from storage.policy_store import PolicyStore
+    from storage.queue_view import QueueView
     from storage.report_facts import PostgresReportFacts
     from storage.report_shelf import PostgresReportShelf
     from storage.reproductions import Reproductions
@@ -378,6 +379,13 @@ class Platform:
         return PostgresAdmissionDesk(
             self.pool, self.policies, is_elsewhere=self.is_admitted_by_kueue
         )
+
+    @functools.cached_property
+    def queue(self) -> "QueueView":
+        """Who waits to be admitted, and what everybody holds."""
+        from storage.queue_view import QueueView
+
+        return QueueView(self.pool, self.policies)
 
     def is_admitted_by_kueue(self, tenant_id: str) -> bool:
         """Whether a queue of the cluster admits what a tenant starts."""

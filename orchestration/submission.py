@@ -9,6 +9,8 @@ from sweepworks.provenance.git import GitFailed
 from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 
 from governance.naming_file import NAMING
+from governance.quota_check import check_quotas
+from governance.quota_file import QUOTAS
 from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
@@ -137,6 +139,13 @@ def submit(platform: Platform, submitted: Submission) -> None:
         )
     platform.policies.current(NAMING).value.check(
         submitted.spec, source=submitted.source, lines=submitted.lines
+    )
+    check_quotas(
+        platform.policies.current(QUOTAS).value,
+        submitted.spec,
+        source=submitted.source,
+        lines=submitted.lines,
+        is_elsewhere=platform.is_admitted_by_kueue(submitted.spec.tenant),
     )
     datasets = platform.data_gate.pin(
         submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)

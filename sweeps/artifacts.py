@@ -29,6 +29,10 @@ class ArtifactTooLarge(InvalidArtifact):
     """More bytes than were announced, or than are taken at all."""
 
 
+class StorageQuotaExceeded(ArtifactTooLarge):
+    """More bytes than its tenant may have in the store."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactDraft:
     """An artifact as its run announces it, checked."""

@@ -23,6 +23,7 @@ def begin(
     """Which parts of the bytes to bring, and where; null when all of them are there."""
     draft = body.draft()
     blob = draft.blob(writer.tenant_id)
+    services.storage_quotas.check(blob)
     services.artifacts.begin(run, draft, tenant_id=writer.tenant_id)
     return answer({"upload": upload_of(services, blob, run=run)})
 

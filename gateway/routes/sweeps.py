@@ -11,7 +11,10 @@ from gateway.authentication import GivenOwner, GivenSweep
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
+from governance.cluster_policies import Admission
 from governance.naming_file import NAMING
+from governance.quota_check import check_quotas
+from governance.quota_file import QUOTAS
 from sweeps import ids
 from sweeps.specs import as_document
 from sweeps.states import SweepRequest, SweepState
@@ -48,6 +51,10 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
     services.policies.current(NAMING).value.check(spec, source="spec")
+    is_elsewhere = services.tenants.read().require(spec.tenant).cluster.admission is Admission.KUEUE
+    check_quotas(
+        services.policies.current(QUOTAS).value, spec, source="spec", is_elsewhere=is_elsewhere
+    )
     if spec.provenance.require_clean:
         raise InvalidRequest(
             "provenance.require_clean is checked where the code is, which cannot be seen from "

@@ -18,6 +18,7 @@ from orchestration.cli.report import (
 )
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
+from orchestration.cli.wait_lines import wait_lines
 from sweeps.ids import RunId, TenantId, is_scratch_run
 from sweeps.runs import Provenance
 from sweeps.search_report import search_report
@@ -44,6 +45,11 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         lines, document = annotations_of(platform, _subject(snapshot, chosen), tenant_id)
         spent, cost = cost_of(platform, snapshot.sweep.sweep_id, chosen)
         lines, document = [("cost", spent), *lines], {"cost": cost, **document}
+        waits = platform.queue.waits(
+            [trial.run_id for trial in snapshot.trials if trial.state is RunState.QUEUED]
+            if chosen is None
+            else [chosen.run_id]
+        )
         if chosen is not None:
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance
@@ -52,17 +58,18 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
             {
                 **_trial(snapshot, chosen, notices),
                 "origin": provenance.get("origin"),
+                "admission": waits.get(chosen.run_id),
                 **document,
             },
         )
     elif as_json:
-        print_json({**sweep_report(snapshot), **document})
+        print_json({**sweep_report(snapshot), "admissions": waits, **document})
     elif chosen:
         _print_trial(snapshot, chosen, notices)
-        for subject, sentence in [*origin_lines(provenance), *lines]:
+        for subject, sentence in [*wait_lines(waits), *origin_lines(provenance), *lines]:
             click.echo(f"  {subject:10} {sentence}")
     else:
-        _print_sweep(snapshot, lines)
+        _print_sweep(snapshot, [*wait_lines(waits), *lines])
 
 
 def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:

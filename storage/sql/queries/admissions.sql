@@ -256,3 +256,19 @@ WHERE attempts.run_id = ANY(%(run_ids)s::text[])
   AND admissions.settled_at IS NULL
   AND admissions.admitted_at IS NULL
   AND attempts.state <> 'ended';
+
+-- stored --
+-- Bytes in the artifact store, by tenant: those on their way count from their announcement on.
+SELECT tenant_id, sum(size_bytes)::bigint
+FROM blobs
+WHERE tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL
+GROUP BY 1;
+
+-- is_stored --
+-- Whether bytes were let in before: then they take no more room.
+SELECT true
+FROM blobs
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = %(sha256)s
+  AND size_bytes >= %(size_bytes)s
+  AND state <> 'deleting';

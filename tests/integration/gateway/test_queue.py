@@ -1,0 +1,100 @@
+"""The queue over HTTP: as JSON, as a page; and a store without room."""
+
+from governance.quota_file import QUOTAS
+from storage.admission_store import PostgresAdmissionDesk
+from storage.policy_store import PolicyStore
+from sweeps.ids import AttemptId
+from sweeps.policies import PolicyChange
+from tests.contracts.admission_desk_contract import gpu_spec
+from tests.factories import SWEEP
+from tests.integration.gateway.conftest import Platform, bearer
+from tests.integration.gateway.test_artifacts import begin, described
+
+
+def set_policy(platform: Platform, text: str) -> None:
+    policies = PolicyStore(platform.pool)
+    before = policies.current(QUOTAS)
+    change = PolicyChange(kind=QUOTAS, source="quotas.yaml", before=before, text=text)
+    policies.apply([change], by="me", comment="")
+
+
+def two_waiting(platform: Platform) -> None:
+    """Attempts of a sweep for which there is no room."""
+    set_policy(platform, "other_tenants: {limits: {gpu: 0, trials: 4}}")
+    runs = platform.trials(2)
+    names = [AttemptId(f"{run}-a1") for run in runs]
+    for name, run in zip(names, runs, strict=True):
+        platform.rows(
+            "INSERT INTO attempts (attempt_id, run_id, number, created_at)"
+            " VALUES (%s, %s, 1, now()) ON CONFLICT DO NOTHING", name, run,
+        )  # fmt: skip
+    desk = PostgresAdmissionDesk(platform.pool, PolicyStore(platform.pool))
+    desk.ask(SWEEP, gpu_spec(), names)
+
+
+def test_the_queue_is_told_as_json(platform: Platform) -> None:
+    two_waiting(platform)
+
+    answer = platform.get("/api/v1/queue").json()
+
+    assert [trial["place"] for trial in answer["waiting"]] == [1, 2]
+    assert "tenant default may hold 0 GPUs" in answer["waiting"][0]["reason"]
+    assert answer["tenants"][0]["held"]["trials"] == 0
+
+
+def test_the_queue_is_a_page(platform: Platform) -> None:
+    two_waiting(platform)
+
+    answer = platform.get("/queue")
+
+    assert answer.status_code == 200
+    assert "tenant default may hold 0 GPUs" in answer.text
+    assert "0 of 4 trials" in answer.text
+    assert '<svg id="use"' in answer.text
+
+
+def test_another_tenant_sees_nothing_of_it(platform: Platform) -> None:
+    two_waiting(platform)
+    token = platform.token_of("speech")
+
+    assert platform.get("/api/v1/queue", token=token).json()["waiting"] == []
+    assert "Nobody waits" in platform.get("/queue", token=token).text
+
+
+def test_who_is_not_signed_in_is_sent_to_where_that_is_done(platform: Platform) -> None:
+    answer = platform.client.get("/queue")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=%2Fqueue"
+
+
+def test_an_upload_without_room_is_refused_with_a_reason(platform: Platform) -> None:
+    set_policy(platform, "other_tenants: {limits: {storage: 10}}")
+    run, token = platform.scratch()
+
+    answer = begin(platform, run, described(b"x" * 11), token)
+
+    assert answer.status_code == 413
+    assert "may have 10 bytes" in answer.json()["error"]
+    assert begin(platform, run, described(b"x" * 9), token).status_code == 200
+
+
+def test_a_sweep_that_can_never_start_is_refused(platform: Platform) -> None:
+    body = {
+        "source_dir": "/there",
+        "spec": {
+            "experiment": "digits",
+            "owner": "me",
+            "purpose": "To see.",
+            "objective": {"metric": "score", "direction": "maximize"},
+            "space": {"x": {"type": "float", "low": 0, "high": 1}},
+            "limits": {"max_trials": 2},
+            "trial": {"command": ["true"]},
+            "priority": "fast",
+        },
+    }
+
+    answer = platform.client.post("/api/v1/sweeps", json=body, headers=bearer("swt_of-this-home"))
+
+    assert answer.status_code == 422
+    assert "there is no class 'fast'; write one of urgent, high" in answer.json()["error"]
