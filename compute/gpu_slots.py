@@ -38,20 +38,21 @@ class GpuSlots:
         self._folder = folder
         self.devices = tuple(devices)
 
-    def lease(self, count: int) -> Lease:
-        """Take `count` devices.
+    def lease(self, count: int, *, among: Sequence[str] | None = None) -> Lease:
+        """Take `count` devices; of `among`, if it is given.
 
         Raises:
             LaunchRejected: There are not so many at all.
             NoCapacity: They are taken.
         """
-        self.check(count)
+        self.check(count, among=among)
         if count == 0:
             return Lease()
+        devices = self.devices if among is None else tuple(among)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         taken: dict[str, int] = {}
         with contextlib.ExitStack() as undo:
-            for device in self.devices:
+            for device in devices:
                 descriptor = self._try(device)
                 if descriptor is not None:
                     undo.callback(os.close, descriptor)
@@ -59,12 +60,14 @@ class GpuSlots:
                 if len(taken) == count:
                     undo.pop_all()
                     return Lease(devices=tuple(taken), descriptors=tuple(taken.values()))
-        raise NoCapacity(f"{count} GPUs asked for, {len(taken)} of {len(self.devices)} are free")
+        raise NoCapacity(f"{count} GPUs asked for, {len(taken)} of {len(devices)} are free")
 
-    def check(self, count: int) -> None:
+    def check(self, count: int, *, among: Sequence[str] | None = None) -> None:
         """Refuse what can never be. `LaunchRejected`."""
-        if count > len(self.devices):
-            raise LaunchRejected(f"resources.gpu is {count}, this machine has {len(self.devices)}")
+        there = len(self.devices if among is None else among)
+        if count > there:
+            of_type = "" if among is None else " of that type"
+            raise LaunchRejected(f"resources.gpu is {count}, this machine has {there}{of_type}")
 
     def _try(self, device: str) -> int | None:
         # Names of slices may have a slash in them.

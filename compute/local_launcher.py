@@ -5,7 +5,7 @@ import datetime as dt
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweepworks import environment as env
@@ -24,10 +24,12 @@ from compute.gpu_models import model_of
 from compute.gpu_slots import GpuSlots, Lease
 from compute.leftovers import MARK, kill_shim
 from compute.shim_start import start_shim
+from governance.gpu_types import is_gpu_type
 from sweeps import ids
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AttemptStatus
+from sweeps.specs import Resources
 from sweeps.states import ExitReason
 from sweeps.trials import LaunchRequest
 
@@ -96,7 +98,8 @@ class LocalLauncher:
             if folder.was_started:
                 return
             self._capacity.check(request.resources)
-            self._slots.check(request.resources.gpu)
+            devices = self._devices_for(request.resources)
+            self._slots.check(request.resources.gpu, among=devices)
             folder.prepare()
             # In this order: who reaps leaves the mark first, and then looks for folders.
             if self._mark_of_reaped(request.sweep_id).exists():
@@ -107,13 +110,27 @@ class LocalLauncher:
             try:
                 with self._capacity.admission():
                     self._capacity.admit(request.attempt_id, request.resources)
-                    lease = self._slots.lease(request.resources.gpu)
+                    lease = self._slots.lease(request.resources.gpu, among=devices)
                 try:
                     self._start(folder, request, lock=lock, lease=lease)
                 finally:
                     lease.close()
             finally:
                 os.close(lock)
+
+    def _devices_for(self, resources: Resources) -> Sequence[str] | None:
+        """The devices of the type that is asked for; None: any will do. `LaunchRejected`."""
+        if not resources.gpu_type or resources.gpu == 0 or not self._slots.devices:
+            return None
+        models = {device: self._gpu_model([device]) for device in self._slots.devices}
+        found = [d for d, model in models.items() if is_gpu_type(resources.gpu_type, model)]
+        if not found:
+            there = ", ".join(dict.fromkeys(filter(None, models.values())))
+            raise LaunchRejected(
+                f"resources.gpu_type is {resources.gpu_type}, this machine has "
+                f"{there or 'GPUs of no known type'}; ask for that, or leave gpu_type out"
+            )
+        return found
 
     def _start(
         self, folder: AttemptFolder, request: LaunchRequest, *, lock: int, lease: Lease

@@ -81,6 +81,8 @@ class PodPolicy:
     read_only_root: bool = False  #: containers cannot write to their image
     service_account: str | None = None  #: that its pods run as; None: the namespace's own
     queue: str | None = None  #: that admits its Jobs; empty: they start at once; None: as for all
+    #: Kinds of nodes of the installation, by name: what a type of GPUs means.
+    flavors: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sweepworks.provenance.git import GitFailed
@@ -98,7 +98,16 @@ def _check_pods(spec: SweepSpec, *, source: str) -> None:
         return
     from orchestration.pod_checks import check_pods  # with Kubernetes' client
 
-    check_pods(spec, cluster, policy=tenants().require(spec.tenant).cluster.pods, source=source)
+    directory = tenants()
+    policy = directory.require(spec.tenant).cluster.pods
+    if cluster is not None:
+        policy = replace(policy, flavors=directory.cluster.flavors)
+    else:  # what is said for a cluster says nothing of types here
+        spec = replace(
+            spec,
+            trial=replace(spec.trial, resources=replace(spec.trial.resources, gpu_type="")),
+        )
+    check_pods(spec, cluster, policy=policy, source=source)
 
 
 def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:

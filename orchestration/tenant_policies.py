@@ -38,7 +38,9 @@ class TenantPolicies:
         """What its sweeps may give their pods, and the queue that admits these."""
         tenant = self._tenant(tenant_id)
         pods = PodPolicy() if tenant is None else tenant.cluster.pods
-        return replace(pods, queue=self.queue_of(tenant_id))
+        queue = self.queue_of(tenant_id)  # reads the file if that is due
+        flavors = {} if self._directory is None else self._directory.cluster.flavors
+        return replace(pods, queue=queue, flavors=flavors)
 
     def queue_of(self, tenant_id: str) -> str:
         """The LocalQueue that its Jobs wait in; empty: they start at once."""

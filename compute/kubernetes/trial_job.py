@@ -6,6 +6,7 @@ from typing import Any
 
 from compute.kubernetes import multi_node, names
 from compute.kubernetes.admission import queue_labels
+from compute.kubernetes.gpu_flavor import flavor_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
 from compute.kubernetes.tenant_pod_policy import forbidden_overrides
@@ -170,7 +171,11 @@ def _pod_spec(
         container["workingDir"] = request.working_folder
     if defaults.image_pull_policy:
         container["imagePullPolicy"] = defaults.image_pull_policy
-    node_selector = {**defaults.node_selector, **options.node_selector}
+    node_selector = {
+        **defaults.node_selector,
+        **flavor_labels(request.resources, policy.flavors),
+        **options.node_selector,
+    }
     return {
         "restartPolicy": "Never",
         **({"subdomain": multi_node.service_name(request.attempt_id)} if options.nodes > 1 else {}),

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import multiprocessing
+import os
 import random
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -20,6 +22,8 @@ from storage.admission_store import PostgresAdmissionDesk
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
 from sweeps import ids
+from sweeps.clock import SystemClock
+from sweeps.controller import SweepController
 from sweeps.errors import StorageUnavailable
 from sweeps.ids import AttemptId, SweepId
 from sweeps.policies import PolicyChange
@@ -32,9 +36,11 @@ from tests.contracts.admission_desk_contract import (
     AdmissionDeskContract,
     gpu_spec,
 )
-from tests.factories import a_suggestion, a_trial, an_attempt
+from tests.factories import a_suggestion, a_trial, an_attempt, some_limits
+from tests.fakes import FakeClock, FakeCredentials, FakeLauncher
 from tests.integration.storage.conftest import PostgresWorld
 from tests.plugins.postgres import Database
+from tests.simulation import runs_for
 
 
 class PostgresDeskWorld:
@@ -332,3 +338,59 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
     fresh = SweepId(f"digits-{chance.randrange(32**8):08d}"[:15] + "z")
     (name,) = desk_world.write(fresh, gpu_spec(gpu=limit), 1)
     assert desk_world.another_desk().ask(fresh, gpu_spec(gpu=limit), [name])[name].is_admitted
+
+
+class _Kills:
+    """A launcher whose process dies when it is to launch."""
+
+    def poll(self, sweep_id: SweepId, attempt_ids: object) -> dict[AttemptId, Any]:
+        return {}
+
+    def launch(self, request: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dies_at_launch(url: str, spec: SweepSpec) -> None:
+    with open_pool(url, max_size=2) as pool:
+        SweepController(
+            FIRST,
+            store=PostgresWorld(pool).store,
+            launcher=_Kills(),  # type: ignore[arg-type]
+            credentials=FakeCredentials(),
+            clock=SystemClock(),
+            name="dies",
+            desk=PostgresDeskWorld(pool).desk,
+        ).tick()
+
+
+def test_who_is_killed_between_admission_and_launch_leaks_nothing(
+    desk_world: PostgresDeskWorld, database: Database
+) -> None:
+    spec = gpu_spec(limits=some_limits(max_trials=3, max_parallel=3))
+    desk_world.set_policy(TWO_GPUS)
+    desk_world.rows.submit(FIRST, spec)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_dies_at_launch, args=(database.url, spec))
+    process.start()
+    process.join(timeout=60)
+    assert process.exitcode == -signal.SIGKILL
+    held = "SELECT count(*) FROM admissions WHERE admitted_at IS NOT NULL AND ended_at IS NULL"
+    assert desk_world.execute(held) == [(2,)]
+
+    clock = FakeClock()
+    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None)
+    controller = SweepController(
+        FIRST,
+        store=desk_world.rows.store,
+        launcher=launcher,
+        credentials=FakeCredentials(),
+        clock=clock,
+        name="next",
+        desk=desk_world.another_desk(),
+    )
+    controller.tick()
+
+    assert len(launcher.launched) == 2
+    assert desk_world.execute(held) == [(2,)]
+    controller.tick()
+    assert len(launcher.launched) == 2

@@ -26,3 +26,11 @@ def test_more_than_there_are_is_refused_for_good(tmp_path: Path) -> None:
 
 def test_none_asked_for_needs_nothing(tmp_path: Path) -> None:
     assert GpuSlots(tmp_path, ()).lease(0).devices == ()
+
+
+def test_only_devices_of_the_type_are_taken(tmp_path: Path) -> None:
+    slots = GpuSlots(tmp_path, ("0", "1", "2"))
+
+    assert slots.lease(2, among=("1", "2")).devices == ("1", "2")
+    with pytest.raises(LaunchRejected, match="this machine has 1 of that type"):
+        slots.check(2, among=("1",))
