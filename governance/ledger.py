@@ -14,7 +14,7 @@ from decimal import Decimal
 from governance.cost_entries import CostEntry, Outcome
 from governance.gpu_types import gpu_type
 from governance.idleness import IdleSpan
-from governance.prices import PriceBook, Resource
+from governance.prices import PriceBook, PriceSpan, Resource
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 _DAY = dt.timedelta(days=1)
@@ -79,64 +79,112 @@ def compute_entries(
         start, end: A day, or a part of the present that the ledger does not have yet. What goes on
             is charged until `end`, which for the present is now.
     """
+    rates = _Rates(book)
     for holding in holdings:
         low = max(holding.started_at, start)
         high = end if holding.ended_at is None else min(holding.ended_at, end)
         while low < high:
             midnight = dt.datetime.combine(low.date() + _DAY, dt.time(), dt.UTC)
-            yield from _day(holding, low, min(high, midnight), book, price_version)
+            yield from _day(holding, low, min(high, midnight), rates, price_version)
             low = midnight
 
 
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """What a resource costs in a stretch of a day, and what is the same in all of its entries."""
+
+    start: dt.datetime
+    end: dt.datetime
+    usd: Decimal | None
+    numerator: int  #: dollars by microsecond and part of a unit, as a fraction
+    denominator: int
+    divisor: int  #: microseconds times parts in one hour of one unit
+    kind: str
+    resource: str
+    unit: str
+
+
+class _Rates:
+    """Rates by resource, machine and day, looked up once: of a million attempts few are different."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._book = book
+        self._known: dict[tuple[Resource, str, str, str, dt.date], tuple[_Rate, ...]] = {}
+
+    def of(
+        self, holding: Holding, resource: Resource, per_unit: int, day: dt.date
+    ) -> tuple[_Rate, ...]:
+        """All rates of a day, in order."""
+        model = holding.gpu_model if resource is Resource.GPU else ""
+        key = (resource, model, holding.capacity, holding.region, day)
+        known = self._known.get(key)
+        if known is None:
+            midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
+            spans = self._book.spans(
+                resource,
+                start=midnight,
+                end=midnight + _DAY,
+                kind=model,
+                capacity=holding.capacity,
+                region=holding.region,
+            )
+            known = tuple(_rate(span, resource, per_unit, gpu_type(model)) for span in spans)
+            self._known[key] = known
+        return known
+
+
+def _rate(span: PriceSpan, resource: Resource, per_unit: int, kind: str) -> _Rate:
+    numerator, denominator = (span.usd or Decimal(0)).as_integer_ratio()
+    divisor = _HOUR * per_unit
+    return _Rate(
+        span.start,
+        span.end,
+        span.usd,
+        numerator * 10**_DECIMALS,
+        denominator * divisor,
+        divisor,
+        kind,
+        resource.value,
+        resource.unit,
+    )
+
+
 def _day(
-    holding: Holding, start: dt.datetime, end: dt.datetime, book: PriceBook, version: int
+    holding: Holding, start: dt.datetime, end: dt.datetime, rates: _Rates, version: int
 ) -> Iterator[CostEntry]:
     """Entries of one holding within one day."""
+    day = start.date()
     for resource, amount, per_unit in holding.amounts():
-        model = holding.gpu_model if resource is Resource.GPU else ""
-        spans = book.spans(
-            resource,
-            start=start,
-            end=end,
-            kind=model,
-            capacity=holding.capacity,
-            region=holding.region,
-        )
-        for span in spans:
-            key = f"{holding.attempt_id}/{resource}"
-            if span.start > start:
-                key = f"{key}@{span.start:%H:%M:%S.%f}"
-            total = _microseconds(span.start, span.end) * amount
+        for rate in rates.of(holding, resource, per_unit, day):
+            low, high = max(rate.start, start), min(rate.end, end)
+            if low >= high:
+                continue
+            key = f"{holding.attempt_id}/{rate.resource}"
+            if low > start:
+                key = f"{key}@{low:%H:%M:%S.%f}"
+            held = _microseconds(low, high) * amount
             idle = 0
             if resource is Resource.GPU and holding.idle:
-                idle = min(total, _overlap(holding.idle, span.start, span.end))
-            if total - idle:
-                yield _entry(
-                    holding, resource, span.start, key, total - idle, per_unit, span.usd, version
-                )
+                idle = min(held, _overlap(holding.idle, low, high))
+            if held - idle:
+                yield _entry(holding, rate, day, key, held - idle, version)
             if idle:
-                yield _entry(
-                    holding, resource, span.start, f"{key}/idle", idle, per_unit, span.usd,
-                    version, is_idle=True,
-                )  # fmt: skip
+                yield _entry(holding, rate, day, f"{key}/idle", idle, version, is_idle=True)
 
 
 def _entry(
     holding: Holding,
-    resource: Resource,
-    at: dt.datetime,
+    rate: _Rate,
+    day: dt.date,
     key: str,
     held: int,
-    per_unit: int,
-    usd: Decimal | None,
     version: int,
     *,
     is_idle: bool = False,
 ) -> CostEntry:
     """One entry for `held` microseconds times parts of a unit."""
-    divisor = _HOUR * per_unit
     return CostEntry(
-        day=at.date(),
+        day=day,
         entry_key=key,
         tenant_id=holding.tenant_id,
         experiment_id=holding.experiment_id,
@@ -145,15 +193,15 @@ def _entry(
         attempt_id=holding.attempt_id,
         owner=holding.owner,
         category="compute",
-        resource=resource.value,
-        kind=gpu_type(holding.gpu_model) if resource is Resource.GPU else "",
+        resource=rate.resource,
+        kind=rate.kind,
         capacity=holding.capacity,
         region=holding.region,
-        quantity=held / divisor,
-        unit=resource.unit,
-        unit_price_usd=usd,
-        amount_usd=None if usd is None else exact_amount(held, divisor, usd),
-        outcome=(Outcome.IDLE if is_idle else holding.outcome).value,
+        quantity=held / rate.divisor,
+        unit=rate.unit,
+        unit_price_usd=rate.usd,
+        amount_usd=None if rate.usd is None else _rounded(held * rate.numerator, rate.denominator),
+        outcome=str(Outcome.IDLE if is_idle else holding.outcome),
         is_waste=is_idle,
         price_version=version,
     )
@@ -218,8 +266,10 @@ def storage_entries(
 def exact_amount(parts: int, divisor: int, usd: Decimal) -> Decimal:
     """`parts / divisor * usd`, rounded once, half up, to ten-billionths of a dollar."""
     numerator, denominator = usd.as_integer_ratio()
-    numerator *= parts * 10**_DECIMALS
-    denominator *= divisor
+    return _rounded(numerator * parts * 10**_DECIMALS, denominator * divisor)
+
+
+def _rounded(numerator: int, denominator: int) -> Decimal:
     return Decimal((2 * numerator + denominator) // (2 * denominator)).scaleb(-_DECIMALS)
 
 

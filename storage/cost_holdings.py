@@ -71,7 +71,7 @@ def _holding(row: dict[str, Any], idle: Sequence[IdleSpan]) -> Holding:
             None if ended is None else ExitReason(reason or ExitReason.LOST),
             final=None if final is None else RunState(final),
         ),
-        idle=_within(idle, row["started_at"], ended),
+        idle=_within(idle, row["started_at"], ended) if idle else (),
     )
 
 
