@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from governance.cost_entries import outcome
 from governance.idleness import IDLE_PERCENT, LEAST_IDLE, IdleSpan, idle_spans
@@ -53,11 +53,13 @@ def read_stored_bytes(
     if of.run_id is not None or start >= end:
         return []
     parameters = {"day": start.date(), "start": start, "end": end, **of.parameters()}
-    cursor = connection.cursor(row_factory=class_row(StoredBytes))
+    cursor = connection.cursor(row_factory=dict_row)
+    # A sum of whole numbers comes as a decimal, which arithmetic would round to 28 digits.
+    rows = cursor.execute(_QUERIES["stored_bytes"], parameters).fetchall()
     return [
-        stored
-        for stored in cursor.execute(_QUERIES["stored_bytes"], parameters)
-        if stored.byte_microseconds
+        StoredBytes(byte_microseconds=int(row.pop("byte_microseconds")), **row)
+        for row in rows
+        if row["byte_microseconds"]
     ]
 
 

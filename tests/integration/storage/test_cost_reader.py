@@ -3,6 +3,7 @@
 import datetime as dt
 import secrets
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -204,3 +205,29 @@ def test_nothing_is_charged_twice_whatever_happens_in_which_order(
     assert abs(sum(row["amount_usd"] for row in gpus) - Decimal(usd) * Decimal(hours)) < CENT
     for day in range(-1, 3):
         assert costs.ledger.balance(DAY + dt.timedelta(days=day)).is_good
+
+
+def test_bytes_of_the_ledger_and_of_the_hours_after_it_are_added_up(
+    costs: CostWorld, reader: CostReader
+) -> None:
+    costs.artifact(costs.run(costs.sweep(), 1), "x", 2**30, 0)
+    costs.replace(now=MIDNIGHT + 6 * HOUR)
+
+    sheet = reader.sheet(GroupBy.SWEEP, since=DAY, until=DAY, now=MIDNIGHT + 12 * HOUR)
+
+    (one,) = summaries(sheet.lines, by=GroupBy.SWEEP)
+    assert one.gib_days == pytest.approx(0.5)
+    assert type(one.gib_days) is float
+    assert abs(one.storage_usd - Decimal("0.0005")) < Decimal("1e-9")
+
+
+def test_an_exabyte_is_counted_to_the_last_microsecond(costs: CostWorld) -> None:
+    size = 2**60 - 1
+    costs.sweep()
+    costs.blob("all there is", size, 0)
+
+    costs.replace()
+
+    (row,) = costs.entries()
+    owed = Fraction(size * 86_400_000_000) * Fraction(31, 1000) / (2**30 * 86_400_000_000 * 31)
+    assert abs(Fraction(row["amount_usd"]) - owed) <= Fraction(1, 10**10)
