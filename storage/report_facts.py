@@ -16,6 +16,7 @@ from governance.reports.facts import (
     EvaluationsEnded,
     FailureReason,
     Held,
+    Learnt,
     ModelMoved,
     OutcomeSpent,
     Priced,
@@ -104,6 +105,10 @@ class PostgresReportFacts:
             parameters = {"first": period.first, "until": period.until}
             rows = connection.execute(_QUERIES["days_not_in_ledger"], parameters)
             return [day for (day,) in rows]
+
+    def learnt(self, scope: Scope, period: Period) -> list[Learnt]:
+        """Of sweeps that ended in the period and have a page in the graveyard."""
+        return self._rows("learnt", Learnt, scope, period)
 
     def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""

@@ -10,7 +10,7 @@ from governance.reports.failing import activity, failures, waiting
 from governance.reports.keeping import retention
 from governance.reports.limits import quotas
 from governance.reports.model import Report, Scope, Section
-from governance.reports.outcomes import promotions
+from governance.reports.outcomes import lessons, promotions
 from governance.reports.periods import Period
 from governance.reports.portfolio import portfolio
 from governance.reports.spending import spending
@@ -26,6 +26,7 @@ SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("bargains", "What the best costs", bargains),
     ("early_stopping", "Saved by early stopping", early_stopping),
     ("promotions", "Promotions", promotions),
+    ("lessons", "What was learnt", lessons),
     ("failures", "Failures", failures),
     ("activity", "Work", activity),
     ("quotas", "Quotas", quotas),

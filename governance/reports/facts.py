@@ -209,6 +209,17 @@ class Deleted:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a sweep that ended has shown."""
+
+    tenant: str
+    sweep_id: str
+    title: str
+    takeaway: str
+    confirmed_by: str | None  #: None: nobody has, it is what the record suggests
+
+
 class ReportFacts(Protocol):
     """Reads what happened. Every call is about one scope and one period."""
 
@@ -280,4 +291,8 @@ class ReportFacts(Protocol):
 
     def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
         """Days that are over, since the ledger began, that it does not have as a whole."""
+        ...
+
+    def learnt(self, scope: Scope, period: Period) -> Sequence[Learnt]:
+        """Of sweeps that ended in the period and have a page in the graveyard."""
         ...

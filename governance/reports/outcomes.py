@@ -1,4 +1,4 @@
-"""What came of it: models that were promoted, and candidates that were not."""
+"""What came of it: models that were promoted, candidates that were not, and what was learnt."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,7 @@ from governance.reports.model import (
 )
 
 _MOST_ROWS = 20
+_MOST_LESSONS = 40
 _PROMOTED = "promoted"
 
 
@@ -77,3 +78,19 @@ def _count(rows: Sequence[EvaluationsEnded], state: str) -> int:
 
 def _all(rows: Sequence[EvaluationsEnded]) -> int:
     return sum(row.evaluations for row in rows)
+
+
+def lessons(facts: ReportFacts, asked: Asked) -> Section:
+    """What sweeps that ended have shown, as their pages in the graveyard say."""
+    rows = facts.learnt(asked.scope, asked.period)
+    if not rows:
+        nothing = Sentence("No sweep that ended has a page in the graveyard yet.")
+        return Section(key="lessons", title="What was learnt", blocks=(nothing,))
+    table = shown(
+        "Sweeps that ended",
+        (Column("sweep"), Column("about"), Column("takeaway"), Column("confirmed by")),
+        [(row.sweep_id, row.title, row.takeaway, row.confirmed_by) for row in rows],
+        most=_MOST_LESSONS,
+        rest=(f"{max(0, len(rows) - _MOST_LESSONS):,} others", None, None, None),
+    )
+    return Section(key="lessons", title="What was learnt", blocks=(table,))

@@ -474,3 +474,31 @@ LEFT JOIN cost_days ON cost_days.day = days.day::date
 WHERE cost_days.day IS NULL
    OR cost_days.covered_until < (days.day + interval '1 day') AT TIME ZONE 'UTC'
 ORDER BY days.day;
+
+-- learnt --
+-- What sweeps that ended in some days have shown: the last takeaway that somebody has confirmed, else
+-- the one that the newest page in the graveyard proposes.
+SELECT sweeps.tenant_id AS tenant, sweeps.sweep_id, page.title,
+       coalesce(said.text, page.proposal) AS takeaway, said.confirmed_by
+FROM sweeps
+JOIN experiments USING (experiment_id)
+CROSS JOIN LATERAL (
+    SELECT title, proposal
+    FROM graveyard_entries
+    WHERE graveyard_entries.sweep_id = sweeps.sweep_id
+    ORDER BY version DESC
+    LIMIT 1
+) AS page
+LEFT JOIN LATERAL (
+    SELECT text, confirmed_by
+    FROM takeaways
+    WHERE takeaways.sweep_id = sweeps.sweep_id
+    ORDER BY takeaway_id DESC
+    LIMIT 1
+) AS said ON true
+WHERE sweeps.ended_at >= %(start)s
+  AND sweeps.ended_at < %(end)s
+  AND (sweeps.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+ORDER BY sweeps.tenant_id, sweeps.ended_at, sweeps.sweep_id;

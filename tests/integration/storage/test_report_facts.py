@@ -367,3 +367,29 @@ def test_days_that_the_ledger_lacks_are_found_since_it_began(
     assert facts.days_not_in_ledger(WEEK) == [WEEK.first + 2 * day, WEEK.first + 3 * day]
     this_month = month_of(dt.datetime.now(dt.UTC).date())
     assert dt.datetime.now(dt.UTC).date() not in facts.days_not_in_ledger(this_month)
+
+
+def test_the_newest_page_and_what_was_said_last_are_what_was_learnt(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    for sweep_id in ("a", "b", "c"):
+        world.sweep(sweep_id, at=BEFORE if sweep_id == "c" else WITHIN)
+        for version in (1, 2):
+            world.rows(
+                "INSERT INTO graveyard_entries (sweep_id, version, tenant_id, title, markdown, digest,"
+                " proposal, importance, advice) VALUES (%s, %s, 'default', %s, '', '', %s, '{}', '[]')",
+                sweep_id, version, f"{sweep_id} {version}", f"perhaps {version}",
+            )  # fmt: skip
+    for text in ("first", "last"):
+        world.rows(
+            "INSERT INTO takeaways (tenant_id, sweep_id, text, confirmed_by)"
+            " VALUES ('default', 'a', %s, 'ana')",
+            text,
+        )
+
+    found = facts.learnt(Scope(tenant="default"), WEEK)
+
+    assert [(one.sweep_id, one.title, one.takeaway, one.confirmed_by) for one in found] == [
+        ("a", "a 2", "last", "ana"),
+        ("b", "b 2", "perhaps 2", None),
+    ]

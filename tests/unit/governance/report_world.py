@@ -14,6 +14,7 @@ from governance.reports.facts import (
     EvaluationsEnded,
     FailureReason,
     Held,
+    Learnt,
     ModelMoved,
     OutcomeSpent,
     Repeated,
@@ -70,6 +71,7 @@ class Told:
     reasons: Sequence[FailureReason] = ()
     wait_rows: Sequence[Waits] = ()
     moves: Sequence[ModelMoved] = ()
+    lessons: Sequence[Learnt] = ()
     missing_days: Sequence[dt.date] = ()
     deletions: Sequence[Deleted] = ()
     held_rows: Sequence[Held] = ()
@@ -128,3 +130,6 @@ class Told:
 
     def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
         return self.missing_days if period == self.period else ()
+
+    def learnt(self, scope: Scope, period: Period) -> Sequence[Learnt]:
+        return self.lessons if period == self.period else ()

@@ -17,6 +17,7 @@ from governance.reports.facts import (
     Deleted,
     EvaluationsEnded,
     Held,
+    Learnt,
     ModelMoved,
     OutcomeSpent,
     Priced,
@@ -480,3 +481,16 @@ def test_days_that_the_ledger_lacks_are_named() -> None:
 
     assert "2026-11-16, 2026-11-17" in said
     assert "and 2 more" in said
+
+
+def test_what_was_learnt_is_told_with_who_says_so() -> None:
+    facts = Told(
+        lessons=[
+            Learnt(tenant="vision", sweep_id="digits-a", title="Digits", takeaway="relu wins",
+                   confirmed_by="ana")
+        ]
+    )  # fmt: skip
+
+    rows = table(made(facts), "lessons", "Sweeps that ended").rows
+
+    assert rows == (("digits-a", "Digits", "relu wins", "ana"),)
