@@ -20,7 +20,8 @@ from tests.contracts.artifact_store_contract import bring
 from tests.integration.storage.retention_rows import TENANT, RetentionRows
 
 AT_ONCE = dt.timedelta(0)
-LATER = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+#: Than everything that a test does, however long it takes.
+LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
 
 @pytest.fixture(params=["folder", "bucket"])
