@@ -163,6 +163,8 @@ class Script:
 class NoOpLauncher:
     """Attempts that go on by one report whenever somebody looks."""
 
+    launches_at_once = 1
+
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._live: dict[AttemptId, Script] = {}

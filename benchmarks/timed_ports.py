@@ -63,6 +63,11 @@ class TimedLauncher:
         self.most_live = 0
         self.n_refused = 0
 
+    @property
+    def launches_at_once(self) -> int:
+        """As the launcher."""
+        return self._launcher.launches_at_once
+
     def launch(self, request: LaunchRequest) -> None:
         """As the launcher."""
         try:

@@ -65,6 +65,8 @@ class LocalLauncher:
         clock: The time, for the end of attempts whose shims cannot tell it any more.
     """
 
+    launches_at_once = 1  # one launcher at a time is let in
+
     def __init__(
         self,
         *,

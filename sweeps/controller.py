@@ -18,9 +18,10 @@ from sweeps.board import Board
 from sweeps.clock import Clock
 from sweeps.endings import WITHIN_BUDGETS
 from sweeps.entrance import Entrance
-from sweeps.errors import LaunchRejected, NoCapacity, TransientError
+from sweeps.errors import TransientError
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.last_words import LastWords
+from sweeps.launching import launch_all
 from sweeps.ports import (
     AdmissionDesk,
     AttemptPhase,
@@ -199,23 +200,20 @@ class SweepController:
     def _act(self, board: Board, plan: TickPlan) -> bool:
         """Stop and launch what the plan says; True when something new was started."""
         self._stop(plan.stops)
-        launched = False
         self._waiting.clear()
         self._entrance.withdraw(plan.withheld)
         admitted, held_up = self._entrance.admit(board.sweep_id, board.spec, plan.launches)
         self._waiting.update(held_up)
-        for place, attempt in enumerate(admitted):
-            try:
-                self._launch(board, attempt)
-                launched = True
-            except NoCapacity:
-                # The others ask for the same: to ask for each would cost waiting times live ones.
-                self._waiting.update((a.attempt_id, _NO_SLOT) for a in admitted[place:])
-                break
-            except LaunchRejected as exc:
-                self._rejected[attempt.attempt_id] = str(exc)
-                launched = True
-        return launched
+        done = launch_all(
+            lambda attempt: self._launch(board, attempt),
+            admitted,
+            at_once=self._launcher.launches_at_once,
+        )
+        self._rejected.update(done.rejected)
+        if done.failure is not None:
+            raise done.failure
+        self._waiting.update((attempt_id, _NO_SLOT) for attempt_id in done.waiting)
+        return bool(done.started or done.rejected)
 
     def _stop(self, stops: Mapping[AttemptId, ExitReason]) -> None:
         """Every one of them, even if another cannot be stopped now."""

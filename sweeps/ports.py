@@ -174,6 +174,11 @@ class TrialLauncher(Protocol):
     **Ownership.** Attempts outlive the caller. A new caller sees them through `poll`.
     """
 
+    @property
+    def launches_at_once(self) -> int:
+        """How many launches to make side by side; `launch` is thread-safe where that is above 1."""
+        ...
+
     def launch(self, request: LaunchRequest) -> None:
         """Start an attempt. `NoCapacity`, `LaunchRejected`, `LauncherUnavailable`, `DiskFull`."""
         ...

@@ -105,6 +105,8 @@ class FakeLauncher:
 
     # The port
 
+    launches_at_once = 1
+
     def launch(self, request: LaunchRequest) -> None:
         if request.attempt_id in self._processes or request.attempt_id in self._forbidden:
             return

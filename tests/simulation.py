@@ -43,8 +43,10 @@ class Meddled:
         self._port = port
         self._hook = hook
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self._port, name)
+        if not callable(method):
+            return method
 
         def call(*args: object, **kwargs: object) -> Any:
             self._hook(f"before {name}")

@@ -1,6 +1,7 @@
 """Attempts as Jobs of a cluster, one each."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -53,6 +54,8 @@ class KubernetesLauncher:
         policy_of: What a tenant allows the pods of its sweeps, asked anew for every launch.
     """
 
+    launches_at_once = 8  # requests take tens of milliseconds, and the rate is the bound
+
     def __init__(
         self,
         api: ClusterApi,
@@ -75,6 +78,7 @@ class KubernetesLauncher:
         self._policy_of = policy_of
         self._now = clock
         self._nodes = Nodes(api.nodes)
+        self._lock = threading.Lock()
         self._views: dict[SweepId, SweepView] = {}
         self._stopper = JobStopper(api, installation=installation, clock=self._now)
         self._upkeep = AttemptUpkeep(
@@ -169,11 +173,12 @@ class KubernetesLauncher:
         return job
 
     def _view(self, sweep_id: SweepId) -> SweepView:
-        if sweep_id not in self._views:
-            self._views[sweep_id] = SweepView(
-                self._api,
-                sweep_id,
-                namespace=self._namespace_of(sweep_id),
-                installation=self._installation,
-            )
-        return self._views[sweep_id]
+        with self._lock:
+            if sweep_id not in self._views:
+                self._views[sweep_id] = SweepView(
+                    self._api,
+                    sweep_id,
+                    namespace=self._namespace_of(sweep_id),
+                    installation=self._installation,
+                )
+            return self._views[sweep_id]

@@ -51,6 +51,7 @@ class Reflector:
         self._watch_seconds = watch_seconds
         self._clock = clock
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
         self._live: dict[str, KubeObject] = {}
         self._gone: dict[str, KubeObject] = {}
         self._names: dict[str, set[str]] = {}  # by group, of live and gone ones
@@ -84,13 +85,14 @@ class Reflector:
             )
 
     def _begin(self) -> None:
-        if self._version is None and self._thread is None:
-            self._list()  # here, so that whoever asks first has an answer
-        elif self._thread is None:
-            self._thread = threading.Thread(
-                target=self._follow, name=f"watch-{self._kind}s", daemon=True
-            )
-            self._thread.start()
+        with self._beginning:
+            if self._version is None and self._thread is None:
+                self._list()  # here, so that whoever asks first has an answer
+            elif self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._follow, name=f"watch-{self._kind}s", daemon=True
+                )
+                self._thread.start()
 
     def _check(self) -> None:
         since, failure = self._failed_since, self._failure

@@ -91,6 +91,8 @@ class SimulatedLauncher:
 
     # The port
 
+    launches_at_once = 1
+
     def launch(self, request: LaunchRequest) -> None:
         """Begin to train."""
         if request.attempt_id in self._status or request.attempt_id in self._forbidden:
