@@ -83,6 +83,11 @@ class AttemptUpkeep:
                 self._stopper.suspend(view, seen.job, why.reason, why.message)
         return status
 
+    def hear(self, namespace: str, attempt_id: AttemptId, pod: KubeObject) -> None:
+        """A pod has changed, this instant: one that is removed may be gone before the next look."""
+        if self.observer is not None:
+            self.observer.look(namespace, attempt_id, [pod])
+
     def announce_end(self, view: SweepView, attempt_id: AttemptId, seen: Sighting) -> None:
         """Say that its pods are going to be removed: what they print at last goes with them."""
         if self.observer is not None:

@@ -180,5 +180,6 @@ class KubernetesLauncher:
                     sweep_id,
                     namespace=self._namespace_of(sweep_id),
                     installation=self._installation,
+                    on_pod=self._upkeep.hear,
                 )
             return self._views[sweep_id]

@@ -6,13 +6,23 @@ from dataclasses import dataclass
 
 from compute.kubernetes import names
 from compute.kubernetes.api import ClusterApi, Kind
-from compute.kubernetes.objects import KubeObject, annotation, label, name_of, part, time_of
-from compute.kubernetes.sighting import Sighting, is_finished
+from compute.kubernetes.objects import (
+    KubeObject,
+    annotation,
+    condition,
+    label,
+    name_of,
+    part,
+    status,
+    time_of,
+)
+from compute.kubernetes.sighting import OVER, is_finished
 from sweeps.ids import AttemptId
 from sweeps.states import ExitReason
 
 _YOUNG = dt.timedelta(minutes=2)  # its row may be younger than the look at the rows
 _KEPT = dt.timedelta(minutes=15)  # what says why it was stopped, for controllers that come back
+_FINISHED_KEPT = dt.timedelta(hours=1)  # for people, and for a controller that concludes it
 _MARKER_KEPT = dt.timedelta(days=1)  # for those that are still to notice that their sweep is over
 _STUCK = dt.timedelta(minutes=5)  # beyond its grace period
 
@@ -76,16 +86,17 @@ class ClusterReaper:
         dry_run: bool,
     ) -> Iterable[Reaped]:
         running = [job for job in jobs if not is_finished(job) and label(job, names.ATTEMPT)]
-        live = set(self._live_among([AttemptId(name_of(job)) for job in running]))
+        over = [job for job in jobs if self._is_long_finished(job)]
+        live = set(self._live_among([AttemptId(name_of(job)) for job in (*running, *over)]))
+        busy = {label(pod, names.ATTEMPT) for pod in pods if status(pod).get("phase") not in OVER}
         for job in jobs:
             name = name_of(job)
-            own = [pod for pod in pods if label(pod, names.ATTEMPT) == name]
-            is_idle = not Sighting(job=job, pods=own).live_pods
+            is_idle = name not in busy
             if why := self._is_done_with(job, is_idle=is_idle, is_live=name in live):
                 if not dry_run:
                     self._api.delete_job(namespace, name)
                 yield Reaped(namespace=namespace, name=name, what="deleted", why=why)
-            elif job in running and self._is_orphan(job, is_live=name in live):
+            elif self._is_orphan(job, is_live=name in live):
                 why = "no row says that it runs"
                 if not dry_run:
                     self._api.patch_job(namespace, name, self._stop(why))
@@ -95,14 +106,24 @@ class ClusterReaper:
         """Why a Job that never ends by itself may go; empty when it may not."""
         if name_of(job) == names.reaped_marker(label(job, names.SWEEP)):
             return "its sweep is long over" if self._age(job) >= _MARKER_KEPT else ""
+        if self._is_long_finished(job):
+            # Whose row still says that it runs waits for its controller, as long as its Job lives.
+            return "" if is_live else "it has ended, and that is recorded"
         stopped_at = time_of(annotation(job, names.STOPPED_AT))
         if stopped_at is None or is_finished(job) or is_live or not is_idle:
             return ""
         return "it was stopped, and that is recorded" if self._now() - stopped_at >= _KEPT else ""
 
+    def _is_long_finished(self, job: KubeObject) -> bool:
+        ended = condition(job, "Complete") or condition(job, "Failed")
+        ended_at = time_of((ended or {}).get("lastTransitionTime"))
+        is_ours = bool(label(job, names.ATTEMPT))
+        return is_ours and ended_at is not None and self._now() - ended_at >= _FINISHED_KEPT
+
     def _is_orphan(self, job: KubeObject, *, is_live: bool) -> bool:
-        is_stopped = bool(annotation(job, names.STOP_REASON))
-        return not is_live and not is_stopped and self._age(job) >= _YOUNG
+        if is_live or is_finished(job) or not label(job, names.ATTEMPT):
+            return False
+        return not annotation(job, names.STOP_REASON) and self._age(job) >= _YOUNG
 
     def _pods(
         self, namespace: str, pods: Iterable[KubeObject], *, dry_run: bool

@@ -30,6 +30,7 @@ class Reflector:
 
     Args:
         group_of: What objects are looked for by; their names, if nothing else.
+        on_change: Told of every change as the watch tells it, in its thread; returns at once.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Reflector:
         *,
         selector: str,
         group_of: Callable[[KubeObject], str] = name_of,
+        on_change: Callable[[KubeObject], None] | None = None,
         watch_seconds: int = _WATCH_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -48,6 +50,7 @@ class Reflector:
         self._namespace = namespace
         self._selector = selector
         self._group_of = group_of
+        self._on_change = on_change
         self._watch_seconds = watch_seconds
         self._clock = clock
         self._lock = threading.Lock()
@@ -182,6 +185,8 @@ class Reflector:
             elif not is_older(event.obj, self._live.get(name)):
                 self._keep(event.obj)
                 self._gone.pop(name, None)
+        if self._on_change is not None and event.kind != "DELETED":
+            self._on_change(event.obj)
 
     def _keep(self, obj: KubeObject) -> None:
         self._live[name_of(obj)] = obj

@@ -1,6 +1,6 @@
 """What is known of one sweep's Jobs and pods."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from compute.kubernetes import admission, names
 from compute.kubernetes.api import ClusterApi, Kind
@@ -11,16 +11,38 @@ from sweeps.ids import AttemptId, SweepId
 
 
 class SweepView:
-    """Two reflectors, their objects put together by attempt."""
+    """Two reflectors, their objects put together by attempt.
+
+    Args:
+        on_pod: Told of every change of a pod at once: its namespace, its attempt, and itself.
+    """
 
     def __init__(
-        self, api: ClusterApi, sweep_id: SweepId, *, namespace: str, installation: str
+        self,
+        api: ClusterApi,
+        sweep_id: SweepId,
+        *,
+        namespace: str,
+        installation: str,
+        on_pod: Callable[[str, AttemptId, KubeObject], None] | None = None,
     ) -> None:
         self.sweep_id = sweep_id
         self.namespace = namespace
         selector = names.selector(installation=installation, sweep=sweep_id)
         self._jobs = Reflector(api, Kind.JOBS, namespace, selector=selector)
-        self._pods = Reflector(api, Kind.PODS, namespace, selector=selector, group_of=_attempt_of)
+
+        def tell(pod: KubeObject) -> None:
+            if on_pod is not None:
+                on_pod(namespace, AttemptId(_attempt_of(pod)), pod)
+
+        self._pods = Reflector(
+            api,
+            Kind.PODS,
+            namespace,
+            selector=selector,
+            group_of=_attempt_of,
+            on_change=tell,
+        )
 
     def look(self, attempt_ids: Iterable[AttemptId] | None = None) -> Mapping[AttemptId, Sighting]:
         """Attempts that have, or had, a Job.

@@ -33,7 +33,8 @@ class PodDefaults:
     shm_bytes: int = 0  #: of /dev/shm; 0: what the container runtime gives, often 64 MiB
     grace_seconds: int = _GRACE_SECONDS  #: from SIGTERM to SIGKILL
     pull_seconds: int = 900  #: that an image may take, beyond a trial's own time
-    kept_seconds: int = 3600  #: how long finished Jobs stay in the cluster
+    #: How long finished Jobs stay for a controller that is away; the reaper removes them sooner.
+    kept_seconds: int = 24 * 3600
     queue: str = ""  #: Kueue's local queue that admits Jobs; empty: they start at once
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()

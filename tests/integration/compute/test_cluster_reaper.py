@@ -95,6 +95,27 @@ def test_a_stopped_job_stays_for_a_while_and_goes(
     cluster.until(lambda: not cluster.jobs())
 
 
+def test_a_job_that_has_ended_waits_for_its_record_and_goes_an_hour_later(
+    launcher: KubernetesLauncher, cluster: ClusterUnderTest
+) -> None:
+    launcher.launch(cluster.request_for(1, "pass"))
+    wait_for(launcher, ATTEMPT, AttemptPhase.EXITED)
+    later = dt.timedelta(minutes=61)
+
+    assert reap(cluster, later=dt.timedelta(minutes=50)) == []
+    assert reap(cluster, live=[ATTEMPT], later=later) == [], (
+        "its controller is still to conclude it"
+    )
+    (done,) = reap(cluster, later=later)
+
+    assert (done.name, done.what, done.why) == (
+        ATTEMPT,
+        "deleted",
+        "it has ended, and that is recorded",
+    )
+    cluster.until(lambda: not cluster.jobs())
+
+
 def test_the_mark_of_a_sweep_that_is_over_goes_after_a_day(
     launcher: KubernetesLauncher, cluster: ClusterUnderTest
 ) -> None:

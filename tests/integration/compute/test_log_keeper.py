@@ -124,6 +124,26 @@ def test_the_log_of_a_pod_that_has_ended_is_kept_for_one_request(
     assert cluster.requests.count("get pods/log") == 1
 
 
+def test_the_log_of_a_pod_that_goes_between_two_looks_is_kept(
+    cluster: FakeCluster, launcher: KubernetesLauncher, archive: Archive
+) -> None:
+    keeper = a_keeper(cluster, launcher, archive)
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('epoch 1')"
+    request = pod_request(1, f"{stubborn}; time.sleep(60)")
+    launcher.launch(request)
+    wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
+    launcher.poll(SWEEP, [request.attempt_id])  # watches from now on
+    (pod,) = cluster.pods()
+    until(cluster.controllers.logs["pods", NAMESPACE, pod["metadata"]["name"]].content)
+
+    cluster.controllers.delete_pod(("pods", NAMESPACE, pod["metadata"]["name"]), grace=3)
+    until(lambda: not cluster.pods())
+
+    until(lambda: archive.kept)  # and nobody has looked meanwhile
+    assert archive.kept == {(request.attempt_id, 0): b"epoch 1\n"}
+    wait_until_kept(keeper, request.attempt_id)
+
+
 def test_a_log_too_long_to_keep_keeps_both_ends(
     cluster: FakeCluster, launcher: KubernetesLauncher, archive: Archive
 ) -> None:
