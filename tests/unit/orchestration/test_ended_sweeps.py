@@ -62,7 +62,7 @@ def test_nothing_is_asked_for_when_nothing_is_due() -> None:
 
 def test_a_page_that_is_coming_is_not_asked_for_again() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        a_run(instance, DagsterRunStatus.QUEUED)
+        a_run(instance, DagsterRunStatus.STARTED)
 
         assert isinstance(look(instance, SWEEP), dg.SkipReason)
 
