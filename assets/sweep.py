@@ -25,6 +25,7 @@ from sweeps.errors import StateConflict, SweepsError, TransientError
 from sweeps.ids import SweepId
 from sweeps.ports import (
     AdmissionDesk,
+    BudgetWatch,
     Courier,
     Credentials,
     SweepClaims,
@@ -82,6 +83,7 @@ def run_trials(
     credentials: dg.ResourceParam[Credentials],
     courier: dg.ResourceParam[Courier],
     desk: dg.ResourceParam[AdmissionDesk],
+    budgets: dg.ResourceParam[BudgetWatch],
     steering: dg.ResourceParam[SweepSteering],
 ) -> str:
     """Search until the sweep has ended.
@@ -95,6 +97,7 @@ def run_trials(
         launcher=launcher,
         credentials=credentials,
         courier=courier,
+        budgets=budgets,
         desk=desk,
         clock=SystemClock(),
         name=f"dagster run {context.run_id}",

@@ -19,6 +19,9 @@ from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import Location, open_store
 from storage.blob_announcements import BlobAnnouncements
 from storage.blob_deletion import BlobDeletion
+from storage.budget_gate import PostgresBudgetGate
+from storage.budget_reports import PostgresBudgetReports
+from storage.budget_store import BudgetStore
 from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import open_pool
@@ -33,6 +36,7 @@ from storage.metric_store import MetricStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
+from storage.predictions import PostgresPredictor
 from storage.queue_view import QueueView
 from storage.report_shelf import PostgresReportShelf
 from storage.retention_store import RetentionStore
@@ -100,6 +104,8 @@ def open_gateway(
             )
         meters = Meters()
         policies = PolicyStore(pool)
+        budgets = BudgetStore(pool, policies)
+        predictor = PostgresPredictor(pool, book=lambda: budgets.book, clock=clock)
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         datasets = DatasetCatalog(pool)
         services = Services(
@@ -118,6 +124,9 @@ def open_gateway(
             blob_intake=store if isinstance(store, ArtifactFolder) else None,
             datasets=datasets,
             data_gate=DataGate(datasets, SuiteFolder(configuration.expectations)),
+            budget_gate=PostgresBudgetGate(pool, budgets, predictor, clock=clock),
+            budgets=budgets,
+            budget_reports=PostgresBudgetReports(pool, budgets),
             tokens=tokens,
             sweeps=SweepCatalog(pool),
             batcher=Batcher(ingest, meters=meters),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
+from governance.forecasts import OverBudget
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from storage.graveyard import InvalidTakeaway
@@ -62,6 +63,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (SubjectNotFound, 404),
     (NoteNotFound, 404),
     (DatasetRefused, 409),
+    (OverBudget, 409),
     (StateConflict, 409),
     (LeaseLost, 409),
     (TooLarge, 413),

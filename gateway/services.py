@@ -10,8 +10,11 @@ from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.door import Door
 from gateway.meters import Meters
+from governance.forecasts import BudgetGate
 from storage.artifact_catalog import ArtifactCatalog
 from storage.blob_announcements import BlobAnnouncements
+from storage.budget_reports import PostgresBudgetReports
+from storage.budget_store import BudgetStore
 from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import Pool
@@ -102,6 +105,9 @@ class Services(Door):
     blob_intake: BlobIntake | None  #: the same, where bytes come through the gateway
     datasets: DatasetCatalog
     data_gate: DatasetGate
+    budget_gate: BudgetGate
+    budgets: BudgetStore
+    budget_reports: PostgresBudgetReports
     sweeps: SweepControl
     batcher: Batcher
     backlog: Backlog

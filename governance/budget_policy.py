@@ -8,7 +8,6 @@ from governance.budgets import BudgetScope
 from governance.periods import Period
 from sweeps.ids import SweepId
 from sweeps.policies import PolicyKind
-from sweeps.specs import Limits
 from sweeps.sweep_files.documents import Path, check_storable
 from sweeps.sweep_files.kinds import SLUG, Boolean, OneOf, Text
 from sweeps.sweep_files.quantities import Dollars, GpuHours
@@ -40,16 +39,18 @@ class Budgets:
     budgets: tuple[Budget, ...] = ()
 
 
-def own_budget(sweep_id: SweepId, limits: Limits) -> Budget | None:
+def own_budget(
+    sweep_id: SweepId, *, max_usd: Decimal | None, max_gpu_hours: float | None
+) -> Budget | None:
     """What a sweep's own file lets it spend; None: it does not say."""
-    if limits.max_cost_usd is None and limits.max_gpu_hours is None:
+    if max_usd is None and max_gpu_hours is None:
         return None
     return Budget(
         name=sweep_id,
         scope=BudgetScope(sweep_id=sweep_id),
         period=Period.TOTAL,
-        max_usd=limits.max_cost_usd,
-        max_gpu_hours=limits.max_gpu_hours,
+        max_usd=max_usd,
+        max_gpu_hours=max_gpu_hours,
     )
 
 

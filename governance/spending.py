@@ -26,6 +26,7 @@ class Burn:
     end: dt.datetime
     usd_per_hour: Decimal
     gpus: int
+    is_entered: bool = False  #: the ledger has it already
 
     def since(self, at: dt.datetime) -> Amount:
         """What it has cost, as far as that was later than `at`."""
@@ -47,6 +48,10 @@ class LiveAttempt:
     def burnt(self, since: dt.datetime) -> Amount:
         """What it has cost since then."""
         return sum((burn.since(since) for burn in self.burns), _NONE)
+
+    def unentered(self, since: dt.datetime) -> Amount:
+        """What of that the ledger does not have."""
+        return sum((burn.since(since) for burn in self.burns if not burn.is_entered), _NONE)
 
     @property
     def predicted(self) -> Amount:
@@ -231,9 +236,10 @@ class _Tally:
             self.window += one.amount
 
     def add_live(self, attempt: LiveAttempt, whole: Amount) -> None:
-        starts_within = not attempt.burns or attempt.burns[0].start >= self.begins
-        self.spent += whole if starts_within else attempt.burnt(self.begins)
-        self.window += whole
+        is_simple = len(attempt.burns) == 1 and not attempt.burns[0].is_entered
+        is_within = is_simple and attempt.burns[0].start >= self.begins
+        self.spent += whole if is_within else attempt.unentered(self.begins)
+        self.window += whole if is_simple else attempt.unentered(_EVER)
         predicted = attempt.predicted
         self.reserved += (predicted - whole).at_least(_NONE)
         self.within += predicted.at_most(whole)

@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from assets import cost, lineage, metric_tiers, reports, retention
+from assets import budget_report, cost, lineage, metric_tiers, reports, retention
 from assets.datasets import dataset_checks, dataset_versions
 from assets.graveyard import graveyard_entries
 from assets.metric_tiers import ROLLUPS, metric_points
@@ -37,6 +37,7 @@ def defs() -> dg.Definitions:
             *ROLLUPS,
             system_metrics,
             lineage.lineage,
+            budget_report.budget_report,
             *cost.ASSETS,
             reports.weekly_report,
             reports.monthly_report,
@@ -46,6 +47,9 @@ def defs() -> dg.Definitions:
             dataset_checks,
             *metric_tiers.CHECKS,
             *lineage.CHECKS,
+            *budget_report.CHECKS,
+            *budget_report.CHECKS,
+            *budget_report.CHECKS,
             *cost.CHECKS,
             *retention.CHECKS,
         ],
@@ -61,6 +65,7 @@ def defs() -> dg.Definitions:
             jobs.plan_retention,
             jobs.carry_out_retention,
             jobs.check_lineage,
+            jobs.report_budgets,
             jobs.report_week,
             jobs.report_month,
             jobs.reap_jobs,

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
+from assets.budget_report import budget_report
 from assets.datasets import dataset_versions
 from assets.graveyard import graveyard_entries
 from assets.lineage import lineage
@@ -17,6 +18,7 @@ from assets.reports import monthly_report, weekly_report
 from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
+from governance.forecasts import BudgetGate
 from orchestration.platform import platform
 from orchestration.reaping import reap_cluster
 from orchestration.submission import submission
@@ -113,6 +115,14 @@ report_month = dg.define_asset_job(
 )
 
 
+report_budgets = dg.define_asset_job(
+    "report_budgets",
+    selection=dg.AssetSelection.assets(budget_report),
+    description="Where budgets stand on a day, and what has to be told about them.",
+    executor_def=dg.in_process_executor,
+)
+
+
 class RegisterSweepConfig(dg.Config):
     """A sweep to submit: a file on this machine, or its content right here."""
 
@@ -156,6 +166,7 @@ def submit_sweep(
     config: RegisterSweepConfig,
     sweep_log: dg.ResourceParam[SweepLog],
     data_gate: dg.ResourceParam[DatasetGate],
+    budget_gate: dg.ResourceParam[BudgetGate],
 ) -> None:
     """Check the sweep and write it down; the sensor `submitted_sweeps` starts it."""
     with dagster_errors():
@@ -166,6 +177,7 @@ def submit_sweep(
             # The Dagster run's own name makes a retried op submit the same sweep.
             entropy=bytes.fromhex(context.run_id.replace("-", ""))[:5] or secrets.token_bytes(5),
         )
+        forecast = budget_gate.check(submitted.sweep_id, submitted.spec)
         sweep_log.submit(
             submitted.sweep_id,
             submitted.spec,
@@ -179,6 +191,8 @@ def submit_sweep(
         )
     context.instance.add_dynamic_partitions(str(SWEEPS.name), [submitted.sweep_id])
     context.log.info(f"submitted {submitted.sweep_id}; the sensor submitted_sweeps starts it")
+    for sentence in forecast.sentences:
+        context.log.info(sentence)
     context.add_output_metadata({"sweep": submitted.sweep_id})
 
 

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from storage.admission_store import PostgresAdmissionDesk
     from storage.artifact_catalog import ArtifactCatalog
     from storage.blob_verification import BlobVerification
+    from storage.budget_gate import PostgresBudgetGate
+    from storage.budget_reports import PostgresBudgetReports
+    from storage.budget_store import BudgetStore
+    from storage.budget_watch import PostgresBudgetWatch
     from storage.cost_ledger import CostLedger
     from storage.cost_reader import CostReader
     from storage.curve_store import CurveStore
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from storage.openlineage import OpenLineageOutbox
     from storage.partition_subjects import PostgresPartitionSubjects
     from storage.policy_store import PolicyStore
+    from storage.predictions import PostgresPredictor
     from storage.queue_view import QueueView
     from storage.report_facts import PostgresReportFacts
     from storage.report_shelf import PostgresReportShelf
@@ -306,6 +311,41 @@ class Platform:
         return PostgresPartitionSubjects(self.pool)
 
     @functools.cached_property
+    def budgets(self) -> "BudgetStore":
+        """Where budgets stand."""
+        from storage.budget_store import BudgetStore
+
+        return BudgetStore(self.pool, self.policies)
+
+    @functools.cached_property
+    def predictor(self) -> "PostgresPredictor":
+        """What attempts will take and cost."""
+        from storage.predictions import PostgresPredictor
+
+        return PostgresPredictor(self.pool, book=lambda: self.budgets.book)
+
+    @functools.cached_property
+    def budget_watch(self) -> "PostgresBudgetWatch":
+        """What budgets mean for sweeps that run."""
+        from storage.budget_watch import PostgresBudgetWatch
+
+        return PostgresBudgetWatch(self.pool, self.budgets, self.predictor)
+
+    @functools.cached_property
+    def budget_gate(self) -> "PostgresBudgetGate":
+        """Whether sweeps can ever be paid for."""
+        from storage.budget_gate import PostgresBudgetGate
+
+        return PostgresBudgetGate(self.pool, self.budgets, self.predictor)
+
+    @functools.cached_property
+    def budget_reports(self) -> "PostgresBudgetReports":
+        """All budgets, and warnings about them."""
+        from storage.budget_reports import PostgresBudgetReports
+
+        return PostgresBudgetReports(self.pool, self.budgets)
+
+    @functools.cached_property
     def datasets(self) -> "DatasetCatalog":
         """Versions of datasets."""
         from storage.datasets.catalog import DatasetCatalog
@@ -377,7 +417,11 @@ class Platform:
         from storage.admission_store import PostgresAdmissionDesk
 
         return PostgresAdmissionDesk(
-            self.pool, self.policies, is_elsewhere=self.is_admitted_by_kueue
+            self.pool,
+            self.policies,
+            predict=self.predictor,
+            budgets=self.budgets,
+            is_elsewhere=self.is_admitted_by_kueue,
         )
 
     @functools.cached_property

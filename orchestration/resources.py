@@ -10,7 +10,9 @@ from collections.abc import Generator
 
 import dagster as dg
 
+from governance.budget_report import BudgetReports
 from governance.cost_books import CostBooks
+from governance.forecasts import BudgetGate
 from governance.lineage_rules import LineageChecks
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
@@ -28,6 +30,7 @@ from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.graveyard.entry import Graveyard
 from sweeps.ports import (
     AdmissionDesk,
+    BudgetWatch,
     Courier,
     Credentials,
     DatasetGate,
@@ -221,6 +224,42 @@ class CostBooksResource(dg.ConfigurableResource[CostBooks]):
         yield platform().costs
 
 
+class BudgetWatchResource(dg.ConfigurableResource[BudgetWatch]):
+    """What sweeps may still spend."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[BudgetWatch, None, None]:
+        """On the process's pool."""
+        yield platform().budget_watch
+
+
+class BudgetGateResource(dg.ConfigurableResource[BudgetGate]):
+    """Whether sweeps can ever be paid for."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[BudgetGate, None, None]:
+        """On the process's pool."""
+        yield platform().budget_gate
+
+
+class BudgetReportsResource(dg.ConfigurableResource[BudgetReports]):
+    """Where all budgets stand."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[BudgetReports, None, None]:
+        """On the process's pool."""
+        yield platform().budget_reports
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -300,6 +339,9 @@ def resources() -> dict[str, object]:
         "report_facts": ReportFactsResource(),
         "report_shelf": ReportShelfResource(),
         "cost_books": CostBooksResource(),
+        "budgets": BudgetWatchResource(),
+        "budget_gate": BudgetGateResource(),
+        "budget_reports": BudgetReportsResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

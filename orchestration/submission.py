@@ -8,6 +8,7 @@ from pathlib import Path
 from sweepworks.provenance.git import GitFailed
 from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 
+from governance.forecasts import Forecast
 from governance.naming_file import NAMING
 from governance.quota_check import check_quotas
 from governance.quota_file import QUOTAS
@@ -127,8 +128,8 @@ def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:
     }
 
 
-def submit(platform: Platform, submitted: Submission) -> None:
-    """Write a submission down.
+def submit(platform: Platform, submitted: Submission) -> Forecast:
+    """Write a submission down; gives what it will cost, as far as anybody can tell.
 
     Raises:
         InvalidSetting: Its trials would have nowhere to report to.
@@ -136,6 +137,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
         DatasetNotFound: It names a dataset that there is none of.
         DatasetRefused: One that no sweep may start on now.
         UnknownRetentionClass: Its `retention` is no class of the policy.
+        OverBudget: No trial of it could ever start.
     """
     if submitted.spec.retention is not None:
         platform.policies.current(RETENTION).value.require_class(submitted.spec.retention)
@@ -156,6 +158,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
         lines=submitted.lines,
         is_elsewhere=platform.is_admitted_by_kueue(submitted.spec.tenant),
     )
+    forecast = platform.budget_gate.check(submitted.sweep_id, submitted.spec)
     datasets = platform.data_gate.pin(
         submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
     )
@@ -168,6 +171,7 @@ def submit(platform: Platform, submitted: Submission) -> None:
         code=submitted.code,
         image=submitted.image,
     )
+    return forecast
 
 
 def resemblances(platform: Platform, submitted: Submission) -> list[Resemblance]:

@@ -98,7 +98,9 @@ class CostLedger:
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["lock_day"], {"lock": _LOCK, "day": day})
             connection.execute(_QUERIES["remove_usage"], {"day": day})
-            return connection.execute(_QUERIES["insert_usage"], {"day": day}).rowcount
+            count = connection.execute(_QUERIES["insert_usage"], {"day": day}).rowcount
+            connection.execute(_QUERIES["cover_usage"], {"day": day})
+            return count
 
     def totals(self, day: dt.date) -> DayOfCosts | None:
         """A day as it is in the books; None: not at all."""

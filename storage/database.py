@@ -86,3 +86,15 @@ def transaction(pool: Pool) -> Generator[psycopg.Connection[tuple[Any, ...]], No
     """One transaction on a pooled connection, errors translated."""
     with translate_errors(), pool.connection() as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def snapshot(pool: Pool) -> Generator[psycopg.Connection[tuple[Any, ...]], None, None]:
+    """For reading: every statement sees the database as it is when the first one does."""
+    with transaction(pool) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            yield connection
+        finally:
+            connection.rollback()  # lets the level be set back
+            connection.isolation_level = None

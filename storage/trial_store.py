@@ -9,7 +9,7 @@ from psycopg.rows import DictRow, class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.database import Pool, transaction
+from storage.database import Pool, snapshot, transaction
 from storage.datasets.catalog import datasets_of_sweep, use_in_runs
 from storage.origins import Launching, origin_of_sweep, write_origins
 from storage.sweep_catalog import read_sweep
@@ -57,51 +57,43 @@ class PostgresTrialStore:
     def load(self, sweep_id: SweepId) -> SweepSnapshot:
         """Everything about the sweep, from one snapshot of the database."""
         of_sweep = {"sweep_id": sweep_id}
-        with transaction(self._pool) as connection:
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            try:
-                sweep = read_sweep(connection, sweep_id)
-                rows = connection.cursor(row_factory=dict_row)
-                floats = _floats(sweep.spec.space)
-                return SweepSnapshot(
-                    sweep=sweep,
-                    trials=tuple(
-                        _trial(row, floats)
-                        for row in rows.execute(_QUERIES["trials_of_sweep"], of_sweep)
-                    ),
-                    attempts=tuple(
-                        _attempt(row)
-                        for row in rows.execute(_QUERIES["attempts_of_sweep"], of_sweep)
-                    ),
-                    reports=_reports(connection, "decided_reports", sweep_id),
-                    suggestions=tuple(
-                        replace(row, configuration=_configuration(row.configuration, floats))
-                        for row in connection.cursor(row_factory=class_row(Suggestion)).execute(
-                            _QUERIES["suggestions_of_sweep"], of_sweep
-                        )
-                    ),
-                    concluded=tuple(
-                        connection.cursor(row_factory=class_row(ConcludedTrial)).execute(
-                            _QUERIES["concluded_trials"], of_sweep
-                        )
-                    ),
-                    last_sequence=_scalar(connection, "last_sequence", sweep_id),
-                    datasets=datasets_of_sweep(connection, sweep_id)
-                    if sweep.spec.trial.data
-                    else (),
-                    earlier=tuple(
-                        _trial(row, floats)
-                        for row in rows.execute(
-                            _QUERIES["earlier_trials"],
-                            {**of_sweep, "earlier": list(sweep.spec.warm_start)},
-                        )
+        with snapshot(self._pool) as connection:
+            sweep = read_sweep(connection, sweep_id)
+            rows = connection.cursor(row_factory=dict_row)
+            floats = _floats(sweep.spec.space)
+            return SweepSnapshot(
+                sweep=sweep,
+                trials=tuple(
+                    _trial(row, floats)
+                    for row in rows.execute(_QUERIES["trials_of_sweep"], of_sweep)
+                ),
+                attempts=tuple(
+                    _attempt(row) for row in rows.execute(_QUERIES["attempts_of_sweep"], of_sweep)
+                ),
+                reports=_reports(connection, "decided_reports", sweep_id),
+                suggestions=tuple(
+                    replace(row, configuration=_configuration(row.configuration, floats))
+                    for row in connection.cursor(row_factory=class_row(Suggestion)).execute(
+                        _QUERIES["suggestions_of_sweep"], of_sweep
                     )
-                    if sweep.spec.warm_start
-                    else (),
+                ),
+                concluded=tuple(
+                    connection.cursor(row_factory=class_row(ConcludedTrial)).execute(
+                        _QUERIES["concluded_trials"], of_sweep
+                    )
+                ),
+                last_sequence=_scalar(connection, "last_sequence", sweep_id),
+                datasets=datasets_of_sweep(connection, sweep_id) if sweep.spec.trial.data else (),
+                earlier=tuple(
+                    _trial(row, floats)
+                    for row in rows.execute(
+                        _QUERIES["earlier_trials"],
+                        {**of_sweep, "earlier": list(sweep.spec.warm_start)},
+                    )
                 )
-            finally:
-                connection.rollback()  # reading only; lets the level be set back
-                connection.isolation_level = None
+                if sweep.spec.warm_start
+                else (),
+            )
 
     def poll(self, sweep_id: SweepId) -> Signals:
         """What changed outside the controller."""

@@ -61,6 +61,7 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
             "here: use `sweepworks submit`"
         )
     sweep_id = ids.sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
+    services.budget_gate.check(sweep_id, spec)
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     services.sweeps.submit(
         sweep_id, spec, source_dir=body.source_dir, created_by=owner.name, datasets=datasets

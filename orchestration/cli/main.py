@@ -50,6 +50,7 @@ _COMMANDS = {
     "gateway": "Serve the gateway alone, for a database of your own.",
     "webserver": "Serve Dagster's UI behind API tokens, for databases of your own.",
     "token": "API tokens: make, list, revoke.",
+    "budget": "What is spent, reserved and left of budgets, and when they run out.",
     "migrate": "Bring databases of your own to the schema of this version.",
     "doctor": "Versions, what is reachable, what is wrong and how to mend it.",
 }

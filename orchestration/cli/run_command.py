@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.follow import follow
+from orchestration.cli.forecast_lines import print_forecast
 from orchestration.cli.hints import print_hints
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import import_dagster_meanwhile, session
@@ -26,7 +27,9 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
         from orchestration.controllers import Controllers
 
         platform.prove_dagster_database()  # before anything is written
-        submit(platform, submitted)
+        forecast = submit(platform, submitted)
+        if not as_json:
+            print_forecast(forecast)
         print_hints(resemblances(platform, submitted))
         Controllers(platform, submitted.sweep_id).look_after()
         if detach:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.hints import print_hints
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
@@ -19,12 +20,20 @@ def command(file: Path, as_json: bool) -> None:
 
     submitted = submission(file=file)
     with session(quiet=as_json) as platform:
-        submit(platform, submitted)
+        forecast = submit(platform, submitted)
         alike = resemblances(platform, submitted)
         daemon = platform.webserver_url is not None
     if as_json:
-        print_json({"sweep": submitted.sweep_id, "daemon": daemon, "resembles": alike})
+        print_json(
+            {
+                "sweep": submitted.sweep_id,
+                "daemon": daemon,
+                "resembles": alike,
+                "forecast": forecast_document(forecast),
+            }
+        )
         return
+    print_forecast(forecast)
     click.echo(f"submitted {submitted.sweep_id}")
     print_hints(alike)
     if not daemon:

@@ -148,6 +148,12 @@ SET covered_until = excluded.covered_until,
     entries = excluded.entries,
     replaced_at = excluded.replaced_at;
 
+-- cover_usage --
+-- Up to when the usage of a day is there: as far as its entries are.
+UPDATE cost_days
+SET usage_until = covered_until
+WHERE day = %(day)s;
+
 -- remove_usage --
 -- All of a day's usage, to be written anew.
 DELETE FROM usage_daily

@@ -9,7 +9,6 @@ from governance.budgets import BudgetScope
 from governance.periods import Period
 from sweeps.errors import InvalidSweepFile
 from sweeps.ids import SweepId
-from tests.factories import some_limits
 
 FILE = """\
 budgets:
@@ -123,8 +122,8 @@ def test_the_file_that_ships_bounds_nothing_and_its_examples_are_good() -> None:
 def test_a_sweep_has_a_budget_of_its_own_when_its_file_says_so() -> None:
     sweep_id = SweepId("digits-aaaaaaaa")
 
-    assert own_budget(sweep_id, some_limits()) is None
-    assert own_budget(sweep_id, some_limits(max_cost_usd=Decimal(5))) == Budget(
+    assert own_budget(sweep_id, max_usd=None, max_gpu_hours=None) is None
+    assert own_budget(sweep_id, max_usd=Decimal(5), max_gpu_hours=None) == Budget(
         name=sweep_id,
         scope=BudgetScope(sweep_id=sweep_id),
         period=Period.TOTAL,

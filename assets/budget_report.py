@@ -1,0 +1,106 @@
+"""Budgets as an asset: where each stands, day by day, and a check that warns.
+
+Materializing it notes each share of a limit that was reached, once in each period. Automation: the
+sensor `budget_warnings` when there is something to be told, the schedule `closed_budget_days`.
+"""
+
+import datetime as dt
+import warnings
+
+import dagster as dg
+
+from assets.boundary import dagster_errors
+from assets.partitions import DAYS
+from governance.budget_report import BudgetReports, document, markdown
+from governance.budgets import dollars
+from governance.periods import midnight
+
+_RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
+_SHOWN = 200  # budgets in the UI
+
+
+@dg.asset(
+    group_name="governance",
+    kinds={"postgres"},
+    partitions_def=DAYS,
+    retry_policy=_RETRIES,
+    description="Where budgets stand: limit, spent, reserved, left, and when they run out.",
+)
+def budget_report(
+    context: dg.AssetExecutionContext, budget_reports: dg.ResourceParam[BudgetReports]
+) -> dg.MaterializeResult:
+    """At the end of the day, or now; tells what was reached that nobody was told of."""
+    at = _moment(context.partition_key)
+    with dagster_errors():
+        positions = budget_reports.at(at)
+        new = budget_reports.warn(positions)
+    for warning in new:
+        context.log.warning(warning.sentence)
+    limited = [one.budget.max_usd for one in positions if one.budget.max_usd is not None]
+    return dg.MaterializeResult(
+        metadata={
+            "at": dg.MetadataValue.timestamp(at),
+            "budgets": dg.MetadataValue.int(len(positions)),
+            "spent_out": dg.MetadataValue.int(sum(one.is_spent for one in positions)),
+            "highest_share": dg.MetadataValue.float(
+                round(max((one.share for one in positions), default=0.0), 4)
+            ),
+            "limits_usd": dg.MetadataValue.text(dollars(sum(limited, start=limited[0] * 0)))
+            if limited
+            else dg.MetadataValue.text("none"),
+            "report": dg.MetadataValue.md(markdown(positions[:_SHOWN])),
+            "positions": dg.MetadataValue.json(
+                [_plain(document(one)) for one in positions[:_SHOWN]]
+            ),
+            "new_warnings": dg.MetadataValue.md(
+                "\n".join(f"- {warning.sentence}" for warning in new) or "none"
+            ),
+        }
+    )
+
+
+with warnings.catch_warnings():
+    # That checks of one partition are in preview is nothing to tell everybody.
+    warnings.simplefilter("ignore", dg.PreviewWarning)
+
+    @dg.asset_check(
+        asset=budget_report,
+        name="budgets_are_within_their_limits",
+        partitions_def=DAYS,
+        description="No budget has reached a share of its limit that is to be told.",
+    )
+    def within_limits(
+        context: dg.AssetCheckExecutionContext,
+        budget_reports: dg.ResourceParam[BudgetReports],
+    ) -> dg.AssetCheckResult:
+        """A warning while shares are reached, an error while all of one is spent."""
+        with dagster_errors():
+            positions = budget_reports.at(_moment(context.partition_key))
+        reached = [one for one in positions if one.crossed]
+        is_spent = any(one.is_spent for one in reached)
+        words = [f"{one.budget.name}: {one.share:.0%} of the limit" for one in reached[:_SHOWN]]
+        return dg.AssetCheckResult(
+            passed=not reached,
+            severity=dg.AssetCheckSeverity.ERROR if is_spent else dg.AssetCheckSeverity.WARN,
+            description="; ".join(words) or None,
+            metadata={
+                "budgets": dg.MetadataValue.int(len(positions)),
+                "reached": dg.MetadataValue.int(len(reached)),
+            },
+        )
+
+
+CHECKS = [within_limits]
+
+
+def _moment(partition_key: str) -> dt.datetime:
+    """The last moment of a day that is over, or now."""
+    ends = midnight(dt.date.fromisoformat(partition_key) + dt.timedelta(days=1))
+    return min(dt.datetime.now(dt.UTC), ends - dt.timedelta(microseconds=1))
+
+
+def _plain(value: dict[str, object]) -> dict[str, object]:
+    return {
+        key: item.isoformat() if isinstance(item, dt.datetime) else item
+        for key, item in value.items()
+    }

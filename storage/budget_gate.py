@@ -1,0 +1,44 @@
+"""Whether a sweep that is about to be submitted can ever be paid for."""
+
+from governance.forecasts import Forecast, OverBudget, forecast, refusal
+from storage.budget_store import BudgetStore
+from storage.database import Pool, snapshot
+from storage.predictions import PostgresPredictor
+from storage.sweep_facts import facts_of
+from sweeps.clock import Clock, SystemClock
+from sweeps.ids import SweepId
+from sweeps.specs import SweepSpec
+
+
+class PostgresBudgetGate:
+    """A `governance.forecasts.BudgetGate`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        budgets: BudgetStore,
+        predictor: PostgresPredictor,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self._pool = pool
+        self._budgets = budgets
+        self._predictor = predictor
+        self._clock = clock or SystemClock()
+
+    def check(self, sweep_id: SweepId, spec: SweepSpec) -> Forecast:
+        """What it will cost.
+
+        Raises:
+            OverBudget: No trial of it could ever start.
+        """
+        facts, now = facts_of(sweep_id, spec), self._clock.now()
+        with snapshot(self._pool) as connection:
+            positions = self._budgets.covering(connection, facts, now=now)
+            prediction = self._predictor.of(connection, facts)
+        held = facts.held(gpus=0, gpu_model=facts.gpu_type, capacity="", region="")
+        has_price = held.usd_per_hour(self._budgets.book, now) is not None
+        why = refusal(prediction, positions=positions, has_price=has_price)
+        if why is not None:
+            raise OverBudget(why)
+        return forecast(prediction, trials=spec.limits.max_trials, positions=positions)

@@ -1,0 +1,81 @@
+"""What budgets mean for sweeps that run: looked up every few seconds by their controllers."""
+
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from governance.exhaustion import verdict
+from governance.predictions import Prediction
+from governance.spending import BudgetPosition
+from storage import queries
+from storage.budget_store import BudgetStore
+from storage.database import Pool, snapshot, transaction
+from storage.predictions import PostgresPredictor
+from sweeps.clock import Clock, SystemClock
+from sweeps.endings import WITHIN_BUDGETS, BudgetVerdict
+from sweeps.ids import SweepId
+
+_QUERIES = queries.load("budgets")
+_FAR_SECONDS, _NEAR_SECONDS = 15.0, 2.0  # between looks, by how much is spent
+_NEAR_SHARE = 0.7
+
+
+class PostgresBudgetWatch:
+    """A `sweeps.ports.BudgetWatch`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        budgets: BudgetStore,
+        predictor: PostgresPredictor,
+        *,
+        clock: Clock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pool = pool
+        self._budgets = budgets
+        self._predictor = predictor
+        self._clock = clock or SystemClock()
+        self._monotonic = monotonic
+        self._said: dict[SweepId, BudgetVerdict] = {}
+        self._look_at: dict[SweepId, float] = {}
+
+    def verdict(self, sweep_id: SweepId) -> BudgetVerdict:
+        """What budgets mean for a sweep, at most some seconds ago."""
+        if self._monotonic() < self._look_at.get(sweep_id, 0.0):
+            return self._said[sweep_id]
+        with snapshot(self._pool) as connection:
+            positions, following = self._look(connection, sweep_id)
+        said = WITHIN_BUDGETS if following is None else verdict(positions, following)
+        if following is not None:
+            self._tell_queue(sweep_id, following)
+        share = max((one.share for one in positions if one.budget.stops), default=0.0)
+        wait = _FAR_SECONDS if share < _NEAR_SHARE else _NEAR_SECONDS
+        self._said[sweep_id] = said
+        self._look_at[sweep_id] = self._monotonic() + wait
+        return said
+
+    def _look(
+        self, connection: "psycopg.Connection[tuple[object, ...]]", sweep_id: SweepId
+    ) -> tuple[list[BudgetPosition], Prediction | None]:
+        facts = self._budgets.facts(connection, sweep_id)
+        if facts is None:
+            return [], None
+        positions = self._budgets.covering(connection, facts, now=self._clock.now())
+        if not positions:
+            return [], None
+        return positions, self._predictor.of(connection, facts)
+
+    def _tell_queue(self, sweep_id: SweepId, following: Prediction) -> None:
+        """Who waits was predicted when it came; by now more is known."""
+        with transaction(self._pool) as connection:
+            connection.execute(
+                _QUERIES["predict_waiting"],
+                {
+                    "sweep_id": sweep_id,
+                    "seconds": following.upper_seconds,
+                    "usd": following.upper_usd,
+                    "gpu_hours": following.upper_gpu_hours,
+                },
+            )

@@ -1,0 +1,100 @@
+"""What a sweep will cost, and whether it can ever be paid for."""
+
+from decimal import Decimal
+
+import pytest
+
+from governance.budget_policy import own_budget
+from governance.forecasts import forecast, refusal
+from governance.periods import Period
+from governance.predictions import Basis, Prediction
+from governance.spending import BudgetPosition
+from sweeps.ids import SweepId
+from tests.unit.governance.test_spending import a_budget, after
+
+KNOWN = Prediction(
+    basis=Basis.SWEEP,
+    observed=5,
+    seconds=1800,
+    upper_seconds=3600,
+    usd=Decimal(1),
+    upper_usd=Decimal(2),
+    gpu_hours=0.5,
+    upper_gpu_hours=1.0,
+)
+UNKNOWN = Prediction(basis=Basis.NOTHING)
+
+
+def test_a_range_is_told_and_where_it_comes_from() -> None:
+    found = forecast(KNOWN, trials=10, positions=[])
+
+    assert (found.usd, found.gpu_hours) == ((Decimal(10), Decimal(20)), (5.0, 10.0))
+    assert found.sentences == [
+        (
+            "10 trials will take $10.00 to $20.00 and 5 GPU-hours to 10 GPU-hours, "
+            "from 5 earlier trials of the sweep"
+        )
+    ]
+
+
+def test_a_timeout_says_only_what_is_the_most() -> None:
+    by_timeout = Prediction(
+        basis=Basis.TIMEOUT, usd=Decimal(2), upper_usd=Decimal(2), gpu_hours=0, upper_gpu_hours=0
+    )
+
+    assert forecast(by_timeout, trials=3, positions=[]).sentences == [
+        "3 trials will take $0.00 to $6.00, from trial_timeout, the longest that a trial may take"
+    ]
+
+
+def test_what_nobody_can_tell_is_said_so() -> None:
+    assert forecast(UNKNOWN, trials=3, positions=[]).sentences == [
+        (
+            "what it will cost cannot be told: no earlier trial of the experiment has ended, and there "
+            "is no trial_timeout"
+        )
+    ]
+
+
+def test_a_budget_that_pays_for_fewer_trials_is_named() -> None:
+    positions = [after("40", a_budget("100")), after("95", a_budget("100", name="tight"))]
+
+    found = forecast(KNOWN, trials=10, positions=positions)
+
+    assert found.affordable == 5
+    assert found.sentences[1] == "budget tight pays for about 5 of 10 trials"
+
+
+@pytest.mark.parametrize(
+    ("position", "words"),
+    [
+        (after("0", a_budget("1.5")), "budget vision is $1.50 a month, and one trial needs $2.00"),
+        (after("0", a_budget(None, 0.5)), "is 0.5 GPU-hours a month, and one trial needs 1 GPU"),
+        (after("0", a_budget("0")), "budget vision is $0.00 a month"),
+        (after("99", a_budget("100", period=Period.TOTAL)), "vision has $1.00 of $100.00 left"),
+        (after("101", a_budget("100", period=Period.TOTAL)), "vision: $101.00 of $100.00"),
+    ],
+)
+def test_what_can_never_start_is_refused(position: BudgetPosition, words: str) -> None:
+    assert words in (refusal(KNOWN, positions=[position], has_price=True) or "")
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        after("100", a_budget("100")),  # the next month has room
+        after("97", a_budget("100", period=Period.TOTAL)),
+        after("200", a_budget("100", period=Period.TOTAL, stops=False)),
+    ],
+)
+def test_what_can_start_now_or_later_is_not(position: BudgetPosition) -> None:
+    assert refusal(KNOWN, positions=[position], has_price=True) is None
+
+
+def test_a_limit_in_dollars_without_prices_is_refused() -> None:
+    own = own_budget(SweepId("digits-aaaaaaaa"), max_usd=Decimal(5), max_gpu_hours=None)
+    assert own is not None
+    position = after("0", own)
+
+    assert "cannot be held" in (refusal(UNKNOWN, positions=[position], has_price=False) or "")
+    assert refusal(UNKNOWN, positions=[position], has_price=True) is None
