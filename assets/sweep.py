@@ -203,6 +203,8 @@ def _loop(
                 if rungs not in warned:
                     warned.add(rungs)
                     context.log.warning(warning)
+        for sentence in controller.told():
+            context.log.warning(sentence)
         if tick.state.is_terminal:
             return
         time.sleep(BUSY_SECONDS if tick.progressed else IDLE_SECONDS)

@@ -29,7 +29,7 @@ _HEADERS = {
 }
 _PREFIXES = (
     "/compare", "/queue", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
-    "/reports", "/login", "/open",
+    "/reports", "/budgets", "/login", "/open",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from governance.budgets import dollars, gpu_time
+from governance.budgets import Amount, dollars, gpu_time
 from governance.spending import BudgetPosition
 
 
@@ -27,12 +27,13 @@ class BudgetWarning:
     @property
     def sentence(self) -> str:
         """``budget vision-month: 80 % is spent, $412.00 of $500.00``."""
-        parts: list[str] = []
-        if self.max_usd is not None:
-            parts.append(f"{dollars(self.spent_usd)} of {dollars(self.max_usd)}")
-        if self.max_gpu_hours is not None:
-            parts.append(f"{self.spent_gpu_hours:.4g} of {gpu_time(self.max_gpu_hours)}")
-        return f"budget {self.budget}: {self.threshold:.0%} is spent, {' and '.join(parts)}"
+        return _sentence(
+            self.budget,
+            self.threshold,
+            spent=Amount(usd=self.spent_usd, gpu_hours=self.spent_gpu_hours),
+            max_usd=self.max_usd,
+            max_gpu_hours=self.max_gpu_hours,
+        )
 
 
 class BudgetReports(Protocol):
@@ -53,6 +54,34 @@ class BudgetReports(Protocol):
     def warnings(self, *, since: dt.datetime, tenant: str | None = None) -> Sequence[BudgetWarning]:
         """What was noted since then, newest first."""
         ...
+
+
+def reached(position: BudgetPosition, share: float) -> str:
+    """That a budget has reached a share of its limit, for people."""
+    budget = position.budget
+    return _sentence(
+        budget.name,
+        share,
+        spent=position.spent,
+        max_usd=budget.max_usd,
+        max_gpu_hours=budget.max_gpu_hours,
+    )
+
+
+def _sentence(
+    name: str,
+    share: float,
+    *,
+    spent: Amount,
+    max_usd: Decimal | None,
+    max_gpu_hours: float | None,
+) -> str:
+    parts: list[str] = []
+    if max_usd is not None:
+        parts.append(f"{dollars(spent.usd)} of {dollars(max_usd)}")
+    if max_gpu_hours is not None:
+        parts.append(f"{spent.gpu_hours:.4g} of {gpu_time(max_gpu_hours)}")
+    return f"budget {name}: {share:.0%} is spent, {' and '.join(parts)}"
 
 
 def document(position: BudgetPosition) -> dict[str, Any]:

@@ -329,7 +329,7 @@ class Platform:
         """What budgets mean for sweeps that run."""
         from storage.budget_watch import PostgresBudgetWatch
 
-        return PostgresBudgetWatch(self.pool, self.budgets, self.predictor)
+        return PostgresBudgetWatch(self.pool, self.budgets, self.predictor, self.budget_reports)
 
     @functools.cached_property
     def budget_gate(self) -> "PostgresBudgetGate":

@@ -1,14 +1,16 @@
 """What budgets mean for sweeps that run: looked up every few seconds by their controllers."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 
+from governance.budget_report import reached
 from governance.exhaustion import verdict
 from governance.predictions import Prediction
 from governance.spending import BudgetPosition
 from storage import queries
+from storage.budget_reports import PostgresBudgetReports
 from storage.budget_store import BudgetStore
 from storage.database import Pool, snapshot, transaction
 from storage.predictions import PostgresPredictor
@@ -29,6 +31,7 @@ class PostgresBudgetWatch:
         pool: Pool,
         budgets: BudgetStore,
         predictor: PostgresPredictor,
+        reports: PostgresBudgetReports,
         *,
         clock: Clock | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -36,10 +39,13 @@ class PostgresBudgetWatch:
         self._pool = pool
         self._budgets = budgets
         self._predictor = predictor
+        self._reports = reports
         self._clock = clock or SystemClock()
         self._monotonic = monotonic
         self._said: dict[SweepId, BudgetVerdict] = {}
         self._look_at: dict[SweepId, float] = {}
+        self._known: set[tuple[object, ...]] = set()  # shares that were told
+        self._to_tell: dict[SweepId, list[str]] = {}
 
     def verdict(self, sweep_id: SweepId) -> BudgetVerdict:
         """What budgets mean for a sweep, at most some seconds ago."""
@@ -50,11 +56,29 @@ class PostgresBudgetWatch:
         said = WITHIN_BUDGETS if following is None else verdict(positions, following)
         if following is not None:
             self._tell_queue(sweep_id, following)
+        self._note(sweep_id, positions)
         share = max((one.share for one in positions if one.budget.stops), default=0.0)
         wait = _FAR_SECONDS if share < _NEAR_SHARE else _NEAR_SECONDS
         self._said[sweep_id] = said
         self._look_at[sweep_id] = self._monotonic() + wait
         return said
+
+    def told(self, sweep_id: SweepId) -> Sequence[str]:
+        """What its people are to know of its budgets by now, each sentence once."""
+        return self._to_tell.pop(sweep_id, [])
+
+    def _note(self, sweep_id: SweepId, positions: Sequence[BudgetPosition]) -> None:
+        """Of each budget the greatest share that was reached and not told; written down as well."""
+        for one in positions:
+            new = [
+                share
+                for share in one.crossed
+                if (sweep_id, one.budget.name, one.begins, share) not in self._known
+            ]
+            if new:
+                self._to_tell.setdefault(sweep_id, []).append(reached(one, max(new)))
+                self._known.update((sweep_id, one.budget.name, one.begins, share) for share in new)
+                self._reports.warn([one])
 
     def _look(
         self, connection: "psycopg.Connection[tuple[object, ...]]", sweep_id: SweepId

@@ -10,7 +10,7 @@ moment is followed by one that loads the rows, adopts what is alive, and goes on
 What a tick decides is in `sweeps.tick_plan`; this module talks to the ports.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeps.attention import Attention
@@ -142,6 +142,10 @@ class SweepController:
             return {}
         rungs = rung_correlations(self._board.journal.history().measurements)
         return {(rung.low, rung.high): rung.warning for rung in rungs if rung.warning is not None}
+
+    def told(self) -> Sequence[str]:
+        """What the person who pays should know by now, each sentence once."""
+        return () if self._budgets is None else self._budgets.told(self._sweep_id)
 
     def close(self) -> None:
         """End what works in the background; the sweep goes on with the next controller."""

@@ -253,6 +253,10 @@ class BudgetWatch(Protocol):
         """What budgets mean for a sweep now; looks anew every few seconds. `StorageUnavailable`."""
         ...
 
+    def told(self, sweep_id: SweepId) -> Sequence[str]:
+        """What its people are to know of its budgets by now, each sentence once."""
+        ...
+
 
 class Courier(Protocol):
     """Brings home what scripts could not send before they ended."""

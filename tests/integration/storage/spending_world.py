@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 from decimal import Decimal
 
+from storage.budget_reports import PostgresBudgetReports
 from storage.budget_store import BudgetStore
 from storage.budget_watch import PostgresBudgetWatch
 from storage.database import Pool, transaction
@@ -42,7 +43,20 @@ class SpendingWorld:
 
     def watch(self) -> PostgresBudgetWatch:
         """One that has not looked yet."""
-        return PostgresBudgetWatch(self.pool, self.budgets, self.predictor, clock=self.clock)
+        return PostgresBudgetWatch(
+            self.pool,
+            self.budgets,
+            self.predictor,
+            PostgresBudgetReports(self.pool, self.budgets),
+            clock=self.clock,
+        )
+
+    def database_now(self) -> dt.datetime:
+        """By the clock that schedulers go by."""
+        with transaction(self.pool) as connection:
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        return row[0]
 
     def apply(self, kind: PolicyKind[object], text: str) -> None:
         """Make a policy hold."""

@@ -250,3 +250,14 @@ def test_a_sweep_that_no_budget_covers_goes_on(world: SpendingWorld) -> None:
     sweep = world.sweep(tenant="speech", deadline=seconds(100))
 
     assert world.watch().verdict(sweep) == WITHIN_BUDGETS
+
+
+def test_what_was_reached_is_told_to_the_people_of_a_sweep_once(world: SpendingWorld) -> None:
+    sweep = world.sweep(max_cost_usd=Decimal(5))
+    world.attempt(sweep, began=3, ended=1)
+    watch = world.watch()
+
+    watch.verdict(sweep)
+
+    assert watch.told(sweep) == [f"budget {sweep}: 80% is spent, $4.00 of $5.00"]
+    assert watch.told(sweep) == []

@@ -1,5 +1,6 @@
 """What a sweep does when there is nothing left to spend."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +23,9 @@ class FakeBudgets:
 
     def verdict(self, sweep_id: SweepId) -> BudgetVerdict:
         return self.now
+
+    def told(self, sweep_id: SweepId) -> Sequence[str]:
+        return ()
 
 
 def a_simulation(budgets: FakeBudgets, **limits: object) -> Simulation:

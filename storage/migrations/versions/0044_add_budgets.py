@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0043"
-down_revision = "0042"
+revision = "0044"
+down_revision = "0043"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0043_pre_add_budgets.sql")
+    run_sql("0044_pre_add_budgets.sql")
