@@ -1,6 +1,7 @@
 # The platform: gateway, code server, Dagster's webserver and daemon, controllers, migrations.
 # From the root of the repository:
 #   docker build -f deploy/docker/platform.Dockerfile -t sweepworks:0.1.0 .
+# A tag may mean another image tomorrow: --build-arg PYTHON=3.13.7-slim-trixie@sha256:… pins it.
 ARG PYTHON=3.13.7-slim-trixie
 
 FROM python:${PYTHON} AS build

@@ -2,6 +2,7 @@
 # From the root of the repository:
 #   docker build -f deploy/docker/trainer.Dockerfile -t sweepworks-digits:0.1.0 .
 # Its sweep file says  command: [python, /app/train.py]
+# A tag may mean another image tomorrow: --build-arg PYTHON=3.13.7-slim-trixie@sha256:… pins it.
 ARG PYTHON=3.13.7-slim-trixie
 
 FROM python:${PYTHON} AS build
