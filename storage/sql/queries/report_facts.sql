@@ -160,7 +160,7 @@ valued AS (
            CASE WHEN jsonb_typeof(params.value) <> 'number' THEN left(params.value #>> '{}', 80) END
                AS word,
            CASE WHEN jsonb_typeof(params.value) = 'number'
-                THEN (params.value #>> '{}')::double precision END AS number
+                THEN params.value::double precision END AS number
     FROM ended
     JOIN run_params AS params USING (run_id)
     LEFT JOIN costs USING (run_id)
@@ -169,14 +169,14 @@ cut AS (
     SELECT valued.*,
            CASE WHEN number IS NULL OR number = 0
                      OR (abs(number) < 10 AND number = trunc(number)) THEN NULL
-                ELSE floor(log(abs(number)::numeric))::int END AS decade
+                ELSE floor(log(abs(number)))::int END AS decade
     FROM valued
 ),
 placed AS (
     SELECT cut.*,
            CASE WHEN decade IS NULL THEN NULL
-                WHEN abs(number) < 2 * power(10::numeric, decade) THEN 1
-                WHEN abs(number) < 5 * power(10::numeric, decade) THEN 2
+                WHEN abs(number) < 2 * power(10::double precision, decade) THEN 1
+                WHEN abs(number) < 5 * power(10::double precision, decade) THEN 2
                 ELSE 5 END AS third
     FROM cut
 ),
