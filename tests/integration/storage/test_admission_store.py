@@ -343,6 +343,8 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
 class _Kills:
     """A launcher whose process dies when it is to launch."""
 
+    launches_at_once = 1
+
     def poll(self, sweep_id: SweepId, attempt_ids: object) -> dict[AttemptId, Any]:
         return {}
 
