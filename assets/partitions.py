@@ -8,6 +8,9 @@ from sweeps.ids import TenantId
 
 SWEEPS = dg.DynamicPartitionsDefinition(name="sweeps")
 
+#: Evaluations of candidates, added by whoever starts one.
+EVALUATIONS = dg.DynamicPartitionsDefinition(name="evaluations")
+
 #: Up to the present day. Older points are kept and rolled up like others; only their days have no
 #: square in the UI.
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", timezone="UTC", end_offset=1)

@@ -8,11 +8,13 @@ from assets import budget_report, cost, lineage, metric_tiers, reports, retentio
 from assets.datasets import dataset_checks, dataset_versions
 from assets.graveyard import graveyard_entries
 from assets.metric_tiers import ROLLUPS, metric_points
+from assets.promotion import evaluations, gates, model_versions
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
 from orchestration import (
     cost_schedules,
     jobs,
+    promotion_sensors,
     purge_job,
     rerun_job,
     resources,
@@ -36,6 +38,8 @@ def defs() -> dg.Definitions:
             metric_points,
             *ROLLUPS,
             system_metrics,
+            evaluations,
+            model_versions,
             lineage.lineage,
             budget_report.budget_report,
             *cost.ASSETS,
@@ -45,6 +49,7 @@ def defs() -> dg.Definitions:
         ],
         asset_checks=[
             dataset_checks,
+            gates,
             *metric_tiers.CHECKS,
             *lineage.CHECKS,
             *budget_report.CHECKS,
@@ -58,6 +63,7 @@ def defs() -> dg.Definitions:
             jobs.write_graveyard,
             jobs.register_sweep,
             jobs.check_datasets,
+            jobs.evaluate_candidate,
             jobs.refresh_rollups,
             jobs.close_metric_chunks,
             jobs.finish_metric_day,
@@ -74,7 +80,7 @@ def defs() -> dg.Definitions:
             rerun_job.rerun_run,
         ],
         schedules=[*schedules.SCHEDULES, *cost_schedules.SCHEDULES],
-        sensors=sensors.SENSORS,
+        sensors=[*sensors.SENSORS, *promotion_sensors.SENSORS],
         resources=resources.resources(),
         # One process per sweep: a step process more would only add seconds and memory.
         executor=dg.in_process_executor,

@@ -14,6 +14,7 @@ from assets.graveyard import graveyard_entries
 from assets.lineage import lineage
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.partitions import SWEEPS
+from assets.promotion import evaluations, model_versions
 from assets.reports import monthly_report, weekly_report
 from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
@@ -44,6 +45,18 @@ check_datasets = dg.define_asset_job(
     # Checks alone have no partition to be of.
     selection=dg.AssetSelection.assets(dataset_versions),
     description="Shows the version of a dataset that the partition names, and checks it.",
+    executor_def=dg.in_process_executor,
+)
+
+EVALUATION_TAG = {"sweepworks/kind": "evaluation"}
+
+evaluate_candidate = dg.define_asset_job(
+    "evaluate_candidate",
+    selection=dg.AssetSelection.assets(evaluations, model_versions),
+    description="Measures the candidate that the partition names, judges it, and promotes it if it "
+    "has passed every gate; goes on where it was.",
+    # Each waits for a sweep, whose controller needs a place in the queue, too.
+    tags=EVALUATION_TAG,
     executor_def=dg.in_process_executor,
 )
 

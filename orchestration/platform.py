@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from storage.budget_reports import PostgresBudgetReports
     from storage.budget_store import BudgetStore
     from storage.budget_watch import PostgresBudgetWatch
+    from storage.candidate_facts import CandidateFacts
     from storage.cost_ledger import CostLedger
     from storage.cost_reader import CostReader
     from storage.curve_store import CurveStore
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from storage.datasets.gate import DataGate
     from storage.datasets.inspection import DataInspection
     from storage.datasets.suite_folder import SuiteFolder
+    from storage.evaluation_store import EvaluationStore
     from storage.graveyard import PostgresGraveyard
     from storage.holds import HoldStore
     from storage.lineage import LineageStore
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from storage.policy_store import PolicyStore
     from storage.predictions import PostgresPredictor
     from storage.queue_view import QueueView
+    from storage.registry_store import RegistryStore
     from storage.report_facts import PostgresReportFacts
     from storage.report_shelf import PostgresReportShelf
     from storage.reproductions import Reproductions
@@ -211,6 +214,27 @@ class Platform:
         from storage.run_search import RunSearch
 
         return RunSearch(self.pool)
+
+    @functools.cached_property
+    def evaluations(self) -> "EvaluationStore":
+        """Evaluations of candidates."""
+        from storage.evaluation_store import EvaluationStore
+
+        return EvaluationStore(self.pool)
+
+    @functools.cached_property
+    def registry(self) -> "RegistryStore":
+        """Models, their versions and aliases."""
+        from storage.registry_store import RegistryStore
+
+        return RegistryStore(self.pool)
+
+    @functools.cached_property
+    def candidates(self) -> "CandidateFacts":
+        """What is known of runs that may become models."""
+        from storage.candidate_facts import CandidateFacts
+
+        return CandidateFacts(self.pool)
 
     @functools.cached_property
     def tags(self) -> "TagStore":

@@ -5,12 +5,21 @@ from typing import Any
 from governance.budget_policy import BUDGETS
 from governance.naming_file import NAMING
 from governance.price_file import PRICES
+from governance.promotion_sections import PROMOTION
 from governance.quota_file import QUOTAS
 from retention.orchestration import ORCHESTRATION
 from retention.policy_file import RETENTION
 from sweeps.policies import PolicyKind
 
-_ALL: tuple[PolicyKind[Any], ...] = (BUDGETS, NAMING, ORCHESTRATION, PRICES, QUOTAS, RETENTION)
+_ALL: tuple[PolicyKind[Any], ...] = (
+    BUDGETS,
+    NAMING,
+    ORCHESTRATION,
+    PRICES,
+    PROMOTION,
+    QUOTAS,
+    RETENTION,
+)
 
 KINDS: dict[str, PolicyKind[Any]] = {
     kind.name: kind for kind in sorted(_ALL, key=lambda kind: kind.name)

@@ -12,10 +12,12 @@ import dagster as dg
 
 from governance.budget_report import BudgetReports
 from governance.cost_books import CostBooks
+from governance.evaluations import CandidateEvaluations, EvaluationLog
 from governance.forecasts import BudgetGate
 from governance.lineage_rules import LineageChecks
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
+from orchestration.candidate_evaluations import PlatformEvaluations
 from orchestration.platform import platform
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
@@ -269,14 +271,7 @@ class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     ) -> Generator[TrialLauncher, None, None]:
         """The local launcher of the home; for a controller, what its trials need is kept up."""
         launcher = platform().launcher
-        settings = Settings.from_environment()
-        if not settings.is_controller or context.run_id is None or context.instance is None:
-            yield launcher
-            return
-        # The run's launcher has done so; see there why once more.
-        tags = {**home_tags(settings.home), **process_tags(os.getpid())}
-        context.instance.add_run_tags(context.run_id, tags)
-        with watched_services():
+        with _looked_after(context):
             yield launcher
 
 
@@ -290,6 +285,30 @@ class CredentialsResource(dg.ConfigurableResource[Credentials]):
     ) -> Generator[Credentials, None, None]:
         """Signs with the platform's key."""
         yield platform().credentials
+
+
+class EvaluationLogResource(dg.ConfigurableResource[EvaluationLog]):
+    """Evaluations as they are asked for."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[EvaluationLog, None, None]:
+        """A store on the process's pool."""
+        yield platform().evaluations
+
+
+class CandidateEvaluationsResource(dg.ConfigurableResource[CandidateEvaluations]):
+    """Evaluations as they are worked on."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self, context: dg.InitResourceContext
+    ) -> Generator[CandidateEvaluations, None, None]:
+        """Steps on the process's stores; what their runs need is kept up meanwhile."""
+        with _looked_after(context):
+            yield PlatformEvaluations(platform())
 
 
 class CourierResource(dg.ConfigurableResource[Courier]):
@@ -321,6 +340,20 @@ class AdmissionDeskResource(dg.ConfigurableResource[AdmissionDesk]):
         yield platform().desk
 
 
+@contextlib.contextmanager
+def _looked_after(context: dg.InitResourceContext) -> Generator[None, None, None]:
+    """In a process of a Dagster run: services are kept up, and it is known which process it is."""
+    settings = Settings.from_environment()
+    if not settings.is_controller or context.run_id is None or context.instance is None:
+        yield
+        return
+    # The run's launcher has done so; see there why once more.
+    tags = {**home_tags(settings.home), **process_tags(os.getpid())}
+    context.instance.add_run_tags(context.run_id, tags)
+    with watched_services():
+        yield
+
+
 def resources() -> dict[str, object]:
     """Every resource, by the name that ops ask for."""
     return {
@@ -346,4 +379,6 @@ def resources() -> dict[str, object]:
         "credentials": CredentialsResource(),
         "courier": CourierResource(),
         "desk": AdmissionDeskResource(),
+        "evaluation_log": EvaluationLogResource(),
+        "candidate_evaluations": CandidateEvaluationsResource(),
     }

@@ -6,6 +6,7 @@ launcher, so it is seen, terminated and resumed like any other.
 
 import sys
 
+import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.definitions.reconstruct import initialize_repository_def_from_pointer
 from dagster._core.origin import (
@@ -20,7 +21,7 @@ from dagster._core.remote_origin import (
 )
 
 from assets.links import LOCATION_NAME
-from assets.partitions import SWEEPS
+from assets.partitions import EVALUATIONS, SWEEPS
 from orchestration import definitions
 from orchestration.platform import Platform
 from sweeps.ids import SweepId
@@ -28,18 +29,36 @@ from sweeps.ids import SweepId
 JOB = "run_sweep"
 
 
+EVALUATION_JOB = "evaluate_candidate"
+
+
 def start_controller(platform: Platform, sweep_id: SweepId) -> str:
     """Create and launch the Dagster run of a sweep that this process has claimed."""
+    run_id = _start(platform, JOB, SWEEPS, sweep_id)
+    platform.claims.attach(sweep_id, dagster_run_id=run_id)
+    return run_id
+
+
+def start_evaluation(platform: Platform, evaluation_id: str) -> str:
+    """Create and launch the Dagster run of an evaluation that this process has claimed."""
+    run_id = _start(platform, EVALUATION_JOB, EVALUATIONS, evaluation_id)
+    platform.evaluations.attach(evaluation_id, dagster_run_id=run_id)
+    return run_id
+
+
+def _start(
+    platform: Platform, job_name: str, partitions: dg.DynamicPartitionsDefinition, key: str
+) -> str:
     pointer = ModuleCodePointer(definitions.__name__, "defs", None)
     repository = initialize_repository_def_from_pointer(pointer)
-    job = repository.get_job(JOB)
+    job = repository.get_job(job_name)
     instance = platform.dagster_instance
-    instance.add_dynamic_partitions(str(SWEEPS.name), [sweep_id])
+    instance.add_dynamic_partitions(str(partitions.name), [key])
     run = instance.create_run_for_job(
         job_def=job,
-        tags=SWEEPS.get_tags_for_partition_key(sweep_id),
+        tags={**job.tags, **partitions.get_tags_for_partition_key(key)},
         job_code_origin=JobPythonOrigin(
-            job_name=JOB,
+            job_name=job_name,
             repository_origin=RepositoryPythonOrigin(
                 executable_path=sys.executable,
                 code_pointer=pointer,
@@ -55,7 +74,7 @@ def start_controller(platform: Platform, sweep_id: SweepId) -> str:
                 ),
                 repository_name=repository.name,
             ),
-            job_name=JOB,
+            job_name=job_name,
         ),
     )
     # No workspace: neither launcher nor queue needs one, and reading one takes seconds.
@@ -63,5 +82,4 @@ def start_controller(platform: Platform, sweep_id: SweepId) -> str:
         instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
     else:  # only the daemon may make Jobs
         instance.submit_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
-    platform.claims.attach(sweep_id, dagster_run_id=run.run_id)
     return run.run_id

@@ -84,6 +84,25 @@ def submission(
     )
 
 
+def submission_of(
+    spec: SweepSpec, *, sweep_id: SweepId, source_dir: str, created_by: str
+) -> Submission:
+    """A submission of a sweep that the platform itself has made, with the state of its code.
+
+    Raises:
+        LaunchRejected: There is no such image.
+        LauncherUnavailable: The registry of its image does not answer.
+    """
+    return Submission(
+        sweep_id=sweep_id,
+        spec=spec,
+        source_dir=source_dir,
+        created_by=created_by,
+        code=_code(Path(source_dir), must_be_clean=False),
+        image=_image(spec),
+    )
+
+
 def _image(spec: SweepSpec) -> str | None:
     cluster = Settings.from_environment().cluster
     if cluster is None:
@@ -128,7 +147,7 @@ def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:
     }
 
 
-def submit(platform: Platform, submitted: Submission) -> Forecast:
+def submit(platform: Platform, submitted: Submission, *, by_platform: bool = False) -> Forecast:
     """Write a submission down; gives what it will cost, as far as anybody can tell.
 
     Raises:
@@ -148,9 +167,10 @@ def submit(platform: Platform, submitted: Submission) -> Forecast:
             hint="trials report to a gateway: start one with `sweepworks gateway`, and set the "
             "variable to its address",
         )
-    platform.policies.current(NAMING).value.check(
-        submitted.spec, source=submitted.source, lines=submitted.lines
-    )
+    if not by_platform:  # a person chose its name and what it says of itself
+        platform.policies.current(NAMING).value.check(
+            submitted.spec, source=submitted.source, lines=submitted.lines
+        )
     check_quotas(
         platform.policies.current(QUOTAS).value,
         submitted.spec,

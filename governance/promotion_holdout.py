@@ -1,0 +1,67 @@
+"""Whether a holdout was learnt from: ways that lead from it to a run of the experiment. Pure.
+
+A way begins at the holdout, at what it was made from, or at what was made from it, and goes through
+whoever has used that directly. A training set that was cut out of the same parent is no such way:
+nobody has used the parent itself.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sweeps.lineage import Edge, Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """A run that knows the holdout."""
+
+    run: Node
+    path: tuple[Node, ...]  #: from a dataset to the run
+    relation: str  #: what that dataset has to do with the holdout
+
+    def __str__(self) -> str:
+        way = " -> ".join(self.path)
+        return f"{way} ({self.path[0].partition(':')[2]} {self.relation})"
+
+
+def leaks(
+    *,
+    holdout: Node,
+    related: Mapping[Node, str],
+    edges: Iterable[Edge],
+    runs: Collection[Node],
+    most: int = 20,
+) -> Sequence[Leak]:
+    """Runs that learnt from the holdout, the shortest ways first.
+
+    Args:
+        related: What shares data with the holdout, and how; itself not included.
+        edges: What came out of these datasets: first the runs that used them, then whatever came
+            out of those.
+        runs: Of the experiment.
+    """
+    relation = {holdout: "is the holdout", **related}
+    below: dict[Node, list[Node]] = {}
+    for edge in edges:
+        below.setdefault(edge.upstream, []).append(edge.downstream)
+    came_by: dict[Node, Node | None] = dict.fromkeys(relation)
+    queue = deque(sorted(relation, key=lambda node: (node != holdout, node)))
+    found: list[Leak] = []
+    while queue and len(found) < most:
+        node = queue.popleft()
+        if node in runs:
+            path = _path(node, came_by)
+            found.append(Leak(run=node, path=path, relation=relation[path[0]]))
+        for near in sorted(below.get(node, ())):
+            if near not in came_by:
+                came_by[near] = node
+                queue.append(near)
+    return found
+
+
+def _path(node: Node, came_by: Mapping[Node, Node | None]) -> tuple[Node, ...]:
+    way = [node]
+    while (earlier := came_by[way[-1]]) is not None:
+        way.append(earlier)
+    return tuple(reversed(way))

@@ -1,0 +1,62 @@
+"""Following an evaluation until nothing happens any more without a person."""
+
+import time
+from typing import Never
+
+import click
+
+from governance.evaluations import Evaluation, EvaluationRecord, EvaluationState
+from orchestration.cli.output import print_json
+from orchestration.cli.promotion_lines import EXIT_CODES, document, explain_lines
+from orchestration.platform import Platform
+from sweeps.errors import StorageUnavailable
+
+_LOOK_SECONDS = 0.5
+_CONTROLLER_SECONDS = 2.0  # between looks whether its Dagster run is alive
+
+
+def follow_evaluation(
+    platform: Platform, evaluation_id: str, *, quiet: bool, within_seconds: float | None = None
+) -> EvaluationRecord:
+    """Keep it going until it is at rest, or until the time is over."""
+    from orchestration.evaluation_controllers import EvaluationControllers
+
+    controllers = EvaluationControllers(platform, evaluation_id)
+    began, looked_after, last = time.monotonic(), 0.0, ""
+    while True:
+        found = platform.evaluations.get(evaluation_id)
+        if not quiet and (text := _progress(platform, found)) != last:
+            click.echo(f"{evaluation_id}: {text}", err=True)
+            last = text
+        is_due = bool(platform.evaluations.due(evaluation_id=evaluation_id))
+        is_late = within_seconds is not None and time.monotonic() - began > within_seconds
+        if is_late or (found.state.is_at_rest and not is_due):
+            return platform.evaluations.record(evaluation_id)
+        if time.monotonic() - looked_after > _CONTROLLER_SECONDS:
+            looked_after = time.monotonic()
+            try:
+                said = controllers.look_after()
+            except StorageUnavailable:
+                continue  # the next look at the row waits for it
+            if said and not quiet:
+                click.echo(said, err=True)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _progress(platform: Platform, found: Evaluation) -> str:
+    if found.state is EvaluationState.REQUESTED and found.dagster_run_id is None:
+        return "requested"
+    if found.sweep_id is None or found.state is not EvaluationState.RUNNING:
+        return str(found.state)
+    row = platform.catalog.row(found.sweep_id)
+    return f"{found.state}, {row.completed + row.failed} of {row.max_trials} runs of {row.sweep_id}"
+
+
+def tell(record: EvaluationRecord, *, as_json: bool) -> Never:
+    """What became of it, and exit with the code that says so."""
+    if as_json:
+        print_json(document(record))
+    else:
+        for line in explain_lines(record):
+            click.echo(line)
+    raise click.exceptions.Exit(EXIT_CODES[record.evaluation.state])

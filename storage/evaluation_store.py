@@ -1,0 +1,326 @@
+"""Evaluations of candidates as rows: asked for once, begun, judged, ended."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, dict_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from governance.evaluations import (
+    MODEL,
+    SEED,
+    Approval,
+    Beginning,
+    Evaluation,
+    EvaluationNotFound,
+    EvaluationRecord,
+    EvaluationState,
+    Subjects,
+)
+from governance.promotion_gates import Criterion, GateResult, Measurement, Subject, Verdict
+from governance.promotion_policy import Gate
+from storage import queries
+from storage.database import Pool, transaction
+from storage.json_numbers import json_number
+from sweeps.errors import RunNotFound, StateConflict
+from sweeps.ids import RunId, SweepId, TenantId
+from sweeps.sweep_files.reading import as_list, as_mapping
+from sweeps.tags import PRODUCTION_CANDIDATE
+
+_MOST_CLAIMS = 10  # a Dagster run that fails more often than that has a reason to
+_ORDER = {gate: place for place, gate in enumerate(Gate)}
+
+_QUERIES = queries.load("evaluations")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class EvaluationStore:
+    """Evaluations, their runs, gates and approvals."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def request_tagged(self, *, limit: int = 50) -> list[str]:
+        """Ask for an evaluation of every run that has the tag and had none; names of the new ones."""
+        parameters = {"tag": PRODUCTION_CANDIDATE, "limit": limit}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["insert_tagged"], parameters).fetchall()
+        return [str(row[0]) for row in rows]
+
+    def withdraw_untagged(self) -> list[str]:
+        """End what is open of runs that have lost the tag; names of those."""
+        with transaction(self._pool) as connection:
+            rows = connection.execute(
+                _QUERIES["withdraw_untagged"], {"tag": PRODUCTION_CANDIDATE}
+            ).fetchall()
+        return [str(row[0]) for row in rows]
+
+    def request(
+        self, run_id: RunId, *, tenant_id: TenantId, by: str, anew: bool = False
+    ) -> Evaluation:
+        """Ask for the evaluation of a run; gives the one that is open, or was the last, if there is.
+
+        Whether it has the tag is for the caller to see to.
+
+        Args:
+            anew: Ask for another one when the last has ended.
+
+        Raises:
+            RunNotFound: There is none of that name for the tenant.
+        """
+        of_run = {"run_id": run_id, "tenant_id": tenant_id, "by": by}
+        with transaction(self._pool) as connection:
+            if connection.execute(_QUERIES["hold_candidate"], of_run).fetchone() is None:
+                raise RunNotFound(run_id)
+            last = next(iter(_read(connection, tenant_id=tenant_id, run_id=run_id, limit=1)), None)
+            is_over = last is not None and last.state.has_ended
+            is_withdrawn = last is not None and last.state is EvaluationState.WITHDRAWN
+            if last is None or is_withdrawn or (anew and is_over):
+                connection.execute(_QUERIES["insert_evaluation"], of_run)
+                (last,) = _read(connection, tenant_id=tenant_id, run_id=run_id, limit=1)
+        return last
+
+    def due(
+        self,
+        *,
+        tenant_id: TenantId | None = None,
+        evaluation_id: str | None = None,
+        limit: int = 20,
+    ) -> list[str]:
+        """What somebody has to work on, oldest first, and nobody has claimed."""
+        parameters = {"tenant_id": tenant_id, "evaluation_id": evaluation_id, "limit": limit}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["due_evaluations"], parameters).fetchall()
+        return [str(row[0]) for row in rows]
+
+    def claim(self, evaluation_id: str) -> str | None:
+        """Take one in order to start a Dagster run: a claim's name, None when somebody was faster."""
+        return self._take("claim_evaluation", evaluation_id)
+
+    def reclaim(self, evaluation_id: str, *, dagster_run_id: str) -> str | None:
+        """Take one over from a Dagster run that is not through and never will be; not for ever.
+
+        One that was claimed too often has failed.
+        """
+        claim = self._take("reclaim_evaluation", evaluation_id, dagster_run_id=dagster_run_id)
+        if claim is None:
+            found = self.get(evaluation_id)
+            if found.dagster_run_id == dagster_run_id and found.claims >= _MOST_CLAIMS:
+                reason = f"its Dagster run fails again and again, the last time as {dagster_run_id}"
+                self.end(evaluation_id, EvaluationState.FAILED, reason=reason)
+        return claim
+
+    def _take(self, query: str, evaluation_id: str, **parameters: object) -> str | None:
+        values = {"evaluation_id": evaluation_id, "most": _MOST_CLAIMS, **parameters}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES[query], values).fetchone()
+        return None if row is None else f"{evaluation_id}@{row[0]}"
+
+    def attach(self, evaluation_id: str, *, dagster_run_id: str) -> None:
+        """Note which Dagster run works on it."""
+        parameters = {"evaluation_id": evaluation_id, "dagster_run_id": dagster_run_id}
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["attach_evaluation"], parameters)
+
+    def begin(self, evaluation_id: str, beginning: Beginning) -> None:
+        """Fix what is asked of it. A second time changes nothing."""
+        rule = beginning.rule
+        parameters = {
+            "evaluation_id": evaluation_id,
+            "rule": Jsonb(dict(rule.document)),
+            "policy_version": beginning.policy_version,
+            "model": rule.model,
+            "artifact": rule.artifact,
+            "sha256": beginning.sha256,
+            "dataset_id": beginning.dataset_id,
+            "dataset_number": beginning.dataset_number,
+            "compared_with": beginning.compared_with,
+        }
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["begin_evaluation"], parameters)
+
+    def note_sweep(self, evaluation_id: str, sweep_id: SweepId) -> None:
+        """Note the sweep that its runs are in, and that this is no search."""
+        parameters = {"evaluation_id": evaluation_id, "sweep_id": sweep_id}
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["mark_sweep"], parameters)
+            connection.execute(_QUERIES["note_sweep"], parameters)
+
+    def end(self, evaluation_id: str, state: EvaluationState, *, reason: str) -> None:
+        """It has come to its end; one that had already stays as it is."""
+        parameters = {"evaluation_id": evaluation_id, "state": str(state), "reason": reason}
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["end_evaluation"], parameters)
+
+    def record_runs(self, evaluation_id: str, sweep_id: SweepId, subjects: Subjects) -> None:
+        """Write down what its runs came to; a second time changes nothing."""
+        parameters = {
+            "evaluation_id": evaluation_id,
+            "sweep_id": sweep_id,
+            "candidate": subjects.candidate,
+            "model_param": MODEL,
+            "seed_param": SEED,
+        }
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["insert_evaluation_runs"], parameters)
+
+    def crashed(self, sweep_id: SweepId) -> list[str]:
+        """Runs of the sweep that never came to their own end, a sentence each."""
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["crashed_runs"], {"sweep_id": sweep_id}).fetchall()
+        return [f"{run_id} {state}: {reason}" for run_id, state, reason in rows]
+
+    def now(self) -> dt.datetime:
+        """The database's clock, which approvals are stamped with."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["now"]).fetchone()
+        assert row is not None  # a SELECT without FROM gives one row
+        return row[0]
+
+    def record_judgement(
+        self,
+        evaluation_id: str,
+        results: Sequence[GateResult],
+        *,
+        state: EvaluationState,
+        reason: str,
+        judged_at: dt.datetime,
+    ) -> None:
+        """Write a judgement down, and what it means for the evaluation.
+
+        Args:
+            judged_at: When its facts were collected; approvals from then on ask for another one.
+
+        Raises:
+            StateConflict: It has ended, or has not begun.
+        """
+        parameters = {
+            "evaluation_id": evaluation_id,
+            "gates": [str(result.gate) for result in results],
+            "verdicts": [str(result.verdict) for result in results],
+            "criteria": [Jsonb([_document(one) for one in r.criteria]) for r in results],
+            "judged_at": judged_at,
+            "state": str(state),
+            "reason": reason,
+        }
+        with transaction(self._pool) as connection:
+            held = connection.execute(_QUERIES["hold_evaluation"], parameters).fetchone()
+            if held is None:
+                raise EvaluationNotFound(evaluation_id)
+            connection.execute(_QUERIES["insert_gate_results"], parameters)
+            if connection.execute(_QUERIES["settle_evaluation"], parameters).fetchone() is None:
+                raise StateConflict(
+                    f"evaluation {evaluation_id!r}", current=held[0], asked="judged"
+                )
+
+    def approve(self, evaluation_id: str, *, by: str, comment: str) -> bool:
+        """Note a person's word; whether it is new."""
+        parameters = {"evaluation_id": evaluation_id, "by": by, "comment": comment}
+        with transaction(self._pool) as connection:
+            return (
+                connection.execute(_QUERIES["insert_approval"], parameters).fetchone() is not None
+            )
+
+    def get(self, evaluation_id: str) -> Evaluation:
+        """One evaluation. `EvaluationNotFound`."""
+        with transaction(self._pool) as connection:
+            return _get(connection, evaluation_id)
+
+    def newest(self, run_id: RunId, *, tenant_id: TenantId) -> Evaluation:
+        """The last one of a candidate. `EvaluationNotFound`."""
+        found = self.list(tenant_id=tenant_id, run_id=run_id, limit=1)
+        if not found:
+            raise EvaluationNotFound(run_id)
+        return found[0]
+
+    def list(
+        self,
+        *,
+        tenant_id: TenantId,
+        run_id: RunId | None = None,
+        state: EvaluationState | None = None,
+        model: str | None = None,
+        limit: int = 50,
+    ) -> "list[Evaluation]":
+        """Evaluations, newest first."""
+        asked = {"run_id": run_id, "state": None if state is None else str(state), "model": model}
+        with transaction(self._pool) as connection:
+            return _read(connection, tenant_id=tenant_id, limit=limit, **asked)
+
+    def record(self, evaluation_id: str) -> EvaluationRecord:
+        """One with its runs, its newest judgement and its approvals. `EvaluationNotFound`."""
+        parameters = {"evaluation_id": evaluation_id}
+        with transaction(self._pool) as connection:
+            found = _get(connection, evaluation_id)
+            rows = connection.cursor(row_factory=dict_row)
+            gates = rows.execute(_QUERIES["newest_gate_results"], parameters).fetchall()
+            runs = rows.execute(_QUERIES["evaluation_runs"], parameters).fetchall()
+            approvals = connection.cursor(row_factory=class_row(Approval))
+            given = approvals.execute(_QUERIES["approvals"], parameters).fetchall()
+        results = [_result(row) for row in gates]
+        return EvaluationRecord(
+            evaluation=found,
+            gates=tuple(sorted(results, key=lambda result: _ORDER[result.gate])),
+            measurements=tuple(_measurement(row) for row in runs),
+            approvals=tuple(given),
+        )
+
+
+def _get(connection: Connection, evaluation_id: str) -> Evaluation:
+    found = _read(connection, evaluation_id=evaluation_id, limit=1)
+    if not found:
+        raise EvaluationNotFound(evaluation_id)
+    return found[0]
+
+
+def _read(connection: Connection, **parameters: object) -> list[Evaluation]:
+    absent = dict.fromkeys(("tenant_id", "evaluation_id", "run_id", "state", "model"))
+    cursor = connection.cursor(row_factory=kwargs_row(_evaluation))
+    return cursor.execute(_QUERIES["list_evaluations"], {**absent, **parameters}).fetchall()
+
+
+def _evaluation(**columns: Any) -> Evaluation:
+    columns["state"] = EvaluationState(columns["state"])
+    return Evaluation(**columns)
+
+
+def _document(criterion: Criterion) -> dict[str, Any]:
+    return {
+        "subject": criterion.subject,
+        "asked": criterion.asked,
+        "value": _storable(criterion.value),
+        "bound": _storable(criterion.bound),
+        "has_passed": criterion.has_passed,
+        "evidence": _storable(criterion.evidence),
+    }
+
+
+def _storable(value: Any) -> Any:
+    """For JSON, which has no word for NaN: a text that `float` reads."""
+    if isinstance(value, float):
+        return json_number(value)
+    if (mapping := as_mapping(value)) is not None:
+        return {key: _storable(item) for key, item in mapping.items()}
+    if (several := as_list(value)) is not None:
+        return [_storable(item) for item in several]
+    return value
+
+
+def _result(row: Mapping[str, Any]) -> GateResult:
+    return GateResult(
+        gate=Gate(row["gate"]),
+        verdict=Verdict(row["verdict"]),
+        criteria=tuple(Criterion(**criterion) for criterion in row["criteria"]),
+    )
+
+
+def _measurement(row: Mapping[str, Any]) -> Measurement:
+    metrics: Mapping[str, str | None] = row["metrics"]
+    return Measurement(
+        run_id=row["run_id"],
+        subject=Subject(row["subject"]),
+        seed=row["seed"],
+        metrics={name: float(text) for name, text in metrics.items() if text is not None},
+    )

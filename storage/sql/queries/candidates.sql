@@ -1,0 +1,126 @@
+-- candidate --
+-- A run as somebody's candidate: whose it is, what it is, and whether its file is there.
+SELECT runs.run_id, runs.tenant_id, experiments.name AS experiment, runs.experiment_id,
+       experiments.owner AS experiment_owner, runs.created_by, runs.state::text, runs.reason,
+       runs.sweep_id, sweeps.kind AS sweep_kind, sweeps.source_dir,
+       coalesce(sweeps.image, sweeps.spec -> 'trial' ->> 'image') AS image,
+       sweeps.spec ->> 'owner' AS sweep_owner
+FROM runs
+JOIN experiments USING (experiment_id)
+LEFT JOIN sweeps USING (sweep_id)
+WHERE runs.run_id = %(run_id)s
+  AND runs.tenant_id = %(tenant_id)s;
+
+-- related_datasets --
+-- What shares data with a version: what it was made from, what was made from it, and what has some
+-- of its files.
+WITH RECURSIVE above (node) AS (
+    SELECT %(holdout)s::text
+    UNION
+    SELECT edges.upstream
+    FROM above
+    JOIN lineage_edges AS edges
+        ON edges.tenant_id = %(tenant_id)s
+        AND edges.downstream = above.node
+    WHERE edges.upstream LIKE 'dataset:%%'
+), below (node) AS (
+    SELECT %(holdout)s::text
+    UNION
+    SELECT edges.downstream
+    FROM below
+    JOIN lineage_edges AS edges
+        ON edges.tenant_id = %(tenant_id)s
+        AND edges.upstream = below.node
+    WHERE edges.downstream LIKE 'dataset:%%'
+), files AS (
+    SELECT file ->> 'sha256' AS sha256
+    FROM datasets
+    JOIN dataset_versions USING (dataset_id)
+    CROSS JOIN LATERAL jsonb_array_elements(manifest -> 'files') AS file
+    WHERE 'dataset:' || datasets.name || '@' || dataset_versions.number = %(holdout)s
+      AND datasets.tenant_id = %(tenant_id)s
+      AND (file ->> 'size_bytes')::bigint > 0
+), twins (node) AS (
+    SELECT 'dataset:' || datasets.name || '@' || dataset_versions.number
+    FROM datasets
+    JOIN dataset_versions USING (dataset_id)
+    WHERE datasets.tenant_id = %(tenant_id)s
+      AND EXISTS (
+          SELECT
+          FROM jsonb_array_elements(manifest -> 'files') AS file
+          JOIN files ON files.sha256 = file ->> 'sha256')
+)
+SELECT node, min(relation) AS relation
+FROM (
+    SELECT node, 'is what the holdout was made from' AS relation FROM above
+    UNION ALL
+    SELECT node, 'was made from the holdout' FROM below
+    UNION ALL
+    SELECT node, 'has files of the holdout' FROM twins
+) AS found
+WHERE node <> %(holdout)s
+GROUP BY node;
+
+-- edges_below --
+-- What came out of some datasets: first the runs that used them directly, then whatever came out of
+-- those. Not what was made of the datasets: that is among them, or is another part of a parent.
+WITH RECURSIVE reached (upstream, downstream) AS (
+    SELECT upstream, downstream
+    FROM lineage_edges
+    WHERE tenant_id = %(tenant_id)s
+      AND upstream = ANY(%(datasets)s::text[])
+      AND downstream NOT LIKE 'dataset:%%'
+    UNION
+    SELECT edges.upstream, edges.downstream
+    FROM reached
+    JOIN lineage_edges AS edges
+        ON edges.tenant_id = %(tenant_id)s
+        AND edges.upstream = reached.downstream
+)
+SELECT upstream, downstream
+FROM reached
+LIMIT %(limit)s;
+
+-- runs_of_experiment --
+-- Those of some runs that belong to an experiment, the candidate included wherever it belongs to.
+SELECT run_id
+FROM runs
+WHERE run_id = ANY(%(run_ids)s::text[])
+  AND (experiment_id = %(experiment_id)s OR run_id = %(candidate)s);
+
+-- count_runs --
+-- How many runs an experiment has.
+SELECT count(*) AS runs
+FROM runs
+WHERE experiment_id = %(experiment_id)s;
+
+-- came_out_of --
+-- What an artifact came out of in the end, as it is said of a model.
+WITH RECURSIVE reached (node) AS (
+    SELECT %(artifact)s::text
+    UNION
+    SELECT edges.upstream
+    FROM reached
+    JOIN lineage_edges AS edges
+        ON edges.tenant_id = %(tenant_id)s
+        AND edges.downstream = reached.node
+)
+SELECT count(*) FILTER (WHERE reached.node LIKE 'dataset:%%') AS datasets,
+       count(runs.run_id) AS runs,
+       coalesce((array_agg(runs.run_id ORDER BY runs.run_id) FILTER (WHERE NOT EXISTS (
+           SELECT FROM run_provenance
+           WHERE run_provenance.run_id = runs.run_id
+             AND section = 'code')
+           AND runs.run_id IS NOT NULL))[1:3], '{}') AS runs_without_code
+FROM reached
+LEFT JOIN runs
+    ON reached.node LIKE 'run:%%'
+    AND runs.run_id = substr(reached.node, 5)
+    AND runs.tenant_id = %(tenant_id)s;
+
+-- count_attempts --
+-- How often a run was executed by a launcher; never where it runs by itself.
+SELECT count(*) AS attempts
+FROM attempts
+WHERE run_id = %(run_id)s
+  AND started_at IS NOT NULL;
