@@ -162,7 +162,7 @@ def in_words(results: Sequence[GateResult]) -> str:
 def _says(criterion: Criterion) -> str:
     value = criterion.value
     shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return f"{criterion.subject} is {shown}, asked is {criterion.asked}"
+    return f"{criterion.subject}: {shown}, asked is {criterion.asked}"
 
 
 def _gate(gate: Gate, criteria: Sequence[Criterion]) -> GateResult:
@@ -230,7 +230,9 @@ def statistic(
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values)
+    if not all(map(math.isfinite, values)):
+        return sum(values)
+    return math.fsum(value / len(values) for value in values)  # divided first: no sum overflows
 
 
 def _half_width(values: Sequence[float], confidence: float) -> float:
@@ -243,7 +245,10 @@ def _half_width(values: Sequence[float], confidence: float) -> float:
     from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType] - it has none
 
     quantile = float(stdtrit(len(values) - 1, confidence))  # pyright: ignore[reportUnknownArgumentType]
-    return quantile * statistics.stdev(values) / math.sqrt(len(values))
+    try:
+        return quantile * statistics.stdev(values) / math.sqrt(len(values))
+    except OverflowError:
+        return math.inf
 
 
 def _not_worse(rule: PromotionRule, facts: Facts, candidate: _Values) -> list[Criterion]:
@@ -312,7 +317,8 @@ def _is_near(
         asked=words,
         value=turn * value,
         bound=turn * bound,
-        has_passed=value <= bound,  # never for NaN
+        # Never for NaN. Just at the margin, what adding rounds away is not held against it.
+        has_passed=value <= bound or math.isclose(value, bound, rel_tol=1e-12),
         evidence=evidence,
     )
 

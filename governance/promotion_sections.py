@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from governance.evaluations import Subjects, evaluation_sweep
 from governance.promotion_policy import (
     Approvals,
     Comparison,
@@ -20,10 +21,11 @@ from governance.promotion_policy import (
     TrainingCeiling,
 )
 from sweeps.datasets import REFERENCE, DatasetReference, InvalidDataset
-from sweeps.errors import PermanentError
+from sweeps.errors import InvalidSweepFile, PermanentError
 from sweeps.objectives import Direction
 from sweeps.policies import PolicyKind
-from sweeps.specs import Resources
+from sweeps.specs import Resources, as_document
+from sweeps.sweep_files import parse_document
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.documents import Document, Path, check_storable
@@ -380,7 +382,29 @@ def _checked(
             (*path, "gates", "reproducible", "rerun_within"),
             f"{within} is no share", "write a number from 0 to 1, such as 0.01",
         )  # fmt: skip
-    return None if reader.is_noted_within(path) else _rule(read, written)
+    if reader.is_noted_within(path):
+        return None
+    rule = _rule(read, written)
+    _check_sweep(reader, path, rule)
+    return rule
+
+
+def _check_sweep(reader: Reader, path: Path, rule: PromotionRule) -> None:
+    """Whether the sweep that will measure candidates is a good one: its command, its data."""
+    spec = evaluation_sweep(
+        rule,
+        tenant="default",
+        experiment="any",
+        owner="any",
+        subjects=Subjects(candidate="candidate/file", production="production/file"),
+        image=None,
+    )
+    try:
+        parse_document(as_document(spec), source="evaluation")
+    except InvalidSweepFile as exc:
+        for problem in exc.problems:
+            at = problem.path.removeprefix("trial.").partition("[")[0].partition(".")[0]
+            reader.problem((*path, "evaluation", at), problem.message, problem.hint)
 
 
 def _check_bound(reader: Reader, path: Path, bound: Mapping[str, Any], *, n_seeds: int) -> None:

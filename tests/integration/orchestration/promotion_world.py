@@ -1,0 +1,203 @@
+"""A candidate, a holdout, a policy, and evaluations whose runs are rows: no process is started."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from governance.evaluations import Evaluation, EvaluationRecord
+from governance.promotion_policy import PromotionPolicy
+from governance.promotion_sections import parse_promotion
+from orchestration.candidate_evaluations import PlatformEvaluations
+from storage.artifact_catalog import ArtifactCatalog
+from storage.artifact_folder import ArtifactFolder
+from storage.candidate_facts import CandidateFacts
+from storage.database import Pool, transaction
+from storage.datasets.catalog import DatasetCatalog
+from storage.datasets.suite_folder import SuiteFolder
+from storage.evaluation_store import EvaluationStore
+from storage.lineage import LineageStore
+from storage.registry_store import RegistryStore
+from storage.reproductions import Reproductions
+from storage.rerun_store import RerunStore
+from storage.run_catalog import RunCatalog
+from storage.sweep_catalog import SweepCatalog
+from storage.tag_store import TagStore
+from sweeps.ids import RunId
+from sweeps.policies import AppliedPolicy
+from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
+from tests.integration.storage.lineage_world import TENANT, LineageWorld
+from tests.unit.governance.promotion_worlds import RULE, THRESHOLD
+
+SEEDS = (1, 2, 3)
+
+
+class PromotionWorld(LineageWorld):
+    """The stores of a platform, and what people and launchers do to them."""
+
+    def __init__(self, pool: Pool, folder: Path) -> None:
+        super().__init__(pool, ArtifactFolder(folder))
+        self.policy = a_policy()
+        self.evaluations = EvaluationStore(pool)
+        self.registry = RegistryStore(pool)
+        self.tags = TagStore(pool)
+        self.catalog = SweepCatalog(pool)
+        self.dataset("train", 1)
+        self.dataset("holdout", 1)
+        datasets = DatasetCatalog(pool)
+        pinning = SimpleNamespace(pin=self._pin)
+        platform: Any = SimpleNamespace(
+            evaluations=self.evaluations,
+            registry=self.registry,
+            candidates=CandidateFacts(pool),
+            policies=SimpleNamespace(current=lambda _: self._applied()),
+            datasets=datasets,
+            data_gate=pinning,
+            artifacts=ArtifactCatalog(pool),
+            artifact_store=self.store,
+            lineage=LineageStore(pool),
+            reruns=RerunStore(pool),
+            runs=RunCatalog(pool),
+            reproductions=Reproductions(pool),
+            suites=SuiteFolder(None),
+            catalog=self.catalog,
+            services=SimpleNamespace(gateway_url="http://127.0.0.1:1"),
+        )
+        self._datasets = datasets
+        self.steps = PlatformEvaluations(platform)
+
+    def dataset(
+        self, name: str = "digits", number: int = 1, *, parents: tuple[tuple[str, int], ...] = ()
+    ) -> None:
+        """A version of a dataset that is somewhere, unless it is there."""
+        super().dataset(name, number, parents=parents)
+        self.rows(
+            "INSERT INTO dataset_locations (dataset_id, number, location) SELECT dataset_id, %s,"
+            " '/data' FROM datasets WHERE tenant_id = %s AND name = %s"
+            " AND NOT EXISTS (SELECT FROM dataset_locations AS known"
+            " WHERE known.dataset_id = datasets.dataset_id AND known.number = %s)",
+            number, self.tenant, name, number,
+        )  # fmt: skip
+
+    def _applied(self) -> AppliedPolicy[PromotionPolicy]:
+        return AppliedPolicy(value=self.policy, text="", version=3)
+
+    def _pin(self, data: Any, *, tenant_id: Any) -> Any:
+        from sweeps.datasets import DatasetReference
+
+        return tuple(
+            self._datasets.pin(DatasetReference.parse(name), tenant_id=tenant_id) for name in data
+        )
+
+    def candidate(
+        self, name: str = "scratch-aaaaaaaaaaaa", *, content: bytes = b"weights"
+    ) -> RunId:
+        """A finished run of the experiment with a model; of a person called me."""
+        run = self.whole_run(name, dataset=("train", 1))
+        self.artifact(run, "model.pkl", content)
+        self.end(run)
+        return run
+
+    def tag(self, run: str) -> None:
+        self.tags.set(
+            Subject(SubjectKind.RUN, run), Tag(PRODUCTION_CANDIDATE), tenant_id=TENANT, by="ana"
+        )
+
+    def untag(self, run: str) -> None:
+        self.tags.remove(
+            Subject(SubjectKind.RUN, run), PRODUCTION_CANDIDATE, tenant_id=TENANT, by="ana"
+        )
+
+    def begun(self, run: RunId, *, anew: bool = False) -> Evaluation:
+        """An evaluation whose runs are to be made."""
+        found = self.evaluations.request(run, tenant_id=TENANT, by="ana", anew=anew)
+        return self.steps.begin(found.evaluation_id)
+
+    def measure(
+        self,
+        found: Evaluation,
+        values: tuple[float, ...] = (0.95, 0.96, 0.97),
+        *,
+        production: tuple[float, ...] = (),
+        crash: str | None = None,
+    ) -> None:
+        """Its sweep ends: a run for each value, of the candidate and of what is in production."""
+        assert found.sweep_id is not None
+        files = [(f"{found.run_id}/{found.artifact}", values)]
+        if production:
+            assert found.model is not None
+            assert found.compared_with is not None
+            version = self.registry.version(found.model, found.compared_with, tenant_id=TENANT)
+            files.append((f"{version.run_id}/{version.artifact}", production))
+        number = 0
+        for file, measured in files:
+            for seed, value in zip(SEEDS, measured, strict=True):
+                number += 1
+                self._evaluation_run(found, number, file, seed, value, crash=crash)
+        self.rows(
+            "UPDATE sweeps SET state = 'completed', ended_at = now() WHERE sweep_id = %s",
+            found.sweep_id,
+        )
+
+    def _evaluation_run(
+        self, found: Evaluation, number: int, file: str, seed: int, value: float, *,
+        crash: str | None,
+    ) -> None:  # fmt: skip
+        run = f"{found.sweep_id}-{number:05d}"
+        is_nan = math.isnan(value)
+        state = "failed" if crash or is_nan else "completed"
+        self.rows(
+            "INSERT INTO runs (run_id, tenant_id, experiment_id, sweep_id, number, seed, created_by,"
+            " state, reason, started_at, ended_at) SELECT %s, tenant_id, experiment_id, sweep_id, %s,"
+            " 1, 'ana', %s::run_state, %s, now(), now() FROM sweeps WHERE sweep_id = %s",
+            run, number, state, crash or "", found.sweep_id,
+        )  # fmt: skip
+        for name, param in (("model", file), ("evaluation_seed", seed)):
+            self.rows(
+                "INSERT INTO run_params (run_id, name, value) VALUES (%s, %s, %s)",
+                run, name, json.dumps(param),
+            )  # fmt: skip
+        reason = "script_failed" if crash else "completed"
+        self.rows(
+            "INSERT INTO attempts (attempt_id, run_id, number, state, created_at, started_at,"
+            " ended_at, exit_reason) VALUES (%s, %s, 1, 'ended', now(), now(), now(), %s)",
+            f"{run}-a1", run, reason,
+        )  # fmt: skip
+        if not crash:
+            shown = "nan" if is_nan else value
+            self.rows(
+                'INSERT INTO reports (run_id, resource_level, sweep_id, value, "values", reported_at)'
+                " VALUES (%s, 1, %s, %s, %s, now())",
+                run, found.sweep_id, value, json.dumps({"accuracy": shown}),
+            )  # fmt: skip
+
+    def through(self, evaluation_id: str) -> EvaluationRecord:
+        """Measured, judged, and promoted if it passes: what a Dagster run does after the runs."""
+        self.steps.look(evaluation_id)
+        self.steps.measured(evaluation_id)
+        self.steps.judge(evaluation_id)
+        self.steps.promote(evaluation_id)
+        return self.evaluations.record(evaluation_id)
+
+    def promoted(self, name: str, *, content: bytes) -> EvaluationRecord:
+        """A candidate that has become a version."""
+        found = self.begun(self.candidate(name, content=content))
+        theirs = (0.95, 0.96, 0.97) if found.compared_with is not None else ()
+        self.measure(found, production=theirs)
+        return self.through(found.evaluation_id)
+
+    def prune(self, run: str) -> None:
+        """Retention takes the candidate's file away."""
+        with transaction(self.pool) as connection:
+            connection.execute("SET LOCAL sweepworks.retention = 'on'")
+            connection.execute("DELETE FROM artifacts WHERE run_id = %s", [run])
+
+    def alias(self) -> int | None:
+        return self.registry.alias("digits", "production", tenant_id=TENANT)
+
+
+def a_policy(gates: str = THRESHOLD) -> PromotionPolicy:
+    text = RULE.replace('"digits*"', "scratch") % (gates, "0" * 64)
+    text = text.replace("holdout@1,", "holdout@1, source: /there,")
+    return parse_promotion(text, source="promotion.yaml")
