@@ -24,6 +24,7 @@ from gateway.routes import (
     health,
     inputs,
     lineage,
+    models,
     page_assets,
     pages,
     portfolio,
@@ -89,7 +90,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        budgets, annotations, annotation_forms, page_assets, pages, portfolio, queue, reports, retention, sign_in, graveyard,
+        budgets, annotations, annotation_forms, models, page_assets, pages, portfolio, queue, reports, retention, sign_in, graveyard,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

@@ -29,6 +29,7 @@ from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.gate import DataGate
 from storage.datasets.stored_files import StoredFiles
 from storage.datasets.suite_folder import SuiteFolder
+from storage.evaluation_store import EvaluationStore
 from storage.graveyard import PostgresGraveyard
 from storage.ingest_store import IngestStore
 from storage.lineage import LineageStore
@@ -38,6 +39,7 @@ from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
 from storage.predictions import PostgresPredictor
 from storage.queue_view import QueueView
+from storage.registry_store import RegistryStore
 from storage.report_shelf import PostgresReportShelf
 from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
@@ -117,6 +119,8 @@ def open_gateway(
             lineage=LineageStore(pool),
             costs=CostReader(pool, PolicyStore(pool)),
             reports=PostgresReportShelf(pool),
+            evaluations=EvaluationStore(pool),
+            registry=RegistryStore(pool),
             artifacts=ArtifactCatalog(pool),
             announcements=BlobAnnouncements(pool),
             stored_files=StoredFiles(pool),

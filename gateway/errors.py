@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
+from governance.evaluations import EvaluationNotFound
 from governance.forecasts import OverBudget
+from governance.model_registry import ModelNotFound
+from governance.promotion_sections import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from storage.graveyard import InvalidTakeaway
@@ -60,6 +63,9 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (NodeNotFound, 404),
     (DatasetNotFound, 404),
     (ReportNotFound, 404),
+    (ModelNotFound, 404),
+    (InvalidModelName, 404),
+    (EvaluationNotFound, 404),
     (SubjectNotFound, 404),
     (NoteNotFound, 404),
     (DatasetRefused, 409),

@@ -29,7 +29,7 @@ _HEADERS = {
 }
 _PREFIXES = (
     "/compare", "/queue", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
-    "/reports", "/budgets", "/login", "/open",
+    "/reports", "/budgets", "/models", "/login", "/open",
 )  # fmt: skip
 
 

@@ -20,12 +20,14 @@ from storage.curve_store import CurveStore
 from storage.database import Pool
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.stored_files import StoredFiles
+from storage.evaluation_store import EvaluationStore
 from storage.graveyard import PostgresGraveyard
 from storage.lineage import LineageStore
 from storage.note_store import NoteStore
 from storage.policy_store import PolicyStore
 from storage.portfolio import Portfolio
 from storage.queue_view import QueueView
+from storage.registry_store import RegistryStore
 from storage.report_shelf import PostgresReportShelf
 from storage.retention_store import RetentionStore
 from storage.run_catalog import RunCatalog
@@ -98,6 +100,8 @@ class Services(Door):
     lineage: LineageStore
     costs: CostReader
     reports: PostgresReportShelf
+    evaluations: EvaluationStore
+    registry: RegistryStore
     artifacts: ArtifactCatalog
     announcements: BlobAnnouncements
     stored_files: StoredFiles

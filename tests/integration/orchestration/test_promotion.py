@@ -186,10 +186,6 @@ def test_a_holdout_that_the_experiment_knows_is_refused_with_the_way(
         foreign = world.run("scratch-dddddddddddd")
         world.use(foreign, "holdout", 1)
         world.artifact(foreign, "base.pt", b"base")
-        world.rows(
-            "UPDATE runs SET experiment_id = (SELECT max(experiment_id) FROM experiments)"
-            " WHERE false"
-        )
     trial = world.run(OTHER)
     if leak == "itself":
         world.use(trial, "holdout", 1)
@@ -476,28 +472,14 @@ def _on(holdout: str) -> "PromotionPolicy":
 
 
 def _same_files(world: PromotionWorld, first: str, second: str) -> None:
-    """Another dataset that has a file of the first."""
-    files = '{"files": [{"path": "x", "size_bytes": 3, "sha256": "abc"}]}'
+    """Another dataset that has a file of the first, whose next version has it as well."""
+    world.dataset(second, 1)
+    world.dataset(first, 2)
+    files = '{"files": [{"path": "x", "size_bytes": 3, "sha256": "abc"}], "source": null}'
     world.rows(
-        "INSERT INTO datasets (tenant_id, name, owner, created_by) VALUES (%s, %s, 'me', 'me')",
-        TENANT, second,
-    )  # fmt: skip
-    columns = (
-        "kind, location, is_stored, file_count, size_bytes, row_count, schema, statistics,"
-        " preprocessing, column_lineage, created_by"
-    )
-    world.rows(
-        "INSERT INTO dataset_versions (dataset_id, number, content_hash, manifest, " + columns + ")"
-        " SELECT copy.dataset_id, 1, sha256('copy'), %s::jsonb, " + columns +
-        " FROM dataset_versions, datasets AS copy WHERE copy.name = %s LIMIT 1",
-        files, second,
-    )  # fmt: skip
-    world.rows(
-        "INSERT INTO dataset_versions (dataset_id, number, content_hash, manifest, " + columns + ")"
-        " SELECT datasets.dataset_id, 2, sha256('two'), %s::jsonb, kind, location, is_stored,"
-        " file_count, size_bytes, row_count, schema, statistics, preprocessing, column_lineage,"
-        " dataset_versions.created_by FROM dataset_versions JOIN datasets USING (dataset_id)"
-        " WHERE name = %s LIMIT 1",
-        files, first,
+        "UPDATE dataset_versions SET manifest = %s::jsonb FROM datasets"
+        " WHERE datasets.dataset_id = dataset_versions.dataset_id AND (name, number) IN"
+        " ((%s, 1), (%s, 2))",
+        files, second, first,
     )  # fmt: skip
     world.policy = _on(f"{first}@2")
