@@ -6,13 +6,12 @@ from assets.partitions import EVALUATIONS
 from governance.evaluations import CandidateEvaluations, EvaluationLog, EvaluationNotFound
 from orchestration.coming_runs import PARTITION_TAG, UNFINISHED
 from orchestration.jobs import evaluate_candidate
-from orchestration.starting import EVALUATION_JOB
 
 
 def coming_evaluation(instance: dg.DagsterInstance, evaluation_id: str) -> dg.DagsterRun | None:
     """The newest unfinished Dagster run of an evaluation."""
     filters = dg.RunsFilter(
-        job_name=EVALUATION_JOB, tags={PARTITION_TAG: evaluation_id}, statuses=UNFINISHED
+        job_name=evaluate_candidate.name, tags={PARTITION_TAG: evaluation_id}, statuses=UNFINISHED
     )
     return next(iter(instance.get_runs(filters=filters, limit=1)), None)
 

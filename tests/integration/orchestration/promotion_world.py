@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.evaluations import Evaluation, EvaluationRecord
 from governance.promotion_policy import PromotionPolicy
-from governance.promotion_sections import parse_promotion
+from governance.promotion_sections import PROMOTION, parse_promotion
 from orchestration.candidate_evaluations import PlatformEvaluations
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
@@ -18,6 +18,7 @@ from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.suite_folder import SuiteFolder
 from storage.evaluation_store import EvaluationStore
 from storage.lineage import LineageStore
+from storage.policy_store import PolicyStore
 from storage.registry_store import RegistryStore
 from storage.reproductions import Reproductions
 from storage.rerun_store import RerunStore
@@ -46,12 +47,17 @@ class PromotionWorld(LineageWorld):
         self.dataset("train", 1)
         self.dataset("holdout", 1)
         datasets = DatasetCatalog(pool)
+        others = PolicyStore(pool)
         pinning = SimpleNamespace(pin=self._pin)
         platform: Any = SimpleNamespace(
             evaluations=self.evaluations,
             registry=self.registry,
             candidates=CandidateFacts(pool),
-            policies=SimpleNamespace(current=lambda _: self._applied()),
+            policies=SimpleNamespace(
+                current=lambda kind: self._applied() if kind is PROMOTION else others.current(kind)
+            ),
+            is_admitted_by_kueue=lambda _: False,
+            budget_gate=SimpleNamespace(check=lambda *_: None),
             datasets=datasets,
             data_gate=pinning,
             artifacts=ArtifactCatalog(pool),
