@@ -1,6 +1,7 @@
 """Where budgets stand: the ledger's closed days, and since then the attempts themselves."""
 
 import datetime as dt
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
@@ -31,6 +32,7 @@ from sweeps.ids import SweepId
 
 _QUERIES = queries.load("budgets")
 _DAY = dt.timedelta(days=1)
+_KEPT_SECONDS, _MOST_KEPT = 60.0, 50  # of sums of closed days, which seldom change
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -44,6 +46,7 @@ class BudgetStore:
         self._pool = pool
         self._policies = policies
         self._facts = SweepFactsCache()
+        self._closed: dict[tuple[object, ...], tuple[float, dict[str, Closed]]] = {}
 
     def states(self, connection: Connection, *, now: dt.datetime) -> list[BudgetState]:
         """Every budget at whose limit nothing new starts, for a scheduler's pass.
@@ -126,8 +129,27 @@ class BudgetStore:
         attempts = _Attempts(connection, self._facts, self.book, budgets, now=now)
         live = attempts.live()
         ended = attempts.ended()
-        closed = closed_spending(connection, budgets, now=now)
+        closed = self._closed_spending(connection, budgets, attempts.closed, now=now)
         return positions(budgets, closed=closed, ended=ended, live=live, now=now)
+
+    def _closed_spending(
+        self,
+        connection: Connection,
+        budgets: Sequence[Budget],
+        days: Sequence[dt.date],
+        *,
+        now: dt.datetime,
+    ) -> dict[str, Closed]:
+        """What the ledger has for each budget: kept for a minute, unless another day is closed."""
+        key = (tuple(budgets), tuple(days), day_of(now))
+        known = self._closed.get(key)
+        if known is not None and time.monotonic() - known[0] < _KEPT_SECONDS:
+            return known[1]
+        found = closed_spending(connection, budgets, now=now)
+        if len(self._closed) >= _MOST_KEPT:
+            self._closed.clear()
+        self._closed[key] = (time.monotonic(), found)
+        return found
 
 
 def closed_spending(
@@ -180,7 +202,7 @@ class _Attempts:
         self._now = now
         today = day_of(now)
         rows = connection.execute(_QUERIES["closed_days"], {"today": today})
-        self._closed = [row[0] for row in rows]  # in order
+        self.closed: list[dt.date] = [row[0] for row in rows]  # in order
         self._cuts = [
             *book.changes,
             midnight(today - WINDOW_DAYS * _DAY + _DAY),
@@ -193,7 +215,7 @@ class _Attempts:
             "tenant_id": next(iter(tenants)) if len(tenants) == 1 else None,
             "sweep_id": next(iter(sweeps)) if len(sweeps) == 1 else None,
         }
-        self._gaps = _gaps(self._closed, now)
+        self._gaps = _gaps(self.closed, now)
         self._edges = [edge for gap in self._gaps for edge in (gap.start, gap.end)]
         self._rates: dict[tuple[Any, ...], tuple[Decimal, int]] = {}
 
