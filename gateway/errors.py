@@ -31,6 +31,7 @@ from sweeps.errors import (
     UnknownTenant,
 )
 from sweeps.lineage import InvalidNode, NodeNotFound
+from sweeps.policies import UnknownPolicy
 from sweeps.run_filters import InvalidFilter
 from sweeps.tags import InvalidLink, InvalidNote, InvalidTag, NoteNotFound, SubjectNotFound
 
@@ -68,6 +69,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (EvaluationNotFound, 404),
     (SubjectNotFound, 404),
     (NoteNotFound, 404),
+    (UnknownPolicy, 404),
     (DatasetRefused, 409),
     (OverBudget, 409),
     (StateConflict, 409),

@@ -27,9 +27,21 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+#: What a person may go to from everywhere, in the order in which they are offered.
+_PLACES = {
+    "Runs": "/compare",
+    "Experiments": "/experiments",
+    "Queue": "/queue",
+    "Cost": "/cost",
+    "Budgets": "/budgets",
+    "Models": "/models",
+    "Retention": "/retention",
+    "Reports": "/reports",
+    "Graveyard": "/graveyard",
+    "Policies": "/policies",
+}
 _PREFIXES = (
-    "/compare", "/queue", "/runs/", "/sweeps/", "/experiments", "/graveyard", "/lineage/", "/cost", "/annotate",
-    "/reports", "/budgets", "/models", "/login", "/open",
+    *_PLACES.values(), "/runs/", "/sweeps/", "/lineage/", "/annotate", "/login", "/open",
 )  # fmt: skip
 
 
@@ -120,5 +132,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(number=number, duration=duration, dollars=dollars)  # pyright: ignore[reportUnknownMemberType]  not typed there
-    environment.globals.update(asset=asset_path)  # pyright: ignore[reportUnknownMemberType]  likewise
+    environment.globals.update(asset=asset_path, places=_PLACES)  # pyright: ignore[reportUnknownMemberType]  likewise
     return environment

@@ -9,8 +9,8 @@ import click
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.people import person
-from orchestration.policy_catalog import KINDS
 from orchestration.policy_files import compare
+from storage.policy_catalog import KINDS
 from sweeps.policies import (
     DEFAULT_VERSION,
     AppliedPolicy,

@@ -2,7 +2,7 @@
 
 import importlib.resources
 
-from orchestration.policy_catalog import KINDS
+from storage.policy_catalog import KINDS
 
 
 def test_every_kind_ships_a_good_default() -> None:

@@ -1,0 +1,79 @@
+"""Policies over HTTP: as JSON, and as pages."""
+
+import pytest
+
+from gateway.html import _PLACES  # pyright: ignore[reportPrivateUsage]
+from governance.price_file import PRICES
+from storage.policy_catalog import KINDS
+from storage.policy_store import PolicyStore
+from sweeps.policies import PolicyChange
+from tests.integration.gateway.conftest import TOKEN, Platform
+
+_TEXT = """\
+# <script>alert(1)</script>
+gpu: [{usd_per_gpu_hour: 2.5}]
+"""
+
+
+@pytest.fixture
+def applied(platform: Platform) -> Platform:
+    store = PolicyStore(platform.pool)
+    change = PolicyChange(kind=PRICES, source="x", before=store.current(PRICES), text=_TEXT)
+    store.apply([change], by="ana", comment="<b>dearer</b>")
+    return platform
+
+
+def test_everybody_signed_in_reads_which_version_holds(applied: Platform) -> None:
+    rows = {row["kind"]: row for row in applied.get("/api/v1/policies").json()["policies"]}
+
+    assert set(rows) == set(KINDS)
+    assert (rows["prices"]["version"], rows["prices"]["applied_by"]) == (1, "ana")
+    assert rows["quotas"]["version"] == 0
+
+
+def test_a_policy_is_read_as_it_is_and_as_it_was(applied: Platform) -> None:
+    now = applied.get("/api/v1/policies/prices").json()
+    before = applied.get("/api/v1/policies/prices?version=0").json()
+
+    assert now["text"] == _TEXT
+    assert [row["version"] for row in now["history"]] == [1]
+    assert before["text"] == PolicyStore(applied.pool).at(PRICES, 0).text
+
+
+@pytest.mark.parametrize("path", ["dragons", "prices?version=9"])
+def test_what_is_not_there_is_not_found(applied: Platform, path: str) -> None:
+    assert applied.get(f"/api/v1/policies/{path}").status_code == 404
+
+
+def test_without_a_token_nothing_is_told(applied: Platform) -> None:
+    answer = applied.client.get("/api/v1/policies/prices")
+
+    assert answer.status_code == 401
+    assert "2.5" not in answer.text
+
+
+def _signed_in(platform: Platform) -> Platform:
+    headers = {"Origin": platform.url}
+    assert platform.client.post("/login", data={"token": TOKEN}, headers=headers).status_code == 303
+    return platform
+
+
+def test_pages_show_a_policy_and_its_history_as_text(applied: Platform) -> None:
+    platform = _signed_in(applied)
+
+    page = platform.client.get("/policies/prices").text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<b>dearer</b>" not in page
+    assert 'href="/policies/prices?version=1"' in page
+    assert 'href="/policies/prices"' in platform.client.get("/policies").text
+
+
+@pytest.mark.parametrize("path", _PLACES.values())
+def test_every_place_of_the_menu_is_there_once_signed_in(platform: Platform, path: str) -> None:
+    asked = platform.client.get(path, follow_redirects=False)
+    assert (asked.status_code, asked.headers["location"].partition("?")[0]) == (303, "/login")
+
+    answer = _signed_in(platform).client.get(path)
+
+    assert answer.status_code == 200
+    assert f'href="{path}"' in answer.text
