@@ -170,10 +170,12 @@ def test_an_execution_that_the_queue_ends_is_preempted_and_does_not_start_again(
     launcher.launch(request)
     wait_for(launcher, request.attempt_id, AttemptPhase.RUNNING)
 
+    cluster.controllers.kueue.quota = 0  # whoever preempted it has its place for a while
     cluster.controllers.kueue.preempt(NAMESPACE, request.attempt_id, "Preempted by trial 9")
 
     assert exit_of(launcher, request) == (ExitReason.PREEMPTED, "Preempted by trial 9")
     # Kueue admits it again, as what it is now: nothing.
+    cluster.controllers.kueue.quota = 1
     until(lambda: not cluster.jobs()[0]["spec"]["suspend"])
     time.sleep(0.3)
     assert cluster.pods() == []
