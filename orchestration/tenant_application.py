@@ -37,6 +37,12 @@ class Application:
         """Objects that are to be applied."""
         return sum(len(group.pending()) for group in self.groups)
 
+    @property
+    def differs(self) -> bool:
+        """Whether the cluster is otherwise than the file says, also by what is left."""
+        same = all(change.kind is ChangeKind.SAME for change in self.changes)
+        return not same or bool(self.left)
+
     def apply(self) -> Iterator[applying.Applied]:
         """Do it; see `applying.apply`."""
         return applying.apply(self.live, self.groups)

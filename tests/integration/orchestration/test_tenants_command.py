@@ -90,6 +90,60 @@ def test_a_dry_run_shows_the_lines_that_would_change(cluster: FakeCluster) -> No
     assert found["spec"]["hard"]["pods"] == "99"
 
 
+def test_a_diff_is_what_a_dry_run_shows(cluster: FakeCluster) -> None:
+    before = tenants("diff"), tenants("apply", "--dry-run")
+    as_json = tenants("diff", "--json"), tenants("apply", "--dry-run", "--json")
+
+    assert f"create  Namespace {NAMESPACE}" in before[0].stdout
+    assert before[0].stdout == before[1].stdout
+    assert json.loads(as_json[0].stdout) == json.loads(as_json[1].stdout)
+    assert [one.exit_code for one in (*before, *as_json)] == [0, 0, 0, 0]
+    assert cluster.namespaces == set()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_check_fails_until_the_cluster_is_as_the_file_says() -> None:
+    missing = tenants("diff", "--check"), tenants("diff", "--check", "--json")
+    tenants("apply", "--yes")
+    there = tenants("diff", "--check")
+
+    assert [one.exit_code for one in missing] == [1, 1]
+    assert json.loads(missing[1].stdout)["dry_run"] is True
+    assert (there.exit_code, there.stdout) == (0, "same    13 objects\n")
+
+
+def test_a_check_fails_when_somebody_has_changed_an_object(cluster: FakeCluster) -> None:
+    tenants("apply", "--yes")
+    cluster.applied.edit(
+        "resourcequotas", "sweepworks", NAMESPACE, lambda obj: obj["spec"]["hard"].update(pods="99")
+    )
+
+    assert tenants("diff", "--check").exit_code == 1
+    assert tenants("diff").exit_code == 0
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_check_fails_while_something_is_left_that_nobody_asks_for(tmp_path: Path) -> None:
+    tenants("apply", "--yes")
+    (tmp_path / "tenants.yaml").write_text(FILE.replace("vision", "speech"))
+    tenants("apply", "--yes")
+
+    left = tenants("diff", "--check")
+    only_one = tenants("diff", "--check", "--tenant", "speech")
+
+    assert (left.exit_code, only_one.exit_code) == (1, 0)
+    assert f"left    Namespace {NAMESPACE}" in left.stdout
+
+
+def test_a_diff_with_a_refusal_fails_in_any_case(cluster: FakeCluster) -> None:
+    cluster.namespaces.add(NAMESPACE)
+
+    shown = tenants("diff")
+
+    assert f"REFUSED Namespace {NAMESPACE}: it is there and not ours" in shown.stdout
+    assert shown.exit_code == 1
+
+
 def test_json_does_not_ask(cluster: FakeCluster) -> None:
     assert tenants("apply", "--json").exit_code == 2
     done = tenants("apply", "--json", "--yes")
