@@ -140,7 +140,7 @@ LEFT JOIN admission_seekers USING (sweep_id)
 WHERE admissions.settled_at IS NULL
   AND attempts.state <> 'ended'
   AND (admissions.admitted_at IS NOT NULL
-       OR admission_seekers.asked_at > %(now)s - %(gone_after)s::interval);
+       OR admission_seekers.asked_at > %(now)s::timestamptz - %(gone_after)s::interval);
 
 -- admit --
 -- Whoever may start; none whose attempt is just being ended by somebody.

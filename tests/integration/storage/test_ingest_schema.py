@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from governance.evaluations import EvaluationState
 from retention.keeping import ItemState
 from storage import queries
 from storage.database import Pool, transaction
@@ -80,6 +81,7 @@ def test_enums_agree(pool: Pool) -> None:
         "blob_state": BlobState,
         "dataset_variant": DatasetVariant,
         "retention_item_state": ItemState,
+        "evaluation_state": EvaluationState,
     }
 
     with transaction(pool) as connection:
