@@ -1,13 +1,17 @@
 """Policies over HTTP: as JSON, and as pages."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.html import _PLACES  # pyright: ignore[reportPrivateUsage]
 from governance.price_file import PRICES
+from governance.quota_file import QUOTAS
 from storage.policy_catalog import KINDS
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
-from tests.integration.gateway.conftest import TOKEN, Platform
+from tests.integration.gateway.conftest import TOKEN, Platform, listening
+from tests.plugins.postgres import Database
 
 _TEXT = """\
 # <script>alert(1)</script>
@@ -50,6 +54,22 @@ def test_without_a_token_nothing_is_told(applied: Platform) -> None:
 
     assert answer.status_code == 401
     assert "2.5" not in answer.text
+
+
+def test_where_there_are_others_each_reads_its_own_part(database: Database, tmp_path: Path) -> None:
+    text = "# speech pays more\ntenants: {default: {weight: 2}, speech: {weight: 9}}\n"
+    tenants = tmp_path / "tenants.yaml"
+    tenants.write_text("tenants: [{name: default}, {name: speech}]")
+
+    with listening(database, tmp_path, tenants_file=tenants) as platform:
+        store = PolicyStore(platform.pool)
+        change = PolicyChange(kind=QUOTAS, source="x", before=store.current(QUOTAS), text=text)
+        store.apply([change], by="ana", comment="for speech")
+        answer = platform.get("/api/v1/policies/quotas")
+
+    assert answer.json()["is_whole"] is False
+    assert "weight: 2" in answer.json()["text"]
+    assert "speech" not in answer.text
 
 
 def _signed_in(platform: Platform) -> Platform:

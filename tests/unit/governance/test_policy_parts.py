@@ -1,0 +1,67 @@
+"""What one tenant may read of a policy."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.policy_parts import part_of
+
+
+def _part(document: object, kind: str = "quotas") -> Any:
+    return part_of(document, kind=kind, tenant="vision")
+
+
+def test_of_tenants_by_name_the_own_one_is_left() -> None:
+    document = {"tenants": {"vision": {"weight": 2}, "speech": {"weight": 9}}, "backfill": True}
+
+    assert _part(document) == {"tenants": {"vision": {"weight": 2}}, "backfill": True}
+
+
+def test_of_tenants_in_a_list_the_own_one_is_left() -> None:
+    document = {"tenants": [{"name": "speech"}, {"name": "vision", "link": "x"}]}
+
+    assert _part(document) == {"tenants": [{"name": "vision", "link": "x"}]}
+
+
+def test_entries_of_others_go_and_those_for_everybody_stay() -> None:
+    document = {"rules": [{"tenant": "speech", "model": "a"}, {"tenant": "vis*"}, {"model": "b"}]}
+
+    assert _part(document)["rules"] == [{"tenant": "vis*"}, {"model": "b"}]
+
+
+def test_sums_over_all_tenants_are_nobody_s_to_read() -> None:
+    document = {"budgets": [{"name": "all"}, {"name": "own", "tenant": "vision"}]}
+
+    assert _part(document, "budgets")["budgets"] == [{"name": "own", "tenant": "vision"}]
+    assert len(_part(document, "retention")["budgets"]) == 2
+
+
+def test_values_of_an_environment_are_not_told() -> None:
+    document = {"rules": [{"evaluation": {"environment": {"TOKEN": "secret"}}}]}
+
+    assert "secret" not in json.dumps(_part(document))
+    assert "TOKEN" in json.dumps(_part(document))
+
+
+_NAMES = st.sampled_from(["vision", "speech", "robots"])
+_ENTRY = st.fixed_dictionaries({"tenant": _NAMES, "note": st.text(max_size=5)})
+_DOCUMENTS = st.recursive(
+    st.integers() | _ENTRY,
+    lambda inner: (
+        st.lists(inner | _ENTRY, max_size=4)
+        | st.dictionaries(st.sampled_from(["rules", "budgets", "x"]), inner, max_size=3)
+        | st.fixed_dictionaries({"tenants": st.dictionaries(_NAMES, st.integers(), max_size=3)})
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(_DOCUMENTS, max_size=4), st.sampled_from(["quotas", "budgets"]))
+def test_no_other_tenant_is_ever_named_in_a_list_of_entries(document: Any, kind: str) -> None:
+    told = json.dumps(part_of({"rules": document}, kind=kind, tenant="vision"))
+
+    for entry in ('{"tenant": "speech"', '{"tenant": "robots"'):
+        assert f"[{entry}" not in told
+        assert f", {entry}" not in told
