@@ -43,11 +43,6 @@ class EvaluationState(StrEnum):
             EvaluationState.WAITING,
         }
 
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing happens until a person does something."""
-        return self.has_ended or self is EvaluationState.WAITING
-
 
 class EvaluationNotFound(PermanentError):
     """Nobody has asked for it."""
@@ -91,7 +86,14 @@ class Evaluation:
     judged_at: dt.datetime | None
     ended_at: dt.datetime | None
     claims: int
+    claimed_at: dt.datetime | None  #: None: no Dagster run works on it, or is about to
     dagster_run_id: str | None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing happens until a person does something."""
+        is_waiting = self.state is EvaluationState.WAITING and self.claimed_at is None
+        return self.state.has_ended or is_waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

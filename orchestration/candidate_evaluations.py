@@ -216,7 +216,7 @@ class PlatformEvaluations:
     def cancel(self, evaluation_id: str, *, reason: str, dagster_run_id: str) -> None:
         """End its runs, and it, unless another Dagster run has it."""
         found = self._store.get(evaluation_id)
-        if found.dagster_run_id not in {None, dagster_run_id} or found.state.is_at_rest:
+        if found.dagster_run_id not in {None, dagster_run_id} or found.is_at_rest:
             return
         if found.sweep_id is not None:
             self._end_sweep(found.sweep_id)

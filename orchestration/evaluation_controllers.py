@@ -40,7 +40,7 @@ class EvaluationControllers:
                 start_evaluation(self._platform, self._evaluation_id)
             return None
         found = store.get(self._evaluation_id)
-        if found.state.is_at_rest or found.dagster_run_id is None:
+        if found.is_at_rest or found.dagster_run_id is None:
             return None
         record = instance.get_run_record_by_id(found.dagster_run_id)
         if record is None or record.dagster_run.is_finished:
@@ -70,7 +70,7 @@ class EvaluationControllers:
                 self._evaluation_id, reason=reason, dagster_run_id=run_id
             )
             return reason
-        if store.get(self._evaluation_id).state.is_at_rest:
+        if store.get(self._evaluation_id).is_at_rest:
             return None  # it ended between two looks
         if store.reclaim(self._evaluation_id, dagster_run_id=run_id) is None:
             return None

@@ -67,7 +67,7 @@ def failed_evaluations(
     if partition is None:
         return dg.SkipReason(f"Dagster run {failed} has no partition")
     try:
-        if evaluation_log.get(partition).state.is_at_rest:
+        if evaluation_log.get(partition).is_at_rest:
             return dg.SkipReason(f"{partition} is at rest")
         claim = evaluation_log.reclaim(partition, dagster_run_id=failed)
     except EvaluationNotFound as exc:

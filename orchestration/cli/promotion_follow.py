@@ -24,13 +24,14 @@ def follow_evaluation(
     controllers = EvaluationControllers(platform, evaluation_id)
     began, looked_after, last = time.monotonic(), 0.0, ""
     while True:
+        # First: whoever takes it between both looks is seen by the second one.
+        is_due = bool(platform.evaluations.due(evaluation_id=evaluation_id))
         found = platform.evaluations.get(evaluation_id)
         if not quiet and (text := _progress(platform, found)) != last:
             click.echo(f"{evaluation_id}: {text}", err=True)
             last = text
-        is_due = bool(platform.evaluations.due(evaluation_id=evaluation_id))
         is_late = within_seconds is not None and time.monotonic() - began > within_seconds
-        if is_late or (found.state.is_at_rest and not is_due):
+        if is_late or (found.is_at_rest and not is_due):
             return platform.evaluations.record(evaluation_id)
         if time.monotonic() - looked_after > _CONTROLLER_SECONDS:
             looked_after = time.monotonic()

@@ -5,7 +5,7 @@ SELECT evaluation_id, evaluations.tenant_id, run_id, experiments.name AS experim
        artifact, encode(evaluations.sha256, 'hex') AS sha256,
        datasets.name || '@' || dataset_number AS holdout, evaluations.sweep_id, compared_with,
        requested_by, requested_at, began_at, judged_at, evaluations.ended_at, claims,
-       evaluations.dagster_run_id
+       claimed_at, evaluations.dagster_run_id
 FROM evaluations
 JOIN runs USING (run_id)
 JOIN experiments USING (experiment_id)

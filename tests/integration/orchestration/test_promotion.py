@@ -295,12 +295,15 @@ def test_people_are_waited_for_and_their_word_needs_no_new_runs(world: Promotion
     after_own = world.through(name)
     world.evaluations.approve(name, by="ben", comment="good")
     due_after = world.evaluations.due()
+    world.evaluations.claim(name)  # somebody judges it anew: nobody may take it for waiting
+    rests = (waiting.evaluation.is_at_rest, world.evaluations.get(name).is_at_rest)
     record = world.through(name)
 
     assert waiting.evaluation.state is EvaluationState.WAITING
     assert "approvals_are_given" in waiting.evaluation.reason
     assert after_own.evaluation.state is EvaluationState.WAITING
     assert (due_before, due_after) == ([], [name])
+    assert rests == (True, False)
     assert record.evaluation.state is EvaluationState.PROMOTED
     assert world.rows("SELECT count(*) FROM sweeps") == [(1,)]
     assert world.rows("SELECT max(judgement) FROM gate_results") == [(3,)]

@@ -3,7 +3,6 @@
 import pytest
 
 from governance.evaluations import (
-    EvaluationState,
     Subjects,
     evaluation_id,
     evaluation_sweep,
@@ -67,9 +66,3 @@ def test_whose_file_a_run_has_measured() -> None:
     assert subjects.of(CANDIDATE) is Subject.CANDIDATE
     assert subjects.of(PRODUCTION) is Subject.PRODUCTION
     assert subjects.of("something/else") is None
-
-
-def test_people_are_waited_for_by_what_waits_alone() -> None:
-    assert [state for state in EvaluationState if state.is_at_rest and not state.has_ended] == [
-        EvaluationState.WAITING
-    ]
