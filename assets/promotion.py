@@ -28,6 +28,7 @@ _MOST_ROWS = 200
 _WORDS = {
     Gate.HOLDOUT: "No run of the experiment has learnt from the holdout, or from what shares data "
     "with it.",
+    Gate.MEASUREMENT: "Every run has measured on exactly the holdout, with code that is recorded.",
     Gate.THRESHOLDS: "The metrics of the evaluation reach their bounds.",
     Gate.PRODUCTION: "On the same data and seeds it is not worse than what is in production.",
     Gate.TRAINING: "Its training has cost no more than it may.",

@@ -173,8 +173,8 @@ def evaluation_sweep(
     """
     plan = rule.evaluation
     files = (subjects.candidate, *((subjects.production,) if subjects.production else ()))
-    names = {reference.partition("@")[0] for reference in plan.data}
-    data = plan.data if plan.holdout.name in names else (str(plan.holdout), *plan.data)
+    holdout = str(plan.holdout)  # with no other version of it among the data: the parser refuses
+    data = plan.data if holdout in plan.data else (holdout, *plan.data)
     metric, direction = _objective(rule)
     n_runs = len(files) * len(plan.seeds)
     return SweepSpec(

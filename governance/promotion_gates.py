@@ -78,6 +78,25 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredWith:
+    """What one run of the evaluation measured with."""
+
+    run_id: RunId
+    data: Sequence[str]  #: versions of datasets that it has used
+    commit: str | None  #: that its script was of; None: it has not said
+    is_dirty: bool  #: the code differed from the commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgingCode:
+    """Code of the evaluation's command, as it was when its sweep was submitted."""
+
+    image: str | None  #: of its pods, by the digest; None: they run where `commit` is
+    commit: str | None  #: None: in no repository
+    differing: Sequence[str]  #: paths that are not as the commit has them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingCost:
     """What the attempts of the candidate cost."""
 
@@ -112,7 +131,10 @@ class Facts:
     owners: frozenset[str]  #: who made the run, and whose experiment it is
     leaks: Sequence[Leak]
     looked_at_runs: int  #: of the experiment, when its holdout was looked for
+    is_look_cut: bool  #: more came out of the holdout than was read, so that nothing is proven
     measurements: Sequence[Measurement]
+    measured_with: Sequence[MeasuredWith]
+    code: JudgingCode
     production: int | None  #: version that ran beside the candidate
     training: TrainingCost
     run: RunFacts
@@ -130,6 +152,7 @@ def judge(rule: PromotionRule, facts: Facts) -> tuple[GateResult, ...]:
     seeds = rule.evaluation.seeds
     return (
         _gate(Gate.HOLDOUT, [_unseen(rule, facts)]),
+        _gate(Gate.MEASUREMENT, [_on_holdout(rule, facts), _by_code(rule, facts)]),
         _gate(Gate.THRESHOLDS, [_reaches(one, candidate, seeds) for one in gates.thresholds]),
         _gate(Gate.PRODUCTION, _not_worse(rule, facts, candidate)),
         _gate(Gate.TRAINING, _training(rule, facts)),
@@ -185,14 +208,75 @@ def _values(facts: Facts, subject: Subject) -> _Values:
 
 def _unseen(rule: PromotionRule, facts: Facts) -> Criterion:
     found = [str(leak) for leak in facts.leaks]
+    value = "so much came out of it that nobody can say" if facts.is_look_cut else "unseen"
     return Criterion(
         subject=str(rule.evaluation.holdout),
         asked="no run of the experiment has learnt from it",
-        value=found[0] if found else "unseen",
+        value=found[0] if found else value,
         bound="unseen",
-        has_passed=not found,
+        has_passed=not found and not facts.is_look_cut,
         evidence={"runs": facts.looked_at_runs, "paths": found},
     )
+
+
+def _on_holdout(rule: PromotionRule, facts: Facts) -> Criterion:
+    """A run that has used another version of that data has measured something else."""
+    holdout = rule.evaluation.holdout
+    used_by = {one.run_id: one.data for one in facts.measured_with}
+    wrong: list[str] = []
+    for run_id in dict.fromkeys(one.run_id for one in facts.measurements):
+        used = [v for v in used_by.get(run_id, ()) if v.partition("@")[0] == holdout.name]
+        if used != [str(holdout)]:
+            wrong.append(f"{run_id} used {', '.join(used) or 'none of it'}")
+    return Criterion(
+        subject=str(holdout),
+        asked="every run has measured on exactly this version",
+        value=wrong[0] if wrong else str(holdout) if facts.measurements else "nothing was measured",
+        bound=str(holdout),
+        has_passed=bool(facts.measurements) and not wrong,
+        evidence={"wrong": wrong},
+    )
+
+
+def _by_code(rule: PromotionRule, facts: Facts) -> Criterion:
+    """Whoever owns the candidate may change its folder; the policy names other code, or a commit does."""
+    code, source = facts.code, rule.evaluation.source
+    evidence: dict[str, object] = {
+        "image": code.image,
+        "source": source,
+        "commit": code.commit,
+        "differing": list(code.differing),
+    }
+    trouble = None
+    if code.image is not None:
+        value = code.image
+    elif source is not None:
+        value = f"{source}, as the policy says"
+    else:
+        trouble = _uncommitted(facts)
+        value = trouble or f"commit {code.commit}"
+    return Criterion(
+        subject="code that measures",
+        asked="of one commit, as it is, or where the policy says",
+        value=value,
+        bound=None,
+        has_passed=trouble is None,
+        evidence=evidence,
+    )
+
+
+def _uncommitted(facts: Facts) -> str | None:
+    """Why nobody can say which code has measured. What the runs found counts as well."""
+    code = facts.code
+    if code.commit is None:
+        return "no commit has it"
+    if code.differing:
+        return f"{', '.join(code.differing[:3])} differed from commit {code.commit}"
+    for one in facts.measured_with:
+        if one.commit != code.commit or one.is_dirty:
+            what = f"commit {one.commit}" if one.commit else "no commit"
+            return f"{one.run_id} ran {what}{' with changes' if one.is_dirty else ''}"
+    return None
 
 
 def _reaches(asked: Threshold, values: _Values, seeds: Sequence[int]) -> Criterion:

@@ -21,6 +21,7 @@ class Gate(StrEnum):
     """A kind of gate, by the name of its asset check; in the order in which they are shown."""
 
     HOLDOUT = "holdout_is_unseen"
+    MEASUREMENT = "measured_as_asked"
     THRESHOLDS = "metrics_reach_thresholds"
     PRODUCTION = "not_worse_than_production"
     TRAINING = "training_cost_within_ceiling"
@@ -107,7 +108,7 @@ class EvaluationPlan:
     holdout: DatasetReference  #: a version, with its number
     seeds: tuple[int, ...]
     data: tuple[str, ...] = ()  #: other datasets that the command reads
-    source: str | None = None  #: folder that the command starts from; None: the candidate's
+    source: str | None = None  #: folder of the command's code; None: the candidate's, committed
     image: str | None = None
     resources: Resources = field(default_factory=Resources)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -198,10 +198,15 @@ _EVALUATION = Section(
             doc="One run each.",
             default=[1, 2, 3],
         ),
-        "data": Field(kind=Data(), doc="Other datasets that it reads.", default=[]),
+        "data": Field(
+            kind=Data(),
+            doc="Other datasets that it reads; no other version of the holdout.",
+            default=[],
+        ),
         "source": Field(
             kind=_LINE,
-            doc="Folder that the command starts from; without it, that of the candidate's sweep.",
+            doc="Folder of the command's code, an absolute path; without it, that of the candidate's "
+            "sweep, which a commit then has to have as it is.",
             default=None,
         ),
         "image": Field(
@@ -350,6 +355,7 @@ def _checked(
     at: Path = (*path, "evaluation", "seeds")
     if not seeds or len(set(seeds)) != len(seeds):
         reader.problem(at, f"{shown(list(seeds))} are not seeds, each once", "write [1, 2, 3]")
+    _check_whereabouts(reader, (*path, "evaluation"), evaluation)
     for key in ("thresholds", "serving"):
         for index, bound in enumerate(gates[key]):
             _check_bound(reader, (*path, "gates", key, index), bound, n_seeds=len(seeds))
@@ -387,6 +393,20 @@ def _checked(
     rule = _rule(read, written)
     _check_sweep(reader, path, rule)
     return rule
+
+
+def _check_whereabouts(reader: Reader, path: Path, evaluation: Mapping[str, Any]) -> None:
+    """Whether it measures on the holdout alone, with code from one place."""
+    holdout: DatasetReference = evaluation["holdout"]
+    for index, given in enumerate(evaluation["data"]):
+        if DatasetReference.parse(given).name == holdout.name and given != str(holdout):
+            message = f"{given} is the holdout in another version than {holdout}"
+            hint = "leave it out: the holdout is among the data by itself"
+            reader.problem((*path, "data", index), message, hint)
+    source = evaluation["source"]
+    if source is not None and not source.startswith("/"):
+        message = f"{shown(source)} is another folder wherever it is read"
+        reader.problem((*path, "source"), message, "write an absolute path")
 
 
 def _check_sweep(reader: Reader, path: Path, rule: PromotionRule) -> None:

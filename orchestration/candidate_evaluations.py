@@ -2,7 +2,10 @@
 
 import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sweepworks.provenance.work_tree import NotClean, require_clean
 
 from governance.evaluations import (
     Beginning,
@@ -98,6 +101,8 @@ class PlatformEvaluations:
             raise EvaluationRefused(
                 "a run outside sweeps has no folder of code: write evaluation.source into the rule"
             )
+        if plan.source is None and candidate.source_dir and platform.settings.cluster is None:
+            _check_code(Path(candidate.source_dir))
         return Beginning(
             rule=rule,
             policy_version=policy.version,
@@ -296,6 +301,17 @@ class PlatformEvaluations:
                 reason=f"the candidate was pruned: {found.run_id} has no {found.artifact} any more",
             )
         return None
+
+
+def _check_code(folder: Path) -> None:
+    """Whether the code that measures is a commit's, before anything runs."""
+    try:
+        require_clean(folder)
+    except NotClean as exc:
+        raise EvaluationRefused(
+            f"the code that measures is in the folder of the candidate's sweep: {exc}; or write "
+            "evaluation.source into the rule"
+        ) from exc
 
 
 def summary(record: EvaluationRecord, rule: PromotionRule) -> Mapping[str, Mapping[str, float]]:

@@ -19,7 +19,15 @@ from governance.evaluations import (
     EvaluationState,
     Subjects,
 )
-from governance.promotion_gates import Criterion, GateResult, Measurement, Subject, Verdict
+from governance.promotion_gates import (
+    Criterion,
+    GateResult,
+    JudgingCode,
+    MeasuredWith,
+    Measurement,
+    Subject,
+    Verdict,
+)
 from governance.promotion_policy import Gate
 from storage import queries
 from storage.database import Pool, transaction
@@ -171,6 +179,23 @@ class EvaluationStore:
         with transaction(self._pool) as connection:
             rows = connection.execute(_QUERIES["crashed_runs"], {"sweep_id": sweep_id}).fetchall()
         return [f"{run_id} {state}: {reason}" for run_id, state, reason in rows]
+
+    def measured_with(self, evaluation_id: str) -> list[MeasuredWith]:
+        """Data and code of its runs, by name."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(MeasuredWith))
+            return cursor.execute(
+                _QUERIES["measured_with"], {"evaluation_id": evaluation_id}
+            ).fetchall()
+
+    def judging_code(self, evaluation_id: str) -> JudgingCode:
+        """Code of its command, as it was submitted; without a sweep, none."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(JudgingCode))
+            found = cursor.execute(
+                _QUERIES["judging_code"], {"evaluation_id": evaluation_id}
+            ).fetchone()
+        return found or JudgingCode(image=None, commit=None, differing=())
 
     def now(self) -> dt.datetime:
         """The database's clock, which approvals are stamped with."""

@@ -229,6 +229,30 @@ FROM evaluation_runs
 WHERE evaluation_id = %(evaluation_id)s
 ORDER BY subject, seed;
 
+-- measured_with --
+-- Data that its runs have used, and the code that they found themselves in.
+SELECT measured.run_id,
+       coalesce((
+           SELECT array_agg(datasets.name || '@' || used.number ORDER BY datasets.name, used.number)
+           FROM run_datasets AS used
+           JOIN datasets USING (dataset_id)
+           WHERE used.run_id = measured.run_id), '{}') AS data,
+       facts."commit", facts.is_dirty
+FROM evaluation_runs AS measured
+JOIN run_facts AS facts USING (run_id)
+WHERE measured.evaluation_id = %(evaluation_id)s
+ORDER BY measured.run_id;
+
+-- judging_code --
+-- Where its command was when the sweep was submitted.
+SELECT sweeps.image, sweeps.code ->> 'commit' AS "commit",
+       coalesce((
+           SELECT array_agg(path)
+           FROM jsonb_array_elements_text(sweeps.code -> 'differing') AS path), '{}') AS differing
+FROM evaluations
+JOIN sweeps USING (sweep_id)
+WHERE evaluation_id = %(evaluation_id)s;
+
 -- crashed_runs --
 -- Runs of the sweep that never came to their own end, and why.
 SELECT runs.run_id, runs.state::text, runs.reason

@@ -25,10 +25,11 @@ from storage.rerun_store import RerunStore
 from storage.run_catalog import RunCatalog
 from storage.sweep_catalog import SweepCatalog
 from storage.tag_store import TagStore
-from sweeps.ids import RunId
+from sweeps.ids import RunId, SweepId
 from sweeps.policies import AppliedPolicy
 from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
-from tests.integration.storage.lineage_world import TENANT, LineageWorld
+from tests.factories import a_spec
+from tests.integration.storage.lineage_world import CODE, TENANT, LineageWorld
 from tests.unit.governance.promotion_worlds import RULE, THRESHOLD
 
 SEEDS = (1, 2, 3)
@@ -68,6 +69,7 @@ class PromotionWorld(LineageWorld):
             reproductions=Reproductions(pool),
             suites=SuiteFolder(None),
             catalog=self.catalog,
+            settings=SimpleNamespace(cluster=None),
             services=SimpleNamespace(gateway_url="http://127.0.0.1:1"),
         )
         self._datasets = datasets
@@ -110,6 +112,18 @@ class PromotionWorld(LineageWorld):
         self.end(run)
         return run
 
+    def candidate_of_sweep(self, name: str, folder: Path) -> RunId:
+        """One of a sweep whose code is in `folder`."""
+        run = self.whole_run(name, dataset=("train", 1))
+        self.artifact(run, "model.pkl", name.encode())
+        sweep_id = SweepId(f"search-{name[-8:]}")
+        self.catalog.submit(
+            sweep_id, a_spec(experiment="scratch"), source_dir=str(folder), created_by="me"
+        )
+        self.rows("UPDATE runs SET sweep_id = %s, number = 1 WHERE run_id = %s", sweep_id, run)
+        self.end(run)
+        return run
+
     def tag(self, run: str) -> None:
         self.tags.set(
             Subject(SubjectKind.RUN, run), Tag(PRODUCTION_CANDIDATE), tenant_id=TENANT, by="ana"
@@ -132,6 +146,7 @@ class PromotionWorld(LineageWorld):
         *,
         production: tuple[float, ...] = (),
         crash: str | None = None,
+        commit: str | None = None,
     ) -> None:
         """Its sweep ends: a run for each value, of the candidate and of what is in production."""
         assert found.sweep_id is not None
@@ -146,6 +161,8 @@ class PromotionWorld(LineageWorld):
             for seed, value in zip(SEEDS, measured, strict=True):
                 number += 1
                 self._evaluation_run(found, number, file, seed, value, crash=crash)
+                if commit is not None:
+                    self.say(f"{found.sweep_id}-{number:05d}", code={**CODE, "commit": commit})
         self.rows(
             "UPDATE sweeps SET state = 'completed', ended_at = now() WHERE sweep_id = %s",
             found.sweep_id,
@@ -163,6 +180,11 @@ class PromotionWorld(LineageWorld):
             " state, reason, started_at, ended_at) SELECT %s, tenant_id, experiment_id, sweep_id, %s,"
             " 1, 'ana', %s::run_state, %s, now(), now() FROM sweeps WHERE sweep_id = %s",
             run, number, state, crash or "", found.sweep_id,
+        )  # fmt: skip
+        self.rows(
+            "INSERT INTO run_datasets (run_id, dataset_id, number)"
+            " SELECT %s, dataset_id, number FROM sweep_datasets WHERE sweep_id = %s",
+            run, found.sweep_id,
         )  # fmt: skip
         for name, param in (("model", file), ("evaluation_seed", seed)):
             self.rows(
@@ -208,7 +230,8 @@ class PromotionWorld(LineageWorld):
         return self.registry.alias("digits", "production", tenant_id=TENANT)
 
 
-def a_policy(gates: str = THRESHOLD) -> PromotionPolicy:
+def a_policy(gates: str = THRESHOLD, *, source: str | None = "/there") -> PromotionPolicy:
     text = RULE.replace('"digits*"', "scratch") % (gates, "0" * 64)
-    text = text.replace("holdout@1,", "holdout@1, source: /there,")
+    if source is not None:
+        text = text.replace("holdout@1,", f"holdout@1, source: {source},")
     return parse_promotion(text, source="promotion.yaml")

@@ -15,6 +15,7 @@ from storage.database import Pool, open_pool
 from storage.lineage import LineageStore
 from sweeps.errors import StateConflict, StorageError
 from sweeps.lineage import Node
+from tests.integration.compute.test_code_tree import commit, git
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.integration.storage.lineage_world import TENANT
 from tests.plugins.postgres import Database
@@ -449,6 +450,62 @@ def test_candidates_that_pass_at_once_get_numbers_of_their_own(world: PromotionW
     assert sorted(version.number for version in model.versions) == [1, 2, 3, 4]
     assert len(model.moves) == 4
     assert world.alias() == model.moves[0].number
+
+
+def test_runs_that_have_used_another_version_of_the_holdout_as_well_promote_nothing(
+    world: PromotionWorld,
+) -> None:
+    found = world.begun(world.candidate())
+    world.measure(found)
+    world.use(f"{found.sweep_id}-00002", "holdout", 2)
+
+    record = world.through(found.evaluation_id)
+
+    assert record.evaluation.state is EvaluationState.REJECTED
+    (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
+    assert measured.criteria[0].value == f"{found.sweep_id}-00002 used holdout@1, holdout@2"
+    assert world.alias() is None
+
+
+def test_code_of_the_candidates_folder_judges_only_as_a_commit_has_it(
+    world: PromotionWorld, tmp_path: Path
+) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "evaluate.py").write_text("accuracy = 0.95\n")
+    git(folder, "init", "--quiet")
+    committed = commit(folder)
+    world.policy = a_policy(source=None)
+    clean = world.begun(world.candidate_of_sweep("scratch-aaaaaaaaaaaa", folder))
+    (folder / "evaluate.py").write_text("accuracy = 1.0\n")
+
+    changed = world.begun(world.candidate_of_sweep(OTHER, folder))
+    world.measure(clean, commit=committed)
+    judged = world.through(clean.evaluation_id)
+
+    assert changed.state is EvaluationState.REFUSED
+    assert "evaluate.py differs from commit" in changed.reason
+    assert "evaluation.source" in changed.reason
+    assert judged.evaluation.state is EvaluationState.PROMOTED
+
+
+def test_code_that_changes_between_submission_and_runs_promotes_nothing(
+    world: PromotionWorld, tmp_path: Path
+) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "evaluate.py").touch()
+    git(folder, "init", "--quiet")
+    commit(folder)
+    world.policy = a_policy(source=None)
+    found = world.begun(world.candidate_of_sweep("scratch-aaaaaaaaaaaa", folder))
+
+    world.measure(found, commit="d" * 40)
+    record = world.through(found.evaluation_id)
+
+    assert record.evaluation.state is EvaluationState.REJECTED
+    (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
+    assert f"ran commit {'d' * 40}" in str(measured.criteria[1].value)
 
 
 def _register(world: PromotionWorld, evaluation_id: str) -> None:

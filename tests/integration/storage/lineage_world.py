@@ -49,15 +49,17 @@ class LineageWorld:
             seed=self._n, params=params or {"lr": 0.1}, tags={"a": "b"},
         )  # fmt: skip
         RunCatalog(self.pool).create_scratch_run(run, tenant_id=self.tenant)
-        with transaction(self.pool) as connection:
-            write_provenance(
-                connection,
-                [
-                    Section(run_id=run.run_id, attempt_id="", name=n, document=d)
-                    for n, d in sections.items()
-                ],
-            )
+        self.say(run.run_id, **sections)
         return run.run_id
+
+    def say(self, run: str, **sections: Any) -> None:
+        """The run says what it is made of."""
+        documents = [
+            Section(run_id=RunId(run), attempt_id="", name=n, document=d)
+            for n, d in sections.items()
+        ]
+        with transaction(self.pool) as connection:
+            write_provenance(connection, documents)
 
     def whole_run(
         self, name: str | None = None, *, dataset: tuple[str, int] = ("digits", 1), **changes: Any

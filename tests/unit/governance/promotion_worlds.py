@@ -10,6 +10,8 @@ from governance.promotion_gates import (
     DataState,
     Facts,
     GateResult,
+    JudgingCode,
+    MeasuredWith,
     Measurement,
     Subject,
     TrainingCost,
@@ -36,8 +38,10 @@ rules:
 THRESHOLD = "thresholds: [{metric: accuracy, at_least: 0.9, on: worst}]"
 
 
-def a_rule(gates: str = THRESHOLD) -> PromotionRule:
+def a_rule(gates: str = THRESHOLD, *, source: str | None = None) -> PromotionRule:
     text = RULE % (gates, "0" * 64)
+    if source is not None:
+        text = text.replace("holdout@1,", f"holdout@1, source: {source},")
     return parse_promotion(text, source="promotion.yaml").rules[0]
 
 
@@ -53,6 +57,24 @@ def measured(
             metrics={metric: value},
         )
         for seed, value in enumerate(values, start=1)
+    ]
+
+
+def used(
+    *data: str,
+    commit: str | None = "c" * 40,
+    is_dirty: bool = False,
+    runs: tuple[int, ...] = (1, 2, 3),
+) -> list[MeasuredWith]:
+    """What the candidate's runs with these seeds measured with."""
+    return [
+        MeasuredWith(
+            run_id=RunId(f"{Subject.CANDIDATE}-{seed:05d}"),
+            data=data,
+            commit=commit,
+            is_dirty=is_dirty,
+        )
+        for seed in runs
     ]
 
 
@@ -72,7 +94,10 @@ def some_facts(**changes: Any) -> Facts:
         owners=frozenset({"owner"}),
         leaks=(),
         looked_at_runs=3,
+        is_look_cut=False,
         measurements=measured(0.95, 0.96, 0.97),
+        measured_with=used("holdout@1"),
+        code=JudgingCode(image=None, commit="c" * 40, differing=()),
         production=None,
         training=TrainingCost(usd=Decimal(5), gpu_hours=2.0, attempts=1, source="ledger"),
         run=run_facts(),

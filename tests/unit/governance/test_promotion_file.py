@@ -132,3 +132,38 @@ def test_names_are_those_that_addresses_take() -> None:
             check_model_name(wrong)
     with pytest.raises(InvalidModelName):
         check_alias("Production")
+
+
+@pytest.mark.parametrize("other", ["holdout@2", "holdout", "holdout@latest"])
+def test_runs_cannot_be_given_another_version_of_the_holdout_than_is_looked_for(other: str) -> None:
+    text = (RULE % (THRESHOLD, "0" * 64)).replace(
+        "holdout: holdout@1,", f"holdout: holdout@1, data: [words@1, {other}],"
+    )
+
+    with pytest.raises(InvalidSweepFile) as caught:
+        parse_promotion(text, source="promotion.yaml")
+
+    (problem,) = caught.value.problems
+    assert problem.path == "rules[0].evaluation.data[1]"
+    assert problem.line == 5
+    assert "another version than holdout@1" in problem.message
+
+
+def test_the_holdout_may_be_named_among_the_data() -> None:
+    text = (RULE % (THRESHOLD, "0" * 64)).replace(
+        "holdout: holdout@1,", "holdout: holdout@1, data: [holdout@1, words@1],"
+    )
+
+    (rule,) = parse_promotion(text, source="promotion.yaml").rules
+
+    assert rule.evaluation.data == ("holdout@1", "words@1")
+
+
+def test_a_folder_of_code_is_the_same_one_for_everybody() -> None:
+    text = (RULE % (THRESHOLD, "0" * 64)).replace(
+        "holdout: holdout@1,", "holdout: holdout@1, source: evaluation,"
+    )
+
+    (found,) = problems(text)
+
+    assert found.startswith("rules[0].evaluation.source: ")

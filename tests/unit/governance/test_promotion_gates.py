@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from governance.lineage_rules import ModelFacts
 from governance.promotion_gates import (
     DataState,
+    JudgingCode,
+    MeasuredWith,
     RerunState,
     Subject,
     TrainingCost,
@@ -33,6 +35,7 @@ from tests.unit.governance.promotion_worlds import (
     measured,
     run_facts,
     some_facts,
+    used,
 )
 
 COMPARED = (
@@ -321,3 +324,88 @@ def test_whatever_was_measured_passing_means_that_a_number_reached_the_bound(
         assert isinstance(value, float)
         assert not any(map(math.isnan, values))
         assert value >= bound if direction == "at_least" else value <= bound
+
+
+def test_a_look_for_the_holdout_that_was_cut_short_proves_nothing() -> None:
+    found = gate(THRESHOLD, Gate.HOLDOUT, is_look_cut=True)
+
+    assert found.verdict is Verdict.FAILED
+    assert "nobody can say" in str(found.criteria[0].value)
+
+
+@pytest.mark.parametrize(
+    ("with_what", "told"),
+    [
+        (used("holdout@2"), "candidate-00001 used holdout@2"),
+        (used("holdout@1", "holdout@2"), "candidate-00001 used holdout@1, holdout@2"),
+        (used("other@1"), "candidate-00001 used none of it"),
+        (used("holdout@1", runs=(1, 2)), "candidate-00003 used none of it"),
+    ],
+)
+def test_a_run_that_has_measured_on_other_data_than_the_holdout_has_not_passed(
+    with_what: list[MeasuredWith], told: str
+) -> None:
+    found = gate(THRESHOLD, Gate.MEASUREMENT, measured_with=with_what)
+
+    assert found.verdict is Verdict.FAILED
+    assert found.criteria[0].value == told
+
+
+def test_other_data_beside_the_holdout_does_not_matter_and_no_run_proves_nothing() -> None:
+    beside = gate(THRESHOLD, Gate.MEASUREMENT, measured_with=used("holdout@1", "words@7"))
+    nothing = gate(THRESHOLD, Gate.MEASUREMENT, measurements=(), measured_with=())
+
+    assert beside.verdict is Verdict.PASSED
+    assert nothing.criteria[0].value == "nothing was measured"
+    assert nothing.verdict is Verdict.FAILED
+
+
+COMMIT = "c" * 40
+
+
+@pytest.mark.parametrize(
+    ("code", "runs", "told"),
+    [
+        (JudgingCode(image=None, commit=None, differing=()), used("holdout@1"), "no commit has it"),
+        (
+            JudgingCode(image=None, commit=COMMIT, differing=("evaluate.py",)),
+            used("holdout@1"),
+            f"evaluate.py differed from commit {COMMIT}",
+        ),
+        (
+            JudgingCode(image=None, commit=COMMIT, differing=()),
+            used("holdout@1", is_dirty=True),
+            f"candidate-00001 ran commit {COMMIT} with changes",
+        ),
+        (
+            JudgingCode(image=None, commit=COMMIT, differing=()),
+            used("holdout@1", commit="d" * 40),
+            f"candidate-00001 ran commit {'d' * 40}",
+        ),
+        (
+            JudgingCode(image=None, commit=COMMIT, differing=()),
+            used("holdout@1", commit=None),
+            "candidate-00001 ran no commit",
+        ),
+    ],
+)
+def test_code_of_the_candidates_folder_that_no_commit_has_cannot_judge_it(
+    code: JudgingCode, runs: list[MeasuredWith], told: str
+) -> None:
+    found = gate(THRESHOLD, Gate.MEASUREMENT, code=code, measured_with=runs)
+
+    assert found.verdict is Verdict.FAILED
+    assert found.criteria[1].value == told
+
+
+def test_code_that_the_policy_names_or_that_an_image_has_is_not_the_owners() -> None:
+    unknown = JudgingCode(image=None, commit=None, differing=())
+    pinned = JudgingCode(image="team/train@sha256:" + "a" * 64, commit=None, differing=())
+    named = a_rule(source="/srv/evaluation")
+
+    by_policy = judge(named, some_facts(code=unknown))
+    by_image = gate(THRESHOLD, Gate.MEASUREMENT, code=pinned)
+
+    assert overall(by_policy) is Verdict.PASSED
+    assert by_image.verdict is Verdict.PASSED
+    assert by_image.criteria[1].evidence["image"] == pinned.image
