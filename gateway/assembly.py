@@ -5,6 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compute.kubernetes.trial_images import TrialImages
 from gateway.app import Gateway
 from gateway.backlog import DEFAULT_LIMIT_BYTES, Backlog
 from gateway.batcher import AT_ONCE, Batcher
@@ -68,6 +69,7 @@ class GatewayConfiguration:
     signing_key: bytes = field(repr=False)
     artifacts: Location
     tenants_file: Path | None = None  #: need not exist
+    images: TrialImages | None = None  #: of trials in a cluster; None: they run on one machine
     expectations: Path | None = None  #: folder of suites, which need not exist
     #: An API token of the default tenant that is to be known from the start.
     token: str | None = field(default=None, repr=False)
@@ -137,6 +139,7 @@ def open_gateway(
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
             tenants=TenantFile(configuration.tenants_file),
+            images=configuration.images,
             policies=policies,
             tags=TagStore(pool),
             notes=NoteStore(pool),

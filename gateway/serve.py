@@ -20,6 +20,7 @@ from types import FrameType
 
 import uvicorn
 
+from compute.kubernetes.trial_images import TrialImages
 from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
 from gateway.workers import listen, run_workers
@@ -77,12 +78,22 @@ def configuration_from(environment: Mapping[str, str]) -> GatewayConfiguration:
         signing_key=key,
         artifacts=location_in(environment),
         tenants_file=Path(tenants).expanduser().absolute() if tenants else None,
+        images=_trial_images(environment),
         expectations=Path(expectations).expanduser().absolute() if expectations else None,
         token=environment.get("SWEEPWORKS_TOKEN") or None,
         max_series=int(max_series),
         public_url=environment.get("SWEEPWORKS_PUBLIC_URL") or None,
         silence=SilenceRule(after=_minutes(silent_minutes)) if silent_minutes else SilenceRule(),
     )
+
+
+def _trial_images(environment: Mapping[str, str]) -> TrialImages | None:
+    if environment.get("SWEEPWORKS_LAUNCHER") != "kubernetes":
+        return None
+    try:
+        return TrialImages.from_environment(environment, base=Path.cwd())
+    except ValueError as exc:
+        raise InvalidConfiguration(str(exc)) from exc
 
 
 def _minutes(text: str) -> dt.timedelta:

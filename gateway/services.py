@@ -6,6 +6,7 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from compute.kubernetes.trial_images import TrialImages
 from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.door import Door
@@ -57,8 +58,9 @@ class SweepControl(Protocol):
         source_dir: str,
         created_by: str,
         datasets: Sequence[PinnedDataset] = (),
+        image: str | None = None,
     ) -> None:
-        """Write a sweep down, and the versions of datasets that its trials use."""
+        """Write a sweep down, and the image and the versions of datasets that its trials use."""
         ...
 
     def list(
@@ -117,6 +119,7 @@ class Services(Door):
     backlog: Backlog
     meters: Meters
     tenants: TenantFile
+    images: TrialImages | None  #: of trials in a cluster; None: they run on this machine
     policies: PolicyStore
     tags: TagStore
     notes: NoteStore

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from compute.kubernetes.image_policy import ImagePolicy
+from compute.kubernetes.trial_images import TrialImages
 
 _PREFIX = "SWEEPWORKS_K8S_"
 QUEUE = "sweepworks"  #: a LocalQueue, as `sweepworks tenants` makes it
@@ -57,6 +58,7 @@ class ClusterSettings:
                 f"{_PREFIX}NAMESPACE is {namespace!r}; write lower-case letters, digits and "
                 "dashes; {tenant} stands for the tenant"
             )
+        images = TrialImages.from_environment(env, base=base)
         # Of several files only the client's own rules know the order.
         kubeconfig = env.get("KUBECONFIG", "")
         return cls(
@@ -67,13 +69,20 @@ class ClusterSettings:
             kubeconfig=path("KUBECONFIG") if ":" not in kubeconfig else None,
             context=env.get(_PREFIX + "CONTEXT") or None,
             is_inside=bool(env.get("KUBERNETES_SERVICE_HOST")),
-            image=env.get(_PREFIX + "IMAGE") or "",
+            image=images.default,
             gpu_resource=env.get(_PREFIX + "GPU_RESOURCE") or defaults.gpu_resource,
             installation=env.get(_PREFIX + "INSTALLATION") or defaults.installation,
             launches_per_second=_rate(env.get(_PREFIX + "LAUNCHES_PER_SECOND")),
-            image_policy=_image_policy(env.get(_PREFIX + "IMAGE_POLICY")),
+            image_policy=images.policy,
             queue=_queue(env.get(_PREFIX + "ADMISSION"), env.get(_PREFIX + "QUEUE")),
-            registry_config=path(_PREFIX + "REGISTRY_CONFIG"),
+            registry_config=images.registry_config,
+        )
+
+    @property
+    def images(self) -> TrialImages:
+        """Which images its trials run, and which they may."""
+        return TrialImages(
+            default=self.image, policy=self.image_policy, registry_config=self.registry_config
         )
 
     def exported(self) -> dict[str, str]:
@@ -103,15 +112,6 @@ class ClusterSettings:
             return name
         digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
         return f"{name[: _LONGEST - _DIGEST - 1].rstrip('-')}-{digest}"
-
-
-def _image_policy(text: str | None) -> ImagePolicy:
-    try:
-        return ImagePolicy(text or ImagePolicy.ANY)
-    except ValueError as exc:
-        raise ValueError(
-            f"{_PREFIX}IMAGE_POLICY is {text!r}; write {', '.join(ImagePolicy)}"
-        ) from exc
 
 
 def _queue(admission: str | None, queue: str | None) -> str:

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweepworks.provenance.git import GitFailed
 from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 
+from compute.kubernetes.pod_checks import check_pods, image_of
+from compute.kubernetes.trial_images import TrialImages
 from governance.forecasts import Forecast
 from governance.naming_file import NAMING
 from governance.quota_check import check_quotas
@@ -104,30 +106,16 @@ def submission_of(
 
 
 def _image(spec: SweepSpec) -> str | None:
-    cluster = Settings.from_environment().cluster
-    if cluster is None:
-        return None
-    from orchestration.pod_checks import image_of  # with its HTTP client
-
-    return image_of(spec, cluster)
+    return image_of(spec, _images())
 
 
 def _check_pods(spec: SweepSpec, *, source: str) -> None:
-    cluster = Settings.from_environment().cluster
-    if cluster is None and not spec.trial.pods.overrides:
-        return
-    from orchestration.pod_checks import check_pods  # with Kubernetes' client
+    check_pods(spec, _images(), tenants=tenants(), source=source)
 
-    directory = tenants()
-    policy = directory.require(spec.tenant).cluster.pods
-    if cluster is not None:
-        policy = replace(policy, flavors=directory.cluster.flavors)
-    else:  # what is said for a cluster says nothing of types here
-        spec = replace(
-            spec,
-            trial=replace(spec.trial, resources=replace(spec.trial.resources, gpu_type="")),
-        )
-    check_pods(spec, cluster, policy=policy, source=source)
+
+def _images() -> TrialImages | None:
+    cluster = Settings.from_environment().cluster
+    return None if cluster is None else cluster.images
 
 
 def _code(folder: Path, *, must_be_clean: bool) -> Mapping[str, object]:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from compute.kubernetes.pod_checks import check_pods, image_of
+from compute.kubernetes.trial_images import TrialImages
 from gateway.authentication import GivenOwner, GivenSweep
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
@@ -16,7 +18,8 @@ from governance.naming_file import NAMING
 from governance.quota_check import check_quotas
 from governance.quota_file import QUOTAS
 from sweeps import ids
-from sweeps.specs import as_document
+from sweeps.errors import LauncherUnavailable
+from sweeps.specs import SweepSpec, as_document
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
 
@@ -47,11 +50,13 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     """Write a sweep down; whoever starts sweeps finds it."""
     if body.spec.get("tenant", owner.tenant_id) != owner.tenant_id:
         raise InvalidRequest(f"this token submits for tenant {owner.tenant_id!r} only")
-    spec = services.tenants.read().check({"tenant": owner.tenant_id, **body.spec})
+    tenants = services.tenants.read()
+    spec = tenants.check({"tenant": owner.tenant_id, **body.spec})
+    check_pods(spec, services.images, tenants=tenants, source="spec")
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
     services.policies.current(NAMING).value.check(spec, source="spec")
-    is_elsewhere = services.tenants.read().require(spec.tenant).cluster.admission is Admission.KUEUE
+    is_elsewhere = tenants.require(spec.tenant).cluster.admission is Admission.KUEUE
     check_quotas(
         services.policies.current(QUOTAS).value, spec, source="spec", is_elsewhere=is_elsewhere
     )
@@ -63,12 +68,19 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     sweep_id = ids.sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
     services.budget_gate.check(sweep_id, spec)
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
+    image, notes = _image(spec, services.images)
     services.sweeps.submit(
-        sweep_id, spec, source_dir=body.source_dir, created_by=owner.name, datasets=datasets
+        sweep_id,
+        spec,
+        source_dir=body.source_dir,
+        created_by=owner.name,
+        datasets=datasets,
+        image=image,
     )
     pinned = [str(dataset) for dataset in datasets]
     alike = services.graveyard.resembling(spec, pinned)
-    return answer({"sweep": sweep_id, "datasets": pinned, "resembles": alike}, status=201)
+    document = {"sweep": sweep_id, "datasets": pinned, "image": image, "notes": notes}
+    return answer({**document, "resembles": alike}, status=201)
 
 
 @router.get("")
@@ -106,6 +118,15 @@ def steer(
     requested = _REQUEST_BY_WORD[body.request]
     services.sweeps.request(sweep, requested, tenant_id=owner.tenant_id)
     return answer({"requested": requested}, status=202)
+
+
+def _image(spec: SweepSpec, images: TrialImages | None) -> tuple[str | None, list[str]]:
+    """The digest that was looked up, and what there is to say when it could not be."""
+    try:
+        return image_of(spec, images), []
+    except LauncherUnavailable as exc:
+        # The registry may be within reach of controllers only, which look it up as well.
+        return None, [f"{exc}: the image is looked up before the first trial begins"]
 
 
 def _document(sweep: Sweep) -> dict[str, object]:
