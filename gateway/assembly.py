@@ -13,6 +13,7 @@ from gateway.meters import Meters
 from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
 from gateway.upkeep import StoreUpkeep, Upkeep
+from governance.access import HOME
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.artifact_catalog import ArtifactCatalog
@@ -23,6 +24,7 @@ from storage.blob_deletion import BlobDeletion
 from storage.budget_gate import PostgresBudgetGate
 from storage.budget_reports import PostgresBudgetReports
 from storage.budget_store import BudgetStore
+from storage.candidate_facts import CandidateFacts
 from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import open_pool
@@ -73,7 +75,7 @@ class GatewayConfiguration:
     expectations: Path | None = None  #: folder of suites, which need not exist
     #: An API token of the default tenant that is to be known from the start.
     token: str | None = field(default=None, repr=False)
-    token_name: str = "home"  # noqa: S105 - what it is called, not what it is
+    token_name: str = HOME
     sealing: SealingRule = field(default_factory=SealingRule)
     silence: SilenceRule = field(default_factory=SilenceRule)
     upkeep_seconds: float = 3.0
@@ -122,6 +124,7 @@ def open_gateway(
             costs=CostReader(pool, PolicyStore(pool)),
             reports=PostgresReportShelf(pool),
             evaluations=EvaluationStore(pool),
+            candidates=CandidateFacts(pool),
             registry=RegistryStore(pool),
             artifacts=ArtifactCatalog(pool),
             announcements=BlobAnnouncements(pool),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
+from governance.approvals import NoApprover
 from governance.evaluations import EvaluationNotFound
 from governance.forecasts import OverBudget
 from governance.model_registry import ModelNotFound
@@ -57,6 +58,7 @@ class InvalidRequest(PermanentError):
 _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (ForeignRun, 403),
     (NotAMember, 403),
+    (NoApprover, 403),
     (AccessDenied, 401),
     (RunNotFound, 404),
     (SweepNotFound, 404),

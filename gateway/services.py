@@ -16,6 +16,7 @@ from storage.artifact_catalog import ArtifactCatalog
 from storage.blob_announcements import BlobAnnouncements
 from storage.budget_reports import PostgresBudgetReports
 from storage.budget_store import BudgetStore
+from storage.candidate_facts import CandidateFacts
 from storage.cost_reader import CostReader
 from storage.curve_store import CurveStore
 from storage.database import Pool
@@ -103,6 +104,7 @@ class Services(Door):
     costs: CostReader
     reports: PostgresReportShelf
     evaluations: EvaluationStore
+    candidates: CandidateFacts
     registry: RegistryStore
     artifacts: ArtifactCatalog
     announcements: BlobAnnouncements

@@ -18,6 +18,10 @@ _RUN_KIND = "swr1"  # also the version: another form of token gets another word
 _UPLOAD_KIND = "swu2"
 _API_PREFIX = "swk_"
 
+HOME = "home"  #: name of the token that all commands of an installation share
+BY_LINK = "by a link"  #: name of whoever was let in by a link that such a command printed
+SHARED_NAMES = frozenset({HOME, BY_LINK})  #: nobody in particular
+
 
 class ForeignRun(AccessDenied):
     """A token that is good, but for another run."""

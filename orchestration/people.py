@@ -1,11 +1,16 @@
 """Who is typing."""
 
-import getpass
+import os
+import pwd
 
 
 def person() -> str:
-    """Name of this process' user."""
+    """Name of this process' user, by the system: variables of its environment say nothing.
+
+    Whoever may become another user of the machine may say things for them.
+    """
+    uid = os.geteuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user without a name
+        return f"uid-{uid}"

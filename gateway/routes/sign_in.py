@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from gateway.authentication import SESSION_COOKIE, is_same_origin
 from gateway.door import Door, GivenDoor
 from gateway.html import page
-from governance.access import hash_token
+from governance.access import BY_LINK, hash_token
 from governance.page_access import (
     PageSession,
     is_own_path,
@@ -74,7 +74,7 @@ def open_once(request: Request, door: GivenDoor, grant: str = "") -> Response:
     door.tokens.use_link(found.nonce, expires_at=found.expires_at)
     # A page that goes on, not a redirect: from it the strict cookie is sent, wherever one came from.
     answer = page("open.html", target=found.path)
-    _let_in(answer, request, door, tenant_id=found.tenant_id, name="by a link", token_hash=None)
+    _let_in(answer, request, door, tenant_id=found.tenant_id, name=BY_LINK, token_hash=None)
     return answer
 
 

@@ -2,16 +2,15 @@
 
 import click
 
+from governance.approvals import check_word
 from governance.evaluations import Evaluation, EvaluationState
-from governance.promotion_gates import may_approve
-from governance.promotion_sections import parse_rule
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.promotion_follow import follow_evaluation, tell
 from orchestration.cli.promotion_lines import document, explain_lines
 from orchestration.cli.session import import_dagster_meanwhile, session
 from orchestration.people import person
 from orchestration.platform import Platform
-from sweeps.errors import RunNotFound, StateConflict
+from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, TenantId, is_name
 from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
 
@@ -102,7 +101,8 @@ def approve_command(run: str, comment: str, detach: bool, tenant: str, as_json: 
     by = person()
     with session(quiet=as_json) as platform:
         found = _newest(platform, run, tenant)
-        _check_word(platform, found, by)
+        owners = platform.candidates.candidate(found.run_id, tenant_id=found.tenant_id).owners
+        check_word(found, owners=owners, by=by)
         platform.evaluations.approve(found.evaluation_id, by=by, comment=comment)
         if detach:
             click.echo(f"{found.evaluation_id} approved by {by}")
@@ -111,24 +111,6 @@ def approve_command(run: str, comment: str, detach: bool, tenant: str, as_json: 
             platform, found.evaluation_id, quiet=as_json, within_seconds=_JUDGING_SECONDS
         )
         tell(record, as_json=as_json)
-
-
-def _check_word(platform: Platform, found: Evaluation, by: str) -> None:
-    """Refuse at once what would not count."""
-    if found.state.has_ended:
-        what = f"evaluation {found.evaluation_id}"
-        raise StateConflict(what, current=str(found.state), asked="approved")
-    if found.rule is None:
-        return
-    rule = parse_rule(found.rule, source=f"rule of {found.evaluation_id}")
-    asked = rule.gates.approvals
-    if asked is None:
-        raise click.UsageError(f"no approval is asked of candidates of {found.experiment}")
-    owners = platform.candidates.candidate(found.run_id, tenant_id=found.tenant_id).owners
-    if by in owners:
-        raise click.UsageError(f"{by} owns {found.run_id}; somebody else has to approve it")
-    if not may_approve(rule, owners, by):
-        raise click.UsageError(f"{by} is none of those who may: {', '.join(asked.by)}")
 
 
 @command.command("retry")
