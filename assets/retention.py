@@ -6,6 +6,7 @@ Both may be materialized at any time, and again. Automation: the schedules `week
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -63,21 +64,22 @@ def retention_deletions(
     """Delete what is due, each batch judged once more."""
     with dagster_errors():
         done = retention_keeper.carry_out(now=dt.datetime.now(dt.UTC))
-    return dg.MaterializeResult(
-        metadata={
-            "deleted_items": dg.MetadataValue.int(done.deleted),
-            "deleted_bytes": dg.MetadataValue.int(done.deleted_bytes),
-            "restored_items": dg.MetadataValue.int(done.restored),
-            "dropped_tiers": dg.MetadataValue.int(done.tiers),
-            "exported_runs": dg.MetadataValue.int(done.exported_runs),
-            "collected_files": dg.MetadataValue.int(done.collected),
-            "strays": dg.MetadataValue.int(done.strays),
-            "freed_bytes": dg.MetadataValue.int(done.freed_bytes),
-            "by_rule": _table(
-                {rule: {"count": n, "bytes": size} for rule, (n, size) in done.by_rule.items()}
-            ),
-        }
-    )
+    metadata: dict[str, dg.MetadataValue[Any]] = {
+        "deleted_items": dg.MetadataValue.int(done.deleted),
+        "deleted_bytes": dg.MetadataValue.int(done.deleted_bytes),
+        "restored_items": dg.MetadataValue.int(done.restored),
+        "dropped_tiers": dg.MetadataValue.int(done.tiers),
+        "exported_runs": dg.MetadataValue.int(done.exported_runs),
+        "collected_files": dg.MetadataValue.int(done.collected),
+        "strays": dg.MetadataValue.int(done.strays),
+        "freed_bytes": dg.MetadataValue.int(done.freed_bytes),
+        "by_rule": _table(
+            {rule: {"count": n, "bytes": size} for rule, (n, size) in done.by_rule.items()}
+        ),
+    }
+    if done.refused:  # the rest is done; this waits for a person, so they are to see it
+        raise dg.Failure(done.refused, metadata=metadata, allow_retries=False)
+    return dg.MaterializeResult(metadata=metadata)
 
 
 @dg.asset_check(

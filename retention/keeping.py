@@ -62,7 +62,8 @@ class CarriedOut:
     exported_runs: int  #: whose points became a file first
     collected: int  #: blobs that nothing referred to
     freed_bytes: int
-    strays: int  #: of these, blobs that no row knew of
+    strays: int  #: blobs found that no row knew of; they are in quarantine
+    refused: str = ""  #: why nothing was collected, where a person has to look first
     by_rule: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     #: count and bytes of what has gone in the last day
 

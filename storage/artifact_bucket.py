@@ -16,7 +16,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]  it
 )
 
 from storage.artifact_location import BucketLocation
-from storage.blob_paths import blob_path, parse_blob_path
+from storage.blob_paths import OWNER_NAME, blob_path, parse_blob_path
 from storage.bucket_errors import bucket_errors, code_of, is_no_key
 from storage.bucket_requests import BucketRequests, sum_text
 from storage.s3_client import s3_client
@@ -136,6 +136,26 @@ class ArtifactBucket:
                             folder=found[0], sha256=found[1], size_bytes=int(one["Size"])
                         )
 
+    def owner(self) -> str | None:
+        """Of which installation it is; None: nobody has said so."""
+        with bucket_errors(self._location):
+            try:
+                body = self._client.get_object(**self._owner_object())["Body"]
+            except ClientError as exc:
+                if code_of(exc) == "NoSuchKey":
+                    return None
+                raise
+            return str(body.read().decode("ascii")).strip()
+
+    def set_owner(self, installation: str) -> None:
+        """Say of which one it is, whatever was said before."""
+        with bucket_errors(self._location):
+            self._client.put_object(
+                **self._owner_object(),
+                Body=f"{installation}\n".encode("ascii"),
+                **self._requests.encryption,
+            )
+
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
         """Forget uploads of which nothing came for so long; those of others in the bucket stay."""
         oldest = dt.datetime.now(dt.UTC) - older_than
@@ -172,6 +192,9 @@ class ArtifactBucket:
 
     def _object(self, key: BlobKey) -> dict[str, str]:
         return {"Bucket": self._location.bucket, "Key": self._prefix + blob_path(key)}
+
+    def _owner_object(self) -> dict[str, str]:
+        return {"Bucket": self._location.bucket, "Key": self._prefix + OWNER_NAME}
 
     def _newest_upload(self, key: BlobKey) -> str | None:
         name = self._object(key)["Key"]

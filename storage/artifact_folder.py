@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.blob_paths import blob_path, parse_blob_path, parts_name
+from storage.blob_paths import OWNER_NAME, blob_path, parse_blob_path, parts_name
 from storage.embedded.failures import filesystem_errors
 from storage.folder_parts import FolderParts, PartUpload
-from storage.folder_upload import FolderUpload
+from storage.folder_upload import FolderUpload, sync_folder
 from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, StoredBytes, blob_part
 from sweeps.errors import ArtifactNotFound
 
@@ -130,6 +130,22 @@ class ArtifactFolder:
                         yield StoredBytes(
                             folder=found[0], sha256=found[1], size_bytes=status.st_size
                         )
+
+    def owner(self) -> str | None:
+        """Of which installation it is; None: nobody has said so."""
+        with filesystem_errors(self._root):
+            try:
+                return (self._root / OWNER_NAME).read_text(encoding="ascii").strip()
+            except FileNotFoundError:
+                return None
+
+    def set_owner(self, installation: str) -> None:
+        """Say of which one it is, whatever was said before."""
+        temporary = self._incoming / f"{OWNER_NAME}.{secrets.token_hex(8)}"
+        with filesystem_errors(self._root):
+            temporary.write_text(f"{installation}\n", encoding="ascii")
+            temporary.replace(self._root / OWNER_NAME)
+            sync_folder(self._root)
 
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
         """Forget uploads of which nothing came for so long: they have lost their processes."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from storage import queries
 from storage.database import Pool, transaction
+from storage.store_owner import StoreOwner
 from sweeps.blobs import ArtifactStore, BlobKey
 from sweeps.errors import StorageUnavailable
 from sweeps.ids import TenantId
@@ -40,6 +41,7 @@ class BlobDeletion:
     ) -> None:
         self._pool = pool
         self._store = store
+        self._owner = StoreOwner(pool, store)
         self._least_age = least_age
 
     def delete_unreferenced(self, *, limit: int = 1_000) -> Deleted:
@@ -52,6 +54,7 @@ class BlobDeletion:
 
         Raises:
             StorageUnavailable: The database does not answer, or the store did not for one of them.
+            StoreOfAnother: The store is another installation's.
         """
         count = size_bytes = 0
         trouble: StorageUnavailable | None = None
@@ -59,6 +62,8 @@ class BlobDeletion:
             rows = connection.execute(
                 _QUERIES["deletable_blobs"], {"limit": limit, "least_age": self._least_age}
             ).fetchall()
+        if rows:
+            self._owner.require()
         for tenant_id, sha256 in rows:
             try:
                 deleted = self._delete(BlobKey(tenant_id=TenantId(tenant_id), sha256=sha256))

@@ -7,6 +7,9 @@ from sweeps.blobs import BlobKey
 from sweeps.errors import ArtifactNotFound
 from sweeps.ids import TenantId, is_name
 
+#: Beside the folders of tenants, and none of their names: of which installation all of it is.
+OWNER_NAME = ".sweepworks-installation"
+
 _PATH = re.compile(
     r"(?P<folder>[^/]+)/(?P<first>[0-9a-f]{2})/(?P<second>[0-9a-f]{2})/(?P<sha256>[0-9a-f]{64})"
 )

@@ -6,14 +6,15 @@ from retention.keeping import CarriedOut, OutOfPlace, PlanRow
 from retention.policy import Approval, RetentionPolicy
 from retention.policy_file import RETENTION
 from storage import queries
-from storage.blob_collection import BlobCollection
+from storage.blob_collection import BlobCollection, Collected
 from storage.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
 from storage.retention_deletion import RetentionDeletion
 from storage.retention_store import RetentionStore
+from storage.store_owner import StoreOwner
 from storage.tier_retention import TierRetention
-from sweeps.blobs import ArtifactStore
+from sweeps.blobs import ArtifactStore, CollectionRefused
 from sweeps.policies import AppliedPolicy
 
 _QUERIES = queries.load("retention")
@@ -35,6 +36,7 @@ class PostgresRetentionKeeper:
         self.plans = RetentionStore(pool)
         self._deletion = RetentionDeletion(pool)
         self._tiers = TierRetention(pool, store)
+        self.owner = StoreOwner(pool, store)
         self._collection = BlobCollection(pool, store, least_age=least_age)
 
     @property
@@ -50,11 +52,19 @@ class PostgresRetentionKeeper:
             return made
         return self.plans.apply(made.plan_id, policy.value, who=who, now=now)
 
-    def carry_out(self, *, now: dt.datetime) -> CarriedOut:
-        """Delete what is due, drop what is due of points, and collect what nothing refers to."""
+    def carry_out(self, *, now: dt.datetime, with_strays: bool = False) -> CarriedOut:
+        """Delete what is due, drop what is due of points, and collect what nothing refers to.
+
+        Args:
+            with_strays: A person has said that strays may go, however many they are.
+        """
         carried = self._deletion.delete_due(now=now)
         dropped = self._tiers.drop_due(self.policy.value, now=now)
-        collected = self._collection.collect(now=now)
+        refused = ""
+        try:
+            collected = self._collection.collect(now=now, with_strays=with_strays)
+        except CollectionRefused as exc:
+            collected, refused = Collected(), str(exc)
         with transaction(self._pool) as connection:
             rows = connection.execute(
                 _QUERIES["freed"], {"since": now - _DAY, "tenant_id": None}
@@ -68,6 +78,7 @@ class PostgresRetentionKeeper:
             collected=collected.deleted,
             freed_bytes=collected.freed_bytes + dropped.freed_bytes,
             strays=collected.adopted,
+            refused=refused,
             by_rule={rule: (count, size) for rule, count, size in rows},
         )
 

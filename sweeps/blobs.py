@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 
 from sweepworks.parts import count_parts, part_of
 
-from sweeps.errors import TransientError
+from sweeps.errors import PermanentError, TransientError
 from sweeps.ids import TenantId
 
 
@@ -34,6 +34,32 @@ class BlobFinishing(TransientError):
     def __init__(self, sha256: str) -> None:
         self.sha256 = sha256
         super().__init__(f"the parts of sha256 {sha256} are put together at this moment")
+
+
+class CollectionRefused(PermanentError):
+    """A store from which nothing is deleted before a person has looked."""
+
+
+class StoreOfAnother(CollectionRefused):
+    """A store that names another installation: what this one does not know of may be that one's."""
+
+    def __init__(self, owner: str, installation: str) -> None:
+        super().__init__(
+            f"the artifact store is of installation {owner or 'nobody'}, and this one is "
+            f"{installation}: nothing is deleted from it. Give each its own folder, bucket or prefix; "
+            "or, when the other one is gone for good, `sweepworks retention delete --take-over`"
+        )
+
+
+class TooManyStrays(CollectionRefused):
+    """So many files that no row knows of that it is rather the database that misses something."""
+
+    def __init__(self, strays: int, files: int) -> None:
+        super().__init__(
+            f"{strays:,} of {files:,} files in the artifact store are unknown to the database: was an "
+            "older one restored? Nothing is collected. If they may go: "
+            "`sweepworks retention delete --with-strays`"
+        )
 
 
 class BlobState(enum.StrEnum):
@@ -178,6 +204,14 @@ class ArtifactStore(Protocol):
 
     def stored(self, *, before: dt.datetime) -> Iterator[StoredBytes]:
         """All blobs that have not changed since, in no order; what is not ours is left out."""
+        ...
+
+    def owner(self) -> str | None:
+        """Of which installation it is; None: nobody has said so."""
+        ...
+
+    def set_owner(self, installation: str) -> None:
+        """Say of which one it is, whatever was said before. `DiskFull`."""
         ...
 
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:

@@ -12,6 +12,7 @@ from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.retention_lines import print_plan, print_status, subject
 from orchestration.cli.session import session
 from orchestration.people import person
+from retention.keeping import CarriedOut
 from retention.world import HoldScope
 from storage.holds import HoldRow
 from sweeps.ids import TenantId
@@ -135,20 +136,39 @@ def status_command(tenant: str | None, limit: int, as_json: bool) -> None:
 
 
 @command.command("delete")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="The artifact store was another installation's that is gone: it is this one's now.",
+)
+@click.option(
+    "--with-strays",
+    is_flag=True,
+    help="Files that the database does not know of may go, however many they are.",
+)
 @json_option
-def delete_command(as_json: bool) -> None:
+def delete_command(take_over: bool, with_strays: bool, as_json: bool) -> None:
     """Do now what the daily schedule does: delete what is due, and collect what nobody refers to."""
     with session(quiet=as_json) as platform:
-        done = platform.retention.carry_out(now=_now())
+        if take_over:
+            platform.retention.owner.take_over()
+        done = platform.retention.carry_out(now=_now(), with_strays=with_strays)
     if as_json:
         print_json(done)
-        return
+    else:
+        _print_carried_out(done)
+    if done.refused:
+        raise click.ClickException(done.refused)
+
+
+def _print_carried_out(done: CarriedOut) -> None:
     click.echo(f"deleted    {done.deleted:,} items")
     click.echo(f"restored   {done.restored:,}, which something guards since they were marked")
     click.echo(f"points     {done.tiers} tiers dropped, {done.exported_runs:,} runs exported")
-    click.echo(
-        f"collected  {done.collected:,} files that nothing refers to ({done.strays:,} strays)"
-    )
+    click.echo(f"collected  {done.collected:,} files that nothing refers to")
+
+    if done.strays:
+        click.echo(f"strays     {done.strays:,} files that no row knew of: they go in a week")
 
 
 @command.group("hold")

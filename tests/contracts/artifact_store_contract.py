@@ -301,3 +301,12 @@ class ArtifactStoreContract:
 
         assert (kept, abandoned) == (0, 1)
         assert [one.part.number for one in missing_of(store, blob)] == [1, 2, 3]
+
+    def test_it_says_of_which_installation_it_is(self, store: ArtifactStore) -> None:
+        before = store.owner()
+
+        store.set_owner("first")
+        store.set_owner("second")
+
+        assert (before, store.owner()) == (None, "second")
+        assert list(store.stored(before=dt.datetime.now(dt.UTC) + dt.timedelta(days=1))) == []

@@ -154,12 +154,25 @@ WHERE tenant_id = %(tenant_id)s
 -- Whose bytes there may be.
 SELECT tenant_id FROM tenants;
 
+-- installation --
+-- Which one this is.
+SELECT installation_id FROM installation;
+
+-- count_strays --
+-- Of bytes in the store those that no row knows of.
+SELECT count(*)
+FROM unnest(%(tenants)s::text[], %(digests)s::text[]) AS found (tenant_id, sha256)
+WHERE NOT EXISTS (
+    SELECT FROM blobs
+    WHERE blobs.tenant_id = found.tenant_id
+      AND blobs.sha256 = decode(found.sha256, 'hex'));
+
 -- adopt_blobs --
--- Bytes in the store that no row knows of: from now on one does, and nothing refers to it. They were
--- old when they were listed; whoever announces them at this moment keeps them.
+-- Bytes in the store that no row knows of: from now on one does, and nothing refers to it. They stay
+-- for `quarantine` as if they were announced until then: somebody may miss them.
 INSERT INTO blobs (tenant_id, sha256, size_bytes, has_arrived, renewed_at)
 SELECT found.tenant_id, decode(found.sha256, 'hex'), found.size_bytes, false,
-       now() - %(least_age)s::interval - interval '1 second'
+       now() - %(least_age)s::interval + %(quarantine)s::interval
 FROM unnest(%(tenants)s::text[], %(digests)s::text[], %(sizes)s::bigint[])
     AS found (tenant_id, sha256, size_bytes)
 ON CONFLICT DO NOTHING;

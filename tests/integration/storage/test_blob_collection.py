@@ -10,11 +10,13 @@ import pytest
 from storage.artifact_bucket import ArtifactBucket
 from storage.artifact_folder import ArtifactFolder
 from storage.artifact_location import BucketLocation
-from storage.blob_collection import BlobCollection
+from storage.blob_collection import QUARANTINE, BlobCollection
+from storage.blob_deletion import BlobDeletion
 from storage.database import Pool
 from storage.s3_client import s3_client
+from storage.store_owner import StoreOwner
 from sweeps.artifacts import ArtifactDraft
-from sweeps.blobs import ArtifactStore, BlobLeaving
+from sweeps.blobs import ArtifactStore, BlobLeaving, StoreOfAnother, TooManyStrays
 from sweeps.ids import RunId
 from tests.contracts.artifact_store_contract import bring
 from tests.integration.storage.retention_rows import TENANT, RetentionRows
@@ -45,8 +47,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def collection(rows: RetentionRows, least_age: dt.timedelta = AT_ONCE) -> BlobCollection:
-    return BlobCollection(rows.pool, rows.store, least_age=least_age)
+def collection(
+    rows: RetentionRows,
+    least_age: dt.timedelta = AT_ONCE,
+    quarantine: dt.timedelta = AT_ONCE,
+) -> BlobCollection:
+    return BlobCollection(rows.pool, rows.store, least_age=least_age, quarantine=quarantine)
 
 
 def forget(rows: RetentionRows, run: RunId) -> None:
@@ -158,3 +164,68 @@ def test_whoever_announces_what_is_going_is_told_so(rows: RetentionRows) -> None
     collection(rows).collect(now=LATER)
     rows.catalog.begin(run, draft, tenant_id=TENANT)
     assert stored(rows.store) == set()
+
+
+def test_a_stray_stays_for_its_quarantine(rows: RetentionRows) -> None:
+    bring(rows.store, b"of a database that was restored")
+
+    found = collection(rows, quarantine=QUARANTINE).collect(now=LATER)
+    again = collection(rows, quarantine=QUARANTINE).collect(now=LATER)
+
+    assert (found.adopted, found.deleted, again.adopted, again.deleted) == (1, 0, 0, 0)
+    assert stored(rows.store) == {digest(b"of a database that was restored")}
+    rows.rows("UPDATE blobs SET renewed_at = renewed_at - interval '8 days'")
+    assert collection(rows, quarantine=QUARANTINE).collect(now=LATER).deleted == 1
+
+
+def test_of_a_store_of_another_installation_nothing_is_deleted(rows: RetentionRows) -> None:
+    forget(rows, rows.scratch({"a": b"ours, and lost"}))
+    bring(rows.store, b"theirs")
+    rows.store.set_owner("another")
+
+    with pytest.raises(StoreOfAnother, match="another"):
+        collection(rows).collect(now=LATER)
+    with pytest.raises(StoreOfAnother, match="--take-over"):
+        BlobDeletion(rows.pool, rows.store, least_age=AT_ONCE).delete_unreferenced()
+
+    assert stored(rows.store) == {digest(b"ours, and lost"), digest(b"theirs")}
+
+
+def test_a_store_that_was_taken_over_is_collected(rows: RetentionRows) -> None:
+    bring(rows.store, b"theirs")
+    rows.store.set_owner("another")
+
+    StoreOwner(rows.pool, rows.store).take_over()
+
+    assert collection(rows).collect(now=LATER).deleted == 1
+
+
+def test_a_store_names_the_first_installation_that_deletes(rows: RetentionRows) -> None:
+    collection(rows).collect(now=LATER)
+
+    ((installation,),) = rows.rows("SELECT installation_id::text FROM installation")
+    assert rows.store.owner() == installation
+
+
+def test_many_strays_stay_until_somebody_has_looked(pool: Pool, tmp_path: Path) -> None:
+    rows = RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+    rows.scratch({f"kept-{n}": b"kept %d" % n for n in range(20)})
+    forget(rows, rows.scratch({"a": b"lost"}))
+    for n in range(101):
+        bring(rows.store, b"stray %d" % n)
+
+    with pytest.raises(TooManyStrays, match="101 of 122"):
+        collection(rows).collect(now=LATER)
+    before = len(stored(rows.store))
+    found = collection(rows).collect(now=LATER, with_strays=True)
+
+    assert before == 122
+    assert (found.adopted, found.deleted, len(stored(rows.store))) == (101, 102, 20)
+
+
+def test_a_hundred_strays_are_not_many(pool: Pool, tmp_path: Path) -> None:
+    rows = RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+    for n in range(100):
+        bring(rows.store, b"stray %d" % n)
+
+    assert collection(rows).collect(now=LATER).adopted == 100

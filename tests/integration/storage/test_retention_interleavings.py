@@ -162,7 +162,8 @@ class Retention(RuleBasedStateMachine):
     @rule()
     def collect(self) -> None:
         """After it the bytes are those that something refers to."""
-        BlobCollection(self.pool, self.rows.store, least_age=dt.timedelta(0)).collect(
+        at_once = dt.timedelta(0)
+        BlobCollection(self.pool, self.rows.store, least_age=at_once, quarantine=at_once).collect(
             now=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
         )
         stored = {one.sha256 for one in self.rows.store.stored(before=LATER)}
