@@ -300,7 +300,7 @@ LIMIT 50;
 
 -- days_behind --
 -- Days that the ledger does not have, or not as they turned out: attempts went on at the end of what
--- it has, and have ended since.
+-- it has and have ended since, or were not known when it was written.
 WITH span AS (
     SELECT greatest(%(since)s::date,
                     min(coalesce(scheduled_at, started_at))::date) AS first
@@ -321,6 +321,20 @@ WHERE cost_days.day IS NULL
        WHERE cost_entries.day = days.day
          AND cost_entries.outcome = 'running'
          AND attempts.ended_at IS NOT NULL
+   )
+   OR EXISTS (
+       SELECT FROM attempts
+       JOIN runs USING (run_id)
+       WHERE attempts.ended_at > days.day::timestamp AT TIME ZONE 'UTC'
+         AND attempts.ended_at > coalesce(attempts.scheduled_at, attempts.started_at)
+         AND coalesce(attempts.scheduled_at, attempts.started_at)
+             < (days.day + 1)::timestamp AT TIME ZONE 'UTC'
+         AND (runs.sweep_id IS NOT NULL OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
+         AND NOT EXISTS (
+             SELECT FROM cost_entries
+             WHERE cost_entries.day = days.day
+               AND cost_entries.attempt_id = attempts.attempt_id
+         )
    )
 ORDER BY days.day;
 

@@ -104,6 +104,19 @@ def test_what_goes_on_is_charged_until_now_and_rightly_once_it_has_ended(costs: 
     assert costs.ledger.behind(since=DAY, until=NEXT) == []
 
 
+def test_a_day_is_behind_when_an_attempt_turns_up_that_it_did_not_know(costs: CostWorld) -> None:
+    sweep = costs.sweep()
+    costs.attempt(costs.run(sweep, 1), 1, 2)
+    costs.replace()
+    assert costs.ledger.behind(since=DAY, until=DAY) == []
+
+    costs.attempt(costs.run(sweep, 2), 3, 4)
+
+    assert costs.ledger.behind(since=DAY, until=DAY) == [DAY]
+    costs.replace()
+    assert costs.ledger.behind(since=DAY, until=DAY) == []
+
+
 def test_a_day_does_not_lose_what_it_has_when_somebody_comes_late(costs: CostWorld) -> None:
     costs.attempt(costs.run(costs.sweep(), 1), 0, None)
 
