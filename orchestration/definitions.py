@@ -53,8 +53,6 @@ def defs() -> dg.Definitions:
             *metric_tiers.CHECKS,
             *lineage.CHECKS,
             *budget_report.CHECKS,
-            *budget_report.CHECKS,
-            *budget_report.CHECKS,
             *cost.CHECKS,
             *retention.CHECKS,
         ],
