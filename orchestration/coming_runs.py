@@ -27,15 +27,13 @@ def coming_run(instance: dg.DagsterInstance, sweep_id: SweepId) -> dg.DagsterRun
     return next(iter(instance.get_runs(filters=filters, limit=1)), None)
 
 
-def may_be_asked_again(
-    instance: dg.DagsterInstance, sweep_id: SweepId, *, job_name: str, now: float
-) -> bool:
-    """Whether a job of a sweep's partition neither comes already nor has failed within the hour.
+def may_be_asked_again(instance: dg.DagsterInstance, *, job_name: str, now: float) -> bool:
+    """Whether a job neither comes already nor has failed within the hour.
 
     Args:
         now: In seconds since 1970.
     """
-    filters = dg.RunsFilter(job_name=job_name, tags={PARTITION_TAG: sweep_id})
+    filters = dg.RunsFilter(job_name=job_name)
     last = next(iter(instance.get_run_records(filters=filters, limit=1)), None)
     if last is None:
         return True

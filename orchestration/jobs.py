@@ -36,7 +36,7 @@ run_sweep = dg.define_asset_job(
 write_graveyard = dg.define_asset_job(
     "write_graveyard",
     selection=dg.AssetSelection.assets(graveyard_entries),
-    description="Writes the page of the sweep that the partition names, which has ended.",
+    description="Writes the pages that are due of sweeps that have ended.",
     executor_def=dg.in_process_executor,
 )
 

@@ -21,7 +21,6 @@ from sweeps.ids import SweepId
 from sweeps.ports import SweepClaims, SweepLog, TrialLauncher
 
 _MOST_DATASETS = 20  # new versions in one look
-_MOST_PAGES = 10  # of sweeps in one look
 
 
 @dg.sensor(
@@ -174,29 +173,20 @@ def registered_datasets(
     job=write_graveyard,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for the page of each sweep that has ended, and again when it is out of date.",
+    description="Asks for pages of sweeps that have ended, and again when they are out of date.",
 )
 def ended_sweeps(
     context: dg.SensorEvaluationContext, graveyard: dg.ResourceParam[Graveyard]
-) -> dg.SensorResult | dg.SkipReason:
-    """Ask for what is due. No cursor: the rows say what was written, and from what.
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for what is due, one Dagster run for all. No cursor: the rows say what was written.
 
-    A page whose Dagster run is still coming is not asked for again, nor for an hour one that failed.
+    While one is coming no other is asked for, nor for an hour after one that failed as a whole.
     """
-    job, now = write_graveyard.name, time.time()
-    due = [
-        sweep_id
-        for sweep_id in graveyard.due(limit=_MOST_PAGES)
-        if may_be_asked_again(context.instance, sweep_id, job_name=job, now=now)
-    ]
-    if not due:
+    if not graveyard.due(limit=1):
         return dg.SkipReason("every sweep that has ended has its page")
-    known = set(context.instance.get_dynamic_partitions(str(SWEEPS.name)))
-    missing = [str(sweep_id) for sweep_id in due if sweep_id not in known]
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(partition_key=sweep_id) for sweep_id in due],
-        dynamic_partitions_requests=[SWEEPS.build_add_request(missing)] if missing else [],
-    )
+    if not may_be_asked_again(context.instance, job_name=write_graveyard.name, now=time.time()):
+        return dg.SkipReason("pages are being written, or could not be within the last hour")
+    return dg.RunRequest()
 
 
 @dg.sensor(

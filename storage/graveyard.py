@@ -32,6 +32,7 @@ from sweeps.sweep_files import parse_document
 from sweeps.tags import Subject, SubjectKind
 
 _QUERIES = queries.load("graveyard")
+_LONGEST_REASON = 2_000
 _MOST_EARLIER = 200  # sweeps that a new one is compared with
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -57,7 +58,11 @@ class PostgresGraveyard:
         self._pool = pool
 
     def due(self, *, limit: int = 20, sweep_id: SweepId | None = None) -> list[SweepId]:
-        """Sweeps whose page is missing, or is older than what it is written from."""
+        """Sweeps whose page is missing, or is older than what it is written from.
+
+        Args:
+            sweep_id: Only this one, for which the ledger of the present day counts, too.
+        """
         parameters = {"sweep_id": sweep_id, "limit": limit}
         with transaction(self._pool) as connection:
             return [SweepId(name) for (name,) in connection.execute(_QUERIES["due"], parameters)]
@@ -128,7 +133,14 @@ class PostgresGraveyard:
                 connection.execute(_QUERIES["insert_entry"], row)
             look = {"version": version, "read_at": facts.read_at, "amount_usd": facts.ledger_usd}
             connection.execute(_QUERIES["note_look"], {**of_sweep, **look})
+            connection.execute(_QUERIES["forget_failure"], of_sweep)
         return int(version)
+
+    def set_aside(self, sweep_id: SweepId, reason: str) -> None:
+        """Leave a page that could not be written alone for an hour."""
+        row = {"sweep_id": sweep_id, "reason": _clean(reason)[:_LONGEST_REASON]}
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["note_failure"], row)
 
     def write(self, sweep_id: SweepId) -> int:
         """Write the page of a sweep, if it is due; gives its version.

@@ -16,7 +16,7 @@ LONGEST_TAKEAWAY = 2_000  #: in characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What the ledger has of a sweep."""
+    """What the ledger has of a sweep's computing; not of its files, which are paid for by the day."""
 
     amount_usd: float | None  #: None: what it used has no price
     waste_usd: float | None
@@ -99,4 +99,8 @@ class Graveyard(Protocol):
 
     def keep(self, entry: Entry, facts: EntryFacts) -> int:
         """Keep a page; gives its version, which is the last one's when nothing has changed."""
+        ...
+
+    def set_aside(self, sweep_id: SweepId, reason: str) -> None:
+        """Leave a page that could not be written alone for an hour."""
         ...

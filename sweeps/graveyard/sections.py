@@ -134,7 +134,7 @@ def cost(spent: Cost | None, snapshot: SweepSnapshot) -> list[str]:
     words = [took, f"{spent.gpu_hours:.2f} GPU-hours", f"{spent.core_hours:.2f} core-hours"]
     if spent.amount_usd is not None:
         waste = f", of which ${spent.waste_usd:,.2f} wasted" if spent.waste_usd else ""
-        words.append(f"${spent.amount_usd:,.2f}{waste}")
+        words.append(f"${spent.amount_usd:,.2f}{waste}, without its files")
     return ["## Cost", "", ", ".join(words) + ".", ""]
 
 

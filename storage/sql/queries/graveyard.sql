@@ -1,31 +1,82 @@
 -- due --
--- Sweeps that have ended and have no page, or one that is older than what it is written from.
-SELECT sweeps.sweep_id
-FROM sweeps
-LEFT JOIN graveyard_looks AS looks USING (sweep_id)
-CROSS JOIN LATERAL (
-    SELECT greatest(
-        (SELECT max(changed_at) FROM tag_changes WHERE tag_changes.sweep_id = sweeps.sweep_id),
-        (SELECT max(changed_at)
-         FROM tag_changes JOIN runs ON runs.run_id = tag_changes.run_id
-         WHERE runs.sweep_id = sweeps.sweep_id),
-        (SELECT max(written_at) FROM notes WHERE notes.sweep_id = sweeps.sweep_id),
-        (SELECT max(greatest(added_at, removed_at))
-         FROM links WHERE links.sweep_id = sweeps.sweep_id),
-        (SELECT max(confirmed_at) FROM takeaways WHERE takeaways.sweep_id = sweeps.sweep_id)
-    ) AS at
-) AS changed
-WHERE sweeps.state IN ('completed', 'failed', 'cancelled')
-  AND NOT EXISTS (SELECT FROM runs WHERE runs.sweep_id = sweeps.sweep_id AND runs.ended_at IS NULL)
-  AND (looks.sweep_id IS NULL
-       OR changed.at >= looks.looked_at
-       OR looks.amount_usd <> (
-           SELECT coalesce(sum(amount_usd), 0)
-           FROM cost_entries
-           WHERE cost_entries.sweep_id = sweeps.sweep_id
-       ))
-  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
-ORDER BY looks.looked_at NULLS FIRST, sweeps.ended_at
+-- Sweeps that have ended and have no page, or one that is older than what it is written from. Found
+-- from what has changed of late, not from all that have ended: in the week before the last look at any
+-- of them, so that nothing is forgotten while nobody looks. A day of the ledger counts once it is over:
+-- before that it grows by the hour. For one sweep everything counts.
+WITH span AS (
+    SELECT CASE WHEN %(sweep_id)s::text IS NULL
+                THEN coalesce(max(looked_at), now()) - INTERVAL '7 days'
+                ELSE '-infinity' END AS since
+    FROM graveyard_looks
+), change AS (
+    SELECT sweep_id, changed_at AS at
+    FROM tag_changes
+    WHERE changed_at >= (SELECT since FROM span)
+      AND sweep_id IS NOT NULL
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+    UNION ALL
+    SELECT (SELECT sweep_id FROM runs WHERE runs.run_id = tag_changes.run_id), changed_at
+    FROM tag_changes
+    WHERE changed_at >= (SELECT since FROM span)
+      AND run_id IS NOT NULL
+      AND (%(sweep_id)s::text IS NULL
+           OR run_id IN (SELECT run_id FROM runs WHERE sweep_id = %(sweep_id)s))
+    UNION ALL
+    SELECT sweep_id, written_at
+    FROM notes
+    WHERE written_at >= (SELECT since FROM span)
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+    UNION ALL
+    SELECT sweep_id, greatest(added_at, removed_at)
+    FROM links
+    WHERE greatest(added_at, removed_at) >= (SELECT since FROM span)
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+    UNION ALL
+    SELECT sweep_id, confirmed_at
+    FROM takeaways
+    WHERE confirmed_at >= (SELECT since FROM span)
+      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+    UNION ALL
+    SELECT sweeps.sweep_id, cost_days.replaced_at
+    FROM cost_days
+    JOIN sweeps ON cost_days.day BETWEEN (least(created_at, ended_at) AT TIME ZONE 'UTC')::date
+                                     AND (ended_at AT TIME ZONE 'UTC')::date
+    WHERE cost_days.replaced_at >= (SELECT since FROM span)
+      AND cost_days.covered_until >= (cost_days.day + 1)::timestamp AT TIME ZONE 'UTC'
+      AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+), changed AS (
+    SELECT sweep_id, max(at) AS at
+    FROM change
+    GROUP BY sweep_id
+), stale AS MATERIALIZED (
+    SELECT sweeps.sweep_id, sweeps.ended_at, looks.looked_at
+    FROM sweeps
+    LEFT JOIN graveyard_looks AS looks USING (sweep_id)
+    LEFT JOIN graveyard_failures AS failures USING (sweep_id)
+    LEFT JOIN changed USING (sweep_id)
+    WHERE sweeps.state IN ('completed', 'failed', 'cancelled')
+      AND (sweeps.sweep_id = %(sweep_id)s
+           OR (%(sweep_id)s::text IS NULL
+               AND coalesce(failures.failed_at < now() - INTERVAL '1 hour', true)))
+      AND (looks.sweep_id IS NULL
+           OR changed.at >= looks.looked_at
+           OR (sweeps.sweep_id = %(sweep_id)s
+               AND looks.amount_usd <> (
+                   SELECT coalesce(sum(amount_usd), 0)
+                   FROM cost_entries
+                   WHERE cost_entries.sweep_id = %(sweep_id)s
+                     AND category = 'compute'
+               )))
+)
+SELECT sweep_id
+FROM stale
+WHERE NOT EXISTS (
+    SELECT FROM runs
+    WHERE runs.sweep_id = stale.sweep_id
+      AND runs.ended_at IS NULL
+    OFFSET 0  -- asked for each of the few, not joined with all runs
+)
+ORDER BY looked_at NULLS FIRST, ended_at
 LIMIT %(limit)s;
 
 -- sweep_facts --
@@ -36,13 +87,14 @@ FROM sweeps
 WHERE sweeps.sweep_id = %(sweep_id)s;
 
 -- cost_of_sweep --
--- What the ledger has of it; no row when it has nothing.
+-- What computing it cost by the ledger; no row when it has nothing. Its files cost more every day.
 SELECT sum(amount_usd)::float8 AS amount_usd,
        (sum(amount_usd) FILTER (WHERE is_waste))::float8 AS waste_usd,
        coalesce(sum(quantity) FILTER (WHERE unit = 'gpu_hours'), 0) AS gpu_hours,
        coalesce(sum(quantity) FILTER (WHERE unit = 'core_hours'), 0) AS core_hours
 FROM cost_entries
 WHERE sweep_id = %(sweep_id)s
+  AND category = 'compute'
 HAVING count(*) > 0;
 
 -- tags_of_runs --
@@ -110,7 +162,22 @@ WHERE graveyard_looks.looked_at <= EXCLUDED.looked_at;
 -- As `due` compares it.
 SELECT coalesce(sum(amount_usd), 0)
 FROM cost_entries
+WHERE sweep_id = %(sweep_id)s
+  AND category = 'compute';
+
+-- forget_failure --
+-- The page could be written.
+DELETE FROM graveyard_failures
 WHERE sweep_id = %(sweep_id)s;
+
+-- note_failure --
+-- The page could not be written.
+INSERT INTO graveyard_failures (sweep_id, reason)
+SELECT sweep_id, %(reason)s
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+ON CONFLICT (sweep_id) DO UPDATE
+SET reason = EXCLUDED.reason, failed_at = EXCLUDED.failed_at;
 
 -- search_entries --
 -- Newest versions of a tenant that have the words, the best match first; without words the latest.

@@ -27,6 +27,9 @@ class Pages:
     def facts(self, sweep_id: SweepId) -> EntryFacts:
         raise NotImplementedError
 
+    def set_aside(self, sweep_id: SweepId, reason: str) -> None:
+        raise NotImplementedError
+
     def keep(self, entry: Entry, facts: EntryFacts) -> int:
         raise NotImplementedError
 
@@ -36,7 +39,7 @@ def a_run(instance: dg.DagsterInstance, status: DagsterRunStatus, job: str = JOB
     def nothing() -> None:
         pass
 
-    instance.create_run_for_job(nothing, tags={"dagster/partition": SWEEP}, status=status)
+    instance.create_run_for_job(nothing, status=status)
 
 
 def look(instance: dg.DagsterInstance, *due: SweepId) -> Any:
@@ -44,15 +47,13 @@ def look(instance: dg.DagsterInstance, *due: SweepId) -> Any:
     return ended_sweeps(context)
 
 
-def test_each_page_that_is_due_is_asked_for_with_its_partition() -> None:
+def test_one_dagster_run_is_asked_for_all_that_is_due_and_no_partition() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("sweeps", [SWEEP])
+        request = look(instance, SWEEP, OTHER)
 
-        result = look(instance, SWEEP, OTHER)
-
-        assert [request.partition_key for request in result.run_requests] == [SWEEP, OTHER]
-        (added,) = result.dynamic_partitions_requests
-        assert added.partition_keys == [OTHER]
+        assert isinstance(request, dg.RunRequest)
+        assert request.partition_key is None
+        assert instance.get_dynamic_partitions("sweeps") == []
 
 
 def test_nothing_is_asked_for_when_nothing_is_due() -> None:
@@ -60,7 +61,7 @@ def test_nothing_is_asked_for_when_nothing_is_due() -> None:
         assert isinstance(look(instance), dg.SkipReason)
 
 
-def test_a_page_that_is_coming_is_not_asked_for_again() -> None:
+def test_pages_that_are_coming_are_not_asked_for_again() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         a_run(instance, DagsterRunStatus.STARTED)
 
@@ -71,14 +72,14 @@ def test_the_sweeps_own_dagster_run_does_not_count() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         a_run(instance, DagsterRunStatus.STARTED, job="run_sweep")
 
-        assert look(instance, SWEEP).run_requests
+        assert isinstance(look(instance, SWEEP), dg.RunRequest)
 
 
-def test_a_page_that_failed_is_left_alone_for_an_hour() -> None:
+def test_a_job_that_failed_is_left_alone_for_an_hour() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         a_run(instance, DagsterRunStatus.FAILURE)
         (record,) = instance.get_run_records(limit=1)
         ended = record.end_time or record.update_timestamp.timestamp()
 
-        assert not may_be_asked_again(instance, SWEEP, job_name=JOB, now=ended + 60)
-        assert may_be_asked_again(instance, SWEEP, job_name=JOB, now=ended + 3700)
+        assert not may_be_asked_again(instance, job_name=JOB, now=ended + 60)
+        assert may_be_asked_again(instance, job_name=JOB, now=ended + 3700)
