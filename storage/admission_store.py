@@ -32,6 +32,8 @@ _LOCK = 7_305_021  # any number, the same in every process of ours
 _PATIENCE = dt.timedelta(seconds=10)  #: a pass without news: budgets and shares change with time
 _SEEK_SECONDS = 20.0
 _GONE_AFTER = dt.timedelta(seconds=90)  #: of silence: nothing is admitted for that controller
+#: Of silence: what it did not launch goes back to the queue. Longer than a cluster is out of reach.
+_LOST_AFTER = dt.timedelta(minutes=10)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 #: What attempts of a sweep will take: none is known.
@@ -131,6 +133,23 @@ class PostgresAdmissionDesk:
         for known in self._asked.values():
             known.difference_update(attempt_ids)
 
+    def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
+        """Whether an attempt may be launched now; a sign of life of its controller, too."""
+        is_silent = self._is_silent(sweep_id)
+        with transaction(self._pool) as connection:
+            if is_silent:
+                connection.execute(_QUERIES["seek"], {"sweep_id": sweep_id})
+            parameters = {"attempt_id": attempt_id}
+            is_admitted = connection.execute(_QUERIES["begin_launch"], parameters).fetchone()
+        if is_silent:
+            self._sought[sweep_id] = time.monotonic()
+        return is_admitted is not None
+
+    def found_no_place(self, attempt_id: AttemptId) -> None:
+        """What was to be launched was not."""
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["found_no_place"], {"attempt_id": attempt_id})
+
     def run_pass(self) -> Schedule | None:
         """Decide about everybody; None when somebody else has just done so, or the policy changes."""
         policy = self._policies.current(QUOTAS)
@@ -159,10 +178,13 @@ class PostgresAdmissionDesk:
         row = connection.execute(_QUERIES["is_due"], {"patience": _PATIENCE}).fetchone()
         return row is None or bool(row[0])
 
+    def _is_silent(self, sweep_id: SweepId) -> bool:
+        """Whether a sign of life of its controller is due."""
+        return time.monotonic() - self._sought.get(sweep_id, -math.inf) > _SEEK_SECONDS
+
     def _enter(self, sweep_id: SweepId, spec: SweepSpec, attempt_ids: Sequence[AttemptId]) -> None:
         """New attempts into the queue, and a sign of life of their controller."""
-        is_silent = time.monotonic() - self._sought.get(sweep_id, -math.inf) > _SEEK_SECONDS
-        if not attempt_ids and not is_silent:
+        if not attempt_ids and not self._is_silent(sweep_id):
             return
         predicted: Mapping[AttemptId, Prediction] = {}
         if attempt_ids:
@@ -188,6 +210,7 @@ class PostgresAdmissionDesk:
     def _decide(self, connection: Connection, quotas: Quotas, *, now: dt.datetime) -> Schedule:
         clock = {"now": now, "tau": quotas.usage.half_life.total_seconds() / math.log(2)}
         connection.execute(_QUERIES["settle"], clock)
+        connection.execute(_QUERIES["give_back"], {"now": now, "silence": _LOST_AFTER})
         usage = read_usage(connection.execute(_QUERIES["usage"], clock))
         rows = connection.execute(_QUERIES["open"], {"now": now, "gone_after": _GONE_AFTER})
         queue: list[Waiting] = []

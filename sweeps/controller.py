@@ -233,18 +233,18 @@ class SweepController:
     def _launch(self, board: Board, attempt: Attempt) -> None:
         trial = board.trial(attempt.run_id)
         assert trial is not None  # an attempt refers to its run
-        self._launcher.launch(
-            launch_request(
-                sweep_id=board.sweep_id,
-                spec=board.spec,
-                source_dir=board.source_dir,
-                datasets=board.datasets,
-                trial=trial,
-                attempt_id=attempt.attempt_id,
-                rungs=board.ladder.waiting_rungs(trial.number),
-                max_resource=board.ladder.max_resource,
-                credentials=self._credentials.for_attempt(
-                    TenantId(board.spec.tenant), attempt.attempt_id
-                ),
-            )
+        request = launch_request(
+            sweep_id=board.sweep_id,
+            spec=board.spec,
+            source_dir=board.source_dir,
+            datasets=board.datasets,
+            trial=trial,
+            attempt_id=attempt.attempt_id,
+            rungs=board.ladder.waiting_rungs(trial.number),
+            max_resource=board.ladder.max_resource,
+            credentials=self._credentials.for_attempt(
+                TenantId(board.spec.tenant), attempt.attempt_id
+            ),
         )
+        with self._entrance.launching(board.sweep_id, attempt.attempt_id):
+            self._launcher.launch(request)

@@ -1,7 +1,9 @@
 """Which attempts of a sweep may be launched: asks the desk, and remembers whom it let in."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
+from sweeps.errors import NoCapacity
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AdmissionDesk
 from sweeps.specs import SweepSpec
@@ -13,7 +15,8 @@ _ENTERING = "waits to be admitted"
 class Entrance:
     """Between a controller and the desk; without a desk everybody may start.
 
-    Not kept: a new controller asks anew, and whoever was admitted stays so.
+    Not kept: a new controller asks anew, and whoever was admitted stays so. One whose controller was
+    silent for long may have lost its place, so the desk has the last word at every launch.
     """
 
     def __init__(self, desk: AdmissionDesk | None) -> None:
@@ -47,6 +50,26 @@ class Entrance:
                     reason = "" if answer is None else answer.reason
                     waiting[name] = reason or _ENTERING
         return [one for one in attempts if one.attempt_id in self._admitted], waiting
+
+    @contextmanager
+    def launching(self, sweep_id: SweepId, attempt_id: AttemptId) -> Generator[None]:
+        """Around the launch of an attempt that was admitted; from several threads at once.
+
+        Raises:
+            NoCapacity: Its admission was taken back meanwhile; it asks again.
+            StorageUnavailable: Nobody can tell.
+        """
+        if self._desk is None:
+            yield
+            return
+        if not self._desk.begin_launch(sweep_id, attempt_id):
+            self._admitted.discard(attempt_id)
+            raise NoCapacity(f"{attempt_id} is not admitted any more")
+        try:
+            yield
+        except NoCapacity:
+            self._desk.found_no_place(attempt_id)
+            raise
 
     def withdraw(self, attempts: Sequence[Attempt]) -> None:
         """Attempts of a paused sweep give back what they hold, once. `StorageUnavailable`."""

@@ -227,10 +227,11 @@ class AdmissionDesk(Protocol):
     """Lets attempts of all sweeps start, no more than quotas and budgets allow together.
 
     **Lifetime.** What an attempt is given it holds until its row says that it has ended, or until
-    it is withdrawn. Nothing has to be released.
+    it is withdrawn. Nothing has to be released. One that was not launched goes back to the queue
+    when its controller has been silent for some minutes; so whoever launches says so just before.
 
     **Idempotency.** Asking again, by whomever, changes nothing; an attempt that was admitted stays
-    so.
+    so while anybody asks for it.
 
     Every method raises `StorageUnavailable` when the database does not answer.
     """
@@ -243,6 +244,17 @@ class AdmissionDesk(Protocol):
 
     def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
         """Those that were never launched do not want to start now; they may ask again."""
+        ...
+
+    def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
+        """Whether an attempt may be launched now: from here on it holds on, whoever is silent.
+
+        False: it is not admitted, or not any more; it may ask again.
+        """
+        ...
+
+    def found_no_place(self, attempt_id: AttemptId) -> None:
+        """What was to be launched was not: its launcher has no place for it."""
         ...
 
 

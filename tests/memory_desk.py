@@ -67,6 +67,12 @@ class MemoryDesk:
             self._waiting.pop(one, None)
             self._live.pop(one, None)
 
+    def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
+        return attempt_id in self._live and attempt_id not in self.ended
+
+    def found_no_place(self, attempt_id: AttemptId) -> None:
+        """It keeps what it was given: a desk in memory takes nothing back."""
+
     def _trial(self, sweep_id: SweepId, spec: SweepSpec, attempt_id: AttemptId) -> Waiting:
         resources, nodes = spec.trial.resources, spec.trial.pods.nodes
         return Waiting(

@@ -147,6 +147,24 @@ class AdmissionDeskContract:
         assert world.desk.ask(SECOND, gpu_spec(), second)[second[0]].is_admitted
         assert not world.desk.ask(FIRST, gpu_spec(), first[:1])[first[0]].is_admitted
 
+    def test_only_who_is_admitted_may_be_launched(self, world: DeskWorld) -> None:
+        world.set_policy(TWO_GPUS)
+        names = world.write(FIRST, gpu_spec(), 3)
+        world.desk.ask(FIRST, gpu_spec(), names)
+
+        assert [world.desk.begin_launch(FIRST, name) for name in names] == [True, True, False]
+        assert world.another_desk().begin_launch(FIRST, names[0])
+
+    def test_who_withdrew_or_has_ended_may_not_be_launched(self, world: DeskWorld) -> None:
+        names = world.write(FIRST, gpu_spec(), 2)
+        world.desk.ask(FIRST, gpu_spec(), names)
+
+        world.desk.withdraw(names[:1])
+        world.end(names[1])
+
+        assert not world.desk.begin_launch(FIRST, names[0])
+        assert not world.desk.begin_launch(FIRST, names[1])
+
     def test_of_an_ended_attempt_nothing_is_told(self, world: DeskWorld) -> None:
         (name,) = world.write(FIRST, gpu_spec(), 1)
         world.end(name)

@@ -2,10 +2,10 @@
 -- Attempts enter the queue; those that are in it already stay as they are.
 INSERT INTO admissions (attempt_id, sweep_id, tenant_id, experiment, owner, priority, cpu_millis,
                         memory_bytes, gpu, gpu_type, is_admitted_elsewhere, predicted_seconds,
-                        predicted_usd, predicted_gpu_hours)
+                        predicted_usd, predicted_gpu_hours, may_be_launched)
 SELECT new.attempt_id, %(sweep_id)s, %(tenant_id)s, %(experiment)s, %(owner)s, %(priority)s,
        %(cpu_millis)s, %(memory_bytes)s, %(gpu)s, %(gpu_type)s, %(is_admitted_elsewhere)s,
-       new.predicted_seconds, new.predicted_usd, new.predicted_gpu_hours
+       new.predicted_seconds, new.predicted_usd, new.predicted_gpu_hours, false
 FROM unnest(%(attempt_ids)s::text[], %(predicted_seconds)s::float8[], %(predicted_usd)s::numeric[],
             %(predicted_gpu_hours)s::float8[])
     AS new (attempt_id, predicted_seconds, predicted_usd, predicted_gpu_hours)
@@ -122,6 +122,24 @@ FROM (
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4;
 
+-- give_back --
+-- Those that were admitted and not launched, and whose controller has been silent for long, wait again.
+UPDATE admissions
+SET admitted_at = NULL,
+    reason = 'its controller does not ask any more'
+WHERE attempt_id IN (SELECT known.attempt_id
+                     FROM admissions AS known
+                     JOIN attempts USING (attempt_id)
+                     LEFT JOIN admission_seekers USING (sweep_id)
+                     WHERE known.settled_at IS NULL
+                       AND known.ended_at IS NULL
+                       AND known.admitted_at IS NOT NULL
+                       AND NOT known.may_be_launched
+                       AND attempts.state = 'pending'
+                       AND coalesce(admission_seekers.asked_at, known.admitted_at)
+                           < %(now)s::timestamptz - %(silence)s::interval
+                     FOR UPDATE OF known SKIP LOCKED);
+
 -- open --
 -- Everybody who waits or holds something. One whose controller does not ask any more waits aside.
 SELECT admissions.attempt_id, admissions.sweep_id, admissions.tenant_id, admissions.experiment,
@@ -194,6 +212,26 @@ WHERE admissions.attempt_id = ANY(%(attempt_ids)s::text[])
   AND attempts.state = 'pending'
   AND admissions.settled_at IS NULL
 RETURNING admissions.attempt_id;
+
+-- begin_launch --
+-- An attempt is about to be launched, if it is still admitted: from now on it may be alive somewhere.
+UPDATE admissions
+SET may_be_launched = true
+FROM attempts
+WHERE admissions.attempt_id = %(attempt_id)s
+  AND admissions.admitted_at IS NOT NULL
+  AND admissions.ended_at IS NULL
+  AND attempts.attempt_id = admissions.attempt_id
+  AND attempts.state <> 'ended'
+RETURNING true;
+
+-- found_no_place --
+-- It was not launched.
+UPDATE admissions
+SET may_be_launched = false
+WHERE attempt_id = %(attempt_id)s
+  AND may_be_launched
+  AND settled_at IS NULL;
 
 -- decide_soon --
 -- Something has become free that no ended attempt tells of.

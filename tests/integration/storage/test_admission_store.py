@@ -83,6 +83,14 @@ class PostgresDeskWorld:
             (attempt_id,),
         )
 
+    def go_silent(self, sweep_id: SweepId) -> None:
+        """Its controller has not asked for an hour, and a pass is due."""
+        self.execute(
+            "UPDATE admission_seekers SET asked_at = now() - interval '1 hour' WHERE sweep_id = %s",
+            (sweep_id,),
+        )
+        self.execute("UPDATE scheduling_state SET decided_at = '-infinity'")
+
     def set_policy(self, text: str) -> None:
         before = self.policies.current(QUOTAS)
         change = PolicyChange(kind=QUOTAS, source="quotas.yaml", before=before, text=text)
@@ -147,6 +155,69 @@ def test_nothing_is_admitted_for_a_controller_that_is_gone(desk_world: PostgresD
     assert answers[other].is_admitted
     rows = desk_world.execute("SELECT admitted_at FROM admissions WHERE attempt_id = %s", (orphan,))
     assert rows == [(None,)]
+
+
+def test_who_was_never_launched_goes_back_to_the_queue_when_its_controller_is_gone(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy(TWO_GPUS)
+    gone = desk_world.write(FIRST, gpu_spec(), 2)
+    desk_world.desk.ask(FIRST, gpu_spec(), gone)
+    assert desk_world.desk.begin_launch(FIRST, gone[0])
+    others = desk_world.write(SECOND, gpu_spec(), 2)
+    desk_world.go_silent(FIRST)
+
+    answers = desk_world.another_desk().ask(SECOND, gpu_spec(), others)
+
+    # The launched one may be alive somewhere, and holds on.
+    assert [answers[name].is_admitted for name in others] == [True, False]
+    back = desk_world.another_desk()
+    assert back.begin_launch(FIRST, gone[0])
+    assert not back.begin_launch(FIRST, gone[1])
+    assert not back.ask(FIRST, gpu_spec(), gone)[gone[1]].is_admitted
+    for name in others:
+        desk_world.end(name)
+    assert back.ask(FIRST, gpu_spec(), gone)[gone[1]].is_admitted
+    assert back.begin_launch(FIRST, gone[1])
+
+
+def test_who_found_no_place_was_not_launched(desk_world: PostgresDeskWorld) -> None:
+    desk_world.set_policy("other_tenants: {limits: {gpu: 1}}")
+    (gone,) = desk_world.write(FIRST, gpu_spec(), 1)
+    desk_world.desk.ask(FIRST, gpu_spec(), [gone])
+    assert desk_world.desk.begin_launch(FIRST, gone)
+    desk_world.desk.found_no_place(gone)
+    (other,) = desk_world.write(SECOND, gpu_spec(), 1)
+    desk_world.go_silent(FIRST)
+
+    assert desk_world.another_desk().ask(SECOND, gpu_spec(), [other])[other].is_admitted
+
+
+def test_a_controller_whose_trials_wait_for_a_slot_is_not_silent(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy("other_tenants: {limits: {gpu: 1}}")
+    (name,) = desk_world.write(FIRST, gpu_spec(), 1)
+    desk_world.desk.ask(FIRST, gpu_spec(), [name])
+    desk_world.go_silent(FIRST)
+    desk_world.another_desk().begin_launch(FIRST, name)
+    desk_world.desk.found_no_place(name)
+    (other,) = desk_world.write(SECOND, gpu_spec(), 1)
+
+    assert not desk_world.another_desk().ask(SECOND, gpu_spec(), [other])[other].is_admitted
+
+
+def test_rows_of_a_version_that_did_not_tell_of_launches_hold_on(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy("other_tenants: {limits: {gpu: 1}}")
+    (old,) = desk_world.write(FIRST, gpu_spec(), 1)
+    desk_world.desk.ask(FIRST, gpu_spec(), [old])
+    desk_world.execute("UPDATE admissions SET may_be_launched = DEFAULT")
+    (other,) = desk_world.write(SECOND, gpu_spec(), 1)
+    desk_world.go_silent(FIRST)
+
+    assert not desk_world.another_desk().ask(SECOND, gpu_spec(), [other])[other].is_admitted
 
 
 def test_what_was_used_counts_decayed_and_once(desk_world: PostgresDeskWorld) -> None:
@@ -302,11 +373,19 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
         specs[sweep] = gpu_spec(gpu=chance.randint(1, limit))
         rest[sweep] = desk_world.write(sweep, specs[sweep], chance.randint(1, 4))
     desks = [desk_world.another_desk() for _ in range(2)]
+    launched: dict[AttemptId, int] = {}  # alive, with the GPUs that each holds
 
     def step() -> None:
         sweep = chance.choice(list(rest))
         names = rest[sweep]
-        match chance.choice(("ask", "ask", "end", "withdraw", "together")):
+        match chance.choice(("ask", "ask", "launch", "end", "silence", "withdraw", "together")):
+            case "launch" if names:
+                # Whatever it was told before: a controller may have slept since.
+                name = chance.choice(names)
+                if chance.choice(desks).begin_launch(sweep, name):
+                    launched[name] = specs[sweep].trial.resources.gpu
+            case "silence":
+                desk_world.go_silent(sweep)
             case "ask":
                 # A controller that was killed is followed by one that knows nothing.
                 desk = chance.choice((*desks, desk_world.another_desk()))
@@ -315,8 +394,10 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
                 name = chance.choice(names)
                 desk_world.end(name)
                 names.remove(name)
+                launched.pop(name, None)
             case "withdraw":
-                desks[0].withdraw(names[:1])
+                # Of those only that its controller has not launched.
+                desks[0].withdraw([name for name in names if name not in launched][:1])
             case _:
                 _at_once(
                     [
@@ -332,6 +413,7 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
             " WHERE admitted_at IS NOT NULL AND state <> 'ended'"
         )
         assert held <= limit
+        assert sum(launched.values()) <= limit
 
     for name in (name for names in rest.values() for name in names):
         desk_world.end(name)  # nothing is left behind that keeps others out
@@ -394,5 +476,76 @@ def test_who_is_killed_between_admission_and_launch_leaks_nothing(
 
     assert len(launcher.launched) == 2
     assert desk_world.execute(held) == [(2,)]
+    controller.tick()
+    assert len(launcher.launched) == 2
+
+
+def test_who_is_killed_at_launch_and_gone_for_long_keeps_only_what_may_be_alive(
+    desk_world: PostgresDeskWorld, database: Database
+) -> None:
+    spec = gpu_spec(limits=some_limits(max_trials=3, max_parallel=3))
+    desk_world.set_policy(TWO_GPUS)
+    desk_world.rows.submit(FIRST, spec)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_dies_at_launch, args=(database.url, spec)
+    )
+    process.start()
+    process.join(timeout=60)
+    desk_world.go_silent(FIRST)
+    others = desk_world.write(SECOND, gpu_spec(), 2)
+
+    answers = desk_world.another_desk().ask(SECOND, gpu_spec(), others)
+    assert [answers[name].is_admitted for name in others] == [True, False]
+
+    clock = FakeClock()
+    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None)
+    controller = SweepController(
+        FIRST,
+        store=desk_world.rows.store,
+        launcher=launcher,
+        credentials=FakeCredentials(),
+        clock=clock,
+        name="next",
+        desk=desk_world.another_desk(),
+    )
+    controller.tick()
+    assert len(launcher.launched) == 1
+
+
+def test_a_controller_that_slept_launches_nobody_whose_admission_was_taken_back(
+    desk_world: PostgresDeskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.admission_store._SEEK_SECONDS", 0.0)
+    spec = gpu_spec(limits=some_limits(max_trials=2, max_parallel=2))
+    desk_world.set_policy(TWO_GPUS)
+    desk_world.rows.submit(FIRST, spec)
+    clock = FakeClock()
+    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None, capacity=0)
+    controller = SweepController(
+        FIRST,
+        store=desk_world.rows.store,
+        launcher=launcher,
+        credentials=FakeCredentials(),
+        clock=clock,
+        name="sleeps",
+        desk=desk_world.desk,
+    )
+    controller.tick()
+    assert desk_world.execute(
+        "SELECT count(*) FROM admissions WHERE admitted_at IS NOT NULL AND NOT may_be_launched"
+    ) == [(2,)]
+    desk_world.go_silent(FIRST)
+    others = desk_world.write(SECOND, gpu_spec(), 2)
+    answers = desk_world.another_desk().ask(SECOND, gpu_spec(), others)
+    assert all(answers[name].is_admitted for name in others)
+
+    launcher.capacity = 9
+    controller.tick()
+    controller.tick()
+    assert not launcher.launched
+
+    for name in others:
+        desk_world.end(name)
+    controller.tick()
     controller.tick()
     assert len(launcher.launched) == 2
