@@ -78,22 +78,21 @@ def forecast(
 
 
 def refusal(
-    prediction: Prediction, *, positions: Sequence[BudgetPosition], has_price: bool
+    prediction: Prediction, *, positions: Sequence[BudgetPosition], unpriced: str
 ) -> str | None:
     """Why no trial of a sweep can ever start; None: one can, now or when a budget renews.
 
     Args:
-        has_price: Whether anything that its trials ask for has a price.
+        unpriced: Why no limit in dollars can be held, such as that GPUs have no price; empty: it can.
     """
     for one in positions:
         budget = one.budget
         if not budget.stops:
             continue
-        if budget.max_usd is not None and budget.scope.sweep_id is not None and not has_price:
+        if budget.max_usd is not None and budget.scope.sweep_id is not None and unpriced:
             return (
-                f"limits.max_cost_usd of {dollars(budget.max_usd)} cannot be held: nothing that "
-                "its trials ask for has a price. Set prices with `sweepworks policy apply "
-                "prices.yaml`, or limit max_gpu_hours"
+                f"limits.max_cost_usd of {dollars(budget.max_usd)} cannot be held: {unpriced}. Set "
+                "prices with `sweepworks policy apply prices.yaml`, or limit max_gpu_hours"
             )
         why = _never_fits(one, prediction)
         if why is not None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from governance.budgets import Amount
 from governance.cost_entries import Outcome
 from governance.ledger import Holding, exact_amount
-from governance.prices import PriceBook
+from governance.prices import PriceBook, Resource
 
 _HOUR = 3_600_000_000  # in microseconds
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -33,6 +33,21 @@ class Held:
         """What an hour costs; what has no price is left out, None: nothing has one."""
         return self._usd(book, at, _HOUR)
 
+    def predicted_usd_per_hour(self, book: PriceBook, at: dt.datetime) -> Decimal | None:
+        """What an hour will cost. None: nobody can tell, or its GPUs, most of the cost, have no price."""
+        if self.gpus and self._price(book, at, Resource.GPU) is None:
+            return None
+        return self.usd_per_hour(book, at)
+
+    def unpriced(self, book: PriceBook, at: dt.datetime) -> str:
+        """Why a limit in dollars cannot be held wherever it runs, for people; empty: it can."""
+        if self.gpus and not book.knows(Resource.GPU, at=at, kind=self.gpu_model):
+            of_type = f" of type {self.gpu_model}" if self.gpu_model else ""
+            return f"GPUs{of_type} have no price"
+        if not self.gpus and self.usd_per_hour(book, at) is None:
+            return "nothing that its trials ask for has a price"
+        return ""
+
     def cost(self, book: PriceBook, at: dt.datetime, *, microseconds: int) -> Amount:
         """What some time costs at the prices of a moment, as the ledger counts it."""
         usd = self._usd(book, at, microseconds) or Decimal(0)
@@ -42,18 +57,18 @@ class Held:
         amounts = [
             exact_amount(microseconds * count, _HOUR * per_unit, usd)
             for resource, count, per_unit in self._holding().amounts()
-            if (
-                usd := book.price(
-                    resource,
-                    at=at,
-                    kind=self.gpu_model if resource.value == "gpu" else "",
-                    capacity=self.capacity,
-                    region=self.region,
-                )
-            )
-            is not None
+            if (usd := self._price(book, at, resource)) is not None
         ]
         return sum(amounts, Decimal(0)) if amounts else None
+
+    def _price(self, book: PriceBook, at: dt.datetime, resource: Resource) -> Decimal | None:
+        return book.price(
+            resource,
+            at=at,
+            kind=self.gpu_model if resource is Resource.GPU else "",
+            capacity=self.capacity,
+            region=self.region,
+        )
 
     def _holding(self) -> Holding:
         """As the ledger has it, of nobody."""

@@ -76,7 +76,7 @@ class Prediction:
 class Rates:
     """What an hour of an attempt is charged."""
 
-    usd: Decimal | None  #: None: nothing that it asks for has a price
+    usd: Decimal | None  #: None: nothing that it asks for has a price, or its GPUs have none
     gpus: int  #: held, on all of its nodes
 
 

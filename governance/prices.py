@@ -121,6 +121,16 @@ class PriceBook:
         fits = self._fitting(resource, kind=kind, capacity=capacity, region=region)
         return next((price.usd for price in fits if price.holds(at)), None)
 
+    def knows(self, resource: Resource, *, at: dt.datetime, kind: str) -> bool:
+        """Whether there is a price of a kind for some capacity in some region; of any kind if empty."""
+        words = _words(resource, kind)
+        return any(
+            price.resource is resource
+            and price.holds(at)
+            and (not words or words[: price.rank[0]] == _words(resource, price.kind))
+            for price in self.prices
+        )
+
     def spans(
         self,
         resource: Resource,

@@ -37,8 +37,8 @@ class PostgresBudgetGate:
             positions = self._budgets.covering(connection, facts, now=now)
             prediction = self._predictor.of(connection, facts)
         held = facts.held(gpus=0, gpu_model=facts.gpu_type, capacity="", region="")
-        has_price = held.usd_per_hour(self._budgets.book, now) is not None
-        why = refusal(prediction, positions=positions, has_price=has_price)
+        unpriced = held.unpriced(self._budgets.book, now)
+        why = refusal(prediction, positions=positions, unpriced=unpriced)
         if why is not None:
             raise OverBudget(why)
         return forecast(prediction, trials=spec.limits.max_trials, positions=positions)

@@ -104,7 +104,7 @@ def _rates(
 ) -> Rates:
     model, capacity, region = machine or ("", "", "")
     held = facts.held(gpus=0, gpu_model=model or facts.gpu_type, capacity=capacity, region=region)
-    return Rates(usd=held.usd_per_hour(book, now), gpus=held.gpus)
+    return Rates(usd=held.predicted_usd_per_hour(book, now), gpus=held.gpus)
 
 
 def _predicted(

@@ -76,7 +76,7 @@ def test_a_budget_that_pays_for_fewer_trials_is_named() -> None:
     ],
 )
 def test_what_can_never_start_is_refused(position: BudgetPosition, words: str) -> None:
-    assert words in (refusal(KNOWN, positions=[position], has_price=True) or "")
+    assert words in (refusal(KNOWN, positions=[position], unpriced="") or "")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_can_never_start_is_refused(position: BudgetPosition, words: str) -
     ],
 )
 def test_what_can_start_now_or_later_is_not(position: BudgetPosition) -> None:
-    assert refusal(KNOWN, positions=[position], has_price=True) is None
+    assert refusal(KNOWN, positions=[position], unpriced="") is None
 
 
 def test_a_limit_in_dollars_without_prices_is_refused() -> None:
@@ -96,5 +96,21 @@ def test_a_limit_in_dollars_without_prices_is_refused() -> None:
     assert own is not None
     position = after("0", own)
 
-    assert "cannot be held" in (refusal(UNKNOWN, positions=[position], has_price=False) or "")
-    assert refusal(UNKNOWN, positions=[position], has_price=True) is None
+    assert "cannot be held" in (
+        refusal(UNKNOWN, positions=[position], unpriced="nothing has a price") or ""
+    )
+    assert refusal(UNKNOWN, positions=[position], unpriced="") is None
+
+
+def test_a_limit_in_dollars_for_gpus_without_a_price_is_refused_with_a_hint() -> None:
+    own = own_budget(SweepId("digits-aaaaaaaa"), max_usd=Decimal(5), max_gpu_hours=None)
+    assert own is not None
+
+    why = refusal(
+        UNKNOWN, positions=[after("0", own)], unpriced="GPUs of type mi300x have no price"
+    )
+
+    assert why == (
+        "limits.max_cost_usd of $5.00 cannot be held: GPUs of type mi300x have no price. Set prices "
+        "with `sweepworks policy apply prices.yaml`, or limit max_gpu_hours"
+    )
