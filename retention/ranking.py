@@ -5,7 +5,6 @@ import numpy as np
 from retention.world import (
     NONE,
     STATES,
-    Artifacts,
     Bools,
     Float64s,
     Int32s,
@@ -14,7 +13,6 @@ from retention.world import (
 )
 from sweeps.states import RunState
 
-_FAR_BELOW = 2**62  # checkpoints without a level come before those with one, by their time
 _HAS_RESULT = np.array([state in {RunState.COMPLETED, RunState.STOPPED} for state in STATES])
 
 
@@ -40,7 +38,8 @@ def is_among_best(world: World, counts: Int32s) -> Bools:
 def is_kept_of_trial(world: World, checkpoints: Int64s, *, best: Int32s, latest: Int32s) -> Bools:
     """Whether checkpoints are among the best or the latest of their trials.
 
-    All files of one level are one checkpoint.
+    All files of one level are one checkpoint. One without a level is kept: nobody knows when it was
+    made, and it may well be the final model.
 
     Args:
         checkpoints: Places of artifacts, shape `(k,)`.
@@ -54,7 +53,7 @@ def is_kept_of_trial(world: World, checkpoints: Int64s, *, best: Int32s, latest:
         return np.zeros(0, dtype=np.bool_)
     artifacts = world.artifacts
     owners = artifacts.runs[checkpoints]
-    levels = _ordered_levels(artifacts, checkpoints)
+    levels = artifacts.levels[checkpoints]
     order = np.lexsort((-levels, owners))
     is_first = _differs(owners[order]) | _differs(levels[order])
     of_level = np.empty(len(checkpoints), dtype=np.int64)  # place of each one's checkpoint
@@ -67,12 +66,7 @@ def is_kept_of_trial(world: World, checkpoints: Int64s, *, best: Int32s, latest:
     # Of equal ones, the later.
     by_value = valued[np.lexsort((valued, signed[valued], level_runs[valued]))]
     kept[by_value] |= _ranks(level_runs[by_value]) < best[level_runs[by_value]]
-    return kept[of_level]
-
-
-def _ordered_levels(artifacts: Artifacts, places: Int64s) -> Int64s:
-    levels = artifacts.levels[places]
-    return np.where(levels == NONE, artifacts.created[places] - _FAR_BELOW, levels)
+    return kept[of_level] | (levels == NONE)
 
 
 def _signed(world: World, sweeps: Int32s, values: Float64s) -> Float64s:

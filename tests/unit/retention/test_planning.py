@@ -180,6 +180,18 @@ def test_of_a_trial_the_best_and_the_latest_checkpoint_stay() -> None:
     }
 
 
+def test_a_checkpoint_without_a_level_is_not_thinned() -> None:
+    final = File(name="model.pt", kind=ArtifactKind.CHECKPOINT)
+    files = [checkpoint(1, value=0.5), checkpoint(2, value=0.9), checkpoint(3, value=0.7), final]
+
+    found = made(
+        Rows(runs=[trial(1, files=files)], sweeps=[Sweep(sweep_id="s", is_maximized=True)]),
+        policy_of(checkpoints=CheckpointRules(expire_after=None), runs=_NEVER),
+    )
+
+    assert gone(found) == {"checkpoints/1/model.pt": Rule.SURPLUS}
+
+
 def test_checkpoints_expire_but_for_those_of_the_best_trials() -> None:
     runs = [
         trial(number, objective=value, files=[checkpoint(number)])
