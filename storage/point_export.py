@@ -14,11 +14,11 @@ from storage.arrays import column_cursor
 from storage.blob_announcements import BlobAnnouncements, announce, keep
 from storage.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
-from sweeps.artifacts import ArtifactDraft
+from sweeps.artifacts import POINTS_TYPE, ArtifactDraft
 from sweeps.blobs import ArtifactStore, BlobMissing
+from sweeps.errors import StateConflict
 from sweeps.ids import RunId, TenantId
 
-TYPE = "points"
 _QUERIES = queries.load("retention")
 _ARTIFACTS = queries.load("artifacts")
 _DIGESTS = queries.load("lineage_checks")
@@ -42,13 +42,14 @@ class PointExport:
         files, or none. The same points give the same files.
 
         Raises:
+            StateConflict: One of their names is taken by another file.
             StorageUnavailable: The database or the store does not answer.
         """
         drafts: list[ArtifactDraft] = []
         for number, content in enumerate(self._files(run_id), start=1):
             draft = ArtifactDraft.checked(
                 name=f"metrics/points-{number:04}.parquet",
-                type=TYPE,
+                type=POINTS_TYPE,
                 sha256=hashlib.sha256(content).hexdigest(),
                 size_bytes=len(content),
             )
@@ -78,17 +79,7 @@ class PointExport:
                     renewed_at=renewed_at,
                     least_age=LEAST_AGE,
                 )
-                connection.execute(
-                    _ARTIFACTS["insert_artifact"],
-                    {
-                        "tenant_id": tenant_id,
-                        "run_id": run_id,
-                        "name": draft.name,
-                        "type": draft.type,
-                        "sha256": bytes.fromhex(draft.sha256),
-                        "size_bytes": draft.size_bytes,
-                    },
-                )
+                _insert(connection, run_id, draft, tenant_id)
             connection.execute(_QUERIES["forget_digests"], {"run_ids": intact})
             connection.execute(
                 _DIGESTS["record_digests"], {"run_ids": intact, "limit": len(intact)}
@@ -146,3 +137,26 @@ class PointExport:
                 )
             if row is not None and row["values"] is not None:
                 yield key, row
+
+
+def _insert(
+    connection: Connection, run_id: RunId, draft: ArtifactDraft, tenant_id: TenantId
+) -> None:
+    parameters = {
+        "tenant_id": tenant_id,
+        "run_id": run_id,
+        "name": draft.name,
+        "type": draft.type,
+        "sha256": bytes.fromhex(draft.sha256),
+        "size_bytes": draft.size_bytes,
+    }
+    if connection.execute(_ARTIFACTS["insert_artifact"], parameters).rowcount:
+        return
+    cursor = connection.cursor(row_factory=dict_row)
+    found = cursor.execute(_ARTIFACTS["get_artifact"], parameters).fetchone()
+    if found is None or (found["sha256"], found["type"]) != (draft.sha256, draft.type):
+        raise StateConflict(
+            f"artifact {draft.name!r} of run {run_id!r}",
+            current="another file of that name",
+            asked="the run's exported points",
+        )

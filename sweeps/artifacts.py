@@ -16,6 +16,10 @@ MAX_NAME_LENGTH = 256
 MAX_TYPE_LENGTH = 64
 MAX_SIZE_BYTES = 5 * 2**40  # what S3 takes; a folder does as S3 does
 
+#: Of the files that a run's metric points become: nobody else's.
+POINTS_TYPE = "points"
+POINTS_NAME = re.compile(r"metrics/points-[0-9]+\.parquet", re.IGNORECASE)
+
 _PART = re.compile(r"[A-Za-z0-9._ -]+")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -120,6 +124,23 @@ def is_artifact_name(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME_LENGTH and all(
         _PART.fullmatch(part) is not None and part not in {".", ".."} for part in name.split("/")
     )
+
+
+def refuse_reserved(draft: ArtifactDraft) -> None:
+    """Leave to retention what it goes by: that a run's points are a file lets them be dropped.
+
+    Raises:
+        InvalidArtifact: The type or the name is not a script's to use.
+    """
+    if draft.type == POINTS_TYPE:
+        raise InvalidArtifact(
+            f"the type {POINTS_TYPE!r} is that of exported metric points: use another one for "
+            f"{draft.name!r}"
+        )
+    if POINTS_NAME.fullmatch(draft.name):
+        raise InvalidArtifact(
+            f"{draft.name!r} is what exported metric points are called: use another name"
+        )
 
 
 def attachment(name: str) -> str:

@@ -8,7 +8,7 @@ from gateway.documents import answer
 from gateway.downloads import blob_answer
 from gateway.services import GivenServices, Services
 from gateway.uploads import UploadRequest, upload_of
-from sweeps.artifacts import Artifact, is_artifact_name
+from sweeps.artifacts import Artifact, is_artifact_name, refuse_reserved
 from sweeps.blobs import BlobFinishing, BlobKey
 from sweeps.errors import ArtifactNotFound
 from sweeps.ids import TenantId
@@ -22,6 +22,7 @@ def begin(
 ) -> JSONResponse:
     """Which parts of the bytes to bring, and where; null when all of them are there."""
     draft = body.draft()
+    refuse_reserved(draft)
     blob = draft.blob(writer.tenant_id)
     services.storage_quotas.check(blob)
     services.artifacts.begin(run, draft, tenant_id=writer.tenant_id)
@@ -37,6 +38,7 @@ def commit(
     202 while another request puts them together: a large file takes longer than clients wait.
     """
     draft = body.draft()
+    refuse_reserved(draft)
     blob = draft.blob(writer.tenant_id)
     store = services.artifact_store
     try:

@@ -70,8 +70,13 @@ WHERE state = 'marked'
   AND kind = 'points';
 
 -- exported --
--- Runs whose points are a file.
-SELECT DISTINCT run_id FROM artifacts WHERE type = 'points';
+-- Runs whose points are a file: one that came after the run was sealed, so not from its script.
+SELECT artifacts.run_id
+FROM artifacts
+JOIN runs USING (run_id)
+WHERE artifacts.type = 'points'
+  AND artifacts.name = 'metrics/points-0001.parquet'
+  AND artifacts.created_at >= runs.sealed_at;
 
 -- artifacts --
 -- Artifacts of some runs in columns, by the place of their runs among those asked for, which follow

@@ -235,6 +235,18 @@ def test_digests_sizes_and_types_that_cannot_be_are_refused(platform: Platform) 
         assert (answer.status_code, list(answer.json())) == (status, ["error"]), changes
 
 
+@pytest.mark.parametrize(
+    "changes", [{"type": "points"}, {"name": "metrics/points-0001.parquet"}], ids=str
+)
+def test_what_retention_goes_by_is_refused(platform: Platform, changes: dict[str, str]) -> None:
+    run, token = platform.scratch()
+
+    begun = begin(platform, run, {**described(b"x"), **changes}, token)
+    committed = commit(platform, run, {**described(b"x"), **changes}, token)
+
+    assert (begun.status_code, committed.status_code) == (422, 422)
+
+
 def test_an_unfinished_upload_leaves_nothing(platform: Platform, tmp_path: Path) -> None:
     run, token = platform.scratch()
     target = only_part(begin(platform, run, described(bytes(10_000)), token))

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from storage.lineage_checks import record_digests
 from storage.retention_store import RetentionStore
 from storage.tier_retention import TierRetention
 from sweeps.blobs import BlobKey
+from sweeps.errors import StateConflict
 from sweeps.ids import RunId
 from tests.integration.storage.retention_rows import TENANT, RetentionRows
 from tests.integration.storage.tier_world import DAY_US, MINUTE_US, Point, TierWorld
@@ -40,9 +42,18 @@ def rows(pool: Pool, tmp_path: Path) -> RetentionRows:
     return RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
 
 
-def a_run(rows: RetentionRows, tiers: TierWorld, series: int, *, days_ago: int) -> RunId:
-    """A sealed run with a curve of an hour that ended then."""
+def a_run(
+    rows: RetentionRows,
+    tiers: TierWorld,
+    series: int,
+    *,
+    days_ago: int,
+    files: Mapping[str, str] | None = None,
+) -> RunId:
+    """A sealed run with a curve of an hour that ended then, and files of some types."""
     run = rows.open_run()
+    for name, kind in (files or {}).items():
+        rows.file(run, name, b"of the script", kind=kind)
     end = tiers.ago(days=days_ago)
     points: list[Point] = [(series, i, end - (60 - i) * MINUTE_US, i / 7) for i in range(60)]
     rows.rows("INSERT INTO series (series_id, run_id, key) VALUES (%s, %s, 'loss')", series, run)
@@ -180,3 +191,17 @@ def test_a_kept_run_without_curves_of_its_own_holds_up_no_other(
     drop(pool, rows, tiers)
 
     assert raw(tiers) == set()
+
+
+def test_a_file_of_the_script_is_no_export(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    run = a_run(
+        rows, tiers, 1, days_ago=50, files={"mine": "points", "metrics/points-0001.parquet": "file"}
+    )
+    rows.tag(run)
+
+    with pytest.raises(StateConflict, match="another file"):
+        drop(pool, rows, tiers)
+
+    assert raw(tiers) == {1}
