@@ -12,6 +12,7 @@ from governance.model_registry import ModelNotFound
 from governance.promotion_sections import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
+from retention.policy import UnknownRetentionClass
 from storage.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
@@ -91,6 +92,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidLink, 422),
     (InvalidTakeaway, 422),
     (UnknownTenant, 422),
+    (UnknownRetentionClass, 422),
     (TooSlow, 408),
     (BlobMissing, 428),
     (Overloaded, 429),

@@ -91,7 +91,7 @@ class MeasuredWith:
 class JudgingCode:
     """Code of the evaluation's command, as it was when its sweep was submitted."""
 
-    image: str | None  #: of its pods, by the digest; None: they run where `commit` is
+    image: str | None  #: of its pods, if it has one of its own
     commit: str | None  #: None: in no repository
     differing: Sequence[str]  #: paths that are not as the commit has them
 
@@ -135,6 +135,7 @@ class Facts:
     measurements: Sequence[Measurement]
     measured_with: Sequence[MeasuredWith]
     code: JudgingCode
+    is_in_pods: bool  #: trials run in a cluster, with the code of their image
     production: int | None  #: version that ran beside the candidate
     training: TrainingCost
     run: RunFacts
@@ -248,8 +249,11 @@ def _by_code(rule: PromotionRule, facts: Facts) -> Criterion:
         "differing": list(code.differing),
     }
     trouble = None
-    if code.image is not None:
-        value = code.image
+    if facts.is_in_pods:
+        value = code.image or "the image of the installation"
+        is_by_digest = code.image is None or "@sha256:" in code.image
+        if not is_by_digest and rule.evaluation.image is None:
+            trouble = value = f"{code.image} may be another image tomorrow"
     elif source is not None:
         value = f"{source}, as the policy says"
     else:
@@ -257,7 +261,7 @@ def _by_code(rule: PromotionRule, facts: Facts) -> Criterion:
         value = trouble or f"commit {code.commit}"
     return Criterion(
         subject="code that measures",
-        asked="of one commit, as it is, or where the policy says",
+        asked="of one commit as it is, of an image by its digest, or where the policy says",
         value=value,
         bound=None,
         has_passed=trouble is None,

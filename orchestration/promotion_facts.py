@@ -47,6 +47,7 @@ def collect(
         measurements=record.measurements,
         measured_with=platform.evaluations.measured_with(found.evaluation_id),
         code=platform.evaluations.judging_code(found.evaluation_id),
+        is_in_pods=platform.settings.cluster is not None,
         production=found.compared_with,
         training=_training(platform, candidate),
         run=run,

@@ -11,14 +11,11 @@ from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 from compute.kubernetes.pod_checks import check_pods, image_of
 from compute.kubernetes.trial_images import TrialImages
 from governance.forecasts import Forecast
-from governance.naming_file import NAMING
-from governance.quota_check import check_quotas
-from governance.quota_file import QUOTAS
 from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
-from retention.policy_file import RETENTION
+from storage.submission_checks import check_policies
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
@@ -146,8 +143,6 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
         UnknownRetentionClass: Its `retention` is no class of the policy.
         OverBudget: No trial of it could ever start.
     """
-    if submitted.spec.retention is not None:
-        platform.policies.current(RETENTION).value.require_class(submitted.spec.retention)
     if platform.services.gateway_url is None:
         raise InvalidSetting(
             "SWEEPWORKS_GATEWAY_URL",
@@ -155,18 +150,16 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
             hint="trials report to a gateway: start one with `sweepworks gateway`, and set the "
             "variable to its address",
         )
-    if not by_platform:  # a person chose its name and what it says of itself
-        platform.policies.current(NAMING).value.check(
-            submitted.spec, source=submitted.source, lines=submitted.lines
-        )
-    check_quotas(
-        platform.policies.current(QUOTAS).value,
+    forecast = check_policies(
+        submitted.sweep_id,
         submitted.spec,
+        policies=platform.policies,
+        budgets=platform.budget_gate,
         source=submitted.source,
         lines=submitted.lines,
         is_elsewhere=platform.is_admitted_by_kueue(submitted.spec.tenant),
+        by_platform=by_platform,
     )
-    forecast = platform.budget_gate.check(submitted.sweep_id, submitted.spec)
     datasets = platform.data_gate.pin(
         submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
     )

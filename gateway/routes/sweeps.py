@@ -14,9 +14,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
 from governance.cluster_policies import Admission
-from governance.naming_file import NAMING
-from governance.quota_check import check_quotas
-from governance.quota_file import QUOTAS
+from storage.submission_checks import check_policies
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable
 from sweeps.specs import SweepSpec, as_document
@@ -55,18 +53,20 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     check_pods(spec, services.images, tenants=tenants, source="spec")
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
-    services.policies.current(NAMING).value.check(spec, source="spec")
-    is_elsewhere = tenants.require(spec.tenant).cluster.admission is Admission.KUEUE
-    check_quotas(
-        services.policies.current(QUOTAS).value, spec, source="spec", is_elsewhere=is_elsewhere
-    )
     if spec.provenance.require_clean:
         raise InvalidRequest(
             "provenance.require_clean is checked where the code is, which cannot be seen from "
             "here: use `sweepworks submit`"
         )
     sweep_id = ids.sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
-    services.budget_gate.check(sweep_id, spec)
+    check_policies(
+        sweep_id,
+        spec,
+        policies=services.policies,
+        budgets=services.budget_gate,
+        source="spec",
+        is_elsewhere=tenants.require(spec.tenant).cluster.admission is Admission.KUEUE,
+    )
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     image, notes = _image(spec, services.images)
     services.sweeps.submit(

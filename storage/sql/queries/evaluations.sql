@@ -245,7 +245,8 @@ ORDER BY measured.run_id;
 
 -- judging_code --
 -- Where its command was when the sweep was submitted.
-SELECT sweeps.image, sweeps.code ->> 'commit' AS "commit",
+SELECT coalesce(sweeps.image, sweeps.spec -> 'trial' ->> 'image') AS image,
+       sweeps.code ->> 'commit' AS "commit",
        coalesce((
            SELECT array_agg(path)
            FROM jsonb_array_elements_text(sweeps.code -> 'differing') AS path), '{}') AS differing

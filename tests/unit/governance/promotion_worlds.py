@@ -98,6 +98,7 @@ def some_facts(**changes: Any) -> Facts:
         measurements=measured(0.95, 0.96, 0.97),
         measured_with=used("holdout@1"),
         code=JudgingCode(image=None, commit="c" * 40, differing=()),
+        is_in_pods=False,
         production=None,
         training=TrainingCost(usd=Decimal(5), gpu_hours=2.0, attempts=1, source="ledger"),
         run=run_facts(),

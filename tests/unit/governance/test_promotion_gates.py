@@ -398,14 +398,40 @@ def test_code_of_the_candidates_folder_that_no_commit_has_cannot_judge_it(
     assert found.criteria[1].value == told
 
 
-def test_code_that_the_policy_names_or_that_an_image_has_is_not_the_owners() -> None:
+def test_code_that_the_policy_names_is_not_the_owners() -> None:
     unknown = JudgingCode(image=None, commit=None, differing=())
-    pinned = JudgingCode(image="team/train@sha256:" + "a" * 64, commit=None, differing=())
     named = a_rule(source="/srv/evaluation")
 
-    by_policy = judge(named, some_facts(code=unknown))
-    by_image = gate(THRESHOLD, Gate.MEASUREMENT, code=pinned)
+    found = judge(named, some_facts(code=unknown))
 
-    assert overall(by_policy) is Verdict.PASSED
-    assert by_image.verdict is Verdict.PASSED
-    assert by_image.criteria[1].evidence["image"] == pinned.image
+    assert overall(found) is Verdict.PASSED
+
+
+BY_DIGEST = "team/train@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("image", "source", "passes"),
+    [
+        (BY_DIGEST, None, True),
+        (None, None, True),  # of the installation
+        ("team/train:latest", None, False),
+        ("team/train:latest", "/srv/evaluation", False),  # pods have what their image has
+    ],
+)
+def test_code_of_pods_is_that_of_an_image_which_stays_what_it_is(
+    image: str | None, source: str | None, passes: bool
+) -> None:
+    code = JudgingCode(image=image, commit=None, differing=())
+
+    results = judge(a_rule(source=source), some_facts(code=code, is_in_pods=True))
+
+    (found,) = [result for result in results if result.gate is Gate.MEASUREMENT]
+    assert found.verdict is (Verdict.PASSED if passes else Verdict.FAILED)
+    assert found.criteria[1].evidence["image"] == image
+
+
+def test_an_image_of_a_sweep_says_nothing_of_code_that_runs_on_this_machine() -> None:
+    code = JudgingCode(image=BY_DIGEST, commit=None, differing=())
+
+    assert gate(THRESHOLD, Gate.MEASUREMENT, code=code).verdict is Verdict.FAILED

@@ -1,0 +1,40 @@
+"""Sweeps that come over HTTP are held to the same policies as those of the command line."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from sweeps.specs import as_document
+from tests.factories import a_spec
+from tests.integration.gateway.conftest import TOKEN, Platform, bearer
+
+
+def submit(platform: Platform, **changes: Any) -> httpx.Response:
+    spec: dict[str, Any] = {k: v for k, v in as_document(a_spec()).items() if k != "tenant"}
+    body = {"spec": {**spec, **changes}, "source_dir": "/there"}
+    return platform.client.post("/api/v1/sweeps", json=body, headers=bearer(TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"retention": "for-ever-and-ever"}, "none of the classes of the policy"),
+        ({"priority": "fast"}, "there is no class 'fast'"),
+    ],
+)
+def test_what_a_policy_does_not_know_is_refused_and_nothing_is_written(
+    platform: Platform, changes: dict[str, Any], told: str
+) -> None:
+    answer = submit(platform, **changes)
+
+    assert answer.status_code == 422, answer.text
+    assert told in answer.json()["error"]
+    assert platform.rows("SELECT count(*) FROM sweeps") == [(0,)]
+
+
+def test_a_class_of_the_retention_policy_is_taken(platform: Platform) -> None:
+    answer = submit(platform, retention="standard")
+
+    assert answer.status_code == 201, answer.text
+    assert platform.rows("SELECT spec ->> 'retention' FROM sweeps") == [("standard",)]
