@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
-from assets.partitions import DATASET_VERSIONS, SWEEPS, dataset_of
+from assets.partitions import DATASET_VERSIONS, EVALUATIONS, SWEEPS, dataset_of
 from orchestration.coming_runs import PARTITION_TAG, UNFINISHED
 from orchestration.dagster_records import DagsterRecords
 from orchestration.run_workers import run_worker_log
@@ -27,7 +27,9 @@ from retention.orchestration import (
 
 _AT_ONCE = 100
 _FINISHED = [status for status in dg.DagsterRunStatus if status not in UNFINISHED]
-_OF_SWEEPS = frozenset({"sweep", "trials"})  # assets whose partitions are sweeps
+#: Assets whose partitions are sweeps; `graveyard_entries` had them once.
+_OF_SWEEPS = frozenset({"sweep", "trials", "graveyard_entries"})
+_OF_EVALUATIONS = frozenset({"evaluations", "model_versions"})
 _OF_VERSIONS = "dataset_versions"
 _BACKFILL_TAG = "dagster/backfill"
 
@@ -42,6 +44,7 @@ class Purged:
     checks: int = 0
     sweep_partitions: int = 0
     version_partitions: int = 0
+    evaluation_partitions: int = 0
     kept: Mapping[WhyKept, int] = field(default_factory=dict[WhyKept, int])  #: old ones
     is_whole: bool = True  #: False: the time was over, the next purge goes on
 
@@ -73,6 +76,7 @@ def purge(
     records = DagsterRecords(instance)
     sweeps = _drop_sweep_partitions(instance, subjects, before=now - policy.partitions)
     versions = _drop_version_partitions(instance, subjects, before=now - policy.partitions)
+    evaluations = _drop_evaluation_partitions(instance, subjects, before=now - policy.partitions)
     ticks = _drop_ticks(instance, records, before=now - policy.ticks)
     ended_before = now - policy.dagster_runs
     stay = _reasons(instance, records, subjects)
@@ -101,6 +105,7 @@ def purge(
         checks=checks,
         sweep_partitions=sweeps,
         version_partitions=versions,
+        evaluation_partitions=evaluations,
         kept=dict(kept),
         is_whole=is_whole,
     )
@@ -161,6 +166,7 @@ def _reasons(
     instance: dg.DagsterInstance, records: DagsterRecords, subjects: PartitionSubjects
 ) -> _Stay:
     sweeps = set(instance.get_dynamic_partitions(str(SWEEPS.name)))
+    evaluations = set(instance.get_dynamic_partitions(str(EVALUATIONS.name)))
     last = records.last_events()
     # A version that is there would be shown anew if its materialization was gone, partition or not.
     named = {
@@ -169,16 +175,19 @@ def _reasons(
         if event.asset == _OF_VERSIONS and event.partition is not None
     }
     known = subjects.known_versions(named.values())
-    versions = {partition for partition, version in named.items() if version in known}
+    shown = {
+        **dict.fromkeys(_OF_SWEEPS, sweeps),
+        **dict.fromkeys(_OF_EVALUATIONS, evaluations),
+        _OF_VERSIONS: {partition for partition, version in named.items() if version in known},
+    }
     holders = {
         event.dagster_run_id
         for event in last
         if event.partition is None
-        or (event.asset in _OF_SWEEPS and event.partition in sweeps)
-        or (event.asset == _OF_VERSIONS and event.partition in versions)
-        or (event.asset not in _OF_SWEEPS and event.asset != _OF_VERSIONS)
+        or event.asset not in shown
+        or event.partition in shown[event.asset]
     }
-    there = sweeps | set(instance.get_dynamic_partitions(str(DATASET_VERSIONS.name)))
+    there = sweeps | evaluations | set(instance.get_dynamic_partitions(str(DATASET_VERSIONS.name)))
     return _Stay(
         last_materialization=holders,
         last_of_job=records.last_of_jobs(),
@@ -194,6 +203,14 @@ def _drop_sweep_partitions(
 ) -> int:
     name = str(SWEEPS.name)
     ended = subjects.ended_sweeps(instance.get_dynamic_partitions(name), before=before)
+    return _drop_partitions(instance, name, sorted(ended))
+
+
+def _drop_evaluation_partitions(
+    instance: dg.DagsterInstance, subjects: PartitionSubjects, *, before: dt.datetime
+) -> int:
+    name = str(EVALUATIONS.name)
+    ended = subjects.ended_evaluations(instance.get_dynamic_partitions(name), before=before)
     return _drop_partitions(instance, name, sorted(ended))
 
 

@@ -40,6 +40,7 @@ def report(purged: Purged) -> dict[str, dg.MetadataValue]:
         "check_results": dg.MetadataValue.int(purged.checks),
         "sweep_partitions": dg.MetadataValue.int(purged.sweep_partitions),
         "dataset_partitions": dg.MetadataValue.int(purged.version_partitions),
+        "evaluation_partitions": dg.MetadataValue.int(purged.evaluation_partitions),
         "is_whole": dg.MetadataValue.bool(purged.is_whole),
         "old_ones_that_stay": dg.MetadataValue.md(f"| because | Dagster runs |\n|---|---|\n{kept}")
         if kept

@@ -107,9 +107,13 @@ class VersionName:
 
 
 class PartitionSubjects(Protocol):
-    """What dynamic partitions are of: sweeps, and versions of datasets."""
+    """What dynamic partitions are of: sweeps, evaluations, and versions of datasets."""
 
     def ended_sweeps(self, sweep_ids: Sequence[str], *, before: dt.datetime) -> set[str]:
+        """Those of them that ended before then, or that there are none of."""
+        ...
+
+    def ended_evaluations(self, evaluation_ids: Sequence[str], *, before: dt.datetime) -> set[str]:
         """Those of them that ended before then, or that there are none of."""
         ...
 

@@ -22,6 +22,13 @@ class PostgresPartitionSubjects:
         with transaction(self._pool) as connection:
             return {row[0] for row in connection.execute(_QUERIES["ended_sweeps"], parameters)}
 
+    def ended_evaluations(self, evaluation_ids: Sequence[str], *, before: dt.datetime) -> set[str]:
+        """Those of them that ended before then, or that there are none of."""
+        parameters = {"evaluation_ids": list(evaluation_ids), "before": before}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["ended_evaluations"], parameters).fetchall()
+        return {row[0] for row in rows}
+
     def old_versions(
         self, versions: Sequence[VersionName], *, before: dt.datetime
     ) -> set[VersionName]:

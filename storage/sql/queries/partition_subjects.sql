@@ -6,6 +6,14 @@ LEFT JOIN sweeps USING (sweep_id)
 WHERE sweeps.sweep_id IS NULL
    OR (sweeps.state IN ('completed', 'failed', 'cancelled') AND sweeps.ended_at < %(before)s);
 
+-- ended_evaluations --
+-- Of some evaluations those that ended before a time, and those that there are none of.
+SELECT asked.evaluation_id
+FROM unnest(%(evaluation_ids)s::text[]) AS asked (evaluation_id)
+LEFT JOIN evaluations USING (evaluation_id)
+WHERE evaluations.evaluation_id IS NULL
+   OR evaluations.ended_at < %(before)s;
+
 -- known_versions --
 -- Of some versions of datasets those that there are.
 SELECT asked.tenant, asked.name, asked.number

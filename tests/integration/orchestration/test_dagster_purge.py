@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from dagster import DagsterRunStatus
 
-from assets.partitions import DATASET_VERSIONS, SWEEPS
+from assets.partitions import DATASET_VERSIONS, EVALUATIONS, SWEEPS
 from orchestration import purge_job
 from orchestration.coming_runs import PARTITION_TAG
 from orchestration.dagster_purge import Purged, purge
@@ -42,6 +42,21 @@ def sweep() -> dg.MaterializeResult:
 
 @dg.asset(partitions_def=DATASET_VERSIONS)
 def dataset_versions() -> None:
+    pass
+
+
+@dg.asset(partitions_def=SWEEPS)
+def graveyard_entries() -> None:
+    """As it was when each page had a partition."""
+
+
+@dg.asset(partitions_def=EVALUATIONS)
+def evaluations() -> None:
+    pass
+
+
+@dg.asset(partitions_def=EVALUATIONS, deps=[evaluations])
+def model_versions() -> None:
     pass
 
 
@@ -103,6 +118,25 @@ class World:
                     [NOW - dt.timedelta(days=ended_days_ago), sweep_id],
                 )
         self.instance.add_dynamic_partitions(str(SWEEPS.name), [sweep_id])
+
+    def an_evaluation(
+        self, evaluation_id: str, number: int, *, ended_days_ago: float | None
+    ) -> None:
+        """One of the first run of the sweep `digits`, and its partition."""
+        ended = None if ended_days_ago is None else NOW - dt.timedelta(days=ended_days_ago)
+        with transaction(self.pool) as connection:
+            connection.execute(
+                "INSERT INTO runs (run_id, tenant_id, experiment_id, sweep_id, number, seed, created_by)"
+                " SELECT 'digits-1', tenant_id, experiment_id, sweep_id, 1, 1, 'me' FROM sweeps"
+                " WHERE sweep_id = 'digits' ON CONFLICT DO NOTHING"
+            )
+            connection.execute(
+                "INSERT INTO evaluations (evaluation_id, tenant_id, run_id, number, state,"
+                " requested_by, ended_at)"
+                " SELECT %s, tenant_id, run_id, %s, %s::evaluation_state, 'me', %s FROM runs",
+                [evaluation_id, number, "requested" if ended is None else "rejected", ended],
+            )
+        self.instance.add_dynamic_partitions(str(EVALUATIONS.name), [evaluation_id])
 
     def purge(self, **options: Any) -> Purged:
         return purge(
@@ -182,6 +216,35 @@ def test_a_sweep_keeps_its_page_until_its_partition_goes(world: World) -> None:
     assert set(world.instance.get_dynamic_partitions("sweeps")) == {"recent", "open"}
     assert world.there() == set(again.values())
     assert (purged.sweep_partitions, purged.dagster_runs) == (1, 2)
+
+
+def test_pages_that_had_partitions_hold_no_dagster_run_for_ever(world: World) -> None:
+    world.a_sweep("ancient", ended_days_ago=200)
+    world.run(graveyard_entries, partition="ancient", days_ago=199)
+    newest = world.run(rollup)
+
+    world.run(graveyard_entries, partition="ancient", days_ago=198)
+    last_of_job = world.run(sweep, partition="ancient", days_ago=197)
+    world.purge()
+
+    assert world.there() <= {newest, last_of_job}
+
+
+def test_an_evaluation_keeps_its_dagster_run_until_its_partition_goes(world: World) -> None:
+    world.a_sweep("digits", ended_days_ago=None)
+    days = {"digits-1-e1": 200, "digits-1-e2": 100, "digits-1-e3": None}
+    for number, (name, days_ago) in enumerate(days.items(), start=1):
+        world.an_evaluation(name, number, ended_days_ago=days_ago)
+    runs = {
+        name: world.run(evaluations, model_versions, partition=name, days_ago=300) for name in days
+    }
+    newest = world.run(rollup)
+
+    purged = world.purge()
+
+    assert purged.evaluation_partitions == 1
+    assert world.instance.get_dynamic_partitions("evaluations") == ["digits-1-e2", "digits-1-e3"]
+    assert world.there() == {newest, runs["digits-1-e2"], runs["digits-1-e3"]}
 
 
 def test_a_partition_with_a_live_dagster_run_stays(world: World) -> None:
