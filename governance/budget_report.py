@@ -57,8 +57,10 @@ class BudgetReports(Protocol):
 
 
 def reached(position: BudgetPosition, share: float) -> str:
-    """That a budget has reached a share of its limit, for people."""
+    """That a budget has reached a share of its limit, for those whose sweeps it covers."""
     budget = position.budget
+    if not budget.scope.is_of_one_tenant:  # what others spend is not for everybody
+        return f"budget {budget.name}: {share:.0%} is spent"
     return _sentence(
         budget.name,
         share,

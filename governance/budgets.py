@@ -29,6 +29,11 @@ class BudgetScope:
             and self.sweep_id in {None, sweep_id}
         )
 
+    @property
+    def is_of_one_tenant(self) -> bool:
+        """Whether all that it covers is one tenant's, which may then know its amounts."""
+        return self.tenant is not None or self.sweep_id is not None
+
     def __str__(self) -> str:
         """For people: ``experiment digits of tenant vision``."""
         named = (
@@ -202,6 +207,8 @@ class _Account:
         renewed = "; it does not renew"
         if self._state.renews_at is not None:
             renewed = f"; it renews at {self._state.renews_at:%Y-%m-%d %H:%M} UTC"
+        if not self._state.scope.is_of_one_tenant:  # what others spend is not for everybody
+            return f"budget {self._state.name} has too little left{needed}{renewed}"
         return f"budget {self._state.name} has {free} left{needed}{renewed}"
 
 

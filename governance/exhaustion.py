@@ -48,8 +48,10 @@ def never(position: BudgetPosition, following: Prediction) -> str | None:
 
 
 def _spent(position: BudgetPosition) -> str:
-    """``vision-month: $512.30 of $500.00``."""
+    """``vision-month: $512.30 of $500.00``; without amounts that are of several tenants together."""
     budget, parts = position.budget, list[str]()
+    if not budget.scope.is_of_one_tenant:
+        return f"{budget.name}: nothing is left"
     if budget.max_usd is not None:
         parts.append(f"{dollars(position.spent.usd)} of {dollars(budget.max_usd)}")
     if budget.max_gpu_hours is not None:
@@ -58,8 +60,10 @@ def _spent(position: BudgetPosition) -> str:
 
 
 def _left(position: BudgetPosition) -> str:
-    """``vision-month has $0.30 of $500.00 left``."""
+    """``vision-month has $0.30 of $500.00 left``; likewise."""
     budget, parts = position.budget, list[str]()
+    if not budget.scope.is_of_one_tenant:
+        return f"{budget.name} has too little left"
     if budget.max_usd is not None:
         parts.append(f"{dollars(position.left_usd or Decimal(0))} of {dollars(budget.max_usd)}")
     if budget.max_gpu_hours is not None:

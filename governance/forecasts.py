@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from governance.budget_policy import Budget
 from governance.budgets import dollars, gpu_time
 from governance.exhaustion import never
 from governance.predictions import Basis, Prediction
@@ -71,7 +72,9 @@ def forecast(
     paid = [
         (count, one.budget.name)
         for one in positions
-        if one.budget.stops and (count := _pays_for(one, prediction)) is not None
+        if one.budget.stops
+        and one.budget.scope.is_of_one_tenant  # what others spend is not for everybody
+        and (count := _pays_for(one, prediction)) is not None
     ]
     affordable, tightest = min(paid, default=(None, ""))
     return Forecast(trials=trials, prediction=prediction, affordable=affordable, tightest=tightest)
@@ -116,11 +119,18 @@ def _never_fits(position: BudgetPosition, prediction: Prediction) -> str | None:
     usd, hours = prediction.upper_usd, prediction.upper_gpu_hours
     if budget.max_usd is not None and (budget.max_usd <= 0 or (usd or 0) > budget.max_usd):
         needs = "" if usd is None else f", and one trial needs {dollars(usd)}"
-        return f"budget {budget.name} is {dollars(budget.max_usd)} a {budget.period}{needs}"
+        return f"budget {budget.name} is {_limit(budget, dollars(budget.max_usd))}{needs}"
     if budget.max_gpu_hours is not None and (hours or 0) > budget.max_gpu_hours:
         limit, needs = gpu_time(budget.max_gpu_hours), gpu_time(hours or 0.0)
-        return f"budget {budget.name} is {limit} a {budget.period}, and one trial needs {needs}"
+        return f"budget {budget.name} is {_limit(budget, limit)}, and one trial needs {needs}"
     return None
+
+
+def _limit(budget: Budget, amount: str) -> str:
+    """``$500.00 a month``; the amount is told only to the tenant whose it is."""
+    if budget.scope.is_of_one_tenant:
+        return f"{amount} a {budget.period}"
+    return f"smaller each {budget.period}"
 
 
 def _pays_for(position: BudgetPosition, prediction: Prediction) -> int | None:

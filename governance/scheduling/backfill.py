@@ -21,6 +21,7 @@ class Reservation:
     """What is kept for the first of some trials."""
 
     attempt_id: str
+    tenant: str
     starts_at: float  #: seconds since 1970; infinite: nobody can tell
     #: What others may take for longer than that, of the dimensions that it needs.
     spare: dict[Scope, dict[int, float]]
@@ -82,7 +83,10 @@ def reserve(bunch: Bunch, scopes: Sequence[Scope]) -> Reservation:
     spare = {
         scope: {index: free[scope][index] - amount for index, amount in needs} for scope in scopes
     }
-    return Reservation(attempt_id=bunch.first.attempt_id, starts_at=starts_at, spare=spare)
+    first = bunch.first
+    return Reservation(
+        attempt_id=first.attempt_id, tenant=first.tenant, starts_at=starts_at, spare=spare
+    )
 
 
 def _release(free: dict[int, float], needs: Needs) -> None:

@@ -175,7 +175,9 @@ class _Pass:
                 bunch.needs, bunch.scopes, until=self._until(bunch)
             )
             if not backfills:
-                return WaitKind.TURN, f"{first.attempt_id} is first, and would start later"
+                is_own = first.tenant == bunch.first.tenant
+                who = first.attempt_id if is_own else "a trial of another tenant"
+                return WaitKind.TURN, f"{who} is first, and would start later"
         return None
 
     def _reservations(self, bunch: Bunch) -> list[Reservation]:

@@ -54,6 +54,18 @@ def test_what_fits_is_let_in_until_the_reservations_have_taken_all() -> None:
     )
 
 
+@pytest.mark.parametrize("scope", [BudgetScope(), BudgetScope(user="ana")])
+def test_what_several_tenants_spend_together_is_told_to_none_of_them(scope: BudgetScope) -> None:
+    book = BudgetBook([a_budget("4", 3.0, scope=scope)])
+
+    assert book.refusal(SPENDER, usd=Decimal(5), gpu_hours=0.0) == (
+        "budget vision-month has too little left, it needs $5.00; it does not renew"
+    )
+    assert book.refusal(SPENDER, usd=Decimal(1), gpu_hours=8.0) == (
+        "budget vision-month has too little left, it needs 8 GPU-hours; it does not renew"
+    )
+
+
 def test_a_budget_in_gpu_hours_lets_trials_in_that_use_none() -> None:
     book = BudgetBook([a_budget(None, 0.0)])
 

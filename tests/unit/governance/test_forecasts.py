@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from governance.budget_policy import own_budget
+from governance.budget_policy import Budget, own_budget
+from governance.budget_report import reached
+from governance.budgets import BudgetScope
 from governance.forecasts import forecast, refusal
 from governance.periods import Period
 from governance.predictions import Basis, Prediction
@@ -114,3 +116,30 @@ def test_a_limit_in_dollars_for_gpus_without_a_price_is_refused_with_a_hint() ->
         "limits.max_cost_usd of $5.00 cannot be held: GPUs of type mi300x have no price. Set prices "
         "with `sweepworks policy apply prices.yaml`, or limit max_gpu_hours"
     )
+
+
+@pytest.mark.parametrize(
+    ("spent", "budget", "words"),
+    [
+        ("0", a_budget("1.5", scope=BudgetScope()), "vision is smaller each month, and one trial"),
+        ("99", a_budget("100", period=Period.TOTAL, scope=BudgetScope()), "has too little left"),
+        ("101", a_budget("100", period=Period.TOTAL, scope=BudgetScope()), "nothing is left"),
+    ],
+)
+def test_amounts_of_several_tenants_together_are_not_told(
+    spent: str, budget: Budget, words: str
+) -> None:
+    position = after(spent, budget)
+
+    why = refusal(KNOWN, positions=[position], unpriced="") or ""
+
+    assert words in why
+    assert not any(amount in why for amount in ("1.50", "99", "100", "101"))
+    assert forecast(KNOWN, trials=999, positions=[position]).affordable is None
+
+
+def test_of_a_budget_of_several_tenants_only_the_share_is_told() -> None:
+    assert reached(after("80", a_budget("100", scope=BudgetScope())), 0.8) == (
+        "budget vision: 80% is spent"
+    )
+    assert "$80.00 of $100.00" in reached(after("80", a_budget("100")), 0.8)

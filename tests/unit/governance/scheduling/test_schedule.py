@@ -131,6 +131,21 @@ def test_the_first_that_does_not_fit_is_not_overtaken_by_who_would_delay_it() ->
     assert by_name["long-1"].reason == "big-1 is first, and would start later"
 
 
+def test_who_is_first_is_named_to_its_own_tenant_alone() -> None:
+    running = [live("r-1", tenant="text", gpu=4, seconds=600, ago=0)]
+    queue = [
+        waiting("big-1", gpu=5, seconds=100, ago=300),
+        waiting("own-1", seconds=5000, ago=200),
+        waiting("other-1", tenant="speech", seconds=5000, ago=100),
+    ]
+
+    result = run(queue, running, gpus=5)
+
+    reasons = {wait.attempt_id: wait.reason for wait in result.waiting}
+    assert reasons["own-1"] == "big-1 is first, and would start later"
+    assert reasons["other-1"] == "a trial of another tenant is first, and would start later"
+
+
 def test_what_the_first_does_not_need_is_given_away() -> None:
     running = [live("r-1", gpu=2, seconds=600, ago=0)]
     queue = [waiting("big-1", gpu=3, ago=300), waiting("cpu-1", gpu=0, ago=1)]
