@@ -1,7 +1,7 @@
 """What the trials of a sweep cost beside what they came to. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ class Saving:
 
     usd: Decimal
     trials: int  #: that were stopped and are counted
-    uncounted: int  #: that were stopped before they had reached any level
+    uncounted: int  #: that were stopped before any level, or whose cost is not known
 
     def share_of(self, spent: Decimal) -> float | None:
         """Of what the sweep would have cost without stopping."""
@@ -37,7 +37,7 @@ class TrialCosts:
     #: The cheapest trial whose objective is within a hundredth of the best one's.
     near_best: Trial | None
     near_best_usd: Decimal | None
-    saving: Saving | None  #: None: nothing was stopped, or how far trials were to go is not known
+    saving: Saving | None  #: None: nothing was stopped
 
 
 def trial_costs(
@@ -46,12 +46,14 @@ def trial_costs(
     spent: Mapping[RunId, Decimal],
     objective: Objective,
     scheduler: SchedulerSpec,
+    unpriced: Collection[RunId] = (),
     within: float = 0.01,
 ) -> TrialCosts:
     """Costs by trial, of the best, and what early stopping saved.
 
     Args:
         spent: Dollars by run.
+        unpriced: Runs of which something has no price: they count for no saving.
         within: How near to the best counts as as good, as a share of the best objective.
     """
     cost = {trial.number: spent.get(trial.run_id, _ZERO) for trial in trials}
@@ -74,29 +76,30 @@ def trial_costs(
         best_usd=None if best is None else cost[best.number],
         near_best=near,
         near_best_usd=None if near is None else cost[near.number],
-        saving=saved_by_stopping(trials, spent=spent, scheduler=scheduler),
+        saving=saved_by_stopping(trials, spent=spent, scheduler=scheduler, unpriced=unpriced),
     )
 
 
 def saved_by_stopping(
-    trials: Sequence[Trial], *, spent: Mapping[RunId, Decimal], scheduler: SchedulerSpec
+    trials: Sequence[Trial],
+    *,
+    spent: Mapping[RunId, Decimal],
+    scheduler: SchedulerSpec,
+    unpriced: Collection[RunId] = (),
 ) -> Saving | None:
     """What trials that were stopped would have cost on the rest of their way, at their own pace.
 
-    None when the search does not say how far trials go, or has stopped none.
+    Their way goes to the last level of the scheduler, or where it names none, to the highest that a
+    trial has reached: as the query `stopped_early` of reports has it. None when none was stopped.
     """
-    goal = scheduler.max_resource
     stopped = [trial for trial in trials if trial.state is RunState.STOPPED]
-    if goal is None or not stopped:
+    if not stopped:
         return None
-    counted = [trial for trial in stopped if trial.resource_level]
-    usd = sum(
-        (
-            spent.get(trial.run_id, _ZERO)
-            * max(0, goal - (trial.resource_level or 0))
-            / (trial.resource_level or 1)
-            for trial in counted
-        ),
-        _ZERO,
-    )
+    goal = scheduler.max_resource or max(trial.resource_level or 0 for trial in trials)
+    counted = [
+        (spent[trial.run_id], trial.resource_level)
+        for trial in stopped
+        if trial.resource_level and trial.run_id in spent and trial.run_id not in unpriced
+    ]
+    usd = sum((cost * max(0, goal - level) / level for cost, level in counted), _ZERO)
     return Saving(usd=usd, trials=len(counted), uncounted=len(stopped) - len(counted))

@@ -234,3 +234,8 @@ def spent_by_run(lines: Sequence[CostLine]) -> dict[RunId, Decimal]:
         run_id = RunId(line.key)
         spent[run_id] = spent.get(run_id, Decimal(0)) + line.amount_usd
     return spent
+
+
+def unpriced_runs(lines: Sequence[CostLine]) -> set[RunId]:
+    """Runs of which something has no price, of lines that are summed by `RUN`."""
+    return {RunId(line.key) for line in lines if line.unpriced}

@@ -88,7 +88,7 @@ def _show_all(
 def _show_one(name: str, by: GroupBy | None, *, now: dt.datetime, as_json: bool) -> None:
     """A sweep with its trials, or one of them."""
     from storage.cost_holdings import CostFilter
-    from storage.cost_reader import spent_by_run
+    from storage.cost_reader import spent_by_run, unpriced_runs
 
     with session(quiet=as_json) as platform:
         snapshot, trial = find_target(platform, name, None)
@@ -111,6 +111,7 @@ def _show_one(name: str, by: GroupBy | None, *, now: dt.datetime, as_json: bool)
         spent=spent_by_run(sheet.lines),
         objective=spec.objective,
         scheduler=spec.strategy.scheduler,
+        unpriced=unpriced_runs(sheet.lines),
     )
     if as_json:
         document = sheet_document(asked or sheet, by or GroupBy.RUN)

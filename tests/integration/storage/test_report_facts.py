@@ -14,9 +14,14 @@ from governance.reports.bargains import front
 from governance.reports.facts import Priced
 from governance.reports.model import Scope
 from governance.reports.periods import month_of
+from governance.trial_costs import saved_by_stopping
 from storage.database import Pool, open_pool
 from storage.report_facts import PostgresReportFacts
+from sweeps.ids import SweepId
 from sweeps.objectives import Direction
+from sweeps.specs import SchedulerSpec
+from sweeps.states import RunState
+from tests.factories import a_trial
 from tests.integration.storage.report_world import BEFORE, WEEK, WITHIN, ReportWorld
 from tests.plugins.postgres import Database
 
@@ -160,6 +165,40 @@ def test_early_stopping_saves_the_levels_that_were_not_trained(
     assert (a.trials, a.unknown, a.amount_usd) == (4, 2, Decimal(5))
     assert a.saved_usd == pytest.approx(Decimal(22))
     assert (b.trials, b.unknown, b.saved_usd) == (1, 0, pytest.approx(Decimal(3)))
+
+
+@pytest.mark.parametrize("max_resource", [None, 27])
+def test_a_sweep_is_said_to_have_saved_the_same_by_its_own_costs(
+    world: ReportWorld, facts: PostgresReportFacts, max_resource: int | None
+) -> None:
+    world.sweep("a", max_resource=max_resource)
+    levels_and_costs = [(10, "9"), (4, "2"), (3, "1"), (None, "1"), (2, None)]
+    trials = [
+        a_trial(
+            number,
+            sweep_id=SweepId("a"),
+            resource_level=level,
+            state=RunState.COMPLETED if number == 1 else RunState.STOPPED,
+        )
+        for number, (level, _) in enumerate(levels_and_costs, start=1)
+    ]
+    for trial, (level, cost) in zip(trials, levels_and_costs, strict=True):
+        world.trial("a", trial.number, state=str(trial.state), level=level, cost=cost)
+    spent = {
+        trial.run_id: Decimal(cost)
+        for trial, (_, cost) in zip(trials, levels_and_costs, strict=True)
+        if cost is not None
+    }
+
+    (reported,) = facts.stopped_early(ALL, WEEK)
+    saving = saved_by_stopping(
+        trials, spent=spent, scheduler=SchedulerSpec(max_resource=max_resource)
+    )
+
+    assert saving is not None
+    assert saving.usd > 0
+    assert saving.usd == pytest.approx(reported.saved_usd)
+    assert (saving.trials, saving.uncounted) == (reported.trials - reported.unknown, 2)
 
 
 def test_a_trial_that_went_beyond_the_last_level_saved_nothing(

@@ -51,8 +51,27 @@ def test_a_trial_that_was_stopped_has_saved_the_rest_of_its_way() -> None:
     assert saving.share_of(Decimal(16)) == pytest.approx(0.2)
 
 
-def test_nothing_is_said_to_be_saved_when_it_cannot_be_told() -> None:
-    assert saved_by_stopping(TRIALS, spent=SPENT, scheduler=SchedulerSpec()) is None
+def test_without_a_last_level_trials_go_as_far_as_the_furthest() -> None:
+    saving = saved_by_stopping(TRIALS, spent=SPENT, scheduler=SchedulerSpec())
+
+    assert saving is not None
+    assert (saving.usd, saving.trials) == (4, 1)  # trial 1 went to 9, as ASHA would have it
+
+
+def test_what_has_no_price_or_no_level_is_not_counted() -> None:
+    stopped = TRIALS[2]
+    early = trial(5, None, 0, RunState.STOPPED)
+
+    for options in ({"unpriced": {stopped.run_id}}, {"spent": {}}):
+        saving = saved_by_stopping(
+            [stopped, early], **{"spent": SPENT, "scheduler": ASHA, **options}
+        )  # pyright: ignore[reportArgumentType]  names of parameters
+
+        assert saving is not None
+        assert (saving.usd, saving.trials, saving.uncounted) == (0, 0, 2)
+
+
+def test_nothing_is_saved_when_nothing_was_stopped() -> None:
     assert saved_by_stopping(TRIALS[:2], spent=SPENT, scheduler=ASHA) is None
 
 
