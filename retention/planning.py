@@ -84,7 +84,8 @@ class _Planning:
         runs = np.flatnonzero(
             (of_runs.rules != NONE) & ~world.runs.is_marked & (world.runs.points > 0)
         )
-        exported = (self._guards != NONE) | self._best | self._exports_all()
+        kept = (self._guards != NONE) | self._best
+        exported = kept | self._exports_all()
         return RetentionPlan(
             world=world,
             made_at=self._now,
@@ -95,7 +96,7 @@ class _Planning:
             run_rules=of_runs.rules[runs],
             run_guards=of_runs.guards[runs],
             tiers=tier_drops(
-                world, self._class_of, self._classes, exported=exported, now=self._now
+                world, self._class_of, self._classes, exported=exported, kept=kept, now=self._now
             ),
             freed_bytes=_freed(world, of_artifacts.goes & ~world.artifacts.is_marked),
         )

@@ -23,6 +23,7 @@ def tier_drops(
     classes: Sequence[RetentionClass],
     *,
     exported: Bools,
+    kept: Bools,
     now: dt.datetime,
 ) -> list[TierDrop]:
     """The tiers with something to drop.
@@ -30,6 +31,7 @@ def tier_drops(
     Args:
         class_of: The class of each run, as a place in `classes`; shape `(n,)`.
         exported: Whether a run's points are to become a file before they are dropped.
+        kept: Whether nothing may be lost of a run: its rollups stay until its points are a file.
     """
     drops: list[TierDrop] = []
     lengths = {
@@ -44,7 +46,10 @@ def tier_drops(
         has_points = world.runs.first_points != NONE
         if tier is Tier.POINTS:
             has_points &= world.runs.has_raw
-        edge = _edge(world, has_points, seconds[class_of], int(now.timestamp()))
+        lengths_of = seconds[class_of]
+        if tier is not Tier.POINTS:
+            lengths_of[kept & ~world.runs.is_exported] = np.inf
+        edge = _edge(world, has_points, lengths_of, int(now.timestamp()))
         if edge is None:
             continue
         runs = world.runs

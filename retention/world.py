@@ -70,7 +70,7 @@ class Runs:
     points: Int64s  #: that are still there, about
     first_points: Int64s  #: time of the first of them; `NONE` when there is none
     has_raw: Bools  #: whether points are there as they came
-    is_exported: Bools  #: whether a file has all of its points
+    is_exported: Bools  #: whether a file has all points of its script; also when there are none
     is_marked: Bools  #: whether its points are marked already
 
     def __len__(self) -> int:

@@ -114,6 +114,7 @@ class _Reading:
         points: list[Any] = []
         firsts: list[Any] = []
         raw: list[Any] = []
+        own: list[Any] = []
         after = ""
         while True:
             cursor = column_cursor(self._connection, dict_row)
@@ -130,10 +131,13 @@ class _Reading:
             columns["states"].append(row["states"] - 1)
             for name in ("ended", "sealed", "objectives"):
                 columns[name].append(row[name])
-            found, first, there = self._points(page) if has_points else _no_points(len(page))
+            found, first, there, logged = (
+                self._points(page) if has_points else _no_points(len(page))
+            )
             points.append(found)
             firsts.append(first)
             raw.append(there)
+            own.append(logged)
         count = len(run_ids)
         marked = {row["run_id"] for row in self._rows("marked")}
         exported = {row["run_id"] for row in self._rows("exported")}
@@ -148,19 +152,21 @@ class _Reading:
             points=_column(points, np.int64),
             first_points=_column(firsts, np.int64),
             has_raw=_column(raw, np.int64) > 0,
-            is_exported=np.fromiter((one in exported for one in run_ids), np.bool_, count),
+            is_exported=np.fromiter((one in exported for one in run_ids), np.bool_, count)
+            | (_column(own, np.int64) == 0),
             is_marked=np.fromiter((one in marked for one in run_ids), np.bool_, count),
         )
 
-    def _points(self, run_ids: list[str]) -> tuple[Any, Any, Any]:
-        points, firsts, raw = _no_points(len(run_ids))
+    def _points(self, run_ids: list[str]) -> tuple[Any, Any, Any, Any]:
+        points, firsts, raw, own = _no_points(len(run_ids))
         cursor = column_cursor(self._connection, dict_row)
         row = cursor.execute(_QUERIES["points"], {"run_ids": run_ids}).fetchone()
         if row is not None and row["places"] is not None:
             points[row["places"]] = row["points"]
             firsts[row["places"]] = row["first_times"]
             raw[row["places"]] = row["has_raw"]
-        return points, firsts, raw
+            own[row["places"]] = row["has_own"]
+        return points, firsts, raw, own
 
     def _artifact_pages(self, run_ids: Sequence[str]) -> Iterable[tuple[int, Row]]:
         for first in range(0, len(run_ids), _ARTIFACT_PAGE):
@@ -202,9 +208,9 @@ class _Reading:
         )
 
 
-def _no_points(count: int) -> tuple[Any, Any, Any]:
+def _no_points(count: int) -> tuple[Any, Any, Any, Any]:
     none = np.zeros(count, dtype=np.int64)
-    return none, np.full(count, NONE, dtype=np.int64), none.copy()
+    return none, np.full(count, NONE, dtype=np.int64), none.copy(), none.copy()
 
 
 def _column(pages: list[Any], dtype: Any) -> Any:

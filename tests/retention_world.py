@@ -52,6 +52,7 @@ class Row:
     is_sealed: bool = True
     objective: float = math.nan
     points: int = 10
+    is_exported: bool = False
     tags: Sequence[str] = ()
     files: Sequence[File] = ()
 
@@ -136,7 +137,7 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
                 np.int64,
             ),
             has_raw=np.array([run.points > 0 for run in runs], np.bool_),
-            is_exported=np.zeros(len(runs), np.bool_),
+            is_exported=np.array([run.is_exported for run in runs], np.bool_),
             is_marked=np.zeros(len(runs), np.bool_),
         ),
         artifacts=Artifacts(

@@ -46,13 +46,15 @@ FROM (
 SELECT array_agg(place - 1) AS places,
        array_agg(points) AS points,
        array_agg(first_time) AS first_times,
-       array_agg(has_raw) AS has_raw
+       array_agg(has_raw) AS has_raw,
+       array_agg(has_own) AS has_own
 FROM (
     SELECT asked.place, sum(series_summaries.point_count)::bigint AS points,
            (min(series_summaries.first_time_ds) / 10)::bigint AS first_time,
            (max(series_summaries.last_time_ds) >= (
                SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points'
-           ))::int::bigint AS has_raw
+           ))::int::bigint AS has_raw,
+           bool_or(series.family = 'user')::int::bigint AS has_own  -- others are in no export
     FROM unnest(%(run_ids)s::text[]) WITH ORDINALITY AS asked (run_id, place)
     JOIN series USING (run_id)
     JOIN series_summaries USING (series_id)

@@ -17,6 +17,7 @@ from retention.policy import (
     RunRules,
     Scope,
 )
+from retention.tiers import Tier
 from retention.world import ArtifactKind, Group, Hold, HoldScope
 from sweeps.states import RunState
 from tests.retention_world import NOW, File, Row, Rows, Sweep, checkpoint, world_of
@@ -178,6 +179,16 @@ def test_of_a_trial_the_best_and_the_latest_checkpoint_stay() -> None:
         "checkpoints/0/model.pt": Rule.SURPLUS,
         "checkpoints/2/model.pt": Rule.SURPLUS,
     }
+
+
+@pytest.mark.parametrize("is_exported", [True, False])
+def test_rollups_of_a_kept_run_stay_until_its_points_are_a_file(is_exported: bool) -> None:
+    kept = dataclasses.replace(SCRATCH, tags=["keeper"], is_exported=is_exported)
+
+    found = made(Rows(runs=[kept]))
+
+    dropped = {drop.tier for drop in found.tiers}
+    assert (Tier.MINUTES in dropped) == is_exported
 
 
 def test_a_checkpoint_without_a_level_is_not_thinned() -> None:
