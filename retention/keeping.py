@@ -57,7 +57,7 @@ class CarriedOut:
 
     deleted: int  #: artifacts, and points of runs
     deleted_bytes: int
-    restored: int  #: that something guards since they were marked
+    restored: int  #: that something guards since they were marked, or no rule names any more
     tiers: int  #: of points, dropped up to their day
     exported_runs: int  #: whose points became a file first
     collected: int  #: blobs that nothing referred to

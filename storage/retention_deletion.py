@@ -2,18 +2,21 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg.rows import class_row
 
 from retention.guards import GUARDS, guards
+from retention.planning import plan
 from retention.plans import ItemKind
-from retention.world import NONE
+from retention.policy import RetentionPolicy
+from retention.world import NONE, World
 from storage import queries
 from storage.database import Pool, transaction
-from storage.retention_world import load_runs
+from storage.retention_world import load_runs, load_world
 
 _QUERIES = queries.load("retention")
 _DIGESTS = queries.load("lineage_checks")
@@ -70,6 +73,39 @@ class RetentionDeletion:
             total += one
         return total
 
+    def restore_changed(self, policy: RetentionPolicy, *, now: dt.datetime) -> int:
+        """Mark no more what is due and a plan of this moment would not name; returns how much.
+
+        The policy, a class, or the baseline may be another one than when it was marked.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        with transaction(self._pool) as connection:
+            due = connection.execute(_QUERIES["all_due"], {"now": now}).fetchall()
+        if not due:
+            return 0
+        fresh = plan(_unmarked(load_world(self._pool)), policy, now=now)
+        #: What spares each; nothing: it goes.
+        spared_by = {
+            (item.kind.value, item.run_id, item.name): item.spared_by for item in fresh.items()
+        }
+        changed: list[tuple[int, int, str]] = []
+        for plan_id, ordinal, kind, run_id, name in due:
+            key = (kind, run_id, name)
+            guard = spared_by.get(key)
+            if key not in spared_by or guard is not None:
+                changed.append((plan_id, ordinal, "changed" if guard is None else guard.value))
+        with transaction(self._pool) as connection:
+            return connection.execute(
+                _QUERIES["restore"],
+                {
+                    "plan_ids": [plan_id for plan_id, _, _ in changed],
+                    "ordinals": [ordinal for _, ordinal, _ in changed],
+                    "guards": [guard for _, _, guard in changed],
+                },
+            ).rowcount
+
     def delete_some(self, *, now: dt.datetime) -> Carried | None:
         """One batch; None when nothing is due."""
         with transaction(self._pool) as connection:
@@ -97,6 +133,16 @@ class RetentionDeletion:
             deleted_bytes=sum(item.size_bytes for item in going),
             restored=len(restored),
         )
+
+
+def _unmarked(world: World) -> World:
+    """The same, as if nothing were marked: what is, is judged again."""
+    artifacts, runs = world.artifacts, world.runs
+    return replace(
+        world,
+        artifacts=replace(artifacts, is_marked=np.zeros_like(artifacts.is_marked)),
+        runs=replace(runs, is_marked=np.zeros_like(runs.is_marked)),
+    )
 
 
 def _guarded(connection: Connection, items: Sequence[_Item], *, now: dt.datetime) -> dict[str, str]:

@@ -58,8 +58,10 @@ class PostgresRetentionKeeper:
         Args:
             with_strays: A person has said that strays may go, however many they are.
         """
+        policy = self.policy.value
+        changed = self._deletion.restore_changed(policy, now=now)
         carried = self._deletion.delete_due(now=now)
-        dropped = self._tiers.drop_due(self.policy.value, now=now)
+        dropped = self._tiers.drop_due(policy, now=now)
         refused = ""
         try:
             collected = self._collection.collect(now=now, with_strays=with_strays)
@@ -72,7 +74,7 @@ class PostgresRetentionKeeper:
         return CarriedOut(
             deleted=carried.deleted,
             deleted_bytes=carried.deleted_bytes,
-            restored=carried.restored,
+            restored=carried.restored + changed,
             tiers=dropped.tiers,
             exported_runs=dropped.exported_runs,
             collected=collected.deleted,

@@ -163,7 +163,9 @@ def delete_command(take_over: bool, with_strays: bool, as_json: bool) -> None:
 
 def _print_carried_out(done: CarriedOut) -> None:
     click.echo(f"deleted    {done.deleted:,} items")
-    click.echo(f"restored   {done.restored:,}, which something guards since they were marked")
+    click.echo(
+        f"restored   {done.restored:,}, which something guards, or no rule names, since they were marked"
+    )
     click.echo(f"points     {done.tiers} tiers dropped, {done.exported_runs:,} runs exported")
     click.echo(f"collected  {done.collected:,} files that nothing refers to")
 

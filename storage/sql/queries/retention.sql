@@ -144,6 +144,14 @@ ORDER BY due_at, plan_id, ordinal
 LIMIT %(limit)s
 FOR UPDATE;
 
+-- all_due --
+-- Everything of that, to be compared with what a plan of this moment names.
+SELECT plan_id, ordinal, kind, run_id, name
+FROM retention_items
+WHERE state = 'marked'
+  AND due_at <= %(now)s
+  AND kind <> 'tier';
+
 -- lock_runs --
 -- Tags, evaluations, reruns: what refers to these runs waits.
 SELECT run_id
@@ -153,13 +161,14 @@ ORDER BY run_id
 FOR UPDATE;
 
 -- restore --
--- Something guards them since they were marked.
+-- Something guards them since they were marked, or no rule names them any more.
 UPDATE retention_items AS items
 SET state = 'restored', spared_by = new.spared_by, changed_at = now()
 FROM unnest(%(plan_ids)s::bigint[], %(ordinals)s::int[], %(guards)s::text[])
     AS new (plan_id, ordinal, spared_by)
 WHERE items.plan_id = new.plan_id
-  AND items.ordinal = new.ordinal;
+  AND items.ordinal = new.ordinal
+  AND items.state = 'marked';
 
 -- intact_runs --
 -- Of some sealed runs those that are as they were, so that what is recorded of them may follow.

@@ -140,6 +140,24 @@ def test_a_tag_between_mark_and_deletion_restores(
     assert states(plans, plan_id) == {f"{run}/a": "keeper", f"{other}/a": "deleted"}
 
 
+def test_what_no_rule_names_any_more_is_restored_before_the_deletion(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    apply(plans, plan_id)
+    longer = RetentionClass(name="standard", runs=RunRules(scratch_after=None))
+    patient = dataclasses.replace(POLICY, classes={"standard": longer})
+
+    unchanged = deletion.restore_changed(POLICY, now=DUE)
+    changed = deletion.restore_changed(patient, now=DUE)
+    carried = deletion.delete_due(now=DUE)
+
+    assert (unchanged, changed, carried.deleted) == (0, 1, 0)
+    assert rows.names() == {f"{run}/a"}
+    assert states(plans, plan_id) == {f"{run}/a": "changed"}
+
+
 def test_a_run_that_uses_what_is_marked_restores_it(
     rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion
 ) -> None:
