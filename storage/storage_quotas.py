@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from governance.queue_report import bytes_words
 from governance.quota_file import QUOTAS
@@ -24,6 +24,7 @@ class _Sum:
 
     bytes: int
     added_up_at: float
+    announced: dict[str, int] = field(default_factory=dict[str, int])  #: since then, by digest
 
 
 class StorageQuotas:
@@ -51,16 +52,19 @@ class StorageQuotas:
         """
         tenant = blob.key.tenant_id
         limit = self._policy().of_tenant(tenant).storage_bytes
-        if limit is None:
+        if limit is None or self._is_known(blob):
             return
         with self._lock:
             known = self._sums.get(tenant)
             if known is None or time.monotonic() - known.added_up_at > _KNOWN_SECONDS:
                 known = self._sums[tenant] = _Sum(self._add_up(tenant), time.monotonic())
-            has_room = known.bytes + blob.size_bytes <= limit
+            # Who tries again announces the same bytes.
+            more = max(blob.size_bytes - known.announced.get(blob.key.sha256, 0), 0)
+            has_room = not more or known.bytes + more <= limit
             if has_room:
-                known.bytes += blob.size_bytes
-        if not has_room and not self._is_known(blob):
+                known.bytes += more
+                known.announced[blob.key.sha256] = blob.size_bytes
+        if not has_room:
             raise StorageQuotaExceeded(
                 f"tenant {tenant} has {bytes_words(known.bytes)} in the artifact store and may have "
                 f"{bytes_words(limit)}: {bytes_words(blob.size_bytes)} more do not fit. Delete what is not "

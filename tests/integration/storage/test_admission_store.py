@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from governance.budgets import BudgetScope, BudgetState
 from governance.quota_file import QUOTAS
+from storage import migrations_runner
 from storage.admission_store import PostgresAdmissionDesk
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
@@ -41,6 +43,8 @@ from tests.fakes import FakeClock, FakeCredentials, FakeLauncher
 from tests.integration.storage.conftest import PostgresWorld
 from tests.plugins.postgres import Database
 from tests.simulation import runs_for
+
+SQL_FOLDER = Path(migrations_runner.__file__).parent / "migrations" / "sql"
 
 
 class PostgresDeskWorld:
@@ -218,6 +222,26 @@ def test_rows_of_a_version_that_did_not_tell_of_launches_hold_on(
     desk_world.go_silent(FIRST)
 
     assert not desk_world.another_desk().ask(SECOND, gpu_spec(), [other])[other].is_admitted
+
+
+def test_attempts_that_ran_before_there_was_a_queue_are_counted(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy(TWO_GPUS)
+    old, pending = desk_world.write(FIRST, gpu_spec(gpu=1, nodes=2), 2)
+    desk_world.start(old, ago="1 hour")
+    text = (SQL_FOLDER / "0048_pre_admit_live_attempts.sql").read_text()
+
+    for _ in range(2):
+        desk_world.execute(text)
+
+    rows = desk_world.execute("SELECT attempt_id, gpu, cpu_millis > 0 FROM admissions")
+    assert rows == [(old, 2, True)]
+    (other,) = desk_world.write(SECOND, gpu_spec(), 1)
+    assert not desk_world.desk.ask(SECOND, gpu_spec(), [other])[other].is_admitted
+    desk_world.end(old)
+    assert desk_world.desk.ask(SECOND, gpu_spec(), [other])[other].is_admitted
+    assert pending not in {row[0] for row in rows}
 
 
 def test_what_was_used_counts_decayed_and_once(desk_world: PostgresDeskWorld) -> None:

@@ -99,3 +99,20 @@ def test_what_does_not_fit_into_a_tenants_room_is_refused(desk_world: PostgresDe
 
 def test_without_a_limit_nothing_is_added_up(desk_world: PostgresDeskWorld) -> None:
     StorageQuotas(desk_world.pool, desk_world.policies).check(a_blob(1, 2**60))
+
+
+def test_an_upload_that_is_announced_again_takes_its_room_once(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy(_POLICY)
+    quotas = StorageQuotas(desk_world.pool, desk_world.policies)
+
+    announce(desk_world, a_blob(1, 40))
+
+    for _ in range(3):
+        quotas.check(a_blob(1, 40))  # its row is there
+        quotas.check(a_blob(2, 30))  # not yet
+    quotas.check(a_blob(4, 30))
+
+    with pytest.raises(StorageQuotaExceeded):
+        quotas.check(a_blob(3, 1))
