@@ -13,6 +13,7 @@ from storage.artifact_location import BucketLocation
 from storage.blob_collection import QUARANTINE, BlobCollection
 from storage.blob_deletion import BlobDeletion
 from storage.database import Pool
+from storage.retention_keeper import PostgresRetentionKeeper
 from storage.s3_client import s3_client
 from storage.store_owner import StoreOwner
 from sweeps.artifacts import ArtifactDraft
@@ -229,3 +230,13 @@ def test_a_hundred_strays_are_not_many(pool: Pool, tmp_path: Path) -> None:
         bring(rows.store, b"stray %d" % n)
 
     assert collection(rows).collect(now=LATER).adopted == 100
+
+
+def test_a_day_in_which_nothing_was_collected_says_why(pool: Pool, tmp_path: Path) -> None:
+    store = ArtifactFolder(tmp_path / "artifacts")
+    store.set_owner("another")
+
+    done = PostgresRetentionKeeper(pool, store).carry_out(now=LATER)
+
+    assert "another" in done.refused
+    assert done.collected == 0
