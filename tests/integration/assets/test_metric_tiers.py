@@ -7,9 +7,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.budget_report import CHECKS as BUDGET_CHECKS
 from assets.cost import CHECKS as COST_CHECKS
 from assets.datasets import BLOCKING, DRIFT, OTHER
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
+from assets.promotion import gates
 from governance.lineage_rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import closed_chunks, due_rollups, finished_days
@@ -207,7 +209,8 @@ def test_what_dagster_loads() -> None:
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
         "system_metrics", "lineage", "dataset_versions", "retention_plan", "retention_deletions",
-        "cost_entries", "usage_daily", "weekly_report", "monthly_report",
+        "cost_entries", "usage_daily", "weekly_report", "monthly_report", "budget_report",
+        "graveyard_entries", "evaluations", "model_versions",
     }  # fmt: skip
     of_tiers = {
         f"{tier}:{name}"
@@ -220,7 +223,11 @@ def test_what_dagster_loads() -> None:
         | of_datasets
         | {f"lineage:{name}" for name in Check}
         | {"retention_plan:nothing_guarded_is_to_go"}
-        | {key.to_user_string() for check in COST_CHECKS for key in check.check_keys}
+        | {
+            key.to_user_string()
+            for check in (*COST_CHECKS, *BUDGET_CHECKS, gates)
+            for key in check.check_keys
+        }
     )
     assert {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs} == {
         "due_rollups": "*/5 * * * *",
@@ -232,6 +239,7 @@ def test_what_dagster_loads() -> None:
         "checked_lineage": "30 3 * * *",
         "costs_of_today": "7 * * * *",
         "costs_of_yesterday": "20 0 * * *",
+        "closed_budget_days": "30 1 * * *",
         "weekly_reports": "0 5 * * 1",
         "monthly_reports": "30 5 1 * *",
         "old_dagster_records": "15 4 * * *",
