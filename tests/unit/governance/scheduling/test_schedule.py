@@ -141,7 +141,7 @@ def test_who_is_first_is_named_to_its_own_tenant_alone() -> None:
 
     result = run(queue, running, gpus=5)
 
-    reasons = {wait.attempt_id: wait.reason for wait in result.waiting}
+    reasons = {str(wait.attempt_id): wait.reason for wait in result.waiting}
     assert reasons["own-1"] == "big-1 is first, and would start later"
     assert reasons["other-1"] == "a trial of another tenant is first, and would start later"
 
