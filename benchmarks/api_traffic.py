@@ -8,7 +8,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PATH = re.compile(r"/namespaces/[^/]+/(?P<plural>[a-z]+)(?P<name>/[^/?]+)?(?P<sub>/[a-z]+)?")
+_PATH = re.compile(
+    r"/v\d\w*(?:/namespaces/[^/?]+)?/(?P<plural>[a-z]+)(?P<name>/[^/?]+)?(?P<sub>/[a-z]+)?"
+)
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
 
 

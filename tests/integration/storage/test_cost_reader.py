@@ -171,7 +171,7 @@ def test_nothing_is_charged_twice_whatever_happens_in_which_order(
     change. In the end the ledger is price times time, and so is what people see before.
     """
     sweep = SweepId(f"digits-{secrets.token_hex(4)}")  # examples share a database
-    costs.execute("TRUNCATE attempts, cost_entries, cost_days, usage_daily")
+    costs.execute("TRUNCATE attempts, admissions, cost_entries, cost_days, usage_daily")
     costs.price("gpu: [{usd_per_gpu_hour: 2}]")
     run = costs.run(costs.sweep(sweep), 1)
     began: dict[int, float] = {}

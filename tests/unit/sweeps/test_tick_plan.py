@@ -33,7 +33,7 @@ def plan(board: Board, **changes: Any) -> TickPlan:
     statuses: tuple[AttemptStatus, ...] = changes.pop("statuses", ())
     defaults: dict[str, Any] = {
         "suggester": make_inline_suggester(spec, make_strategy(spec)),
-        "waiting": (),
+        "waiting": {},
         "heard_from": at(0),
         "now": at(1),
     }
@@ -204,9 +204,10 @@ def test_what_found_no_slot_is_queued() -> None:
     board = a_board(a_spec())
     board.apply(plan(board).changes)
 
-    later = plan(board, waiting=board.live_attempt_ids())
+    later = plan(board, waiting=dict.fromkeys(board.live_attempt_ids(), "waits for a free slot"))
 
     assert {trial.state for trial in later.changes.trials} == {RunState.QUEUED}
+    assert {trial.reason for trial in later.changes.trials} == {"waits for a free slot"}
     assert len(later.launches) == 2
 
 
