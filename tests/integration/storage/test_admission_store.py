@@ -471,6 +471,22 @@ def _dies_at_launch(url: str, spec: SweepSpec) -> None:
         ).tick()
 
 
+def _next_controller(desk_world: PostgresDeskWorld) -> tuple[SweepController, FakeLauncher]:
+    """Whoever comes after the one that died, with a desk and a launcher of its own."""
+    clock = FakeClock()
+    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None)
+    controller = SweepController(
+        FIRST,
+        store=desk_world.rows.store,
+        launcher=launcher,
+        credentials=FakeCredentials(),
+        clock=clock,
+        name="next",
+        desk=desk_world.another_desk(),
+    )
+    return controller, launcher
+
+
 def test_who_is_killed_between_admission_and_launch_leaks_nothing(
     desk_world: PostgresDeskWorld, database: Database
 ) -> None:
@@ -485,17 +501,7 @@ def test_who_is_killed_between_admission_and_launch_leaks_nothing(
     held = "SELECT count(*) FROM admissions WHERE admitted_at IS NOT NULL AND ended_at IS NULL"
     assert desk_world.execute(held) == [(2,)]
 
-    clock = FakeClock()
-    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None)
-    controller = SweepController(
-        FIRST,
-        store=desk_world.rows.store,
-        launcher=launcher,
-        credentials=FakeCredentials(),
-        clock=clock,
-        name="next",
-        desk=desk_world.another_desk(),
-    )
+    controller, launcher = _next_controller(desk_world)
     controller.tick()
 
     assert len(launcher.launched) == 2
@@ -521,17 +527,7 @@ def test_who_is_killed_at_launch_and_gone_for_long_keeps_only_what_may_be_alive(
     answers = desk_world.another_desk().ask(SECOND, gpu_spec(), others)
     assert [answers[name].is_admitted for name in others] == [True, False]
 
-    clock = FakeClock()
-    launcher = FakeLauncher(clock, script=runs_for(1e6), deliver=lambda *_: None)
-    controller = SweepController(
-        FIRST,
-        store=desk_world.rows.store,
-        launcher=launcher,
-        credentials=FakeCredentials(),
-        clock=clock,
-        name="next",
-        desk=desk_world.another_desk(),
-    )
+    controller, launcher = _next_controller(desk_world)
     controller.tick()
     assert len(launcher.launched) == 1
 
