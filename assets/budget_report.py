@@ -11,8 +11,8 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
-from governance.budget_report import BudgetReports, document, markdown
-from governance.budgets import dollars
+from governance.budgets.budget import dollars
+from governance.budgets.report import BudgetReports, document, markdown
 from governance.periods import midnight
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)

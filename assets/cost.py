@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
-from governance.cost_books import CostBooks, DayOfCosts, Strays
+from governance.cost.books import CostBooks, DayOfCosts, Strays
 
 GROUP = "cost"
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)

@@ -13,7 +13,7 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.histogram_plot import drift_plot, histogram_plot
 from assets.partitions import DATASET_VERSIONS, dataset_of
-from governance.drift import Comparison, DriftLevel, comparison, drift
+from governance.datasets.drift import Comparison, DriftLevel, comparison, drift
 from sweeps.data_profiles import ColumnProfile
 from sweeps.datasets import CheckResult, DatasetInspector, DatasetLog, DatasetVersion
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from governance.drift import Comparison
+from governance.datasets.drift import Comparison
 from sweeps.data_profiles import ColumnProfile
 
 _MOST = 24

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from assets.boundary import dagster_errors
 from assets.share_plot import share_plot
-from governance.lineage_rules import Check, CheckReport, LineageChecks, Sample, Scope
+from governance.lineage.reproducibility import PeriodReport, by_period, markdown, reproducibility
+from governance.lineage.rules import Check, CheckReport, LineageChecks, Sample, Scope
 from governance.periods import Period
-from governance.reproducibility import PeriodReport, by_period, markdown, reproducibility
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
 _EXAMPLES = 20  # findings in the UI; `sweepworks check` prints more

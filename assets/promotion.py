@@ -13,14 +13,14 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import EVALUATIONS
-from governance.evaluations import (
+from governance.promotion.evaluations import (
     CandidateEvaluations,
     Evaluation,
     EvaluationRecord,
     EvaluationState,
 )
-from governance.promotion_gates import Criterion, GateResult, Verdict, overall
-from governance.promotion_policy import Gate
+from governance.promotion.gates import Criterion, GateResult, Verdict, overall
+from governance.promotion.policy import Gate
 from sweeps.errors import TransientError
 
 LOOK_SECONDS = 1.0

@@ -15,8 +15,8 @@ from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
 from assets.links import rerun_path
 from assets.partitions import SWEEPS
-from governance.lineage_rules import LineageChecks, Scope
-from governance.reproducibility import markdown, reproducibility
+from governance.lineage.reproducibility import markdown, reproducibility
+from governance.lineage.rules import LineageChecks, Scope
 from retention.tiers import ROLLUPS, MetricTiers
 from sweeps.background_suggester import make_suggester
 from sweeps.clock import SystemClock

@@ -20,8 +20,8 @@ from psycopg import sql
 
 from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
-from governance.cost_entries import CENT
-from governance.price_file import PRICES
+from governance.cost.entries import CENT
+from governance.cost.price_file import PRICES
 from storage.cost_ledger import CostLedger
 from storage.database import CONNECTION_OPTIONS, Pool, open_pool
 from storage.policy_store import PolicyStore

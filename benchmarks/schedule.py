@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.machine import show
-from governance.budgets import BudgetScope, BudgetState
-from governance.quotas import Amounts, PriorityClass, Quotas, TenantQuota
+from governance.budgets.budget import BudgetScope, BudgetState
+from governance.quotas.quota import Amounts, PriorityClass, Quotas, TenantQuota
 from governance.scheduling import Demand, Live, Usage, Waiting, schedule
 from sweeps.ids import AttemptId
 

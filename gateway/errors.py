@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
-from governance.approvals import NoApprover
-from governance.evaluations import EvaluationNotFound
-from governance.forecasts import OverBudget
-from governance.model_registry import ModelNotFound
-from governance.promotion_sections import InvalidModelName
+from governance.budgets.forecasts import OverBudget
+from governance.promotion.approvals import NoApprover
+from governance.promotion.evaluations import EvaluationNotFound
+from governance.promotion.registry import ModelNotFound
+from governance.promotion.sections import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from retention.policy import UnknownRetentionClass

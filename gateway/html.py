@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import answer_to
-from governance.cost_report import dollars
+from governance.cost.report import dollars
 from sweeps.errors import AccessDenied, SweepsError
 
 # Scripts and styles from here only. The plotting library writes style sheets of its own into the

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from governance.lineage_facts import Facts, words
+from governance.lineage.facts import Facts, words
 from sweeps.lineage import Excerpt, Kind, Node, columns, kind_of, name_of
 
 _WIDTH, _HEIGHT = 222, 56  # of a box

@@ -11,7 +11,7 @@ from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.door import Door
 from gateway.meters import Meters
-from governance.forecasts import BudgetGate
+from governance.budgets.forecasts import BudgetGate
 from storage.artifact_catalog import ArtifactCatalog
 from storage.blob_announcements import BlobAnnouncements
 from storage.budget_reports import PostgresBudgetReports

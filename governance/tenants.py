@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.cluster_policies import ClusterPolicy, InstallationPolicy
-from governance.installation_section import InstallationCluster
-from governance.tenant_cluster import TenantCluster, check_declared
+from governance.cluster.installation import InstallationCluster
+from governance.cluster.policies import ClusterPolicy, InstallationPolicy
+from governance.cluster.tenant import TenantCluster, check_declared
 from sweeps.errors import AccessDenied, UnknownTenant
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import parse_document

@@ -1,4 +1,4 @@
-"""An evaluation's steps, with the platform's stores: a `governance.evaluations.CandidateEvaluations`."""
+"""An evaluation's steps, with the platform's stores: a `governance.promotion.evaluations.CandidateEvaluations`."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepworks.provenance.work_tree import NotClean, require_clean
 
-from governance.evaluations import (
+from governance.promotion.evaluations import (
     Beginning,
     Evaluation,
     EvaluationRecord,
@@ -18,10 +18,10 @@ from governance.evaluations import (
     evaluation_sweep,
     evaluation_sweep_id,
 )
-from governance.promotion_gates import Subject, Verdict, in_words, judge, overall
-from governance.promotion_gates import statistic as statistic_of
-from governance.promotion_policy import PromotionRule, Statistic
-from governance.promotion_sections import PROMOTION, parse_rule
+from governance.promotion.gates import Subject, Verdict, in_words, judge, overall
+from governance.promotion.gates import statistic as statistic_of
+from governance.promotion.policy import PromotionRule, Statistic
+from governance.promotion.sections import PROMOTION, parse_rule
 from orchestration.promotion_facts import collect
 from orchestration.submission import submission_of, submit
 from sweeps.blobs import BlobKey

@@ -9,7 +9,7 @@ from dagster._core.storage.tags import (
 )
 
 from assets.cost import ASSETS, contiguous
-from governance.cost_books import CostBooks
+from governance.cost.books import CostBooks
 
 #: How far back days are looked for that a daemon which was away, or a late end, has left behind.
 _BACK = dt.timedelta(days=31)

@@ -19,7 +19,7 @@ from assets.reports import monthly_report, weekly_report
 from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
-from governance.forecasts import BudgetGate
+from governance.budgets.forecasts import BudgetGate
 from orchestration.platform import platform
 from orchestration.reaping import reap_cluster
 from orchestration.submission import submission

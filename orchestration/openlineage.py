@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from governance.openlineage import Event
+from governance.lineage.openlineage import Event
 from storage.openlineage import DueEvents
 
 _TIMEOUT_SECONDS = 5.0  # for one answer

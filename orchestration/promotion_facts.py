@@ -4,12 +4,12 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from governance.cost_report import GroupBy
-from governance.evaluations import EvaluationRecord
-from governance.lineage_facts import RunFacts
-from governance.prices import Resource
-from governance.promotion_gates import DataState, Facts, RerunState, TrainingCost
-from governance.promotion_policy import PromotionRule
+from governance.cost.prices import Resource
+from governance.cost.report import GroupBy
+from governance.lineage.facts import RunFacts
+from governance.promotion.evaluations import EvaluationRecord
+from governance.promotion.gates import DataState, Facts, RerunState, TrainingCost
+from governance.promotion.policy import PromotionRule
 from storage.cost_holdings import CostFilter
 from sweeps import reproduction
 from sweeps.datasets import DatasetReference

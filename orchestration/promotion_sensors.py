@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.partitions import EVALUATIONS
-from governance.evaluations import CandidateEvaluations, EvaluationLog, EvaluationNotFound
+from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog, EvaluationNotFound
 from orchestration.coming_runs import PARTITION_TAG, UNFINISHED
 from orchestration.jobs import evaluate_candidate
 

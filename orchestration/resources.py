@@ -10,11 +10,11 @@ from collections.abc import Generator
 
 import dagster as dg
 
-from governance.budget_report import BudgetReports
-from governance.cost_books import CostBooks
-from governance.evaluations import CandidateEvaluations, EvaluationLog
-from governance.forecasts import BudgetGate
-from governance.lineage_rules import LineageChecks
+from governance.budgets.forecasts import BudgetGate
+from governance.budgets.report import BudgetReports
+from governance.cost.books import CostBooks
+from governance.lineage.rules import LineageChecks
+from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
 from orchestration.candidate_evaluations import PlatformEvaluations

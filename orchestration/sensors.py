@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.datasets import dataset_versions
 from assets.partitions import DATASET_VERSIONS, SWEEPS, dataset_partition
-from governance.budget_report import BudgetReports
+from governance.budgets.report import BudgetReports
 from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import PARTITION_TAG, coming_run, may_be_asked_again
 from orchestration.jobs import check_datasets, report_budgets, run_sweep, write_graveyard

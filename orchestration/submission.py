@@ -10,7 +10,7 @@ from sweepworks.provenance.work_tree import NotClean, require_clean, work_tree
 
 from compute.kubernetes.pod_checks import check_pods, image_of
 from compute.kubernetes.trial_images import TrialImages
-from governance.forecasts import Forecast
+from governance.budgets.forecasts import Forecast
 from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from governance.cluster_policies import Admission, PodPolicy
+from governance.cluster.policies import Admission, PodPolicy
 from governance.tenants import Tenant, TenantDirectory
 from orchestration.cluster_settings import QUEUE, ClusterSettings
 from sweeps.errors import InvalidSweepFile, LauncherUnavailable

@@ -7,7 +7,7 @@ from typing import Any
 from compute.kubernetes.tenants.known_peers import peer_of
 from compute.kubernetes.tenants.rendering import shared_objects, tenant_objects
 from compute.kubernetes.tenants.site import Site
-from governance.cluster_policies import Egress
+from governance.cluster.policies import Egress
 from governance.tenants import TenantDirectory
 from orchestration.cluster_settings import ClusterSettings
 from orchestration.settings import Settings

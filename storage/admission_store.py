@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.types.json import Jsonb
 
-from governance.budgets import BudgetState
-from governance.predictions import Basis, Prediction
-from governance.quota_file import QUOTAS
-from governance.quotas import Quotas
+from governance.budgets.budget import BudgetState
+from governance.budgets.predictions import Basis, Prediction
+from governance.quotas.file import QUOTAS
+from governance.quotas.quota import Quotas
 from governance.scheduling import Live, Schedule, Waiting, schedule
 from storage import queries
 from storage.admission_rows import demand_columns, read_open, read_usage

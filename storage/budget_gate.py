@@ -1,6 +1,6 @@
 """Whether a sweep that is about to be submitted can ever be paid for."""
 
-from governance.forecasts import Forecast, OverBudget, forecast, refusal
+from governance.budgets.forecasts import Forecast, OverBudget, forecast, refusal
 from storage.budget_store import BudgetStore
 from storage.database import Pool, snapshot
 from storage.predictions import PostgresPredictor
@@ -11,7 +11,7 @@ from sweeps.specs import SweepSpec
 
 
 class PostgresBudgetGate:
-    """A `governance.forecasts.BudgetGate`."""
+    """A `governance.budgets.forecasts.BudgetGate`."""
 
     def __init__(
         self,

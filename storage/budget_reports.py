@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from psycopg.rows import class_row
 
-from governance.budget_report import BudgetWarning
-from governance.spending import BudgetPosition
+from governance.budgets.report import BudgetWarning
+from governance.budgets.spending import BudgetPosition
 from storage import queries
 from storage.budget_store import BudgetStore
 from storage.database import Pool, transaction
@@ -16,7 +16,7 @@ _MOST_WARNINGS = 1000
 
 
 class PostgresBudgetReports:
-    """A `governance.budget_report.BudgetReports`."""
+    """A `governance.budgets.report.BudgetReports`."""
 
     def __init__(self, pool: Pool, budgets: BudgetStore) -> None:
         self._pool = pool

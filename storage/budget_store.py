@@ -9,13 +9,10 @@ from typing import Any
 
 import psycopg
 
-from governance.budget_policy import BUDGETS, Budget
-from governance.budgets import Amount, BudgetState
-from governance.held import Segment, cut
-from governance.periods import BEGINNING, day_of, midnight
-from governance.price_file import PRICES
-from governance.prices import PriceBook
-from governance.spending import (
+from governance.budgets.budget import Amount, BudgetState
+from governance.budgets.held import Segment, cut
+from governance.budgets.policy import BUDGETS, Budget
+from governance.budgets.spending import (
     WINDOW_DAYS,
     BudgetPosition,
     Burn,
@@ -24,6 +21,9 @@ from governance.spending import (
     LiveAttempt,
     positions,
 )
+from governance.cost.price_file import PRICES
+from governance.cost.prices import PriceBook
+from governance.periods import BEGINNING, day_of, midnight
 from storage import queries
 from storage.database import Pool, snapshot
 from storage.policy_store import PolicyStore

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from governance.budget_report import reached
-from governance.exhaustion import verdict
-from governance.predictions import Prediction
-from governance.spending import BudgetPosition
+from governance.budgets.exhaustion import verdict
+from governance.budgets.predictions import Prediction
+from governance.budgets.report import reached
+from governance.budgets.spending import BudgetPosition
 from storage import queries
 from storage.budget_reports import PostgresBudgetReports
 from storage.budget_store import BudgetStore

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from governance.lineage_rules import ModelFacts
-from governance.promotion_holdout import Leak, leaks
+from governance.lineage.rules import ModelFacts
+from governance.promotion.holdout import Leak, leaks
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.errors import RunNotFound

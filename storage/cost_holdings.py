@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from governance.cost_entries import outcome
-from governance.idleness import IDLE_PERCENT, LEAST_IDLE, IdleSpan, idle_spans
-from governance.ledger import Holding, StoredBytes
+from governance.cost.entries import outcome
+from governance.cost.idleness import IDLE_PERCENT, LEAST_IDLE, IdleSpan, idle_spans
+from governance.cost.ledger import Holding, StoredBytes
 from storage import queries
 from sweeps.states import ExitReason, RunState
 

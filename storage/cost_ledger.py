@@ -8,11 +8,11 @@ from itertools import chain, pairwise
 
 from psycopg.rows import class_row
 
-from governance.cost_books import Balance, DayOfCosts, Strays, Unpriced
-from governance.cost_entries import CostEntry
-from governance.ledger import STANDARD, compute_entries, storage_entries
-from governance.price_file import PRICES
-from governance.prices import PriceBook, Resource
+from governance.cost.books import Balance, DayOfCosts, Strays, Unpriced
+from governance.cost.entries import CostEntry
+from governance.cost.ledger import STANDARD, compute_entries, storage_entries
+from governance.cost.price_file import PRICES
+from governance.cost.prices import PriceBook, Resource
 from storage import queries
 from storage.cost_holdings import Connection, CostFilter, read_holdings, read_stored_bytes
 from storage.database import Pool, transaction
@@ -29,7 +29,7 @@ _TYPES = (
 
 
 class CostLedger:
-    """A `governance.cost_books.CostBooks`.
+    """A `governance.cost.books.CostBooks`.
 
     Every method raises `StorageUnavailable` when the database does not answer.
     """

@@ -8,11 +8,11 @@ from decimal import Decimal
 import psycopg
 from psycopg.rows import class_row
 
-from governance.cost_entries import CostEntry
-from governance.cost_report import CostLine, CostSheet, GroupBy
-from governance.ledger import compute_entries, storage_entries
-from governance.price_file import PRICES
-from governance.prices import PriceBook
+from governance.cost.entries import CostEntry
+from governance.cost.ledger import compute_entries, storage_entries
+from governance.cost.price_file import PRICES
+from governance.cost.prices import PriceBook
+from governance.cost.report import CostLine, CostSheet, GroupBy
 from storage import queries
 from storage.cost_holdings import Connection, CostFilter, read_holdings, read_stored_bytes
 from storage.database import Pool, transaction

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row, kwargs_row
 from psycopg.types.json import Jsonb
 
-from governance.evaluations import (
+from governance.promotion.evaluations import (
     MODEL,
     SEED,
     Approval,
@@ -19,7 +19,7 @@ from governance.evaluations import (
     EvaluationState,
     Subjects,
 )
-from governance.promotion_gates import (
+from governance.promotion.gates import (
     Criterion,
     GateResult,
     JudgingCode,
@@ -28,7 +28,7 @@ from governance.promotion_gates import (
     Subject,
     Verdict,
 )
-from governance.promotion_policy import Gate
+from governance.promotion.policy import Gate
 from storage import queries
 from storage.database import Pool, transaction
 from storage.json_numbers import json_number

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from governance.lineage_facts import ArtifactFacts, DatasetFacts, Facts, RunFacts
+from governance.lineage.facts import ArtifactFacts, DatasetFacts, Facts, RunFacts
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.ids import TenantId

@@ -1,4 +1,4 @@
-"""Facts for the rules of `governance.lineage_rules`, some pages at a time, and what the rules say."""
+"""Facts for the rules of `governance.lineage.rules`, some pages at a time, and what the rules say."""
 
 import hashlib
 import heapq
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
 
-from governance import lineage_rules as rules
-from governance.lineage_facts import RunFacts
-from governance.lineage_rules import (
+from governance.lineage import rules
+from governance.lineage.facts import RunFacts
+from governance.lineage.rules import (
     BlobFacts,
     Check,
     CheckReport,
@@ -42,7 +42,7 @@ Fact = TypeVar("Fact")
 
 
 class PostgresLineageChecks:
-    """A `governance.lineage_rules.LineageChecks`.
+    """A `governance.lineage.rules.LineageChecks`.
 
     Args:
         store: Opens the artifact store; called when bytes are to be looked at.

@@ -7,7 +7,7 @@ from typing import Any, cast
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from governance.openlineage import (
+from governance.lineage.openlineage import (
     Event,
     EventData,
     EventRun,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from governance.budget_policy import BUDGETS
+from governance.budgets.policy import BUDGETS
+from governance.cost.price_file import PRICES
 from governance.naming_file import NAMING
-from governance.price_file import PRICES
-from governance.promotion_sections import PROMOTION
-from governance.quota_file import QUOTAS
+from governance.promotion.sections import PROMOTION
+from governance.quotas.file import QUOTAS
 from retention.orchestration import ORCHESTRATION
 from retention.policy_file import RETENTION
 from sweeps.policies import PolicyKind

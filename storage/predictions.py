@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from governance.predictions import (
+from governance.budgets.predictions import (
     ENOUGH,
     Experience,
     Finished,
@@ -15,7 +15,7 @@ from governance.predictions import (
     levels_ahead,
     predict,
 )
-from governance.prices import PriceBook
+from governance.cost.prices import PriceBook
 from storage import queries
 from storage.database import Pool, transaction
 from storage.sweep_facts import SweepFacts, facts_of

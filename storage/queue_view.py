@@ -7,7 +7,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from governance.queue_report import (
+from governance.quotas.file import QUOTAS
+from governance.quotas.quota import Quotas
+from governance.scheduling import Usage
+from governance.scheduling.report import (
     Held,
     QueuedTrial,
     QueueReport,
@@ -16,9 +19,6 @@ from governance.queue_report import (
     tenant_bounds,
     total,
 )
-from governance.quota_file import QUOTAS
-from governance.quotas import Quotas
-from governance.scheduling import Usage
 from storage import queries
 from storage.admission_rows import read_usage
 from storage.database import Pool, transaction

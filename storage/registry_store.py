@@ -11,9 +11,10 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from governance.evaluations import EvaluationNotFound, EvaluationState, ProductionMoved
-from governance.model_aliases import Move, MoveKind, before
-from governance.model_registry import (
+from governance.promotion.aliases import Move, MoveKind, before
+from governance.promotion.evaluations import EvaluationNotFound, EvaluationState, ProductionMoved
+from governance.promotion.policy import PromotionRule
+from governance.promotion.registry import (
     AliasMove,
     Model,
     ModelNotFound,
@@ -21,7 +22,6 @@ from governance.model_registry import (
     ModelVersion,
     NothingBefore,
 )
-from governance.promotion_policy import PromotionRule
 from storage import queries
 from storage.database import Pool, transaction
 from storage.json_numbers import json_number

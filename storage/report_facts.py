@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from psycopg.rows import class_row, dict_row
 
-from governance.quota_file import QUOTAS
-from governance.quotas import Quotas
+from governance.quotas.file import QUOTAS
+from governance.quotas.quota import Quotas
 from governance.reports.facts import (
     Activity,
     DaySpent,

@@ -4,9 +4,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from governance.queue_report import bytes_words
-from governance.quota_file import QUOTAS
-from governance.quotas import Quotas
+from governance.quotas.file import QUOTAS
+from governance.quotas.quota import Quotas
+from governance.scheduling.report import bytes_words
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from governance.forecasts import BudgetGate, Forecast
+from governance.budgets.forecasts import BudgetGate, Forecast
 from governance.naming_file import NAMING
-from governance.quota_check import check_quotas
-from governance.quota_file import QUOTAS
+from governance.quotas.check import check_quotas
+from governance.quotas.file import QUOTAS
 from retention.policy_file import RETENTION
 from storage.policy_store import PolicyStore
 from sweeps.ids import SweepId

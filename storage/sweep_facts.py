@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 
-from governance.budget_policy import Budget, own_budget
-from governance.budgets import Spender
-from governance.held import Held
+from governance.budgets.budget import Spender
+from governance.budgets.held import Held
+from governance.budgets.policy import Budget, own_budget
 from storage import queries
 from sweeps.ids import SweepId
 from sweeps.specs import SchedulerSpec, SweepSpec, as_document

@@ -12,7 +12,7 @@
     │   ├── AccessDenied                   token missing, expired, or for something else
     │   │   ├── ForeignRun                 (governance.access) a good token, for another run
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
-    │   ├── OverBudget                     (governance.forecasts) a sweep that can never start
+    │   ├── OverBudget                     (governance.budgets.forecasts) a sweep that can never start
     │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
     │   ├── InvalidDataset · DatasetNotFound · DatasetRefused  (sweeps.datasets)
     │   ├── InvalidTag · InvalidNote · InvalidLink  (sweeps.tags) what cannot be said of something

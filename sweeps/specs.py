@@ -76,7 +76,7 @@ class Limits:
     max_failures: int = 3  #: first trials that may all die of the same error
     max_attempts: int = 3  #: executions of one trial when the machine is to blame
     max_preemptions: int = 20  #: more that it may lose to places being taken back
-    max_cost_usd: Decimal | None = None  #: of all trials together; see `governance.budgets`
+    max_cost_usd: Decimal | None = None  #: of all trials together; see `governance.budgets.budget`
     max_gpu_hours: float | None = None  #: likewise
 
 
@@ -206,7 +206,7 @@ class SweepSpec:
     provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
     tags: tuple[Tag, ...] = ()  #: that the sweep begins with
     links: tuple[str, ...] = ()  #: task ids and addresses that it begins with
-    #: Class of its trials; None: the usual one. See `governance.quotas`.
+    #: Class of its trials; None: the usual one. See `governance.quotas.quota`.
     priority: str | None = None
     retention: str | None = None  #: class of the retention policy; None: the policy says which
 

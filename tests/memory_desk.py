@@ -4,8 +4,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 
-from governance.budgets import BudgetState
-from governance.quotas import Quotas
+from governance.budgets.budget import BudgetState
+from governance.quotas.quota import Quotas
 from governance.scheduling import Demand, Live, Waiting, schedule
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import Admission

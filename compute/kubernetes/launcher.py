@@ -18,7 +18,7 @@ from compute.kubernetes.nodes import Nodes
 from compute.kubernetes.objects import KubeObject
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId

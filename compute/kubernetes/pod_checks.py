@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from compute.kubernetes.image_policy import ImagePolicy
 from compute.kubernetes.trial_images import TrialImages
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from governance.tenants import TenantDirectory
 from sweeps.errors import InvalidSweepFile, LaunchRejected, Problem
 from sweeps.ids import AttemptId, RunId, SweepId

@@ -5,7 +5,7 @@ from typing import Any
 
 from compute.kubernetes.objects import KubeObject, items, part
 from compute.kubernetes.tenant_pod_policy import tenant_violations
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _ACCOUNT = ("serviceAccountName", "serviceAccount")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from compute.kubernetes.objects import KubeObject, items, part
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 
 #: Of volumes: nothing but the pod's own, and in every pod.
 _OWN_VOLUME = "emptyDir"

@@ -11,7 +11,7 @@ from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
 from compute.kubernetes.tenant_pod_policy import forbidden_overrides
 from compute.kubernetes.trial_container import FOLDER, deadline, environment, resources
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from sweeps.errors import LaunchRejected
 from sweeps.trials import LaunchRequest
 

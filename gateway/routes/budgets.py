@@ -9,9 +9,9 @@ from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
 from gateway.services import GivenServices, Services
-from governance.budget_bars import bars
-from governance.budget_report import document, outlook
-from governance.spending import BudgetPosition
+from governance.budgets.bars import bars
+from governance.budgets.report import document, outlook
+from governance.budgets.spending import BudgetPosition
 from storage.token_store import TokenOwner
 
 _WARNINGS = dt.timedelta(days=31)

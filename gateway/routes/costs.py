@@ -13,7 +13,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.html import page
 from gateway.services import GivenServices, Services
-from governance.cost_report import (
+from governance.cost.report import (
     CostSheet,
     GroupBy,
     by_day_and_key,

@@ -10,7 +10,7 @@ from gateway.documents import answer
 from gateway.html import page
 from gateway.lineage_picture import picture
 from gateway.services import GivenServices
-from governance.lineage_facts import graph_document, words
+from governance.lineage.facts import graph_document, words
 from sweeps.lineage import excerpt, kind_of, name_of, parse_node
 
 _MOST_NODES = 5_000  # of an answer, on each side

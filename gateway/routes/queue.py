@@ -9,7 +9,7 @@ from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
 from gateway.services import GivenServices
-from governance.queue_report import usage_words
+from governance.scheduling.report import usage_words
 
 _MOST_SHOWN = 200
 

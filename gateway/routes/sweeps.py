@@ -13,7 +13,7 @@ from gateway.authentication import GivenOwner, GivenSweep
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
-from governance.cluster_policies import Admission
+from governance.cluster.policies import Admission
 from storage.submission_checks import check_policies
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable

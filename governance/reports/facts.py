@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from governance.quotas import Quotas
+from governance.quotas.quota import Quotas
 from governance.reports.model import Scope
 from governance.reports.periods import Period
 from sweeps.objectives import Direction

@@ -1,6 +1,6 @@
 """Whether quotas fit what tenants do: how much they held at once, beside what they may."""
 
-from governance.quotas import Quotas
+from governance.quotas.quota import Quotas
 from governance.reports.asked import Asked
 from governance.reports.facts import Held, ReportFacts
 from governance.reports.model import (

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from governance.budgets import Spender
-from governance.quotas import PriorityClass, Quotas
+from governance.budgets.budget import Spender
+from governance.quotas.quota import PriorityClass, Quotas
 from governance.scheduling.dimensions import Dimensions, Needs
 from governance.scheduling.fair_share import whose
 from governance.scheduling.queue import Waiting, Whose

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from governance.gpu_types import gpu_type, is_gpu_type
-from governance.quotas import Amounts, Quotas
+from governance.quotas.quota import Amounts, Quotas
 from governance.scheduling.queue import Demand
 
 CPU, MEMORY, TRIALS, GPU, UNDECLARED = range(5)

@@ -9,7 +9,7 @@ half-lives is added to what it holds.
 import math
 from collections.abc import Iterable, Mapping
 
-from governance.quotas import Quotas
+from governance.quotas.quota import Quotas
 from governance.scheduling.dimensions import CPU, GPU, MEMORY, TRIALS, Dimensions, Limits, Needs
 from governance.scheduling.queue import Usage, Waiting, Whose
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from governance.quotas import Amounts, PriorityClass, Quotas
+from governance.quotas.quota import Amounts, PriorityClass, Quotas
 from governance.scheduling.dimensions import TRIALS, Dimensions, Limits, Needs
 from governance.scheduling.queue import Waiting, WaitKind
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from governance.budgets import BudgetBook, BudgetState
-from governance.quotas import Amounts, Quotas
+from governance.budgets.budget import BudgetBook, BudgetState
+from governance.quotas.quota import Amounts, Quotas
 from governance.scheduling.backfill import Reservation, reserve
 from governance.scheduling.bunches import Bunch, age, make_bunches, spender_of
 from governance.scheduling.dimensions import Dimensions, Needs
@@ -49,7 +49,7 @@ def schedule(
 
     Args:
         running: All that was admitted and has not ended.
-        budgets: See `governance.budgets`; what `running` has reserved is subtracted here.
+        budgets: See `governance.budgets.budget`; what `running` has reserved is subtracted here.
         usage: What everybody has used before, decayed up to `now`.
     """
     one_pass = _Pass(queue, running, capacity, quotas, budgets, usage, now)

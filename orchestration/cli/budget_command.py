@@ -4,8 +4,8 @@ import datetime as dt
 
 import click
 
-from governance.budget_report import HEADINGS, document, outlook, rows
-from governance.spending import BudgetPosition
+from governance.budgets.report import HEADINGS, document, outlook, rows
+from governance.budgets.spending import BudgetPosition
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from sweeps.errors import SweepNotFound

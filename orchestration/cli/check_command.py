@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from governance.lineage_rules import Check, CheckReport, Sample, Scope
+from governance.lineage.rules import Check, CheckReport, Sample, Scope
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from sweeps.errors import SweepNotFound

@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from governance.cost_report import (
+from governance.cost.report import (
     CostSheet,
     CostSummary,
     GroupBy,
@@ -13,7 +13,7 @@ from governance.cost_report import (
     summaries,
     total,
 )
-from governance.trial_costs import trial_costs
+from governance.cost.trials import trial_costs
 from orchestration.cli.cost_lines import sweep_lines, trials_document
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session

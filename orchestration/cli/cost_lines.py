@@ -3,8 +3,8 @@
 import datetime as dt
 from decimal import Decimal
 
-from governance.cost_report import CostSheet, CostSummary, GroupBy, dollars, summary_document, total
-from governance.trial_costs import TrialCosts
+from governance.cost.report import CostSheet, CostSummary, GroupBy, dollars, summary_document, total
+from governance.cost.trials import TrialCosts
 from orchestration.platform import Platform
 from sweeps.ids import SweepId
 from sweeps.trials import Trial

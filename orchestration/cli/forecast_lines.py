@@ -2,7 +2,7 @@
 
 import click
 
-from governance.forecasts import Forecast
+from governance.budgets.forecasts import Forecast
 
 
 def print_forecast(forecast: Forecast) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-from governance.lineage_facts import Facts, graph_document, words
+from governance.lineage.facts import Facts, graph_document, words
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from sweeps.ids import TenantId

@@ -2,8 +2,8 @@
 
 import click
 
-from governance.approvals import check_word
-from governance.evaluations import Evaluation, EvaluationState
+from governance.promotion.approvals import check_word
+from governance.promotion.evaluations import Evaluation, EvaluationState
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.promotion_follow import follow_evaluation, tell
 from orchestration.cli.promotion_lines import document, explain_lines

@@ -5,7 +5,7 @@ from typing import Never
 
 import click
 
-from governance.evaluations import Evaluation, EvaluationRecord, EvaluationState
+from governance.promotion.evaluations import Evaluation, EvaluationRecord, EvaluationState
 from orchestration.cli.output import print_json
 from orchestration.cli.promotion_lines import EXIT_CODES, document, explain_lines
 from orchestration.platform import Platform

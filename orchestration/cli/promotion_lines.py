@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from governance.evaluations import EvaluationRecord, EvaluationState
-from governance.promotion_gates import Criterion, GateResult, Subject
+from governance.promotion.evaluations import EvaluationRecord, EvaluationState
+from governance.promotion.gates import Criterion, GateResult, Subject
 
 #: Of `sweepworks promote`, for pipelines; 1 and 2 are errors and wrong usage.
 EXIT_CODES = {

@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from governance.queue_report import QueuedTrial, QueueReport, usage_words
+from governance.scheduling.report import QueuedTrial, QueueReport, usage_words
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.session import session
 

@@ -2,8 +2,8 @@
 
 import click
 
-from governance.queue_report import usage_words
-from governance.quota_file import QUOTAS
+from governance.quotas.file import QUOTAS
+from governance.scheduling.report import usage_words
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 

@@ -5,9 +5,9 @@ import datetime as dt
 
 import click
 
-from governance.lineage_rules import Scope, of_run
+from governance.lineage.reproducibility import by_period, reproducibility
+from governance.lineage.rules import Scope, of_run
 from governance.periods import Period
-from governance.reproducibility import by_period, reproducibility
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from sweeps.errors import SweepNotFound

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from governance.forecasts import Forecast
+from governance.budgets.forecasts import Forecast
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from governance.data_contracts import Expectation, Suite
-from governance.exactness import Outcome, Scope, Tally, of_profile, of_row_count, scope_of
+from governance.datasets.contracts import Expectation, Suite
+from governance.datasets.exactness import Outcome, Scope, Tally, of_profile, of_row_count, scope_of
 from storage.datasets.frames import Sample
 from storage.datasets.great_expectations import validate
 from sweeps.data_profiles import Profile

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from governance.data_contracts import Admission, admission
+from governance.datasets.contracts import Admission, admission
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.presence import CHEAP_BYTES, presence
 from storage.datasets.suite_folder import SuiteFolder

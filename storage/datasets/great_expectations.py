@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from governance.data_contracts import Expectation
-from governance.exactness import Outcome
+from governance.datasets.contracts import Expectation
+from governance.datasets.exactness import Outcome
 from sweeps.datasets import InvalidDataset
 
 #: Of a result, what says how it came about without repeating anybody's data.

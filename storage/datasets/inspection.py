@@ -1,6 +1,6 @@
 """Looks at a version: is it what was registered, and what is expected of it?"""
 
-from governance.data_contracts import Suite
+from governance.datasets.contracts import Suite
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.expectations import check_suite
 from storage.datasets.frames import all_rows, sample_rows

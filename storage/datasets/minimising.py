@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from governance.minimisation import Minimisation
+from governance.datasets.minimisation import Minimisation
 from storage.datasets.manifests import Progress, place_of
 from storage.datasets.presence import presence
 from storage.datasets.rewriting import RawPiece, raw_pieces, raw_writer

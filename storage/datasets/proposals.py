@@ -1,7 +1,7 @@
 """A first suite for a version, of what is so of it."""
 
-from governance.data_contracts import parse_suite
-from governance.first_suite import first_expectations, suite_text
+from governance.datasets.contracts import parse_suite
+from governance.datasets.first_suite import first_expectations, suite_text
 from storage.datasets.expectations import check_suite
 from storage.datasets.frames import all_rows, sample_rows
 from sweeps.datasets import DatasetVersion, InvalidDataset

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from governance.data_contracts import Suite, parse_suite
+from governance.datasets.contracts import Suite, parse_suite
 from governance.tenants import DEFAULT
 from storage.text_files import read_text
 from sweeps.datasets import InvalidDataset, check_dataset_name

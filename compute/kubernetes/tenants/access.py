@@ -6,7 +6,7 @@ from typing import Any
 from compute.kubernetes import names
 from compute.kubernetes.inspection import NEEDED, NEEDED_OF_NODES
 from compute.kubernetes.tenants.site import NAME, Site, shared_labels
-from governance.cluster_policies import Subject
+from governance.cluster.policies import Subject
 
 #: By which pods of trials on several nodes find each other.
 _SERVICES = ("", "services", ("create",))

@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from governance.cluster_policies import Egress, Port
+from governance.cluster.policies import Egress, Port
 
 _SERVICE_PARTS = 3  # name, namespace, svc
 _PORTS = {"http": 80, "https": 443}

@@ -5,7 +5,7 @@ from typing import Any
 
 from compute.kubernetes.tenants.quantities import cores, count, size
 from compute.kubernetes.tenants.site import NAME, Site, shared_labels
-from governance.cluster_policies import Quota
+from governance.cluster.policies import Quota
 
 #: Every Kueue since 0.3 (2023) serves it; `v1beta2` only those since 0.15 (November 2025).
 API_VERSION = "kueue.x-k8s.io/v1beta1"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from compute.kubernetes.tenants.site import Site
-from governance.cluster_policies import Egress, Port
+from governance.cluster.policies import Egress, Port
 
 #: The cluster's resolver, and the address of the one that some nodes have of their own.
 _DNS_PORTS = (Port(number=53, protocol="UDP"), Port(number=53))

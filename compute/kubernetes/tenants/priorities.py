@@ -4,7 +4,7 @@ from typing import Any
 
 from compute.kubernetes.tenants.kueue import API_VERSION
 from compute.kubernetes.tenants.site import shared_labels
-from governance.cluster_policies import PRIORITY_CLASSES
+from governance.cluster.policies import PRIORITY_CLASSES
 
 #: All below 0, which is what pods have that name none: services go first.
 _VALUES = dict(zip(PRIORITY_CLASSES, (-1000, -500, -100), strict=True))

@@ -4,7 +4,7 @@ from typing import Any
 
 from compute.kubernetes.tenants.quantities import cores, count, size
 from compute.kubernetes.tenants.site import NAME, Site
-from governance.cluster_policies import PRIORITY_CLASSES, Quota
+from governance.cluster.policies import PRIORITY_CLASSES, Quota
 
 _SYSTEM_CLASSES = ("system-cluster-critical", "system-node-critical")
 

@@ -14,7 +14,7 @@ from compute.kubernetes.tenants.network import network_policy
 from compute.kubernetes.tenants.priorities import priority_classes, workload_priority_classes
 from compute.kubernetes.tenants.quotas import limit_range, resource_quotas
 from compute.kubernetes.tenants.site import Site
-from governance.cluster_policies import Egress, Subject
+from governance.cluster.policies import Egress, Subject
 
 
 def tenant_objects(

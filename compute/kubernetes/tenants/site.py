@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compute.kubernetes import names
-from governance.cluster_policies import ClusterPolicy
+from governance.cluster.policies import ClusterPolicy
 
 NAME = "sweepworks"  #: of what there is one of in a namespace
 

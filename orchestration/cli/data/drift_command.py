@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from governance.drift import ColumnDrift, DriftLevel, drift
+from governance.datasets.drift import ColumnDrift, DriftLevel, drift
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from sweeps.datasets import DatasetReference

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from governance.drift import Drift, comparison
+from governance.datasets.drift import Drift, comparison
 from sweeps.datasets import DatasetVersion
 
 _MOST_COLUMNS = 40

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from governance.minimisation import Minimisation
+from governance.datasets.minimisation import Minimisation
 from orchestration.cli.data.partitions import announce
 from orchestration.cli.data.watch import watching
 from orchestration.cli.output import json_option, print_json

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from assets.budget_report import CHECKS, budget_report
-from governance.budget_policy import BUDGETS
+from governance.budgets.policy import BUDGETS
 from orchestration.schedules import closed_budget_days
 from orchestration.sensors import budget_warnings
 from storage.budget_reports import PostgresBudgetReports

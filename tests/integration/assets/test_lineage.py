@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from assets.lineage import CHECKS, lineage
-from governance.lineage_rules import Check
+from governance.lineage.rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import checked_lineage
 from storage.artifact_folder import ArtifactFolder

@@ -12,7 +12,7 @@ from assets.cost import CHECKS as COST_CHECKS
 from assets.datasets import BLOCKING, DRIFT, OTHER
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.promotion import gates
-from governance.lineage_rules import Check
+from governance.lineage.rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import closed_chunks, due_rollups, finished_days
 from retention.tiers import Tier

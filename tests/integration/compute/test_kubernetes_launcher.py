@@ -15,7 +15,7 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.objects import name_of
 from compute.kubernetes.trial_job import PodDefaults
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ports import AttemptPhase
 from sweeps.specs import PodOptions, Resources

@@ -10,7 +10,7 @@ from compute.kubernetes.tenants.live_objects import LiveObjects, title_of
 from compute.kubernetes.tenants.planning import Change, ChangeKind, Group, leftovers, plan
 from compute.kubernetes.tenants.rendering import shared_objects, tenant_objects
 from compute.kubernetes.tenants.site import Site
-from governance.cluster_policies import Admission, Subject
+from governance.cluster.policies import Admission, Subject
 from governance.tenants import parse_tenants
 from sweeps.errors import LauncherUnavailable
 from tests.fake_cluster.server import FakeCluster, fake_cluster

@@ -5,11 +5,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from governance.evaluations import EvaluationState
+from governance.promotion.evaluations import EvaluationState
 from storage.token_store import TokenStore
 from tests.integration.gateway.conftest import TENANT, TOKEN, Platform, bearer
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
-from tests.unit.governance.promotion_worlds import THRESHOLD
+from tests.unit.governance.promotion.worlds import THRESHOLD
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.html import _PLACES  # pyright: ignore[reportPrivateUsage]
-from governance.price_file import PRICES
-from governance.quota_file import QUOTAS
+from governance.cost.price_file import PRICES
+from governance.quotas.file import QUOTAS
 from storage.policy_catalog import KINDS
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange

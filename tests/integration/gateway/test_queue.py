@@ -1,6 +1,6 @@
 """The queue over HTTP: as JSON, as a page; and a store without room."""
 
-from governance.quota_file import QUOTAS
+from governance.quotas.file import QUOTAS
 from storage.admission_store import PostgresAdmissionDesk
 from storage.policy_store import PolicyStore
 from sweeps.ids import AttemptId

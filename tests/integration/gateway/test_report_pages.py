@@ -13,7 +13,7 @@ from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 from tests.integration.gateway.conftest import Platform
 from tests.integration.gateway.test_pages import a_browser
-from tests.unit.governance.report_world import NOW, WEEK, Told, spent
+from tests.unit.governance.reports.world import NOW, WEEK, Told, spent
 
 EVIL = '"><script>alert(1)</script>'
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from governance.evaluations import Evaluation, EvaluationRecord
-from governance.promotion_policy import PromotionPolicy
-from governance.promotion_sections import PROMOTION, parse_promotion
+from governance.promotion.evaluations import Evaluation, EvaluationRecord
+from governance.promotion.policy import PromotionPolicy
+from governance.promotion.sections import PROMOTION, parse_promotion
 from orchestration.candidate_evaluations import PlatformEvaluations
 from storage.artifact_catalog import ArtifactCatalog
 from storage.artifact_folder import ArtifactFolder
@@ -30,7 +30,7 @@ from sweeps.policies import AppliedPolicy
 from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
 from tests.factories import a_spec
 from tests.integration.storage.lineage_world import CODE, TENANT, LineageWorld
-from tests.unit.governance.promotion_worlds import RULE, THRESHOLD
+from tests.unit.governance.promotion.worlds import RULE, THRESHOLD
 
 SEEDS = (1, 2, 3)
 

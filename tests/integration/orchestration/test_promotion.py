@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from governance.evaluations import EvaluationState
-from governance.model_registry import NothingBefore
-from governance.promotion_gates import Verdict
-from governance.promotion_policy import Gate, PromotionPolicy
+from governance.promotion.evaluations import EvaluationState
+from governance.promotion.gates import Verdict
+from governance.promotion.policy import Gate, PromotionPolicy
+from governance.promotion.registry import NothingBefore
 from storage.database import Pool, open_pool
 from storage.lineage import LineageStore
 from sweeps.errors import StateConflict, StorageError
@@ -19,7 +19,7 @@ from tests.integration.compute.test_code_tree import commit, git
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.integration.storage.lineage_world import TENANT
 from tests.plugins.postgres import Database
-from tests.unit.governance.promotion_worlds import THRESHOLD
+from tests.unit.governance.promotion.worlds import THRESHOLD
 
 COMPARED = f"{THRESHOLD}, not_worse_than_production: [{{metric: accuracy, direction: maximize}}]"
 APPROVED = f"{THRESHOLD}, approvals: {{count: 1}}"

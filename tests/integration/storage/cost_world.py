@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from governance.price_file import PRICES
+from governance.cost.price_file import PRICES
 from storage.cost_ledger import CostLedger
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore

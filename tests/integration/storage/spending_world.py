@@ -31,7 +31,7 @@ class SpendingWorld:
     """A database with prices, and what spends in it."""
 
     def __init__(self, pool: Pool) -> None:
-        from governance.price_file import PRICES as KIND
+        from governance.cost.price_file import PRICES as KIND
 
         self.pool = pool
         self.clock = FakeClock(NOW)

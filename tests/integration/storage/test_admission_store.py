@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.budgets import BudgetScope, BudgetState
-from governance.quota_file import QUOTAS
+from governance.budgets.budget import BudgetScope, BudgetState
+from governance.quotas.file import QUOTAS
 from storage import migrations_runner
 from storage.admission_store import PostgresAdmissionDesk
 from storage.database import Pool, open_pool, transaction

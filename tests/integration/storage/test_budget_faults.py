@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from governance.budget_policy import BUDGETS
-from governance.predictions import Basis, Prediction
-from governance.price_file import PRICES
+from governance.budgets.policy import BUDGETS
+from governance.budgets.predictions import Basis, Prediction
+from governance.cost.price_file import PRICES
 from storage.admission_store import PostgresAdmissionDesk
 from storage.budget_store import BudgetStore
 from storage.database import Pool, open_pool, transaction

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from governance.budget_policy import BUDGETS
-from governance.price_file import PRICES
-from governance.spending import BudgetPosition
+from governance.budgets.policy import BUDGETS
+from governance.budgets.spending import BudgetPosition
+from governance.cost.price_file import PRICES
 from storage.database import open_pool, transaction
 from sweeps.endings import WITHIN_BUDGETS
 from sweeps.ids import SweepId

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from governance.cost_entries import CENT
+from governance.cost.entries import CENT
 from storage.cost_ledger import CostLedger
 from storage.database import Pool, open_pool
 from storage.policy_store import PolicyStore

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.cost_entries import CENT
-from governance.cost_report import GroupBy, summaries, total
+from governance.cost.entries import CENT
+from governance.cost.report import GroupBy, summaries, total
 from storage.cost_holdings import CostFilter
 from storage.cost_reader import CostReader
 from storage.database import Pool, transaction

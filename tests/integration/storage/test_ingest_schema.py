@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from governance.evaluations import EvaluationState
+from governance.promotion.evaluations import EvaluationState
 from retention.keeping import ItemState
 from storage import queries
 from storage.database import Pool, transaction

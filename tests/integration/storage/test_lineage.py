@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.lineage_facts import ArtifactFacts, DatasetFacts, RunFacts
+from governance.lineage.facts import ArtifactFacts, DatasetFacts, RunFacts
 from storage.artifact_folder import ArtifactFolder
 from storage.database import Pool
 from storage.lineage import LineageStore

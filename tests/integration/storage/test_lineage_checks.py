@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.lineage_rules import Check, CheckReport, Sample, Scope
+from governance.lineage.rules import Check, CheckReport, Sample, Scope
 from retention.sealing import SealingRule
 from storage import lineage_checks
 from storage.artifact_folder import ArtifactFolder

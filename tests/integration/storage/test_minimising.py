@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from governance.minimisation import Minimisation
+from governance.datasets.minimisation import Minimisation
 from storage.database import Pool
 from storage.datasets import tables
 from storage.datasets.minimising import minimise

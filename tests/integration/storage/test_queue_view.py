@@ -2,7 +2,7 @@
 
 import pytest
 
-from governance.queue_report import usage_words
+from governance.scheduling.report import usage_words
 from storage.database import Pool
 from storage.queue_view import QueueView
 from storage.storage_quotas import StorageQuotas

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from governance.quota_file import parse_quotas
+from governance.cost.trials import saved_by_stopping
+from governance.quotas.file import parse_quotas
 from governance.reports.bargains import front
 from governance.reports.facts import Priced
 from governance.reports.model import Scope
 from governance.reports.periods import month_of
-from governance.trial_costs import saved_by_stopping
 from storage.database import Pool, open_pool
 from storage.report_facts import PostgresReportFacts
 from sweeps.ids import SweepId

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.lineage_rules import Check, Sample, Scope
+from governance.lineage.rules import Check, Sample, Scope
 from retention.policy import RetentionClass, RetentionPolicy, RunRules
 from retention.world import HoldScope
 from storage.artifact_folder import ArtifactFolder

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from assets.histogram_plot import drift_plot, histogram_plot
-from governance.drift import Comparison
+from governance.datasets.drift import Comparison
 from sweeps.data_profiles import ColumnKind, ColumnProfile, Histogram
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from compute.kubernetes.trial_job import PodDefaults, trial_job
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from sweeps.errors import LaunchRejected
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.specs import PodOptions, Resources, VolumeMount

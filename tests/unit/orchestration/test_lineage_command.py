@@ -2,10 +2,10 @@
 
 import pytest
 
-from governance.lineage_facts import ArtifactFacts, DatasetFacts, Facts
+from governance.lineage.facts import ArtifactFacts, DatasetFacts, Facts
 from orchestration.cli.lineage_command import print_dot, print_trees
 from sweeps.lineage import Edge, Graph, Node
-from tests.unit.governance.test_lineage_rules import run_facts
+from tests.unit.governance.lineage.test_rules import run_facts
 
 ROOT = Node("model:m@1")
 RUN, DATA, FILE = Node("run:r1"), Node("dataset:digits@2"), Node("artifact:r1/m.pt")

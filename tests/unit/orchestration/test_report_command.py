@@ -16,7 +16,7 @@ from governance.reports.model import Report, Scope
 from governance.reports.periods import Period
 from orchestration.cli import report_command
 from sweeps.errors import SweepNotFound
-from tests.unit.governance.report_world import WEEK, Told, spent
+from tests.unit.governance.reports.world import WEEK, Told, spent
 
 
 class Shelf:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from governance.cluster_policies import PodPolicy
+from governance.cluster.policies import PodPolicy
 from governance.tenants import TenantDirectory, parse_tenants
 from orchestration.cluster_settings import ClusterSettings
 from orchestration.tenant_policies import TenantPolicies

@@ -2,8 +2,8 @@
 
 import pytest
 
-from governance.quota_file import parse_quotas
-from governance.quotas import Amounts, Quotas, TenantQuota
+from governance.quotas.file import parse_quotas
+from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from sweeps.ids import AttemptId, SweepId
 from sweeps.specs import SweepSpec
 from sweeps.states import RunState, SweepRequest

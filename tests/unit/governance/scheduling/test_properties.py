@@ -9,9 +9,9 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from governance.budgets import BudgetState
+from governance.budgets.budget import BudgetState
 from governance.gpu_types import is_gpu_type
-from governance.quotas import Amounts, Quotas, TenantQuota
+from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from governance.scheduling import Live, Waiting, WaitKind, schedule
 from tests.unit.governance.scheduling.worlds import (
     CLASSES,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from governance.budgets import BudgetScope, BudgetState
-from governance.quotas import Amounts, PriorityClass, Quotas, TenantQuota, UsageRule
+from governance.budgets.budget import BudgetScope, BudgetState
+from governance.quotas.quota import Amounts, PriorityClass, Quotas, TenantQuota, UsageRule
 from governance.scheduling import Usage, Wait, WaitKind, schedule
 from tests.unit.governance.scheduling.worlds import CLASSES, NOW, live, run, waiting
 

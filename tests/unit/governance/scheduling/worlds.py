@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from governance.budgets import BudgetScope, BudgetState
-from governance.quotas import Amounts, PriorityClass, Quotas, TenantQuota
+from governance.budgets.budget import BudgetScope, BudgetState
+from governance.quotas.quota import Amounts, PriorityClass, Quotas, TenantQuota
 from governance.scheduling import Demand, Live, Schedule, Waiting, schedule
 from sweeps.ids import AttemptId
 
