@@ -178,8 +178,8 @@ def _empty(endpoint: str, bucket: str) -> None:
 
 
 def _client(endpoint: str) -> Any:
-    from storage.artifact_location import BucketLocation
-    from storage.s3_client import s3_client
+    from storage.artifacts.location import BucketLocation
+    from storage.artifacts.s3_client import s3_client
 
     return s3_client(BucketLocation(bucket="any", endpoint=endpoint))
 

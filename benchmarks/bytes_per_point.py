@@ -26,9 +26,9 @@ from benchmarks.machine import show
 from benchmarks.postgres import fresh_database
 from storage.database import Pool, open_pool, transaction
 from storage.edition import database_edition
-from storage.metric_store import MetricStore, PointColumns, copy_columns
 from storage.migrations_runner import upgrade
-from storage.rollups import PostgresMetricTiers
+from storage.points.metric_store import MetricStore, PointColumns, copy_columns
+from storage.points.rollups import PostgresMetricTiers
 from sweeps.clock import SystemClock
 from tests.timescaledb_wasm.server import wasm_timescaledb
 

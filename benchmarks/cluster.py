@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.settings import ClusterSettings
 
 _ROOT = Path(__file__).parent.parent
 _NAMESPACE = "benchmark"

@@ -28,12 +28,12 @@ from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
 from retention.tiers import ROLLUPS
 from storage.database import Pool, open_pool, transaction
-from storage.metric_store import MetricStore, copy_points
-from storage.points import USER, Curves, RunPoints
+from storage.points.metric_store import MetricStore, copy_points
+from storage.points.points import USER, Curves, RunPoints
+from storage.points.rollups import PostgresMetricTiers
 from storage.queries import load
-from storage.rollups import PostgresMetricTiers
-from storage.run_catalog import RunCatalog
-from storage.run_summaries import RunSummaries
+from storage.runs.catalog import RunCatalog
+from storage.runs.summaries import RunSummaries
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId, TenantId

@@ -24,8 +24,8 @@ from benchmarks import machine
 from benchmarks.postgres import fresh_database, server
 from storage import queries
 from storage.database import Pool, open_pool, transaction
-from storage.sweep_catalog import SweepCatalog
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.ids import AttemptId, RunId, SweepId, TenantId

@@ -22,10 +22,10 @@ from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
 from governance.cost.entries import CENT
 from governance.cost.price_file import PRICES
-from storage.cost_ledger import CostLedger
+from storage.cost.ledger import CostLedger
 from storage.database import CONNECTION_OPTIONS, Pool, open_pool
 from storage.policy_store import PolicyStore
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.ids import SweepId
 from sweeps.policies import PolicyChange
 from sweeps.specs import Resources, TrialSpec

@@ -39,9 +39,9 @@ from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
 from governance.access import RunGrant, sign_run_token
 from storage.database import Pool, open_pool, transaction
-from storage.metric_store import MetricStore, copy_points
-from storage.points import Curves, RunPoints
-from storage.run_catalog import RunCatalog
+from storage.points.metric_store import MetricStore, copy_points
+from storage.points.points import Curves, RunPoints
+from storage.runs.catalog import RunCatalog
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId, TenantId

@@ -38,10 +38,10 @@ from compute.kubernetes.objects import label, time_of
 from compute.kubernetes.placeholder_job import placeholder_job
 from compute.kubernetes.pod_outcome import terminated
 from governance.tenants import TenantDirectory
-from orchestration.cluster import address_of, trial_launcher
-from orchestration.tenant_policies import TenantPolicies
-from storage.sweep_catalog import SweepCatalog
-from storage.trial_store import PostgresTrialStore
+from orchestration.cluster.services import address_of, trial_launcher
+from orchestration.cluster.tenant_policies import TenantPolicies
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.background_suggester import make_suggester
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
 from storage.database import connect, open_pool
-from storage.lineage import LineageStore
+from storage.lineage.graph import LineageStore
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 from sweeps.lineage import Edge, Node

@@ -19,7 +19,7 @@ from governance.reports.markdown import markdown
 from governance.reports.model import Scope
 from governance.reports.periods import month_of, week_of
 from storage.database import Pool, open_pool, transaction
-from storage.report_facts import PostgresReportFacts
+from storage.reports.facts import PostgresReportFacts
 
 _MONTH, _WEEK = month_of(dt.date(2026, 10, 1)), week_of(dt.date(2026, 10, 14))
 _TRIALS = 1_000  # of a sweep
@@ -156,7 +156,7 @@ def purge(url: str, dagsters: str, n_runs: int) -> dict[str, object]:
     import psycopg
 
     from assets.partitions import SWEEPS
-    from orchestration.dagster_purge import purge as purge_once
+    from orchestration.purge.purge import purge as purge_once
     from orchestration.settings import dagster_url
     from retention.orchestration import OrchestrationPolicy
     from storage.partition_subjects import PostgresPartitionSubjects

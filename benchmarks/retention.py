@@ -19,8 +19,8 @@ from benchmarks.postgres import fresh_database, server
 from retention.planning import plan
 from retention.policy_file import RETENTION
 from storage.database import connect, open_pool
-from storage.retention_store import RetentionStore, summary_of
-from storage.retention_world import load_world
+from storage.retention.store import RetentionStore, summary_of
+from storage.retention.world import load_world
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 

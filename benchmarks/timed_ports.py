@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.controller import Gateway, Reported
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.errors import TransientError
 from sweeps.ids import AttemptId, SweepId, run_of
 from sweeps.ports import AttemptPhase, AttemptStatus, TrialLauncher

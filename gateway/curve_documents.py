@@ -7,8 +7,8 @@ import numpy as np
 import orjson
 
 from retention.resolution import Axis, Resolution, Viewport
-from storage.curve_store import Column
 from storage.json_numbers import json_number
+from storage.points.curve_store import Column
 
 VERSION = 1  #: of the form of the answer; another one makes all ETags new
 _TENTHS = 10

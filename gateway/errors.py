@@ -13,7 +13,7 @@ from governance.promotion.sections import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from retention.policy import UnknownRetentionClass
-from storage.graveyard import InvalidTakeaway
+from storage.sweeps.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
 from sweeps.datasets import DatasetNotFound, DatasetRefused, InvalidDataset

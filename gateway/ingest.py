@@ -15,7 +15,7 @@ from gateway.meters import Meters
 from gateway.paced_body import Message, PacedBody, Receive
 from governance.access import RunGrant, open_run_token
 from storage.deliveries import Receipt
-from storage.run_catalog import RunCatalog
+from storage.runs.catalog import RunCatalog
 from sweeps.clock import Clock
 from sweeps.errors import AccessDenied, StateConflict, SweepsError
 from sweeps.states import Decision

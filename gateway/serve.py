@@ -25,8 +25,8 @@ from gateway.app import Gateway
 from gateway.assembly import GatewayConfiguration, open_gateway
 from gateway.workers import listen, run_workers
 from retention.silence import SilenceRule
-from storage.artifact_location import location_in
-from storage.series_registry import DEFAULT_MAX_SERIES
+from storage.artifacts.location import location_in
+from storage.points.series_registry import DEFAULT_MAX_SERIES
 from sweeps.errors import PermanentError, SweepsError
 
 _LOOPBACK = "127.0.0.1"

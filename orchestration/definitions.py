@@ -14,13 +14,13 @@ from assets.system_metrics import system_metrics
 from orchestration import (
     cost_schedules,
     jobs,
-    promotion_sensors,
-    purge_job,
-    rerun_job,
     resources,
     schedules,
     sensors,
 )
+from orchestration.promotion import sensors as promotion_sensors
+from orchestration.purge import job as purge_job
+from orchestration.reruns import job as rerun_job
 
 # Sensors get their resources by port; Dagster calls that a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)

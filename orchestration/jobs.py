@@ -20,8 +20,8 @@ from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
 from governance.budgets.forecasts import BudgetGate
+from orchestration.cluster.reaping import reap_cluster
 from orchestration.platform import platform
-from orchestration.reaping import reap_cluster
 from orchestration.submission import submission
 from sweeps.ids import TenantId
 from sweeps.ports import DatasetGate, SweepLog

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from governance.lineage.openlineage import Event
-from storage.openlineage import DueEvents
+from storage.lineage.openlineage import DueEvents
 
 _TIMEOUT_SECONDS = 5.0  # for one answer
 _MOST_SECONDS = 20.0  # for a look, which a sensor of Dagster's has 60 for
@@ -29,7 +29,7 @@ class ReceiverAway(Exception):
 
 
 class Outbox(Protocol):
-    """See `storage.openlineage.OpenLineageOutbox`."""
+    """See `storage.lineage.openlineage.OpenLineageOutbox`."""
 
     def due(self, *, limit: int = 50) -> Sequence[DueEvents]:
         """Events that are to be sent, the oldest first."""

@@ -37,48 +37,48 @@ if TYPE_CHECKING:
     from compute.kubernetes.log_keeper import LogKeeper
     from compute.local_launcher import LocalLauncher
     from compute.spool_courier import SpoolCourier
+    from orchestration.cluster.tenant_policies import TenantPolicies
     from orchestration.gateway_credentials import GatewayCredentials
-    from orchestration.tenant_policies import TenantPolicies
-    from storage.admission_store import PostgresAdmissionDesk
-    from storage.artifact_catalog import ArtifactCatalog
-    from storage.blob_verification import BlobVerification
-    from storage.budget_gate import PostgresBudgetGate
-    from storage.budget_reports import PostgresBudgetReports
-    from storage.budget_store import BudgetStore
-    from storage.budget_watch import PostgresBudgetWatch
-    from storage.candidate_facts import CandidateFacts
-    from storage.cost_ledger import CostLedger
-    from storage.cost_reader import CostReader
-    from storage.curve_store import CurveStore
+    from storage.annotations.notes import NoteStore
+    from storage.annotations.tags import TagStore
+    from storage.artifacts.blob_verification import BlobVerification
+    from storage.artifacts.catalog import ArtifactCatalog
+    from storage.budgets.gate import PostgresBudgetGate
+    from storage.budgets.predictions import PostgresPredictor
+    from storage.budgets.reports import PostgresBudgetReports
+    from storage.budgets.store import BudgetStore
+    from storage.budgets.watch import PostgresBudgetWatch
+    from storage.cost.ledger import CostLedger
+    from storage.cost.reader import CostReader
     from storage.database import Pool
     from storage.datasets.catalog import DatasetCatalog
     from storage.datasets.gate import DataGate
     from storage.datasets.inspection import DataInspection
     from storage.datasets.suite_folder import SuiteFolder
-    from storage.evaluation_store import EvaluationStore
-    from storage.graveyard import PostgresGraveyard
-    from storage.holds import HoldStore
-    from storage.lineage import LineageStore
-    from storage.lineage_checks import PostgresLineageChecks
-    from storage.note_store import NoteStore
-    from storage.openlineage import OpenLineageOutbox
+    from storage.lineage.checks import PostgresLineageChecks
+    from storage.lineage.graph import LineageStore
+    from storage.lineage.openlineage import OpenLineageOutbox
+    from storage.lineage.reproductions import Reproductions
     from storage.partition_subjects import PostgresPartitionSubjects
+    from storage.points.curve_store import CurveStore
     from storage.policy_store import PolicyStore
-    from storage.predictions import PostgresPredictor
-    from storage.queue_view import QueueView
-    from storage.registry_store import RegistryStore
-    from storage.report_facts import PostgresReportFacts
-    from storage.report_shelf import PostgresReportShelf
-    from storage.reproductions import Reproductions
-    from storage.rerun_store import RerunStore
-    from storage.retention_keeper import PostgresRetentionKeeper
-    from storage.run_catalog import RunCatalog
-    from storage.run_comparisons import RunComparisons
-    from storage.run_search import RunSearch
-    from storage.sweep_catalog import SweepCatalog
-    from storage.sweep_claims import SweepClaims
-    from storage.tag_store import TagStore
-    from storage.trial_store import PostgresTrialStore
+    from storage.promotion.candidate_facts import CandidateFacts
+    from storage.promotion.evaluations import EvaluationStore
+    from storage.promotion.registry import RegistryStore
+    from storage.queue.admissions import PostgresAdmissionDesk
+    from storage.queue.view import QueueView
+    from storage.reports.facts import PostgresReportFacts
+    from storage.reports.shelf import PostgresReportShelf
+    from storage.retention.holds import HoldStore
+    from storage.retention.keeper import PostgresRetentionKeeper
+    from storage.runs.catalog import RunCatalog
+    from storage.runs.comparisons import RunComparisons
+    from storage.runs.reruns import RerunStore
+    from storage.runs.search import RunSearch
+    from storage.sweeps.catalog import SweepCatalog
+    from storage.sweeps.claims import SweepClaims
+    from storage.sweeps.graveyard import PostgresGraveyard
+    from storage.sweeps.trials import PostgresTrialStore
     from sweeps.blobs import ArtifactStore
     from sweeps.ports import LogArchive, LogReader, TrialLauncher
 
@@ -132,14 +132,14 @@ class Platform:
     @functools.cached_property
     def catalog(self) -> "SweepCatalog":
         """Sweeps as people see them."""
-        from storage.sweep_catalog import SweepCatalog
+        from storage.sweeps.catalog import SweepCatalog
 
         return SweepCatalog(self.pool)
 
     @functools.cached_property
     def claims(self) -> "SweepClaims":
         """Who starts a sweep's controller; for this home."""
-        from storage.sweep_claims import SweepClaims
+        from storage.sweeps.claims import SweepClaims
 
         return SweepClaims(self.pool, place=self.place)
 
@@ -155,154 +155,154 @@ class Platform:
     @functools.cached_property
     def runs(self) -> "RunCatalog":
         """Runs, in sweeps or not."""
-        from storage.run_catalog import RunCatalog
+        from storage.runs.catalog import RunCatalog
 
         return RunCatalog(self.pool)
 
     @functools.cached_property
     def artifacts(self) -> "ArtifactCatalog":
         """Which artifacts there are."""
-        from storage.artifact_catalog import ArtifactCatalog
+        from storage.artifacts.catalog import ArtifactCatalog
 
         return ArtifactCatalog(self.pool)
 
     @functools.cached_property
     def artifact_store(self) -> "ArtifactStore":
         """Their bytes."""
-        from storage.artifact_location import location_in, open_store
+        from storage.artifacts.location import location_in, open_store
 
         return open_store(location_in(self.settings.exported()))
 
     @functools.cached_property
     def retention(self) -> "PostgresRetentionKeeper":
         """Plans of what is to go, and who carries them out."""
-        from storage.retention_keeper import PostgresRetentionKeeper
+        from storage.retention.keeper import PostgresRetentionKeeper
 
         return PostgresRetentionKeeper(self.pool, self.artifact_store)
 
     @functools.cached_property
     def holds(self) -> "HoldStore":
         """Orders to keep something."""
-        from storage.holds import HoldStore
+        from storage.retention.holds import HoldStore
 
         return HoldStore(self.pool)
 
     @functools.cached_property
     def verification(self) -> "BlobVerification":
         """Whether the bytes are right."""
-        from storage.blob_verification import BlobVerification
+        from storage.artifacts.blob_verification import BlobVerification
 
         return BlobVerification(self.pool, self.artifact_store)
 
     @functools.cached_property
     def reruns(self) -> "RerunStore":
         """Runs that repeat other runs."""
-        from storage.rerun_store import RerunStore
+        from storage.runs.reruns import RerunStore
 
         return RerunStore(self.pool)
 
     @functools.cached_property
     def reproductions(self) -> "Reproductions":
         """Metrics of runs and of their reruns."""
-        from storage.reproductions import Reproductions
+        from storage.lineage.reproductions import Reproductions
 
         return Reproductions(self.pool)
 
     @functools.cached_property
     def search(self) -> "RunSearch":
         """Runs by what they are."""
-        from storage.run_search import RunSearch
+        from storage.runs.search import RunSearch
 
         return RunSearch(self.pool)
 
     @functools.cached_property
     def evaluations(self) -> "EvaluationStore":
         """Evaluations of candidates."""
-        from storage.evaluation_store import EvaluationStore
+        from storage.promotion.evaluations import EvaluationStore
 
         return EvaluationStore(self.pool)
 
     @functools.cached_property
     def registry(self) -> "RegistryStore":
         """Models, their versions and aliases."""
-        from storage.registry_store import RegistryStore
+        from storage.promotion.registry import RegistryStore
 
         return RegistryStore(self.pool)
 
     @functools.cached_property
     def candidates(self) -> "CandidateFacts":
         """What is known of runs that may become models."""
-        from storage.candidate_facts import CandidateFacts
+        from storage.promotion.candidate_facts import CandidateFacts
 
         return CandidateFacts(self.pool)
 
     @functools.cached_property
     def tags(self) -> "TagStore":
         """Tags of runs, sweeps and experiments."""
-        from storage.tag_store import TagStore
+        from storage.annotations.tags import TagStore
 
         return TagStore(self.pool)
 
     @functools.cached_property
     def graveyard(self) -> "PostgresGraveyard":
         """What sweeps that have ended have shown."""
-        from storage.graveyard import PostgresGraveyard
+        from storage.sweeps.graveyard import PostgresGraveyard
 
         return PostgresGraveyard(self.pool)
 
     @functools.cached_property
     def notes(self) -> "NoteStore":
         """Notes and links on them."""
-        from storage.note_store import NoteStore
+        from storage.annotations.notes import NoteStore
 
         return NoteStore(self.pool)
 
     @functools.cached_property
     def comparisons(self) -> "RunComparisons":
         """Runs side by side."""
-        from storage.run_comparisons import RunComparisons
+        from storage.runs.comparisons import RunComparisons
 
         return RunComparisons(self.pool)
 
     @functools.cached_property
     def costs(self) -> "CostLedger":
         """What everything costs."""
-        from storage.cost_ledger import CostLedger
+        from storage.cost.ledger import CostLedger
 
         return CostLedger(self.pool, self.policies)
 
     @functools.cached_property
     def cost_reader(self) -> "CostReader":
         """The same as people ask for it."""
-        from storage.cost_reader import CostReader
+        from storage.cost.reader import CostReader
 
         return CostReader(self.pool, self.policies)
 
     @functools.cached_property
     def curves(self) -> "CurveStore":
         """Curves of runs."""
-        from storage.curve_store import CurveStore
+        from storage.points.curve_store import CurveStore
 
         return CurveStore(self.pool)
 
     @functools.cached_property
     def lineage(self) -> "LineageStore":
         """What came out of what."""
-        from storage.lineage import LineageStore
+        from storage.lineage.graph import LineageStore
 
         return LineageStore(self.pool)
 
     @functools.cached_property
     def lineage_checks(self) -> "PostgresLineageChecks":
         """Whether runs, their files and their lineage are what they have to be."""
-        from storage.lineage_checks import PostgresLineageChecks
+        from storage.lineage.checks import PostgresLineageChecks
 
         return PostgresLineageChecks(self.pool, lambda: self.artifact_store)
 
     @functools.cached_property
     def openlineage(self) -> "OpenLineageOutbox":
         """Events that are to be sent."""
-        from storage.openlineage import OpenLineageOutbox
+        from storage.lineage.openlineage import OpenLineageOutbox
 
         return OpenLineageOutbox(self.pool)
 
@@ -316,14 +316,14 @@ class Platform:
     @functools.cached_property
     def report_facts(self) -> "PostgresReportFacts":
         """What reports are put together from."""
-        from storage.report_facts import PostgresReportFacts
+        from storage.reports.facts import PostgresReportFacts
 
         return PostgresReportFacts(self.pool)
 
     @functools.cached_property
     def report_shelf(self) -> "PostgresReportShelf":
         """Reports that were made."""
-        from storage.report_shelf import PostgresReportShelf
+        from storage.reports.shelf import PostgresReportShelf
 
         return PostgresReportShelf(self.pool)
 
@@ -337,35 +337,35 @@ class Platform:
     @functools.cached_property
     def budgets(self) -> "BudgetStore":
         """Where budgets stand."""
-        from storage.budget_store import BudgetStore
+        from storage.budgets.store import BudgetStore
 
         return BudgetStore(self.pool, self.policies)
 
     @functools.cached_property
     def predictor(self) -> "PostgresPredictor":
         """What attempts will take and cost."""
-        from storage.predictions import PostgresPredictor
+        from storage.budgets.predictions import PostgresPredictor
 
         return PostgresPredictor(self.pool, book=lambda: self.budgets.book)
 
     @functools.cached_property
     def budget_watch(self) -> "PostgresBudgetWatch":
         """What budgets mean for sweeps that run."""
-        from storage.budget_watch import PostgresBudgetWatch
+        from storage.budgets.watch import PostgresBudgetWatch
 
         return PostgresBudgetWatch(self.pool, self.budgets, self.predictor, self.budget_reports)
 
     @functools.cached_property
     def budget_gate(self) -> "PostgresBudgetGate":
         """Whether sweeps can ever be paid for."""
-        from storage.budget_gate import PostgresBudgetGate
+        from storage.budgets.gate import PostgresBudgetGate
 
         return PostgresBudgetGate(self.pool, self.budgets, self.predictor)
 
     @functools.cached_property
     def budget_reports(self) -> "PostgresBudgetReports":
         """All budgets, and warnings about them."""
-        from storage.budget_reports import PostgresBudgetReports
+        from storage.budgets.reports import PostgresBudgetReports
 
         return PostgresBudgetReports(self.pool, self.budgets)
 
@@ -424,8 +424,8 @@ class Platform:
     @functools.cached_property
     def trial_store(self) -> "PostgresTrialStore":
         """Sweeps as their controllers see them."""
-        from storage.origins import Launching
-        from storage.trial_store import PostgresTrialStore
+        from storage.lineage.origins import Launching
+        from storage.sweeps.trials import PostgresTrialStore
 
         cluster = self.settings.cluster
         launching = (
@@ -438,7 +438,7 @@ class Platform:
     @functools.cached_property
     def desk(self) -> "PostgresAdmissionDesk":
         """Who lets attempts start."""
-        from storage.admission_store import PostgresAdmissionDesk
+        from storage.queue.admissions import PostgresAdmissionDesk
 
         return PostgresAdmissionDesk(
             self.pool,
@@ -451,7 +451,7 @@ class Platform:
     @functools.cached_property
     def queue(self) -> "QueueView":
         """Who waits to be admitted, and what everybody holds."""
-        from storage.queue_view import QueueView
+        from storage.queue.view import QueueView
 
         return QueueView(self.pool, self.policies)
 
@@ -469,7 +469,7 @@ class Platform:
     @functools.cached_property
     def cluster_launcher(self) -> "KubernetesLauncher":
         """Executes trials in the cluster."""
-        from orchestration.cluster import trial_launcher
+        from orchestration.cluster.services import trial_launcher
 
         assert self.settings.cluster is not None  # whoever asks has looked
         launcher = trial_launcher(
@@ -485,7 +485,7 @@ class Platform:
     @functools.cached_property
     def cluster_api(self) -> "ClusterApi":
         """The API server of the cluster that trials run in."""
-        from orchestration.cluster import cluster_api
+        from orchestration.cluster.services import cluster_api
 
         assert self.settings.cluster is not None  # whoever asks has looked
         return cluster_api(self.settings.cluster)
@@ -493,7 +493,7 @@ class Platform:
     @functools.cached_property
     def tenant_policies(self) -> "TenantPolicies":
         """What the tenant file says of trials in the cluster."""
-        from orchestration.tenant_policies import TenantPolicies
+        from orchestration.cluster.tenant_policies import TenantPolicies
         from storage.tenant_file import TenantFile
 
         assert self.settings.cluster is not None  # whoever asks has looked
@@ -525,7 +525,7 @@ class Platform:
     def logs(self) -> "LogReader":
         """What trials have printed."""
         if self.settings.cluster is not None:
-            from orchestration.cluster import cluster_logs
+            from orchestration.cluster.services import cluster_logs
 
             return cluster_logs(
                 self.settings.cluster,
@@ -541,14 +541,14 @@ class Platform:
     @functools.cached_property
     def log_archive(self) -> "LogArchive":
         """What trials had printed when they ended, where their machines are not this one."""
-        from storage.log_archive import ArtifactLogs
+        from storage.artifacts.log_archive import ArtifactLogs
 
         return ArtifactLogs(self.artifacts, self.artifact_store)
 
     @functools.cached_property
     def log_keeper(self) -> "LogKeeper":
         """Fills the archive, in a controller of trials in a cluster."""
-        from orchestration.cluster import log_keeper
+        from orchestration.cluster.services import log_keeper
 
         return log_keeper(self.cluster_launcher, self.cluster_api, self.log_archive, self.tenant_of)
 

@@ -17,17 +17,17 @@ from governance.lineage.rules import LineageChecks
 from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
-from orchestration.candidate_evaluations import PlatformEvaluations
 from orchestration.platform import platform
+from orchestration.promotion.evaluations import PlatformEvaluations
 from orchestration.settings import Settings
 from orchestration.watching import watched_services
 from orchestration.workers import home_tags, process_tags
 from retention.keeping import RetentionKeeper
 from retention.system_metrics import SystemMetrics
 from retention.tiers import MetricTiers
-from storage.rollups import PostgresMetricTiers
-from storage.sweep_catalog import SweepCatalog
-from storage.system_points import PostgresSystemMetrics
+from storage.points.rollups import PostgresMetricTiers
+from storage.points.system_points import PostgresSystemMetrics
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.datasets import DatasetInspector, DatasetLog
 from sweeps.graveyard.entry import Graveyard
 from sweeps.ports import (

@@ -20,7 +20,7 @@ from orchestration.jobs import (
     report_month,
     report_week,
 )
-from orchestration.purge_job import purge_dagster
+from orchestration.purge.job import purge_dagster
 from orchestration.settings import Settings
 from retention.system_metrics import SystemMetrics
 from retention.tiers import ROLLUPS, MetricTiers

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.settings import ClusterSettings
 from orchestration.home import FOLDER_NAME, Home
 from retention.system_metrics import KEPT
 from sweeps.errors import PermanentError

@@ -15,7 +15,7 @@ from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
-from storage.submission_checks import check_policies
+from storage.sweeps.submission_checks import check_policies
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids

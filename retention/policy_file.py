@@ -25,7 +25,7 @@ from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.yaml_documents import read_yaml
 
 _NEVER = "never"
-#: Less, and the rollups could not be sure to have what is dropped; see `storage.rollups`.
+#: Less, and the rollups could not be sure to have what is dropped; see `storage.points.rollups`.
 LEAST_RAW = dt.timedelta(days=15)
 _PATTERN = r"[a-zA-Z0-9_.*?-]+"
 _MOST_KEPT = 1_000

@@ -145,7 +145,7 @@ class MissingPart:
 class StoredBytes:
     """Bytes as a store lists them."""
 
-    folder: str  #: of their tenant; see `storage.blob_paths`
+    folder: str  #: of their tenant; see `storage.artifacts.blob_paths`
     sha256: str
     size_bytes: int
 

@@ -21,7 +21,7 @@ from governance.cost.report import (
     summaries,
     total,
 )
-from storage.cost_holdings import CostFilter
+from storage.cost.holdings import CostFilter
 from storage.token_store import TokenOwner
 
 _DAYS = 30

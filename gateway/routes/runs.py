@@ -18,7 +18,7 @@ from gateway.viewports import Family, GivenViewport
 from governance.access import RunGrant, sign_run_token
 from governance.naming import names_tier, with_tiers
 from governance.naming_file import NAMING
-from storage.ingest_batch import MOST_PARAMS, MOST_TAGS
+from storage.points.ingest_batch import MOST_PARAMS, MOST_TAGS
 from storage.token_store import TokenOwner
 from sweeps import ids
 from sweeps.errors import RunNotFound

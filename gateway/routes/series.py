@@ -12,8 +12,8 @@ from gateway.curve_documents import VERSION, series_body
 from gateway.services import GivenServices, Services
 from gateway.viewports import Family, SeriesQuery, asked_keys, asked_runs, viewport
 from retention.resolution import Viewport
-from storage.points import SYSTEM
-from storage.system_points import PostgresSystemMetrics
+from storage.points.points import SYSTEM
+from storage.points.system_points import PostgresSystemMetrics
 from sweeps.ids import TenantId
 
 router = APIRouter(prefix="/api/v1/query/series")

@@ -14,7 +14,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
 from governance.cluster.policies import Admission
-from storage.submission_checks import check_policies
+from storage.sweeps.submission_checks import check_policies
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable
 from sweeps.specs import SweepSpec, as_document

@@ -6,10 +6,10 @@ from orchestration.cli.clusters import required_cluster
 from orchestration.cli.finding_lines import tell
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
-from orchestration.cluster_check import examine_cluster
-from orchestration.reaping import reap_cluster
+from orchestration.cluster.check import examine_cluster
+from orchestration.cluster.reaping import reap_cluster
+from orchestration.cluster.tenant_policies import TenantPolicies
 from orchestration.settings import Settings
-from orchestration.tenant_policies import TenantPolicies
 from storage.tenant_file import TenantFile
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.settings import ClusterSettings
 from orchestration.settings import Settings
 
 

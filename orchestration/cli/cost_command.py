@@ -72,7 +72,7 @@ def _show_all(
     now: dt.datetime,
     as_json: bool,
 ) -> None:
-    from storage.cost_holdings import CostFilter
+    from storage.cost.holdings import CostFilter
 
     with session(quiet=as_json) as platform:
         sheet = platform.cost_reader.sheet(
@@ -87,8 +87,8 @@ def _show_all(
 
 def _show_one(name: str, by: GroupBy | None, *, now: dt.datetime, as_json: bool) -> None:
     """A sweep with its trials, or one of them."""
-    from storage.cost_holdings import CostFilter
-    from storage.cost_reader import spent_by_run, unpriced_runs
+    from storage.cost.holdings import CostFilter
+    from storage.cost.reader import spent_by_run, unpriced_runs
 
     with session(quiet=as_json) as platform:
         snapshot, trial = find_target(platform, name, None)

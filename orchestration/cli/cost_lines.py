@@ -67,7 +67,7 @@ def cost_of(
     platform: Platform, sweep_id: SweepId, trial: Trial | None
 ) -> tuple[str, dict[str, object]]:
     """What a sweep or one of its trials has cost, in one line and for JSON."""
-    from storage.cost_holdings import CostFilter
+    from storage.cost.holdings import CostFilter
 
     of = CostFilter(sweep_id=sweep_id, run_id=None if trial is None else trial.run_id)
     sheet = platform.cost_reader.all_of(GroupBy.RUN, of=of, now=dt.datetime.now(dt.UTC))

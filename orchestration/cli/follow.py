@@ -12,7 +12,7 @@ import click
 from orchestration.cli.output import duration, print_json, print_table
 from orchestration.cli.report import leaderboard, search_lines, sweep_report
 from orchestration.platform import Platform
-from storage.sweep_catalog import SweepRow
+from storage.sweeps.catalog import SweepRow
 from sweeps.errors import RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.search_report import search_report

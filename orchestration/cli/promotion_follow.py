@@ -19,7 +19,7 @@ def follow_evaluation(
     platform: Platform, evaluation_id: str, *, quiet: bool, within_seconds: float | None = None
 ) -> EvaluationRecord:
     """Keep it going until it is at rest, or until the time is over."""
-    from orchestration.evaluation_controllers import EvaluationControllers
+    from orchestration.promotion.controllers import EvaluationControllers
 
     controllers = EvaluationControllers(platform, evaluation_id)
     began, looked_after, last = time.monotonic(), 0.0, ""

@@ -15,7 +15,7 @@ from sweeps.reruns import Fate, Line
 from sweeps.states import RunState
 
 if TYPE_CHECKING:
-    from orchestration.rerun_execution import Rerun
+    from orchestration.reruns.execution import Rerun
 
 _MARKS = {Fate.SAME: "  ", Fate.OTHER: "! ", Fate.MISSING: "X "}
 
@@ -54,7 +54,7 @@ def command(
         raise RunNotFound(run[:80])
     with session(quiet=as_json) as platform:
         from orchestration.people import person
-        from orchestration.rerunning import found_again, make_again, require_whole
+        from orchestration.reruns.rerunning import found_again, make_again, require_whole
 
         made_of = found_again(
             platform,

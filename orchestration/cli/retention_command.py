@@ -14,7 +14,7 @@ from orchestration.cli.session import session
 from orchestration.people import person
 from retention.keeping import CarriedOut
 from retention.world import HoldScope
-from storage.holds import HoldRow
+from storage.retention.holds import HoldRow
 from sweeps.ids import TenantId
 
 _SHOWN = 20

@@ -7,7 +7,7 @@ import click
 from orchestration.cli.output import print_table
 from retention.bytes_text import bytes_text
 from retention.keeping import PlanRow
-from storage.retention_store import DeletionRow, ItemRow
+from storage.retention.store import DeletionRow, ItemRow
 
 _BAR = 30  # characters of the longest
 

@@ -9,7 +9,7 @@ from compute.kubernetes.tenants.applying import Applied
 from compute.kubernetes.tenants.live_objects import title_of
 from compute.kubernetes.tenants.planning import ChangeKind
 from orchestration.cli.change_lines import change_document, print_change, print_refusal, removal_of
-from orchestration.tenant_application import Application
+from orchestration.cluster.tenant_application import Application
 from sweeps.errors import TransientError
 
 

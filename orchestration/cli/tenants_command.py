@@ -12,9 +12,9 @@ from orchestration.cli.tenant_lines import (
     print_application,
     print_applied,
 )
+from orchestration.cluster.tenant_application import Application, look
+from orchestration.cluster.tenant_sites import Rendering, render
 from orchestration.settings import Settings
-from orchestration.tenant_application import Application, look
-from orchestration.tenant_sites import Rendering, render
 from storage.tenant_file import TenantFile
 from sweeps.errors import TransientError
 

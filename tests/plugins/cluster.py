@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from compute.kubernetes.connection import ClusterAddress, connect
-from orchestration.cluster import address_of
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.services import address_of
+from orchestration.cluster.settings import ClusterSettings
 from tests.cluster_under_test import ClusterUnderTest
 from tests.fake_cluster.server import FakeCluster, fake_cluster
 from tests.faulty_api import faulty_api

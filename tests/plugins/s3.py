@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.artifact_location import BucketLocation
-from storage.s3_client import s3_client
+from storage.artifacts.location import BucketLocation
+from storage.artifacts.s3_client import s3_client
 from tests.strict_s3 import SECRET
 
 UPSTREAM = os.environ.get("SWEEPWORKS_TEST_S3")

@@ -12,7 +12,7 @@ from assets.budget_report import CHECKS, budget_report
 from governance.budgets.policy import BUDGETS
 from orchestration.schedules import closed_budget_days
 from orchestration.sensors import budget_warnings
-from storage.budget_reports import PostgresBudgetReports
+from storage.budgets.reports import PostgresBudgetReports
 from storage.database import open_pool
 from tests.integration.storage.spending_world import NOW, SpendingWorld
 from tests.plugins.postgres import Database

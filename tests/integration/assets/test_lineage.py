@@ -12,9 +12,9 @@ from assets.lineage import CHECKS, lineage
 from governance.lineage.rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import checked_lineage
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool
-from storage.lineage_checks import PostgresLineageChecks
+from storage.lineage.checks import PostgresLineageChecks
 from tests.integration.storage.lineage_world import LineageWorld
 from tests.plugins.postgres import Database
 

@@ -14,8 +14,8 @@ from governance.reports.periods import Period
 from orchestration.definitions import defs
 from orchestration.schedules import monthly_reports, weekly_reports
 from storage.database import Pool, open_pool
-from storage.report_facts import PostgresReportFacts
-from storage.report_shelf import PostgresReportShelf
+from storage.reports.facts import PostgresReportFacts
+from storage.reports.shelf import PostgresReportShelf
 from sweeps.errors import StorageUnavailable
 from tests.integration.storage.report_world import ReportWorld
 from tests.plugins.postgres import Database

@@ -12,10 +12,10 @@ from assets.retention import ASSETS, CHECKS, retention_deletions, retention_plan
 from orchestration.definitions import defs
 from orchestration.schedules import daily_retention, weekly_retention
 from retention.policy_file import RETENTION
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool
 from storage.policy_store import PolicyStore
-from storage.retention_keeper import PostgresRetentionKeeper
+from storage.retention.keeper import PostgresRetentionKeeper
 from sweeps.policies import PolicyChange
 from tests.integration.storage.retention_rows import RetentionRows
 from tests.plugins.postgres import Database

@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 
 from assets.sweep import materialize_metrics
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool
-from storage.lineage_checks import PostgresLineageChecks
-from storage.rollups import PostgresMetricTiers
-from storage.sweep_catalog import SweepCatalog
-from storage.trial_store import PostgresTrialStore
+from storage.lineage.checks import PostgresLineageChecks
+from storage.points.rollups import PostgresMetricTiers
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.errors import StorageUnavailable
 from tests.factories import SWEEP, a_spec
 from tests.integration.storage.lineage_world import LineageWorld

@@ -12,10 +12,10 @@ from orchestration.definitions import defs
 from orchestration.schedules import old_system_metrics
 from retention.sealing import SealingRule
 from storage.database import Pool, open_pool, transaction
-from storage.ingest_store import IngestStore
-from storage.run_summaries import RunSummaries
-from storage.run_upkeep import RunUpkeep
-from storage.system_points import PostgresSystemMetrics
+from storage.points.ingest_store import IngestStore
+from storage.points.system_points import PostgresSystemMetrics
+from storage.runs.summaries import RunSummaries
+from storage.runs.upkeep import RunUpkeep
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId
 from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run

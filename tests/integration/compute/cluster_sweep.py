@@ -18,8 +18,8 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.objects import label, name_of
 from storage.database import Pool
-from storage.sweep_catalog import SweepCatalog
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps import ids
 from sweeps.controller import SweepController
 from sweeps.errors import TransientError

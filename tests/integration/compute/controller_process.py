@@ -15,7 +15,7 @@ from compute.kubernetes.connection import ClusterAddress, connect
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.trial_job import PodDefaults
 from storage.database import Pool, open_pool
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.ids import SweepId

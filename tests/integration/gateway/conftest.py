@@ -22,9 +22,9 @@ from gateway.assembly import GatewayConfiguration, open_gateway
 from gateway.serve import server_for
 from governance.access import RunGrant, sign_run_token
 from storage.database import Pool, open_pool
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from storage.token_store import TokenStore
-from storage.trial_store import PostgresTrialStore
 from sweeps import ids
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.states import RunState

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from governance.page_access import PageGrant, signed_link
-from storage.artifact_folder import ArtifactFolder
-from storage.lineage import LineageStore
+from storage.artifacts.folder import ArtifactFolder
+from storage.lineage.graph import LineageStore
 from sweeps.lineage import Edge, Node
 from tests.integration.gateway.conftest import (
     KEY,

@@ -12,7 +12,7 @@ from sweepworks.connection import Connection, Unreachable
 from sweepworks.downloading import download
 from sweepworks.uploading import upload
 
-from storage.artifact_location import BucketLocation
+from storage.artifacts.location import BucketLocation
 from tests.integration.gateway.conftest import Platform, listening
 from tests.plugins.postgres import Database
 from tests.plugins.s3 import PART_BYTES, S3Server

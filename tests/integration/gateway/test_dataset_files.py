@@ -14,9 +14,9 @@ from sweepworks.data import use_dataset
 
 from orchestration.cli.data import stored
 from orchestration.cli.data.stored import require_same, store
-from storage.artifact_folder import ArtifactFolder
-from storage.blob_deletion import BlobDeletion, Deleted
-from storage.blob_verification import BlobVerification
+from storage.artifacts.blob_deletion import BlobDeletion, Deleted
+from storage.artifacts.blob_verification import BlobVerification
+from storage.artifacts.folder import ArtifactFolder
 from storage.datasets.stored_files import StoredFiles
 from sweeps.blobs import BlobKey
 from sweeps.datasets import DatasetRefused

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from storage.graveyard import PostgresGraveyard
-from storage.note_store import NoteStore
+from storage.annotations.notes import NoteStore
+from storage.sweeps.graveyard import PostgresGraveyard
 from sweeps.ids import SweepId, TenantId
 from sweeps.tags import parse_subject
 from tests.factories import SWEEP

@@ -16,7 +16,7 @@ from sweepworks.wire import ReportRecord, encode_flush
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.database import open_pool, transaction
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.states import SweepRequest
 from tests.factories import SWEEP
 from tests.integration.gateway.conftest import (

@@ -11,7 +11,7 @@ from sweepworks.cache import Cache
 from sweepworks.connection import Connection
 from sweepworks.inputs import use_artifact
 
-from storage.artifact_location import BucketLocation
+from storage.artifacts.location import BucketLocation
 from tests.integration.gateway.conftest import Platform, bearer, listening
 from tests.integration.gateway.test_artifacts import upload
 from tests.plugins.postgres import Database

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.artifact_folder import ArtifactFolder
-from storage.lineage import LineageStore
+from storage.artifacts.folder import ArtifactFolder
+from storage.lineage.graph import LineageStore
 from sweeps.ids import TenantId
 from sweeps.lineage import Edge, Node
 from tests.integration.gateway.conftest import TENANT, TOKEN, Platform

@@ -1,8 +1,8 @@
 """The queue over HTTP: as JSON, as a page; and a store without room."""
 
 from governance.quotas.file import QUOTAS
-from storage.admission_store import PostgresAdmissionDesk
 from storage.policy_store import PolicyStore
+from storage.queue.admissions import PostgresAdmissionDesk
 from sweeps.ids import AttemptId
 from sweeps.policies import PolicyChange
 from tests.contracts.admission_desk_contract import gpu_spec

@@ -8,7 +8,7 @@ import pytest
 from governance.reports.composing import compose
 from governance.reports.model import Scope
 from governance.reports.periods import week_of
-from storage.report_shelf import PostgresReportShelf
+from storage.reports.shelf import PostgresReportShelf
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 from tests.integration.gateway.conftest import Platform

@@ -4,8 +4,8 @@ import dataclasses
 import datetime as dt
 
 from retention.policy import RetentionClass, RetentionPolicy
-from storage.retention_deletion import RetentionDeletion
-from storage.retention_store import RetentionStore
+from storage.retention.deletion import RetentionDeletion
+from storage.retention.store import RetentionStore
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 from tests.integration.gateway.conftest import TOKEN, Platform, bearer

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from psycopg import sql
 
-from storage.run_search import _condition  # pyright: ignore[reportPrivateUsage]
+from storage.runs.search import _condition  # pyright: ignore[reportPrivateUsage]
 from sweeps.run_filters import parse_filter
 from tests.integration.gateway.conftest import NOW_US, Platform, a_flush, wait_for
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from gateway.curve_documents import series_body
 from retention.resolution import Axis, Budget, Resolution, Viewport
 from retention.tiers import ROLLUPS, Tier
-from storage.curve_store import CurveStore
-from storage.rollups import PostgresMetricTiers
-from storage.system_points import PostgresSystemMetrics
+from storage.points.curve_store import CurveStore
+from storage.points.rollups import PostgresMetricTiers
+from storage.points.system_points import PostgresSystemMetrics
 from sweeps.ids import RunId
 from tests.integration.gateway.conftest import (
     NOW_US,

@@ -7,7 +7,7 @@ import threading
 import pytest
 from sweepworks.wire import ReportRecord
 
-from storage.run_summaries import RunSummaries
+from storage.runs.summaries import RunSummaries
 from tests.integration.gateway.conftest import NOW_US, Platform, a_flush, wait_for
 
 SECOND = 1_000_000

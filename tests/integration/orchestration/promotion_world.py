@@ -9,22 +9,22 @@ from typing import Any
 from governance.promotion.evaluations import Evaluation, EvaluationRecord
 from governance.promotion.policy import PromotionPolicy
 from governance.promotion.sections import PROMOTION, parse_promotion
-from orchestration.candidate_evaluations import PlatformEvaluations
-from storage.artifact_catalog import ArtifactCatalog
-from storage.artifact_folder import ArtifactFolder
-from storage.candidate_facts import CandidateFacts
+from orchestration.promotion.evaluations import PlatformEvaluations
+from storage.annotations.tags import TagStore
+from storage.artifacts.catalog import ArtifactCatalog
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
 from storage.datasets.catalog import DatasetCatalog
 from storage.datasets.suite_folder import SuiteFolder
-from storage.evaluation_store import EvaluationStore
-from storage.lineage import LineageStore
+from storage.lineage.graph import LineageStore
+from storage.lineage.reproductions import Reproductions
 from storage.policy_store import PolicyStore
-from storage.registry_store import RegistryStore
-from storage.reproductions import Reproductions
-from storage.rerun_store import RerunStore
-from storage.run_catalog import RunCatalog
-from storage.sweep_catalog import SweepCatalog
-from storage.tag_store import TagStore
+from storage.promotion.candidate_facts import CandidateFacts
+from storage.promotion.evaluations import EvaluationStore
+from storage.promotion.registry import RegistryStore
+from storage.runs.catalog import RunCatalog
+from storage.runs.reruns import RerunStore
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.ids import RunId, SweepId
 from sweeps.policies import AppliedPolicy
 from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from governance.tenants import TenantDirectory
-from orchestration.cluster_check import examine_cluster
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.check import examine_cluster
+from orchestration.cluster.settings import ClusterSettings
+from orchestration.cluster.tenant_policies import TenantPolicies
 from orchestration.findings import Finding
-from orchestration.tenant_policies import TenantPolicies
 from tests.fake_cluster.server import FakeCluster
 from tests.plugins.cluster import OF_THE_DEFAULT_TENANT as NAMESPACE
 

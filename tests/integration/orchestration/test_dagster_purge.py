@@ -12,16 +12,16 @@ import pytest
 from dagster import DagsterRunStatus
 
 from assets.partitions import DATASET_VERSIONS, EVALUATIONS, SWEEPS
-from orchestration import purge_job
 from orchestration.coming_runs import PARTITION_TAG
-from orchestration.dagster_purge import Purged, purge
+from orchestration.purge import job as purge_job
+from orchestration.purge.purge import Purged, purge
 from orchestration.schedules import old_dagster_records
 from orchestration.settings import dagster_url
 from retention.orchestration import OrchestrationPolicy, WhyKept
 from storage.database import Pool, open_pool, transaction
 from storage.partition_subjects import PostgresPartitionSubjects
 from storage.policy_store import PolicyStore
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.ids import SweepId
 from tests.factories import a_spec
 from tests.integration.storage.lineage_world import LineageWorld

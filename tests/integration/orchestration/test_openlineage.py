@@ -15,9 +15,9 @@ import pytest
 from orchestration import openlineage, sensors
 from orchestration.openlineage import EventRefused, http_post, send_due
 from orchestration.settings import InvalidSetting, Settings
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool
-from storage.openlineage import OpenLineageOutbox
+from storage.lineage.openlineage import OpenLineageOutbox
 from tests.integration.storage.lineage_world import LineageWorld
 from tests.openlineage_schema import RUN_EVENT
 from tests.plugins.postgres import Database

@@ -12,7 +12,7 @@ from governance.promotion.gates import Verdict
 from governance.promotion.policy import Gate, PromotionPolicy
 from governance.promotion.registry import NothingBefore
 from storage.database import Pool, open_pool
-from storage.lineage import LineageStore
+from storage.lineage.graph import LineageStore
 from sweeps.errors import StateConflict, StorageError
 from sweeps.lineage import Node
 from tests.integration.compute.test_code_tree import commit, git

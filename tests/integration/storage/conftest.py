@@ -6,9 +6,9 @@ from collections.abc import Generator
 import pytest
 
 from storage.database import Pool, open_pool, transaction
-from storage.sweep_catalog import SweepCatalog
-from storage.sweep_claims import SweepClaims
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.claims import SweepClaims
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.ids import RunId, SweepId
 from sweeps.specs import SweepSpec
 from sweeps.states import Decision, SweepRequest

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from governance.cost.price_file import PRICES
-from storage.cost_ledger import CostLedger
+from storage.cost.ledger import CostLedger
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.ids import SweepId
 from sweeps.policies import PolicyChange
 from sweeps.specs import Resources, TrialSpec
@@ -139,7 +139,7 @@ class CostWorld:
 
     def idle_minutes(self, run_id: str, percent: float, minutes: range, *, gpu: int = 0) -> None:
         """What the SDK measures of a GPU, at the beginning of each of these minutes of the day."""
-        from storage.points import SYSTEM, fingerprint, series_id
+        from storage.points.points import SYSTEM, fingerprint, series_id
 
         key = f"gpu/{gpu}/utilization_percent"
         number = series_id(fingerprint(run_id, key, SYSTEM))

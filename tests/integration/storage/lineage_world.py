@@ -4,10 +4,10 @@ import hashlib
 import json
 from typing import Any
 
-from storage.artifact_catalog import ArtifactCatalog
+from storage.artifacts.catalog import ArtifactCatalog
 from storage.database import Pool, transaction
-from storage.provenance import Section, write_provenance
-from storage.run_catalog import RunCatalog
+from storage.lineage.provenance import Section, write_provenance
+from storage.runs.catalog import RunCatalog
 from storage.token_store import TokenStore
 from sweeps.artifacts import Artifact, ArtifactDraft
 from sweeps.blobs import ArtifactStore, BlobKey

@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from storage.artifact_catalog import ArtifactCatalog
+from storage.annotations.tags import TagStore
+from storage.artifacts.catalog import ArtifactCatalog
 from storage.database import Pool, transaction
-from storage.run_catalog import RunCatalog
-from storage.tag_store import TagStore
+from storage.runs.catalog import RunCatalog
 from storage.token_store import TokenStore
 from sweeps.artifacts import ArtifactDraft
 from sweeps.blobs import ArtifactStore, BlobKey

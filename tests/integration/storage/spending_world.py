@@ -4,13 +4,13 @@ import datetime as dt
 import itertools
 from decimal import Decimal
 
-from storage.budget_reports import PostgresBudgetReports
-from storage.budget_store import BudgetStore
-from storage.budget_watch import PostgresBudgetWatch
+from storage.budgets.predictions import PostgresPredictor
+from storage.budgets.reports import PostgresBudgetReports
+from storage.budgets.store import BudgetStore
+from storage.budgets.watch import PostgresBudgetWatch
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
-from storage.predictions import PostgresPredictor
-from storage.sweep_catalog import SweepCatalog
+from storage.sweeps.catalog import SweepCatalog
 from sweeps import ids
 from sweeps.ids import AttemptId, SweepId
 from sweeps.policies import PolicyChange, PolicyKind

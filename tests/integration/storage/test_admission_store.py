@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from governance.budgets.budget import BudgetScope, BudgetState
 from governance.quotas.file import QUOTAS
 from storage import migrations_runner
-from storage.admission_store import PostgresAdmissionDesk
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
+from storage.queue.admissions import PostgresAdmissionDesk
 from sweeps import ids
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
@@ -535,7 +535,7 @@ def test_who_is_killed_at_launch_and_gone_for_long_keeps_only_what_may_be_alive(
 def test_a_controller_that_slept_launches_nobody_whose_admission_was_taken_back(
     desk_world: PostgresDeskWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.admission_store._SEEK_SECONDS", 0.0)
+    monkeypatch.setattr("storage.queue.admissions._SEEK_SECONDS", 0.0)
     spec = gpu_spec(limits=some_limits(max_trials=2, max_parallel=2))
     desk_world.set_policy(TWO_GPUS)
     desk_world.rows.submit(FIRST, spec)

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from sweepworks import parts
 
-from storage.artifact_bucket import ArtifactBucket
-from storage.artifact_location import BucketLocation
-from storage.s3_client import s3_client
+from storage.artifacts.bucket import ArtifactBucket
+from storage.artifacts.location import BucketLocation
+from storage.artifacts.s3_client import s3_client
 from sweeps.artifacts import InvalidArtifact
 from sweeps.blobs import BlobMissing
 from sweeps.errors import DiskFull, StorageUnavailable

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from sweepworks import parts
 from sweepworks.file_lock import take_lock
 
-from storage.artifact_folder import ArtifactFolder
-from storage.folder_upload import FolderUpload
+from storage.artifacts.folder import ArtifactFolder
+from storage.artifacts.folder_upload import FolderUpload
 from sweeps.artifacts import InvalidArtifact
 from sweeps.blobs import BlobFinishing, BlobMissing, MissingPart, blob_part
 from sweeps.errors import DiskFull, StorageUnavailable

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.artifact_bucket import ArtifactBucket
-from storage.artifact_folder import ArtifactFolder
-from storage.artifact_location import BucketLocation
-from storage.blob_collection import QUARANTINE, BlobCollection
-from storage.blob_deletion import BlobDeletion
+from storage.artifacts.blob_collection import QUARANTINE, BlobCollection
+from storage.artifacts.blob_deletion import BlobDeletion
+from storage.artifacts.bucket import ArtifactBucket
+from storage.artifacts.folder import ArtifactFolder
+from storage.artifacts.location import BucketLocation
+from storage.artifacts.s3_client import s3_client
+from storage.artifacts.store_owner import StoreOwner
 from storage.database import Pool
-from storage.retention_keeper import PostgresRetentionKeeper
-from storage.s3_client import s3_client
-from storage.store_owner import StoreOwner
+from storage.retention.keeper import PostgresRetentionKeeper
 from sweeps.artifacts import ArtifactDraft
 from sweeps.blobs import ArtifactStore, BlobLeaving, StoreOfAnother, TooManyStrays
 from sweeps.ids import RunId

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from storage.artifact_catalog import ArtifactCatalog
-from storage.artifact_folder import ArtifactFolder
-from storage.blob_deletion import BlobDeletion, Deleted
+from storage.artifacts.blob_deletion import BlobDeletion, Deleted
+from storage.artifacts.catalog import ArtifactCatalog
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
 from sweeps.artifacts import ArtifactDraft, InvalidArtifact
 from sweeps.blobs import BlobKey, BlobLeaving, BlobMissing

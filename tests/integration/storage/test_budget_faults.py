@@ -11,10 +11,10 @@ import pytest
 from governance.budgets.policy import BUDGETS
 from governance.budgets.predictions import Basis, Prediction
 from governance.cost.price_file import PRICES
-from storage.admission_store import PostgresAdmissionDesk
-from storage.budget_store import BudgetStore
+from storage.budgets.store import BudgetStore
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
+from storage.queue.admissions import PostgresAdmissionDesk
 from sweeps import ids
 from sweeps.ids import AttemptId, SweepId
 from sweeps.specs import Resources, SweepSpec, TrialSpec

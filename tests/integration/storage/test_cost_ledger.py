@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from governance.cost.entries import CENT
-from storage.cost_ledger import CostLedger
+from storage.cost.ledger import CostLedger
 from storage.database import Pool, open_pool
 from storage.policy_store import PolicyStore
 from sweeps.errors import SweepsError
@@ -347,7 +347,7 @@ def test_killed_anywhere_the_day_is_as_it_was_and_comes_right_later(
 
 
 def test_more_than_a_batch_is_written(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.cost_holdings._BATCH", 2)
+    monkeypatch.setattr("storage.cost.holdings._BATCH", 2)
     costs = CostWorld(pool, resources=Resources(cpu=0.5))
     sweep = costs.sweep()
     for number in range(1, 6):

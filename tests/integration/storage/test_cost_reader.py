@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from governance.cost.entries import CENT
 from governance.cost.report import GroupBy, summaries, total
-from storage.cost_holdings import CostFilter
-from storage.cost_reader import CostReader
+from storage.cost.holdings import CostFilter
+from storage.cost.reader import CostReader
 from storage.database import Pool, transaction
 from sweeps.ids import SweepId
 from tests.integration.storage.cost_world import DAY, HOUR, LATER, MIDNIGHT, CostWorld

@@ -9,12 +9,12 @@ import pytest
 
 from assets.graveyard import graveyard_entries
 from storage import queries
+from storage.annotations.notes import NoteStore
+from storage.annotations.tags import TagStore
 from storage.database import Pool, transaction
-from storage.graveyard import InvalidTakeaway, PostgresGraveyard
-from storage.note_store import NoteStore
-from storage.sweep_catalog import SweepCatalog
-from storage.tag_store import TagStore
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.graveyard import InvalidTakeaway, PostgresGraveyard
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.graveyard.entry import EntryFacts
 from sweeps.ids import SweepId, TenantId

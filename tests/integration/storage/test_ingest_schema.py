@@ -13,7 +13,7 @@ from retention.keeping import ItemState
 from storage import queries
 from storage.database import Pool, transaction
 from storage.errors import IMMUTABLE
-from storage.ingest_store import IngestStore
+from storage.points.ingest_store import IngestStore
 from sweeps.blobs import BlobState
 from sweeps.clock import SystemClock
 from sweeps.datasets import DatasetVariant

@@ -13,14 +13,14 @@ from sweepworks.wire import Flush, ReportRecord
 
 from retention.sealing import SealingRule
 from retention.tiers import Tier
-from storage import ingest_batch, known_curves, metric_store
 from storage.database import Pool, transaction
 from storage.deliveries import Delivery, Receipt
-from storage.ingest_store import IngestStore
-from storage.points import fingerprint, series_id
-from storage.rollups import PostgresMetricTiers
-from storage.run_catalog import RunCatalog
-from storage.run_upkeep import RunUpkeep
+from storage.points import ingest_batch, known_curves, metric_store
+from storage.points.ingest_store import IngestStore
+from storage.points.points import fingerprint, series_id
+from storage.points.rollups import PostgresMetricTiers
+from storage.runs.catalog import RunCatalog
+from storage.runs.upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.clock import SystemClock
 from sweeps.errors import InvalidFlush, RunNotFound, StateConflict, StorageUnavailable
@@ -151,7 +151,7 @@ def test_an_identifier_that_is_taken_costs_that_series_alone(
         mark = fingerprint(run_id, key)
         return taken + mark[8:] if (run_id, key) == (second, "y") else mark
 
-    monkeypatch.setattr("storage.points.fingerprint", colliding)
+    monkeypatch.setattr("storage.points.points.fingerprint", colliding)
     points = {"a": [(1, NOW_US, 2.0)], "y": [(1, NOW_US, 3.0)], "z": [(1, NOW_US, 4.0)]}
     (outcome,) = store.write([a_delivery(second, points=points)])
 

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.lineage.facts import ArtifactFacts, DatasetFacts, RunFacts
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool
-from storage.lineage import LineageStore
+from storage.lineage.graph import LineageStore
 from sweeps.ids import TenantId
 from sweeps.lineage import Edge, Graph, Node, NodeNotFound
 from tests.integration.storage.lineage_world import CODE, TENANT, LineageWorld

@@ -8,13 +8,13 @@ import pytest
 
 from governance.lineage.rules import Check, CheckReport, Sample, Scope
 from retention.sealing import SealingRule
-from storage import lineage_checks
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
-from storage.lineage import LineageStore
-from storage.lineage_checks import PostgresLineageChecks
-from storage.run_upkeep import RunUpkeep
-from storage.sweep_catalog import SweepCatalog
+from storage.lineage import checks as lineage_checks
+from storage.lineage.checks import PostgresLineageChecks
+from storage.lineage.graph import LineageStore
+from storage.runs.upkeep import RunUpkeep
+from storage.sweeps.catalog import SweepCatalog
 from sweeps.ids import SweepId, TenantId
 from sweeps.lineage import Edge, Node
 from tests.factories import SWEEP, a_spec

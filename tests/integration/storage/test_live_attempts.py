@@ -1,7 +1,7 @@
 """Attempts that the rows say are under way; what runs in a cluster is held to them."""
 
 from storage.database import Pool, transaction
-from storage.live_attempts import LiveAttempts
+from storage.queue.live_attempts import LiveAttempts
 from sweeps.ids import AttemptId
 from tests.integration.storage.test_ingest_store import a_scratch_run
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.artifact_catalog import ArtifactCatalog
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.catalog import ArtifactCatalog
+from storage.artifacts.folder import ArtifactFolder
+from storage.artifacts.log_archive import ArtifactLogs
 from storage.database import open_pool
-from storage.log_archive import ArtifactLogs
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import AttemptId, TenantId
 from tests.integration.storage.lineage_world import LineageWorld

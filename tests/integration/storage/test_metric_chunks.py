@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database import open_pool, transaction
-from storage.ingest_store import IngestStore
-from storage.late_points import note_late_points
-from storage.metric_store import copy_points
+from storage.points.ingest_store import IngestStore
+from storage.points.late_points import note_late_points
+from storage.points.metric_store import copy_points
 from sweeps.clock import SystemClock
 from sweeps.errors import StorageUnavailable
 from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run

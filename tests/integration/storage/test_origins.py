@@ -6,12 +6,12 @@ from typing import Any
 from storage.database import transaction
 from storage.datasets.catalog import DatasetCatalog
 from storage.deliveries import Receipt
-from storage.ingest_store import IngestStore
-from storage.origins import Launching
-from storage.rerun_store import RerunStore
-from storage.run_catalog import RunCatalog
-from storage.run_search import RunSearch
-from storage.trial_store import PostgresTrialStore
+from storage.lineage.origins import Launching
+from storage.points.ingest_store import IngestStore
+from storage.runs.catalog import RunCatalog
+from storage.runs.reruns import RerunStore
+from storage.runs.search import RunSearch
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId, TenantId
 from sweeps.run_filters import parse_filter

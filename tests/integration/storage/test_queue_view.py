@@ -4,8 +4,8 @@ import pytest
 
 from governance.scheduling.report import usage_words
 from storage.database import Pool
-from storage.queue_view import QueueView
-from storage.storage_quotas import StorageQuotas
+from storage.queue.storage_quotas import StorageQuotas
+from storage.queue.view import QueueView
 from sweeps import ids
 from sweeps.artifacts import StorageQuotaExceeded
 from sweeps.blobs import Blob, BlobKey

@@ -16,7 +16,7 @@ from governance.reports.facts import Priced
 from governance.reports.model import Scope
 from governance.reports.periods import month_of
 from storage.database import Pool, open_pool
-from storage.report_facts import PostgresReportFacts
+from storage.reports.facts import PostgresReportFacts
 from sweeps.ids import SweepId
 from sweeps.objectives import Direction
 from sweeps.specs import SchedulerSpec

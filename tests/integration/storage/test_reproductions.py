@@ -7,8 +7,8 @@ import pytest
 from sweepworks.wire import ReportRecord
 
 from storage.database import Pool
-from storage.ingest_store import IngestStore
-from storage.reproductions import Reproductions
+from storage.lineage.reproductions import Reproductions
+from storage.points.ingest_store import IngestStore
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId
 from sweeps.reproduction import MetricDifference

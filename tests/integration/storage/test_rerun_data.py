@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.rerun_data import looked_at
+from orchestration.reruns.data import looked_at
 from storage.database import Pool
 from storage.datasets import presence
 from sweeps.datasets import DatasetVersion

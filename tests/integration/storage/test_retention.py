@@ -10,12 +10,12 @@ import pytest
 from governance.lineage.rules import Check, Sample, Scope
 from retention.policy import RetentionClass, RetentionPolicy, RunRules
 from retention.world import HoldScope
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
-from storage.holds import HoldRefused, HoldStore
-from storage.lineage_checks import PostgresLineageChecks, record_digests
-from storage.retention_deletion import RetentionDeletion
-from storage.retention_store import PlanNotFound, RetentionStore
+from storage.lineage.checks import PostgresLineageChecks, record_digests
+from storage.retention.deletion import RetentionDeletion
+from storage.retention.holds import HoldRefused, HoldStore
+from storage.retention.store import PlanNotFound, RetentionStore
 from sweeps.errors import StateConflict
 from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows
 

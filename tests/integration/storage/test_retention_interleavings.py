@@ -25,13 +25,13 @@ from hypothesis.stateful import (
 
 from retention.policy import ByteBudget, RetentionClass, RetentionPolicy, RunRules, Scope
 from retention.world import HoldScope
-from storage.artifact_folder import ArtifactFolder
-from storage.blob_collection import BlobCollection
+from storage.annotations.tags import TagStore
+from storage.artifacts.blob_collection import BlobCollection
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool
-from storage.holds import HoldStore
-from storage.retention_deletion import RetentionDeletion
-from storage.retention_store import PlanNotFound, RetentionStore
-from storage.tag_store import TagStore
+from storage.retention.deletion import RetentionDeletion
+from storage.retention.holds import HoldStore
+from storage.retention.store import PlanNotFound, RetentionStore
 from sweeps.ids import RunId
 from sweeps.tags import Subject, SubjectKind
 from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows

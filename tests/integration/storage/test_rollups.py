@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from retention.tiers import Tier
 from storage.database import open_pool, transaction
-from storage.late_points import note_late_points
-from storage.metric_store import copy_points
+from storage.points.late_points import note_late_points
+from storage.points.metric_store import copy_points
 from sweeps.errors import StorageError
 from tests.integration.storage.tier_world import (
     DAY_US,

@@ -9,8 +9,8 @@ import pytest
 from retention.sealing import SealingRule
 from retention.silence import Deafness, SilenceRule
 from storage.database import Pool, transaction
-from storage.run_catalog import RunCatalog
-from storage.run_upkeep import RunUpkeep
+from storage.runs.catalog import RunCatalog
+from storage.runs.upkeep import RunUpkeep
 from storage.token_store import TokenStore
 from sweeps.errors import AccessDenied, RunNotFound
 from sweeps.ids import RunId, TenantId

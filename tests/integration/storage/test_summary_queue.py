@@ -4,7 +4,7 @@ import pytest
 
 from storage import queries
 from storage.database import Pool, transaction
-from storage.run_summaries import RunSummaries
+from storage.runs.summaries import RunSummaries
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from storage.database import transaction
-from storage.sweep_claims import SweepClaims
+from storage.sweeps.claims import SweepClaims
 from sweeps import ids
 from sweeps.errors import LeaseLost, RunsElsewhere, SweepNotFound
 from sweeps.ids import SweepId

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from psycopg.types.json import Jsonb
 
+from storage.annotations.notes import NoteStore
+from storage.annotations.tags import TagStore
 from storage.database import Pool, transaction
-from storage.note_store import NoteStore
-from storage.run_search import RunSearch
-from storage.sweep_catalog import SweepCatalog
-from storage.tag_store import TagStore
-from storage.trial_store import PostgresTrialStore
+from storage.runs.search import RunSearch
+from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps import ids
 from sweeps.errors import StateConflict
 from sweeps.ids import RunId, SweepId, TenantId

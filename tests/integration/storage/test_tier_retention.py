@@ -11,11 +11,11 @@ import pytest
 
 from retention.policy import MetricRules, RetentionClass, RetentionPolicy
 from retention.tiers import Tier
-from storage.artifact_folder import ArtifactFolder
+from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool
-from storage.lineage_checks import record_digests
-from storage.retention_store import RetentionStore
-from storage.tier_retention import TierRetention
+from storage.lineage.checks import record_digests
+from storage.points.tier_retention import TierRetention
+from storage.retention.store import RetentionStore
 from sweeps.blobs import BlobKey
 from sweeps.errors import StateConflict
 from sweeps.ids import RunId

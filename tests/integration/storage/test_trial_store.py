@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from storage.database import transaction
-from storage.trial_store import PostgresTrialStore
+from storage.sweeps.trials import PostgresTrialStore
 from sweeps.errors import LeaseLost, StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.states import RunState, SweepState

@@ -10,11 +10,11 @@ import numpy as np
 
 from retention.tiers import ROLLUPS, Tier
 from storage.database import Pool, transaction
-from storage.late_points import note_late_points
-from storage.metric_store import MetricStore, copy_points
-from storage.point_import import import_points
-from storage.points import Curves, RunPoints
-from storage.rollups import PostgresMetricTiers
+from storage.points.late_points import note_late_points
+from storage.points.metric_store import MetricStore, copy_points
+from storage.points.point_import import import_points
+from storage.points.points import Curves, RunPoints
+from storage.points.rollups import PostgresMetricTiers
 from sweeps.clock import SystemClock
 
 US = 1_000_000

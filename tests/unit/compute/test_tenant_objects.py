@@ -17,7 +17,7 @@ from compute.kubernetes.tenants.rendering import shared_objects, tenant_objects
 from compute.kubernetes.tenants.site import Site
 from governance.cluster.policies import Admission, Egress, Port, Subject
 from governance.tenants import TenantDirectory, parse_tenants
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.settings import ClusterSettings
 from tests.kubernetes_schemas import check
 
 FULL = """\

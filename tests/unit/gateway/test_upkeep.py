@@ -11,10 +11,10 @@ from gateway.meters import Meters
 from gateway.upkeep import StoreUpkeep, Upkeep
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
-from storage.blob_deletion import BlobDeletion, Deleted
-from storage.metric_store import MetricStore
-from storage.run_summaries import RunSummaries
-from storage.run_upkeep import RunUpkeep
+from storage.artifacts.blob_deletion import BlobDeletion, Deleted
+from storage.points.metric_store import MetricStore
+from storage.runs.summaries import RunSummaries
+from storage.runs.upkeep import RunUpkeep
 from sweeps.blobs import ArtifactStore
 from sweeps.errors import StorageUnavailable
 

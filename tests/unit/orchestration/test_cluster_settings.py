@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cluster_settings import ClusterSettings
+from orchestration.cluster.settings import ClusterSettings
 from orchestration.settings import Settings
 from sweeps.errors import SweepsError
 

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from orchestration import rerun_execution
 from orchestration.platform import Platform
-from orchestration.rerun_execution import execute
+from orchestration.reruns import execution as rerun_execution
+from orchestration.reruns.execution import execute
 from sweeps.errors import LauncherUnavailable, LaunchRejected, StorageUnavailable
 from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.ports import AttemptPhase, AttemptStatus

@@ -4,8 +4,8 @@ import pytest
 
 from governance.cluster.policies import PodPolicy
 from governance.tenants import TenantDirectory, parse_tenants
-from orchestration.cluster_settings import ClusterSettings
-from orchestration.tenant_policies import TenantPolicies
+from orchestration.cluster.settings import ClusterSettings
+from orchestration.cluster.tenant_policies import TenantPolicies
 from sweeps.errors import LauncherUnavailable
 
 FILE = "tenants: [{name: vision, cluster: {namespace: team-vision, pods: {volumes: []}}}]"

@@ -3,8 +3,8 @@
 import pytest
 
 from governance.tenants import TenantDirectory, parse_tenants
+from orchestration.cluster.tenant_sites import Rendering, render
 from orchestration.settings import Settings
-from orchestration.tenant_sites import Rendering, render
 from sweeps.errors import PermanentError, UnknownTenant
 
 HERE = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from storage.chunk_layout import ChunkLayout
-from storage.points import Int64s
+from storage.points.chunk_layout import ChunkLayout
+from storage.points.points import Int64s
 
 HOUR, DAY = 36_000, 864_000
 NOW = 20_000 * DAY

@@ -2,9 +2,9 @@
 
 import pytest
 
-from storage import known_curves
-from storage.known_curves import KnownCurves
-from storage.points import Curves
+from storage.points import known_curves
+from storage.points.known_curves import KnownCurves
+from storage.points.points import Curves
 
 KEYS = ("loss", "lr")
 

@@ -1,0 +1,61 @@
+"""A run once more: found again, and made where runs of its kind are made."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orchestration.platform import Platform
+from orchestration.reruns.execution import Rerun
+from orchestration.reruns.in_cluster import PodRecipe, pod_recipe, rerun_in_cluster
+from orchestration.reruns.recipe import Recipe, recipe
+from orchestration.reruns.requests import RerunRefused
+from orchestration.reruns.rerun import rerun
+from orchestration.reruns.software import environments
+from sweeps.ids import RunId, TenantId
+
+
+def found_again(
+    platform: Platform, run_id: RunId, *, tenant_id: TenantId, repositories: Sequence[Path] = ()
+) -> Recipe | PodRecipe:
+    """What the run was made of, as far as its `lines` say. Runs and installs nothing.
+
+    Args:
+        repositories: Where to look for its commit first.
+
+    Raises:
+        RunNotFound: There is none of that name for the tenant.
+    """
+    in_cluster = pod_recipe(platform, run_id, tenant_id=tenant_id)
+    if in_cluster is not None:
+        return in_cluster
+    return recipe(platform, run_id, tenant_id=tenant_id, repositories=repositories)
+
+
+def require_whole(found: Recipe | PodRecipe) -> None:
+    """Raise `RerunRefused` where something is missing, without which it is another run."""
+    if found.missing:
+        parts = ", ".join(dict.fromkeys(line.part for line in found.missing))
+        run = found.record.run.run_id
+        raise RerunRefused(
+            f"{run} would be another run without its {parts}; --force, or `force: true`, runs it all the same"
+        )
+
+
+def make_again(
+    platform: Platform,
+    found: Recipe | PodRecipe,
+    *,
+    by: str,
+    keep: bool = False,
+    is_forced: bool = False,
+    say: Callable[[str], None],
+) -> Rerun:
+    """Make it once, and follow it to its end.
+
+    Raises:
+        PermanentError: It cannot be made; see `rerun` and `rerun_in_cluster`.
+        SweepsError: Something does not answer.
+    """
+    if isinstance(found, PodRecipe):
+        return rerun_in_cluster(platform, found, by=by, say=say)
+    environments(platform.settings.home).forget_unused()
+    return rerun(platform, found, by=by, keep=keep, is_forced=is_forced, say=say)

@@ -1,0 +1,263 @@
+"""Plans of retention as rows: written down, applied, undone."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from retention.keeping import OutOfPlace, PlanRow
+from retention.planning import plan
+from retention.plans import RetentionPlan
+from retention.policy import RetentionPolicy
+from storage import queries
+from storage.database import Pool, transaction
+from storage.retention.world import load_world
+from sweeps.errors import PermanentError
+from sweeps.ids import TenantId
+
+_QUERIES = queries.load("retention")
+_ALL = 2**62
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class PlanNotFound(PermanentError):
+    """No plan of that number, or it was thrown away for a newer one."""
+
+    def __init__(self, plan_id: int) -> None:
+        self.plan_id = plan_id
+        super().__init__(
+            f"there is no plan {plan_id}; a newer one may stand for it: `sweepworks retention status`"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """An item of a plan."""
+
+    plan_id: int
+    kind: str
+    tenant_id: str
+    experiment: str
+    run_id: str
+    name: str
+    rule: str
+    size_bytes: int
+    before: dt.datetime | None
+    state: str
+    spared_by: str | None
+    due_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionRow:
+    """What has gone."""
+
+    deletion_id: int
+    plan_id: int
+    kind: str
+    tenant_id: str
+    experiment: str
+    sweep_id: str | None
+    run_id: str
+    name: str
+    rule: str
+    size_bytes: int
+    deleted_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareRow:
+    """Items of one rule, going or spared."""
+
+    rule: str
+    spared_by: str | None
+    count: int
+    size_bytes: int
+
+
+class RetentionStore:
+    """Plans of an installation."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def make(
+        self, policy: RetentionPolicy, *, policy_version: int, who: str, now: dt.datetime
+    ) -> PlanRow:
+        """Make a plan of what is there, and keep it; earlier ones that nobody applied are dropped.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        found = plan(load_world(self._pool), policy, now=now)
+        return self.keep(found, policy_version=policy_version, who=who)
+
+    def keep(self, found: RetentionPlan, *, policy_version: int, who: str) -> PlanRow:
+        """Write a plan down."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(
+                _QUERIES["insert_plan"],
+                {
+                    "made_at": found.made_at,
+                    "made_by": who,
+                    "policy_version": policy_version,
+                    "summary": Jsonb(summary_of(found)),
+                },
+            ).fetchone()
+            assert row is not None  # an insert gives its row
+            plan_id = int(row[0])
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(_QUERIES["copy_items"].rstrip(";")) as copy,
+            ):
+                for values in _rows(found, plan_id):
+                    copy.write_row(values)
+            connection.execute(_QUERIES["drop_unapplied"], {"plan_id": plan_id})
+        return self.get(plan_id)
+
+    def get(self, plan_id: int) -> PlanRow:
+        """One of them. `PlanNotFound`."""
+        found = self._plans(plan_id, limit=1)
+        if not found:
+            raise PlanNotFound(plan_id)
+        return found[0]
+
+    def newest(self, *, limit: int = 20) -> list[PlanRow]:
+        """The newest ones."""
+        return self._plans(None, limit=limit)
+
+    def items(
+        self,
+        *,
+        plan_id: int | None = None,
+        state: str | None = None,
+        tenant_id: TenantId | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[ItemRow]:
+        """Items, the first to go first."""
+        parameters = {
+            "plan_id": plan_id,
+            "state": state,
+            "tenant_id": tenant_id,
+            "run_id": run_id,
+            "limit": limit or _ALL,
+        }
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(ItemRow))
+            return cursor.execute(_QUERIES["items"], parameters).fetchall()
+
+    def shares(self, plan_id: int, *, tenant_id: TenantId | None = None) -> list[ShareRow]:
+        """Items of a plan by rule and by what spares them."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(ShareRow))
+            return cursor.execute(
+                _QUERIES["shares"], {"plan_id": plan_id, "tenant_id": tenant_id}
+            ).fetchall()
+
+    def apply(
+        self, plan_id: int, policy: RetentionPolicy, *, who: str, now: dt.datetime
+    ) -> PlanRow:
+        """Mark what the plan names and a plan of this moment would name again; the rest is spared.
+
+        In one transaction: whoever dies in it has done nothing. Twice is once.
+
+        Raises:
+            PlanNotFound: There is none of that number.
+            StorageUnavailable: The database does not answer.
+        """
+        fresh = plan(load_world(self._pool), policy, now=now)
+        parameters = {"plan_id": plan_id, "due_at": now + policy.grace, "applied_by": who}
+        with transaction(self._pool) as connection:
+            _lock(connection, plan_id)
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(_QUERIES["copy_fresh"].rstrip(";")) as copy,
+            ):
+                for item in fresh.items():
+                    copy.write_row((plan_id, item.kind, item.run_id, item.name, item.spared_by))
+            connection.execute(_QUERIES["spare_changed"], parameters)
+            connection.execute(_QUERIES["mark"], parameters)
+            connection.execute(_QUERIES["forget_fresh"], parameters)
+            connection.execute(_QUERIES["note_applied"], parameters)
+        return self.get(plan_id)
+
+    def undo_plan(self, plan_id: int) -> int:
+        """Let everything of a plan stay that has not gone; returns how much.
+
+        Raises:
+            PlanNotFound: There is none of that number.
+        """
+        with transaction(self._pool) as connection:
+            _lock(connection, plan_id)
+            return connection.execute(_QUERIES["undo_plan"], {"plan_id": plan_id}).rowcount
+
+    def undo_items(self, run_id: str, name: str | None) -> int:
+        """Let what is marked of a run stay, or one of its artifacts; returns how much."""
+        with transaction(self._pool) as connection:
+            return connection.execute(
+                _QUERIES["undo_items"], {"run_id": run_id, "name": name}
+            ).rowcount
+
+    def out_of_place(self, *, limit: int = 100) -> list[OutOfPlace]:
+        """What is to go, or has gone, although something guarded it by then: none, if all is well."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(OutOfPlace))
+            return cursor.execute(_QUERIES["out_of_place"], {"limit": limit}).fetchall()
+
+    def deletions(
+        self, *, tenant_id: TenantId | None = None, limit: int = 100
+    ) -> list[DeletionRow]:
+        """What has gone, the newest first."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(DeletionRow))
+            return cursor.execute(
+                _QUERIES["deletions"], {"tenant_id": tenant_id, "limit": limit}
+            ).fetchall()
+
+    def _plans(self, plan_id: int | None, *, limit: int) -> list[PlanRow]:
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(PlanRow))
+            return cursor.execute(
+                _QUERIES["plans"], {"plan_id": plan_id, "limit": limit}
+            ).fetchall()
+
+
+def summary_of(found: RetentionPlan) -> dict[str, Any]:
+    """What a plan comes to, in numbers."""
+    going = found.shares()
+    return {
+        "artifacts": len(found.world.artifacts),
+        "runs": len(found.world.runs),
+        "stored_bytes": int(found.world.artifacts.sizes.sum()),
+        "goes": {rule.value: _share(one.count, one.size_bytes) for rule, one in going.items()},
+        "spared": {
+            guard.value: _share(one.count, one.size_bytes) for guard, one in found.spared().items()
+        },
+        "tiers": {drop.tier.value: drop.before.isoformat() for drop in found.tiers},
+        "exports": sum(len(drop.exports) for drop in found.tiers),
+        "freed_bytes": found.freed_bytes,
+    }
+
+
+def _share(count: int, size_bytes: int) -> dict[str, int]:
+    return {"count": count, "bytes": size_bytes}
+
+
+def _rows(found: RetentionPlan, plan_id: int) -> Iterator[tuple[object, ...]]:
+    for ordinal, item in enumerate(found.items()):
+        state = "planned" if item.spared_by is None else "spared"
+        yield (
+            plan_id, ordinal, item.kind, item.tenant, item.experiment, item.run_id, item.name,
+            item.rule, item.size_bytes, item.before, state, item.spared_by,
+        )  # fmt: skip
+
+
+def _lock(connection: Connection, plan_id: int) -> None:
+    if connection.execute(_QUERIES["lock_plan"], {"plan_id": plan_id}).fetchone() is None:
+        raise PlanNotFound(plan_id)

@@ -1,0 +1,44 @@
+"""What gateways do to the runs of all tenants now and then: notice who is silent, seal who has ended."""
+
+import datetime as dt
+
+from retention import silence
+from retention.sealing import SealingRule
+from storage import queries
+from storage.database import Pool, transaction
+from storage.lineage.checks import record_digests
+from sweeps.ids import RunId
+
+_RUNS = queries.load("runs")
+_AT_ONCE = 500  # the rest comes the next time; keeps the transaction short
+
+
+class RunUpkeep:
+    """Ends and seals runs, whoever's they are."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def note_gateway(self) -> None:
+        """Say that a gateway is there, so that the silence of scripts means something."""
+        with transaction(self._pool) as connection:
+            connection.execute(_RUNS["note_gateway"], {"gap": silence.GAP})
+
+    def fail_silent(self, *, after: dt.timedelta) -> tuple[RunId, ...]:
+        """End scratch runs as `retention.silence.SilenceRule` says; returns which."""
+        return self._change("fail_silent_runs", after=after, recovery=silence.RECOVERY)
+
+    def seal(self, rule: SealingRule) -> tuple[RunId, ...]:
+        """Seal the runs that are due, and write down what they are; returns which.
+
+        Not in one transaction: digests that are not written now are by the next check.
+        """
+        sealed = self._change("seal_runs", grace=rule.grace, lost_grace=rule.lost_grace)
+        if sealed:
+            record_digests(self._pool, sealed)
+        return sealed
+
+    def _change(self, query: str, **parameters: object) -> tuple[RunId, ...]:
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_RUNS[query], {**parameters, "limit": _AT_ONCE})
+            return tuple(RunId(row[0]) for row in rows)
