@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["starting", "controllers", "evaluation_controllers"])
+@pytest.mark.parametrize("module", ["starting", "controllers", "promotion.controllers"])
 def test_a_module_can_be_the_first_one(module: str) -> None:
     code = f"import orchestration.{module}"
 
