@@ -148,7 +148,9 @@ class BudgetBook:
     """
 
     def __init__(self, states: Sequence[BudgetState]) -> None:
-        self._accounts = ByScope([(state.scope, _Account(state)) for state in states])
+        # By name, so that of several refusals the same one is told, however they were read.
+        ordered = sorted(states, key=lambda state: state.name)
+        self._accounts = ByScope([(state.scope, _Account(state)) for state in ordered])
 
     def reserve(self, spender: Spender, *, usd: Decimal | None, gpu_hours: float | None) -> None:
         """Count an attempt that is live, or will be."""
@@ -188,8 +190,9 @@ class _Account:
         if state.left_gpu_hours is not None:
             hours = state.left_gpu_hours - self._gpu_hours
             needs = gpu_hours or 0.0
-            if (hours <= 0 and needs > 0) or needs > hours + _ROUNDING:
-                return self._words(gpu_time(hours), gpu_time(needs))
+            is_free = gpu_hours is not None and gpu_hours <= 0  # unknown hours may be many
+            if (hours <= 0 and not is_free) or needs > hours + _ROUNDING:
+                return self._words(gpu_time(hours), None if gpu_hours is None else gpu_time(needs))
         if self._unpredicted and self._is_unknown(usd, gpu_hours):
             return (
                 f"budget {state.name}: what it costs cannot be predicted, and one such trial runs "

@@ -73,6 +73,10 @@ def test_a_budget_in_gpu_hours_lets_trials_in_that_use_none() -> None:
     assert book.refusal(SPENDER, usd=None, gpu_hours=0.5) == (
         "budget vision-month has 0 GPU-hours left, it needs 0.5 GPU-hours; it does not renew"
     )
+    # GPUs for nobody knows how long are not free.
+    assert book.refusal(SPENDER, usd=None, gpu_hours=None) == (
+        "budget vision-month has 0 GPU-hours left; it does not renew"
+    )
 
 
 def test_one_trial_at_a_time_starts_that_nobody_can_predict() -> None:

@@ -150,6 +150,7 @@ budget_lists = st.lists(
         left_gpu_hours=st.one_of(st.none(), st.floats(0, 10)),
     ),
     max_size=2,
+    unique_by=lambda state: state.name,
 )
 
 
