@@ -19,7 +19,7 @@ from governance.promotion.evaluations import (
     EvaluationRecord,
     EvaluationState,
 )
-from governance.promotion.gates import Criterion, GateResult, Verdict, overall
+from governance.promotion.gates.results import Criterion, GateResult, Verdict, overall
 from governance.promotion.policy import Gate
 from sweeps.errors import TransientError
 

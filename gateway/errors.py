@@ -9,7 +9,7 @@ from governance.budgets.forecasts import OverBudget
 from governance.promotion.approvals import NoApprover
 from governance.promotion.evaluations import EvaluationNotFound
 from governance.promotion.registry import ModelNotFound
-from governance.promotion.sections import InvalidModelName
+from governance.promotion.sections.names import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
 from retention.policy import UnknownRetentionClass

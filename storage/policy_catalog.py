@@ -5,7 +5,7 @@ from typing import Any
 from governance.budgets.policy import BUDGETS
 from governance.cost.price_file import PRICES
 from governance.naming_file import NAMING
-from governance.promotion.sections import PROMOTION
+from governance.promotion.file import PROMOTION
 from governance.quotas.file import QUOTAS
 from retention.orchestration import ORCHESTRATION
 from retention.policy_file import RETENTION

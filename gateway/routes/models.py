@@ -12,7 +12,7 @@ from gateway.downloads import blob_answer
 from gateway.html import page
 from gateway.services import GivenServices
 from governance.promotion.approvals import check_word
-from governance.promotion.sections import check_alias, check_model_name
+from governance.promotion.sections.names import check_alias, check_model_name
 from sweeps.blobs import BlobKey
 
 router = APIRouter()

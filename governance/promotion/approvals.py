@@ -5,8 +5,8 @@ Gates count words anew when they judge; here the ones that would never count are
 
 from governance.access import SHARED_NAMES
 from governance.promotion.evaluations import Evaluation
-from governance.promotion.gates import may_approve
-from governance.promotion.sections import parse_rule
+from governance.promotion.file import parse_rule
+from governance.promotion.gates.approvals import may_approve
 from sweeps.errors import PermanentError, StateConflict
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from governance.promotion.gates import GateResult, Measurement, Subject
+from governance.promotion.gates.facts import Measurement, Subject
+from governance.promotion.gates.results import GateResult
 from governance.promotion.policy import PromotionRule
 from sweeps import ids
 from sweeps.errors import PermanentError

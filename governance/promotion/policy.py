@@ -1,7 +1,7 @@
 """What a run has to show before it becomes a model in production. Pure.
 
 A policy is a list of rules; the first one whose patterns fit a candidate's tenant and experiment
-counts. `governance.promotion.sections` reads it from its file.
+counts. `governance.promotion.file` reads it from its file.
 """
 
 import datetime as dt

@@ -8,7 +8,7 @@ from sweepworks.artifacts import Description, no_beat
 from sweepworks.downloading import download
 
 from governance.promotion.registry import Model, ModelNotFound, ModelVersion
-from governance.promotion.sections import check_alias, check_model_name
+from governance.promotion.sections.names import check_alias, check_model_name
 from orchestration.cli.gateways import gateway_connection, transfer_errors
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.progress import progress

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from governance.promotion.evaluations import EvaluationRecord, EvaluationState
-from governance.promotion.gates import Criterion, GateResult, Subject
+from governance.promotion.gates.facts import Subject
+from governance.promotion.gates.results import Criterion, GateResult
 
 #: Of `sweepworks promote`, for pipelines; 1 and 2 are errors and wrong usage.
 EXIT_CODES = {

@@ -18,10 +18,12 @@ from governance.promotion.evaluations import (
     evaluation_sweep,
     evaluation_sweep_id,
 )
-from governance.promotion.gates import Subject, Verdict, in_words, judge, overall
-from governance.promotion.gates import statistic as statistic_of
+from governance.promotion.file import PROMOTION, parse_rule
+from governance.promotion.gates.facts import Subject
+from governance.promotion.gates.judgement import judge
+from governance.promotion.gates.results import Verdict, in_words, overall
+from governance.promotion.gates.statistic import statistic as statistic_of
 from governance.promotion.policy import PromotionRule, Statistic
-from governance.promotion.sections import PROMOTION, parse_rule
 from orchestration.promotion.facts import collect
 from orchestration.submission import submission_of, submit
 from sweeps.blobs import BlobKey

@@ -8,7 +8,7 @@ from governance.cost.prices import Resource
 from governance.cost.report import GroupBy
 from governance.lineage.facts import RunFacts
 from governance.promotion.evaluations import EvaluationRecord
-from governance.promotion.gates import DataState, Facts, RerunState, TrainingCost
+from governance.promotion.gates.facts import DataState, Facts, RerunState, TrainingCost
 from governance.promotion.policy import PromotionRule
 from storage.cost.holdings import CostFilter
 from sweeps import reproduction

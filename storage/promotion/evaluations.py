@@ -19,15 +19,8 @@ from governance.promotion.evaluations import (
     EvaluationState,
     Subjects,
 )
-from governance.promotion.gates import (
-    Criterion,
-    GateResult,
-    JudgingCode,
-    MeasuredWith,
-    Measurement,
-    Subject,
-    Verdict,
-)
+from governance.promotion.gates.facts import JudgingCode, MeasuredWith, Measurement, Subject
+from governance.promotion.gates.results import Criterion, GateResult, Verdict
 from governance.promotion.policy import Gate
 from storage import queries
 from storage.database import Pool, transaction

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from governance.promotion.evaluations import Evaluation, EvaluationRecord
+from governance.promotion.file import PROMOTION, parse_promotion
 from governance.promotion.policy import PromotionPolicy
-from governance.promotion.sections import PROMOTION, parse_promotion
 from orchestration.promotion.evaluations import PlatformEvaluations
 from storage.annotations.tags import TagStore
 from storage.artifacts.catalog import ArtifactCatalog

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.promotion.evaluations import EvaluationState
-from governance.promotion.gates import Verdict
+from governance.promotion.gates.results import Verdict
 from governance.promotion.policy import Gate, PromotionPolicy
 from governance.promotion.registry import NothingBefore
 from storage.database import Pool, open_pool

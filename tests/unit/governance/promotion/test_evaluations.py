@@ -8,7 +8,7 @@ from governance.promotion.evaluations import (
     evaluation_sweep,
     evaluation_sweep_id,
 )
-from governance.promotion.gates import Subject
+from governance.promotion.gates.facts import Subject
 from sweeps.ids import RunId, is_name
 from sweeps.searchers.grid_search import grid_size
 from sweeps.specs import SweepSpec, as_document

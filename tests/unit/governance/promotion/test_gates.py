@@ -9,19 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.lineage.rules import ModelFacts
-from governance.promotion.gates import (
+from governance.promotion.gates.facts import (
     DataState,
     JudgingCode,
     MeasuredWith,
     RerunState,
     Subject,
     TrainingCost,
-    Verdict,
-    in_words,
-    judge,
-    overall,
-    statistic,
 )
+from governance.promotion.gates.judgement import judge
+from governance.promotion.gates.results import Verdict, in_words, overall
+from governance.promotion.gates.statistic import statistic
 from governance.promotion.holdout import Leak
 from governance.promotion.policy import Gate, Statistic
 from sweeps.ids import RunId

@@ -2,15 +2,9 @@
 
 import pytest
 
+from governance.promotion.file import PROMOTION, parse_promotion, parse_rule
 from governance.promotion.policy import Statistic
-from governance.promotion.sections import (
-    PROMOTION,
-    InvalidModelName,
-    check_alias,
-    check_model_name,
-    parse_promotion,
-    parse_rule,
-)
+from governance.promotion.sections.names import InvalidModelName, check_alias, check_model_name
 from sweeps.errors import InvalidSweepFile
 from sweeps.objectives import Direction
 from tests.unit.governance.promotion.worlds import RULE, THRESHOLD, a_rule

@@ -6,19 +6,19 @@ from typing import Any
 
 from governance.lineage.facts import RunFacts
 from governance.lineage.rules import ModelFacts
-from governance.promotion.gates import (
+from governance.promotion.file import parse_promotion
+from governance.promotion.gates.facts import (
     DataState,
     Facts,
-    GateResult,
     JudgingCode,
     MeasuredWith,
     Measurement,
     Subject,
     TrainingCost,
-    judge,
 )
+from governance.promotion.gates.judgement import judge
+from governance.promotion.gates.results import GateResult
 from governance.promotion.policy import Gate, PromotionRule
-from governance.promotion.sections import parse_promotion
 from sweeps.ids import RunId, TenantId
 from sweeps.lineage import Node
 from tests.factories import START

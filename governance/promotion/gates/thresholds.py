@@ -1,0 +1,27 @@
+"""Whether a metric reaches its bound; of serving as well. Pure."""
+
+from collections.abc import Sequence
+
+from governance.promotion.gates.results import Criterion
+from governance.promotion.gates.statistic import name_of, statistic
+from governance.promotion.gates.values import Values, evidence_of, unmeasured
+from governance.promotion.policy import Threshold
+from sweeps.objectives import Direction
+
+
+def reaches(asked: Threshold, values: Values, seeds: Sequence[int]) -> Criterion:
+    """One bound of one metric, over all seeds."""
+    found = values.get(asked.metric, {})
+    numbers = [value for value, _ in found.values()]
+    is_complete = set(found) >= set(seeds)
+    value = statistic(numbers, asked.on, asked.direction, asked.confidence) if is_complete else None
+    is_least = asked.direction is Direction.MAXIMIZE
+    has_passed = value is not None and (value >= asked.bound if is_least else value <= asked.bound)
+    return Criterion(
+        subject=asked.metric,
+        asked=f"{name_of(asked.on, asked.confidence)} {'>=' if is_least else '<='} {asked.bound:g}",
+        value=value if is_complete else unmeasured(found, seeds),
+        bound=asked.bound,
+        has_passed=has_passed,
+        evidence=evidence_of(found),
+    )
