@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
+from governance.promotion.names import evaluation_experiment
+
 T = TypeVar("T")
 
 
@@ -14,9 +16,14 @@ class BudgetScope:
     """Whose spending counts; what is None may be anybody's."""
 
     tenant: str | None = None
-    experiment: str | None = None
+    experiment: str | None = None  #: its evaluations of candidates included
     user: str | None = None  #: who owns a sweep
     sweep_id: str | None = None
+
+    @property
+    def evaluations(self) -> str | None:
+        """Name of the experiment that evaluates candidates of the one that is named."""
+        return None if self.experiment is None else evaluation_experiment(self.experiment)
 
     def covers(
         self, *, tenant: str, experiment: str, sweep_id: str | None, owner: str = ""
@@ -24,7 +31,7 @@ class BudgetScope:
         """Whether what such a trial costs comes out of this budget."""
         return (
             self.tenant in {None, tenant}
-            and self.experiment in {None, experiment}
+            and (self.experiment is None or experiment in {self.experiment, self.evaluations})
             and self.user in {None, owner}
             and self.sweep_id in {None, sweep_id}
         )

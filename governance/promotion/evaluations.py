@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from governance.promotion.gates.facts import Measurement, Subject
 from governance.promotion.gates.results import GateResult
+from governance.promotion.names import evaluation_experiment
 from governance.promotion.policy import PromotionRule
 from sweeps import ids
 from sweeps.errors import PermanentError
@@ -19,8 +20,6 @@ from sweeps.specs import Limits, SearcherSpec, StrategySpec, SweepSpec, TrialSpe
 
 MODEL = "model"  #: parameter: the artifact that a run measures, as RUN/NAME
 SEED = "evaluation_seed"  #: parameter: the seed that it measures with
-_SUFFIX = "-evaluation"
-_LONGEST_EXPERIMENT = 100
 
 
 class EvaluationState(StrEnum):
@@ -151,11 +150,6 @@ def evaluation_sweep_id(experiment: str, evaluation: str) -> SweepId:
     """Name of the sweep that an evaluation's runs are in: the same for the same evaluation."""
     entropy = hashlib.sha256(evaluation.encode()).digest()[:5]
     return ids.sweep_id(evaluation_experiment(experiment), entropy=entropy)
-
-
-def evaluation_experiment(experiment: str) -> str:
-    """Experiment of such sweeps: their runs are never among those of the search."""
-    return experiment[: _LONGEST_EXPERIMENT - len(_SUFFIX)] + _SUFFIX
 
 
 def evaluation_sweep(

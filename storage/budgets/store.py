@@ -169,6 +169,7 @@ def closed_spending(
             "sweeps": [one.scope.sweep_id for one in group],
             "tenants": [one.scope.tenant for one in group],
             "experiments": [one.scope.experiment for one in group],
+            "evaluations": [one.scope.evaluations for one in group],
             "users": [one.scope.user for one in group],
             "begins": [one.period.begins(today) for one in group],
             "window": today - WINDOW_DAYS * _DAY + _DAY,

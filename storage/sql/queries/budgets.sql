@@ -27,8 +27,8 @@ SELECT budgets.name,
        coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= %(window)s), 0),
        coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= %(window)s), 0)
 FROM unnest(%(names)s::text[], %(sweeps)s::text[], %(tenants)s::text[], %(experiments)s::text[],
-            %(users)s::text[], %(begins)s::date[])
-    AS budgets (name, sweep_id, tenant_id, experiment, owner, begins)
+            %(evaluations)s::text[], %(users)s::text[], %(begins)s::date[])
+    AS budgets (name, sweep_id, tenant_id, experiment, evaluation, owner, begins)
 JOIN usage_daily AS usage ON usage.sweep_id = budgets.sweep_id AND usage.sweep_id <> ''
 JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day + 1)::timestamptz
     AND days.day < %(today)s
@@ -36,7 +36,8 @@ WHERE (budgets.tenant_id IS NULL OR usage.tenant_id = budgets.tenant_id)
   AND (budgets.owner IS NULL OR usage.owner = budgets.owner)
   AND (budgets.experiment IS NULL OR usage.experiment_id IN (
       SELECT experiment_id FROM experiments
-      WHERE experiments.tenant_id = budgets.tenant_id AND experiments.name = budgets.experiment))
+      WHERE experiments.tenant_id = budgets.tenant_id
+        AND experiments.name IN (budgets.experiment, budgets.evaluation)))
 GROUP BY budgets.name;
 
 -- closed_of_tenants --
@@ -46,9 +47,9 @@ SELECT budgets.name,
        coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= budgets.begins), 0),
        coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= %(window)s), 0),
        coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= %(window)s), 0)
-FROM unnest(%(names)s::text[], %(tenants)s::text[], %(experiments)s::text[], %(users)s::text[],
-            %(begins)s::date[])
-    AS budgets (name, tenant_id, experiment, owner, begins)
+FROM unnest(%(names)s::text[], %(tenants)s::text[], %(experiments)s::text[],
+            %(evaluations)s::text[], %(users)s::text[], %(begins)s::date[])
+    AS budgets (name, tenant_id, experiment, evaluation, owner, begins)
 JOIN usage_daily AS usage ON usage.tenant_id = budgets.tenant_id
     AND usage.day >= least(budgets.begins, %(window)s)
 JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day + 1)::timestamptz
@@ -56,7 +57,8 @@ JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day
 WHERE (budgets.owner IS NULL OR usage.owner = budgets.owner)
   AND (budgets.experiment IS NULL OR usage.experiment_id IN (
       SELECT experiment_id FROM experiments
-      WHERE experiments.tenant_id = budgets.tenant_id AND experiments.name = budgets.experiment))
+      WHERE experiments.tenant_id = budgets.tenant_id
+        AND experiments.name IN (budgets.experiment, budgets.evaluation)))
 GROUP BY budgets.name;
 
 -- closed_of_all --

@@ -135,6 +135,28 @@ budgets:
     assert [one.budget.name for one in of_speech] == ["all", "user"]
 
 
+def test_a_budget_of_an_experiment_counts_what_evaluates_its_candidates(
+    world: SpendingWorld,
+) -> None:
+    world.apply(
+        BUDGETS,
+        "budgets: [{name: m, tenant: vision, experiment: digits, period: month, max_cost_usd: 99}]",
+    )
+    search = world.sweep()
+    evaluation = world.sweep("digits-evaluation-aaaaaaaa", experiment="digits-evaluation")
+    other = world.sweep("words-aaaaaaaa", experiment="words")
+    for number, sweep in enumerate((search, evaluation, other)):
+        world.entered(YESTERDAY, sweep, str(10**number))
+        world.attempt(sweep, began=2, ended=1)
+        world.attempt(sweep, began=0.5, usd="3")
+    world.close_day(YESTERDAY)
+
+    found = where(world)
+
+    assert (found.spent.usd, found.reserved.usd) == (Decimal(11 + 2 * 2 + 2), Decimal(4))
+    assert [one.budget.name for one in world.budgets.of_sweep(evaluation, now=NOW)] == ["m"]
+
+
 def test_a_sweep_has_its_own_budget_first(world: SpendingWorld) -> None:
     world.apply(BUDGETS, MONTH)
     sweep = world.sweep(max_cost_usd=Decimal(5))

@@ -44,6 +44,22 @@ def test_a_budget_covers_those_it_names(scope: BudgetScope, covers: bool) -> Non
     assert refused is covers
 
 
+@pytest.mark.parametrize(
+    ("experiment", "covers"),
+    [("digits-evaluation", True), ("digits", True), ("digits-evaluations", False)],
+)
+def test_a_budget_of_an_experiment_bounds_what_evaluates_its_candidates(
+    experiment: str, covers: bool
+) -> None:
+    book = BudgetBook([a_budget("10", scope=BudgetScope(tenant="vision", experiment="digits"))])
+    book.reserve(SPENDER, usd=Decimal(6), gpu_hours=0.0)
+    evaluation = Spender(tenant="vision", experiment=experiment, sweep_id="digits-bbbbbbbb")
+
+    refused = book.refusal(evaluation, usd=Decimal(5), gpu_hours=0.0) is not None
+
+    assert refused is covers
+
+
 def test_what_fits_is_let_in_until_the_reservations_have_taken_all() -> None:
     book = BudgetBook([a_budget("10", renews_at=RENEWAL)])
     book.reserve(SPENDER, usd=Decimal(6), gpu_hours=0.0)
