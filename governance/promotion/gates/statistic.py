@@ -29,7 +29,7 @@ def mean(values: Sequence[float]) -> float:
     """Of values of which none is NaN; infinite if one of them is."""
     if not all(map(math.isfinite, values)):
         return sum(values)
-    return math.fsum(value / len(values) for value in values)  # divided first: no sum overflows
+    return statistics.mean(values)  # in fractions: no sum overflows
 
 
 def _half_width(values: Sequence[float], confidence: float) -> float:

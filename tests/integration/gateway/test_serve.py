@@ -48,7 +48,7 @@ def server(
                 return False
 
         try:
-            wait_for(is_up)
+            wait_for(is_up, seconds=60)
             yield process, url
         finally:
             process.kill()

@@ -1,6 +1,7 @@
 """Gates: what is asked is held to what is known, and what is not known has not passed."""
 
 import math
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -301,6 +302,14 @@ def test_the_worst_seed_is_never_better_than_the_mean_nor_the_bound_than_it(
 
     assert turn * statistic(values, Statistic.WORST, direction, 0.95) <= mean + slack
     assert turn * statistic(values, Statistic.CONFIDENCE, direction, 0.95) <= mean + slack
+
+
+def test_the_mean_of_the_greatest_numbers_is_a_number() -> None:
+    greatest = sys.float_info.max
+
+    found = statistic([greatest] * 3, Statistic.MEAN, Direction.MAXIMIZE, 0.95)
+
+    assert found == greatest
 
 
 @settings(deadline=None)  # scipy is imported by the first one
