@@ -1,17 +1,16 @@
 """Reports of weeks and months as assets: one partition each; materializing one makes it anew."""
 
 import datetime as dt
-from collections.abc import Callable
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import MONTHS, WEEKS
+from governance.periods import Period, Span
 from governance.reports.composing import compose
 from governance.reports.facts import ReportFacts
 from governance.reports.markdown import markdown
 from governance.reports.model import Report, Scope
-from governance.reports.periods import Period, month_of, week_of
 from governance.reports.shelf import ReportShelf
 
 GROUP = "reports"
@@ -19,9 +18,7 @@ _RETRIES = dg.RetryPolicy(max_retries=3, delay=60)
 _MADE_BY = "schedule"
 
 
-def _report(
-    name: str, partitions_def: dg.PartitionsDefinition, period_of: Callable[[dt.date], Period]
-) -> dg.AssetsDefinition:
+def _report(name: str, partitions_def: dg.PartitionsDefinition, cut: Period) -> dg.AssetsDefinition:
     @dg.asset(
         name=name,
         partitions_def=partitions_def,
@@ -38,7 +35,7 @@ def _report(
         report_facts: dg.ResourceParam[ReportFacts],
         report_shelf: dg.ResourceParam[ReportShelf],
     ) -> dg.MaterializeResult:
-        period = period_of(dt.date.fromisoformat(context.partition_key))
+        period = cut.span(dt.date.fromisoformat(context.partition_key))
         with dagster_errors():
             whole = _make(report_facts, report_shelf, period, Scope())
             portfolio = _make(report_facts, report_shelf, period, Scope(), is_portfolio=True)
@@ -64,14 +61,14 @@ def _report(
     return report
 
 
-weekly_report = _report("weekly_report", WEEKS, week_of)
-monthly_report = _report("monthly_report", MONTHS, month_of)
+weekly_report = _report("weekly_report", WEEKS, Period.WEEK)
+monthly_report = _report("monthly_report", MONTHS, Period.MONTH)
 
 
 def _make(
     facts: ReportFacts,
     shelf: ReportShelf,
-    period: Period,
+    period: Span,
     scope: Scope,
     *,
     is_portfolio: bool = False,
@@ -82,7 +79,7 @@ def _make(
     return report
 
 
-def _tenants(facts: ReportFacts, period: Period) -> list[str]:
+def _tenants(facts: ReportFacts, period: Span) -> list[str]:
     """Those that did or spent something."""
     spent = {row.tenant for row in facts.spent(Scope(), period)}
     return sorted(spent | {row.tenant for row in facts.activity(Scope(), period)})

@@ -12,16 +12,16 @@ from typing import Any
 
 from benchmarks.machine import show
 from benchmarks.postgres import empty_database, fresh_database, server
+from governance.periods import Period
 from governance.reports.asked import Asked
 from governance.reports.composing import SECTIONS, compose
 from governance.reports.html import page
 from governance.reports.markdown import markdown
 from governance.reports.model import Scope
-from governance.reports.periods import month_of, week_of
 from storage.database import Pool, open_pool, transaction
 from storage.reports.facts import PostgresReportFacts
 
-_MONTH, _WEEK = month_of(dt.date(2026, 10, 1)), week_of(dt.date(2026, 10, 14))
+_MONTH, _WEEK = Period.MONTH.span(dt.date(2026, 10, 1)), Period.WEEK.span(dt.date(2026, 10, 14))
 _TRIALS = 1_000  # of a sweep
 _PARAMETERS = 4
 

@@ -5,7 +5,7 @@ import datetime as dt
 import dagster as dg
 
 from assets.partitions import DATASET_VERSIONS, dataset_partition
-from governance.reports.periods import month_of, week_of
+from governance.periods import Period
 from orchestration.jobs import (
     carry_out_retention,
     check_datasets,
@@ -196,7 +196,7 @@ def old_dagster_records(
 )
 def weekly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Last week, once its last day is in the ledger."""
-    week = week_of(context.scheduled_execution_time.date()).previous
+    week = Period.WEEK.span(context.scheduled_execution_time.date()).previous
     return dg.RunRequest(run_key=week.name, partition_key=week.first.isoformat())
 
 
@@ -209,7 +209,7 @@ def weekly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def monthly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Last month, once its last day is in the ledger."""
-    month = month_of(context.scheduled_execution_time.date()).previous
+    month = Period.MONTH.span(context.scheduled_execution_time.date()).previous
     return dg.RunRequest(run_key=month.name, partition_key=month.first.isoformat())
 
 

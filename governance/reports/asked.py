@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from governance.periods import Span
 from governance.reports.model import Scope
-from governance.reports.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Asked:
     """A period of somebody's work."""
 
     scope: Scope
-    period: Period
+    period: Span
 
     @property
     def before(self) -> "Asked":

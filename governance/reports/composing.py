@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 
+from governance.periods import Span
 from governance.reports.asked import Asked
 from governance.reports.comparing import bargains, early_stopping
 from governance.reports.facts import ReportFacts
@@ -11,7 +12,6 @@ from governance.reports.keeping import retention
 from governance.reports.limits import quotas
 from governance.reports.model import Report, Scope, Section
 from governance.reports.outcomes import lessons, promotions
-from governance.reports.periods import Period
 from governance.reports.portfolio import portfolio
 from governance.reports.spending import spending
 from governance.reports.waste import waste
@@ -39,7 +39,7 @@ PORTFOLIO: tuple[tuple[str, str, SectionMaker], ...] = (("portfolio", "Portfolio
 def compose(
     facts: ReportFacts,
     scope: Scope,
-    period: Period,
+    period: Span,
     *,
     now: dt.datetime,
     is_portfolio: bool = False,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from governance.periods import Span
 from governance.quotas.quota import Quotas
 from governance.reports.model import Scope
-from governance.reports.periods import Period
 from sweeps.objectives import Direction
 
 
@@ -223,31 +223,31 @@ class Learnt:
 class ReportFacts(Protocol):
     """Reads what happened. Every call is about one scope and one period."""
 
-    def spent(self, scope: Scope, period: Period) -> Sequence[Spent]:
+    def spent(self, scope: Scope, period: Span) -> Sequence[Spent]:
         """By tenant, experiment, sweep and owner, in that order."""
         ...
 
-    def spent_by_day(self, scope: Scope, period: Period) -> Sequence[DaySpent]:
+    def spent_by_day(self, scope: Scope, period: Span) -> Sequence[DaySpent]:
         """Days with anything in the ledger, in order."""
         ...
 
-    def spent_by_outcome(self, scope: Scope, period: Period) -> Sequence[OutcomeSpent]:
+    def spent_by_outcome(self, scope: Scope, period: Span) -> Sequence[OutcomeSpent]:
         """By outcome."""
         ...
 
-    def repeated(self, scope: Scope, period: Period) -> Sequence[Repeated]:
+    def repeated(self, scope: Scope, period: Span) -> Sequence[Repeated]:
         """By sweep; the cost of the period."""
         ...
 
-    def stopped_early(self, scope: Scope, period: Period) -> Sequence[StoppedEarly]:
+    def stopped_early(self, scope: Scope, period: Span) -> Sequence[StoppedEarly]:
         """By sweep; trials that ended in the period."""
         ...
 
-    def value_outcomes(self, scope: Scope, period: Period) -> Sequence[ValueOutcomes]:
+    def value_outcomes(self, scope: Scope, period: Span) -> Sequence[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""
         ...
 
-    def fronts(self, scope: Scope, period: Period) -> Sequence[SweepFront]:
+    def fronts(self, scope: Scope, period: Span) -> Sequence[SweepFront]:
         """Of sweeps with a trial that ended in the period."""
         ...
 
@@ -257,27 +257,27 @@ class ReportFacts(Protocol):
         """Of trials, by sweep and number."""
         ...
 
-    def activity(self, scope: Scope, period: Period) -> Sequence[Activity]:
+    def activity(self, scope: Scope, period: Span) -> Sequence[Activity]:
         """By owner."""
         ...
 
-    def failure_reasons(self, scope: Scope, period: Period) -> Sequence[FailureReason]:
+    def failure_reasons(self, scope: Scope, period: Span) -> Sequence[FailureReason]:
         """By tenant and reason; attempts that ended in the period."""
         ...
 
-    def waits(self, scope: Scope, period: Period) -> Sequence[Waits]:
+    def waits(self, scope: Scope, period: Span) -> Sequence[Waits]:
         """By tenant; attempts that began in the period."""
         ...
 
-    def models_moved(self, scope: Scope, period: Period) -> Sequence[ModelMoved]:
+    def models_moved(self, scope: Scope, period: Span) -> Sequence[ModelMoved]:
         """In order of time."""
         ...
 
-    def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
+    def evaluations_ended(self, scope: Scope, period: Span) -> Sequence[EvaluationsEnded]:
         """By tenant and state."""
         ...
 
-    def held(self, scope: Scope, period: Period) -> Sequence[Held]:
+    def held(self, scope: Scope, period: Span) -> Sequence[Held]:
         """By tenant."""
         ...
 
@@ -285,14 +285,14 @@ class ReportFacts(Protocol):
         """The policy that holds now."""
         ...
 
-    def deleted(self, scope: Scope, period: Period) -> Sequence[Deleted]:
+    def deleted(self, scope: Scope, period: Span) -> Sequence[Deleted]:
         """By tenant, kind and rule."""
         ...
 
-    def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
+    def days_not_in_ledger(self, period: Span) -> Sequence[dt.date]:
         """Days that are over, since the ledger began, that it does not have as a whole."""
         ...
 
-    def learnt(self, scope: Scope, period: Period) -> Sequence[Learnt]:
+    def learnt(self, scope: Scope, period: Span) -> Sequence[Learnt]:
         """Of sweeps that ended in the period and have a page in the graveyard."""
         ...

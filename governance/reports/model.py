@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from governance.reports.periods import Period
+from governance.periods import Span
 
 Value = str | int | float | Decimal | dt.date | None
 
@@ -118,7 +118,7 @@ class Scope:
 class Report:
     """All of it."""
 
-    period: Period
+    period: Span
     scope: Scope
     made_at: dt.datetime
     is_portfolio: bool

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
+from governance.periods import Span, parse_span
 from governance.reports.composing import compose
 from governance.reports.html import page
 from governance.reports.markdown import markdown
 from governance.reports.model import Report, Scope
-from governance.reports.periods import Period, parse_period
 from orchestration.cli.output import as_json, print_json
 from orchestration.cli.session import session
 from orchestration.people import person
@@ -23,8 +23,8 @@ _DEFAULT_PERIOD = "last-week"
 @click.argument("sweep", required=False)
 @click.option(
     "--period",
-    help="2026-11, 2026-W47, 2026-11-02..2026-11-15, last-week, this-week, last-month or "
-    "this-month. A sweep's own time, or last week.",
+    help="2026-11, 2026-W47, 2026-Q4, 2026-11-02, 2026-11-02..2026-11-15, or last- or this- with "
+    "week, month or quarter. A sweep's own time, or last week.",
 )
 @click.option("--tenant", help="Whose; everybody's when it is left out.")
 @click.option("--experiment", help="Of which experiment.")
@@ -78,14 +78,14 @@ def command(
         raise click.ClickException("no section of the report could be made")
 
 
-def _period(platform: Platform, name: str | None, scope: Scope) -> Period:
+def _period(platform: Platform, name: str | None, scope: Scope) -> Span:
     today = dt.datetime.now(dt.UTC).date()
     if name is not None or scope.sweep_id is None:
-        return parse_period(name or _DEFAULT_PERIOD, today=today)
+        return parse_span(name or _DEFAULT_PERIOD, today=today)
     row = platform.catalog.row(SweepId(scope.sweep_id), tenant_id=scope.tenant)
     last = today if row.ended_at is None else row.ended_at.astimezone(dt.UTC).date()
     first = row.created_at.astimezone(dt.UTC).date()
-    return parse_period(f"{first}..{last}", today=today)
+    return parse_span(f"{first}..{last}", today=today)
 
 
 def _write(report: Report, folder: Path, form: str | None) -> None:

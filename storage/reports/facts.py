@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from psycopg.rows import class_row, dict_row
 
+from governance.periods import Span
 from governance.quotas.file import QUOTAS
 from governance.quotas.quota import Quotas
 from governance.reports.facts import (
@@ -28,7 +29,6 @@ from governance.reports.facts import (
     Waits,
 )
 from governance.reports.model import Scope
-from governance.reports.periods import Period
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
@@ -47,47 +47,47 @@ class PostgresReportFacts:
         self._pool = pool
         self._policies = PolicyStore(pool)
 
-    def spent(self, scope: Scope, period: Period) -> list[Spent]:
+    def spent(self, scope: Scope, period: Span) -> list[Spent]:
         """By tenant, experiment, sweep and owner, in that order."""
         return self._rows("spent", Spent, scope, period)
 
-    def spent_by_day(self, scope: Scope, period: Period) -> list[DaySpent]:
+    def spent_by_day(self, scope: Scope, period: Span) -> list[DaySpent]:
         """Days with anything in the ledger, in order."""
         return self._rows("spent_by_day", DaySpent, scope, period)
 
-    def spent_by_outcome(self, scope: Scope, period: Period) -> list[OutcomeSpent]:
+    def spent_by_outcome(self, scope: Scope, period: Span) -> list[OutcomeSpent]:
         """By outcome."""
         return self._rows("spent_by_outcome", OutcomeSpent, scope, period)
 
-    def repeated(self, scope: Scope, period: Period) -> list[Repeated]:
+    def repeated(self, scope: Scope, period: Span) -> list[Repeated]:
         """By sweep; the cost of the period."""
         return self._rows("repeated", Repeated, scope, period)
 
-    def stopped_early(self, scope: Scope, period: Period) -> list[StoppedEarly]:
+    def stopped_early(self, scope: Scope, period: Span) -> list[StoppedEarly]:
         """By sweep; trials that ended in the period."""
         return self._rows("stopped_early", StoppedEarly, scope, period)
 
-    def activity(self, scope: Scope, period: Period) -> list[Activity]:
+    def activity(self, scope: Scope, period: Span) -> list[Activity]:
         """By owner."""
         return self._rows("activity", Activity, scope, period)
 
-    def failure_reasons(self, scope: Scope, period: Period) -> list[FailureReason]:
+    def failure_reasons(self, scope: Scope, period: Span) -> list[FailureReason]:
         """By tenant and reason; attempts that ended in the period."""
         return self._rows("failure_reasons", FailureReason, scope, period)
 
-    def waits(self, scope: Scope, period: Period) -> list[Waits]:
+    def waits(self, scope: Scope, period: Span) -> list[Waits]:
         """By tenant; attempts that began in the period."""
         return self._rows("waits", Waits, scope, period)
 
-    def models_moved(self, scope: Scope, period: Period) -> list[ModelMoved]:
+    def models_moved(self, scope: Scope, period: Span) -> list[ModelMoved]:
         """In order of time."""
         return self._rows("models_moved", ModelMoved, scope, period)
 
-    def evaluations_ended(self, scope: Scope, period: Period) -> list[EvaluationsEnded]:
+    def evaluations_ended(self, scope: Scope, period: Span) -> list[EvaluationsEnded]:
         """By tenant and state."""
         return self._rows("evaluations_ended", EvaluationsEnded, scope, period)
 
-    def held(self, scope: Scope, period: Period) -> list[Held]:
+    def held(self, scope: Scope, period: Span) -> list[Held]:
         """By tenant."""
         return self._rows("held", Held, scope, period)
 
@@ -95,22 +95,22 @@ class PostgresReportFacts:
         """The policy that holds now."""
         return self._policies.current(QUOTAS).value
 
-    def deleted(self, scope: Scope, period: Period) -> list[Deleted]:
+    def deleted(self, scope: Scope, period: Span) -> list[Deleted]:
         """By tenant, kind and rule."""
         return self._rows("deleted", Deleted, scope, period)
 
-    def days_not_in_ledger(self, period: Period) -> list[dt.date]:
+    def days_not_in_ledger(self, period: Span) -> list[dt.date]:
         """Days that are over, since the ledger began, that it does not have as a whole."""
         with transaction(self._pool) as connection:
             parameters = {"first": period.first, "until": period.until}
             rows = connection.execute(_QUERIES["days_not_in_ledger"], parameters)
             return [day for (day,) in rows]
 
-    def learnt(self, scope: Scope, period: Period) -> list[Learnt]:
+    def learnt(self, scope: Scope, period: Span) -> list[Learnt]:
         """Of sweeps that ended in the period and have a page in the graveyard."""
         return self._rows("learnt", Learnt, scope, period)
 
-    def value_outcomes(self, scope: Scope, period: Period) -> list[ValueOutcomes]:
+    def value_outcomes(self, scope: Scope, period: Span) -> list[ValueOutcomes]:
         """By experiment, parameter and value; runs that ended in the period."""
         parameters = {**_parameters(scope, period), "fewest": _FEWEST_RUNS, "limit": _MOST_VALUES}
         with transaction(self._pool) as connection:
@@ -118,7 +118,7 @@ class PostgresReportFacts:
             rows = cursor.execute(_QUERIES["value_outcomes"], parameters).fetchall()
         return [_value_outcomes(row) for row in rows]
 
-    def fronts(self, scope: Scope, period: Period) -> list[SweepFront]:
+    def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
         """Of sweeps with a trial that ended in the period."""
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=dict_row)
@@ -140,13 +140,13 @@ class PostgresReportFacts:
             rows = connection.execute(_QUERIES["configurations"], parameters)
             return {(sweep_id, number): found for sweep_id, number, found in rows}
 
-    def _rows(self, query: str, kind: type[Row], scope: Scope, period: Period) -> list[Row]:
+    def _rows(self, query: str, kind: type[Row], scope: Scope, period: Span) -> list[Row]:
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(kind))
             return cursor.execute(_QUERIES[query], _parameters(scope, period)).fetchall()
 
 
-def _parameters(scope: Scope, period: Period) -> dict[str, object]:
+def _parameters(scope: Scope, period: Span) -> dict[str, object]:
     return {
         "tenant": scope.tenant,
         "experiment": scope.experiment,

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from assets.reports import monthly_report, weekly_report
+from governance.periods import Span
 from governance.reports.facts import SweepFront
 from governance.reports.model import Scope
-from governance.reports.periods import Period
 from orchestration.definitions import defs
 from orchestration.schedules import monthly_reports, weekly_reports
 from storage.database import Pool, open_pool
@@ -98,7 +98,7 @@ def test_a_month_is_told_and_told_again_in_the_same_place(pool: Pool, world: Rep
 
 def test_a_part_that_fails_is_told_and_the_rest_is_there(pool: Pool, world: ReportWorld) -> None:
     class Broken(PostgresReportFacts):
-        def fronts(self, scope: Scope, period: Period) -> list[SweepFront]:
+        def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
             raise StorageUnavailable("the database is away")
 
     result = materialize(pool, weekly_report, "2025-06-16", facts=Broken(pool))

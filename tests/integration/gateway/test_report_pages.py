@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from governance.periods import Period
 from governance.reports.composing import compose
 from governance.reports.model import Scope
-from governance.reports.periods import week_of
 from storage.reports.shelf import PostgresReportShelf
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
@@ -94,7 +94,9 @@ def test_a_report_made_again_takes_the_place_of_the_first(platform: Platform) ->
 def test_reports_of_several_periods_come_newest_first(platform: Platform) -> None:
     shelf = PostgresReportShelf(platform.pool)
     for day in (dt.date(2026, 10, 1), dt.date(2026, 11, 1), dt.date(2026, 9, 1)):
-        shelf.put(compose(Told(), Scope(tenant="default"), week_of(day), now=NOW), by="ana")
+        shelf.put(
+            compose(Told(), Scope(tenant="default"), Period.WEEK.span(day), now=NOW), by="ana"
+        )
 
     assert [row.period for row in shelf.list(tenant_id="default")] == [
         "2026-W44",

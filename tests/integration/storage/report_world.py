@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from governance.reports.periods import week_of
+from governance.periods import Period
 from storage.database import Pool, transaction
 
-WEEK = week_of(dt.date(2025, 6, 18))
+WEEK = Period.WEEK.span(dt.date(2025, 6, 18))
 WITHIN = dt.datetime(2025, 6, 18, 12, tzinfo=dt.UTC)
 BEFORE = WITHIN - dt.timedelta(days=7)
 

@@ -10,11 +10,11 @@ from decimal import Decimal
 import pytest
 
 from governance.cost.trials import saved_by_stopping
+from governance.periods import Period
 from governance.quotas.file import parse_quotas
 from governance.reports.bargains import front
 from governance.reports.facts import Priced
 from governance.reports.model import Scope
-from governance.reports.periods import month_of
 from storage.database import Pool, open_pool
 from storage.reports.facts import PostgresReportFacts
 from sweeps.ids import SweepId
@@ -404,7 +404,7 @@ def test_days_that_the_ledger_lacks_are_found_since_it_began(
         )  # fmt: skip
 
     assert facts.days_not_in_ledger(WEEK) == [WEEK.first + 2 * day, WEEK.first + 3 * day]
-    this_month = month_of(dt.datetime.now(dt.UTC).date())
+    this_month = Period.MONTH.span(dt.datetime.now(dt.UTC).date())
     assert dt.datetime.now(dt.UTC).date() not in facts.days_not_in_ledger(this_month)
 
 

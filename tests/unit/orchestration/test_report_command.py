@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from governance.periods import Span
 from governance.reports.model import Report, Scope
-from governance.reports.periods import Period
 from orchestration.cli import report_command
 from sweeps.errors import SweepNotFound
 from tests.unit.governance.reports.world import WEEK, Told, spent
@@ -103,7 +103,7 @@ def test_what_is_asked_wrongly_is_said(shelf: Shelf) -> None:
 def test_when_nothing_can_be_told_the_command_fails(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spent(scope: Scope, period: Period) -> Any:
+    def spent(scope: Scope, period: Span) -> Any:
         raise RuntimeError("away")
 
     monkeypatch.setattr(Told, "spent", staticmethod(spent))

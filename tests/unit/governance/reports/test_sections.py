@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.periods import Span
 from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from governance.reports.composing import SECTIONS, compose
 from governance.reports.facts import (
@@ -30,7 +31,6 @@ from governance.reports.facts import (
 from governance.reports.failing import worse_than_others
 from governance.reports.limits import calibration
 from governance.reports.model import Chart, Figures, Report, Scope, Section, Sentence, Table, Unit
-from governance.reports.periods import Period
 from governance.reports.waste import by_kind
 from sweeps.errors import StorageUnavailable
 from sweeps.objectives import Direction
@@ -234,10 +234,10 @@ def test_a_few_runs_say_nothing_of_a_value() -> None:
 
 def test_one_section_that_fails_says_so_and_hides_no_other() -> None:
     class Broken(Told):
-        def fronts(self, scope: Scope, period: Period) -> list[SweepFront]:
+        def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
             raise StorageUnavailable("the database is away")
 
-        def stopped_early(self, scope: Scope, period: Period) -> list[StoppedEarly]:
+        def stopped_early(self, scope: Scope, period: Span) -> list[StoppedEarly]:
             raise ZeroDivisionError("a mistake")
 
     report = made(Broken(spent_rows=[spent(amount_usd=USD(7))]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from governance.periods import Period, Span
 from governance.quotas.quota import Quotas
 from governance.reports.facts import (
     Activity,
@@ -25,9 +26,8 @@ from governance.reports.facts import (
     Waits,
 )
 from governance.reports.model import Scope
-from governance.reports.periods import Period, week_of
 
-WEEK = week_of(dt.date(2026, 11, 18))
+WEEK = Period.WEEK.span(dt.date(2026, 11, 18))
 NOW = dt.datetime(2026, 11, 23, 5, tzinfo=dt.UTC)
 
 
@@ -55,7 +55,7 @@ def spent(**changes: Any) -> Spent:
 class Told:
     """A `ReportFacts` of one period; the period before has its own, or nothing."""
 
-    period: Period = WEEK
+    period: Span = WEEK
     spent_rows: Sequence[Spent] = ()
     spent_before: Sequence[Spent] = ()
     days: Sequence[DaySpent] = ()
@@ -78,25 +78,25 @@ class Told:
     policy: Quotas = field(default_factory=Quotas)
     evaluations: Sequence[EvaluationsEnded] = ()
 
-    def spent(self, scope: Scope, period: Period) -> Sequence[Spent]:
+    def spent(self, scope: Scope, period: Span) -> Sequence[Spent]:
         return self.spent_rows if period == self.period else self.spent_before
 
-    def spent_by_day(self, scope: Scope, period: Period) -> Sequence[DaySpent]:
+    def spent_by_day(self, scope: Scope, period: Span) -> Sequence[DaySpent]:
         return self.days if period == self.period else ()
 
-    def spent_by_outcome(self, scope: Scope, period: Period) -> Sequence[OutcomeSpent]:
+    def spent_by_outcome(self, scope: Scope, period: Span) -> Sequence[OutcomeSpent]:
         return self.outcomes if period == self.period else ()
 
-    def repeated(self, scope: Scope, period: Period) -> Sequence[Repeated]:
+    def repeated(self, scope: Scope, period: Span) -> Sequence[Repeated]:
         return self.repeated_rows if period == self.period else ()
 
-    def stopped_early(self, scope: Scope, period: Period) -> Sequence[StoppedEarly]:
+    def stopped_early(self, scope: Scope, period: Span) -> Sequence[StoppedEarly]:
         return self.stopped if period == self.period else ()
 
-    def value_outcomes(self, scope: Scope, period: Period) -> Sequence[ValueOutcomes]:
+    def value_outcomes(self, scope: Scope, period: Span) -> Sequence[ValueOutcomes]:
         return self.values if period == self.period else ()
 
-    def fronts(self, scope: Scope, period: Period) -> Sequence[SweepFront]:
+    def fronts(self, scope: Scope, period: Span) -> Sequence[SweepFront]:
         return self.front_rows if period == self.period else ()
 
     def configurations(
@@ -104,32 +104,32 @@ class Told:
     ) -> Mapping[tuple[str, int], Mapping[str, object]]:
         return {trial: self.tried[trial] for trial in trials if trial in self.tried}
 
-    def activity(self, scope: Scope, period: Period) -> Sequence[Activity]:
+    def activity(self, scope: Scope, period: Span) -> Sequence[Activity]:
         return self.activity_rows if period == self.period else ()
 
-    def failure_reasons(self, scope: Scope, period: Period) -> Sequence[FailureReason]:
+    def failure_reasons(self, scope: Scope, period: Span) -> Sequence[FailureReason]:
         return self.reasons if period == self.period else ()
 
-    def waits(self, scope: Scope, period: Period) -> Sequence[Waits]:
+    def waits(self, scope: Scope, period: Span) -> Sequence[Waits]:
         return self.wait_rows if period == self.period else ()
 
-    def models_moved(self, scope: Scope, period: Period) -> Sequence[ModelMoved]:
+    def models_moved(self, scope: Scope, period: Span) -> Sequence[ModelMoved]:
         return self.moves if period == self.period else ()
 
-    def evaluations_ended(self, scope: Scope, period: Period) -> Sequence[EvaluationsEnded]:
+    def evaluations_ended(self, scope: Scope, period: Span) -> Sequence[EvaluationsEnded]:
         return self.evaluations if period == self.period else ()
 
-    def held(self, scope: Scope, period: Period) -> Sequence[Held]:
+    def held(self, scope: Scope, period: Span) -> Sequence[Held]:
         return self.held_rows if period == self.period else ()
 
     def quotas(self) -> Quotas:
         return self.policy
 
-    def deleted(self, scope: Scope, period: Period) -> Sequence[Deleted]:
+    def deleted(self, scope: Scope, period: Span) -> Sequence[Deleted]:
         return self.deletions if period == self.period else ()
 
-    def days_not_in_ledger(self, period: Period) -> Sequence[dt.date]:
+    def days_not_in_ledger(self, period: Span) -> Sequence[dt.date]:
         return self.missing_days if period == self.period else ()
 
-    def learnt(self, scope: Scope, period: Period) -> Sequence[Learnt]:
+    def learnt(self, scope: Scope, period: Span) -> Sequence[Learnt]:
         return self.lessons if period == self.period else ()
