@@ -20,6 +20,7 @@ from gateway.routes import (
     costs,
     dataset_files,
     datasets,
+    evaluations,
     graveyard,
     health,
     inputs,
@@ -91,7 +92,7 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     answer_errors(api)
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        budgets, annotations, annotation_forms, models, page_assets, pages, policies, portfolio, queue, reports, retention, sign_in, graveyard,
+        budgets, annotations, annotation_forms, evaluations, models, page_assets, pages, policies, portfolio, queue, reports, retention, sign_in, graveyard,
     ):  # fmt: skip
         api.include_router(part.router)
     return api

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from governance.access import ForeignRun
 from governance.budgets.forecasts import OverBudget
-from governance.promotion.approvals import NoApprover
+from governance.promotion.approvals import NoApprover, NoReason
 from governance.promotion.evaluations import EvaluationNotFound
 from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
@@ -90,6 +90,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidTag, 422),
     (InvalidNote, 422),
     (InvalidLink, 422),
+    (NoReason, 422),
     (InvalidTakeaway, 422),
     (UnknownTenant, 422),
     (UnknownRetentionClass, 422),

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.plugins.s3",
     "tests.plugins.timescale",
     "tests.plugins.cluster",
+    "tests.plugins.browser",
 ]
 
 _MARKS = {

@@ -1,23 +1,17 @@
-"""Forms of pages that write tags, notes and links, and lead back to the page.
-
-A form counts only when a page of ours sends it: whoever is let in by a session is asked where the
-request comes from, as with everything that changes something.
-"""
+"""Forms of pages that write tags, notes and links, and lead back to the page."""
 
 import asyncio
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gateway.authentication import GivenOwner
 from gateway.errors import InvalidRequest
+from gateway.forms import fields_of
 from gateway.said import path_of
 from gateway.services import GivenServices, Services
 from storage.token_store import TokenOwner
 from sweeps.tags import Subject, parse_subject, parse_tag
-
-_MOST_FIELDS = 10
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,12 +19,7 @@ router = APIRouter(include_in_schema=False)
 @router.post("/annotate")
 async def annotate(request: Request, owner: GivenOwner, services: GivenServices) -> Response:
     """One change: ``action`` says which, ``on`` of what."""
-    text = (await request.body()).decode("utf-8", errors="replace")
-    try:
-        form = parse_qs(text, max_num_fields=_MOST_FIELDS)
-    except ValueError as exc:
-        raise InvalidRequest("this form has too many fields") from exc
-    fields = {name: values[0] for name, values in form.items()}
+    fields = await fields_of(request)
     subject = parse_subject(fields.get("on", ""))
     await asyncio.to_thread(_change, subject, fields, owner, services)
     return RedirectResponse(path_of(subject) + "#said", status_code=303)

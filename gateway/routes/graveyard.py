@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from gateway.authentication import GivenOwner, GivenSweep
 from gateway.documents import answer
-from gateway.errors import InvalidRequest
+from gateway.forms import fields_of
 from gateway.html import page
 from gateway.markdown import rendered
 from gateway.said import said_about
@@ -106,12 +105,7 @@ async def confirm_by_form(
     request: Request, sweep: GivenSweep, owner: GivenOwner, services: GivenServices
 ) -> Response:
     """The takeaway of a page's form; only pages of ours may send it, as with all that writes."""
-    text = (await request.body()).decode("utf-8", errors="replace")
-    try:
-        form = parse_qs(text, max_num_fields=5)
-    except ValueError as exc:
-        raise InvalidRequest("this form has too many fields") from exc
-    takeaway = form.get("takeaway", [""])[0]
+    takeaway = (await fields_of(request)).get("takeaway", "")
     await asyncio.to_thread(
         services.graveyard.confirm, sweep, takeaway, tenant_id=owner.tenant_id, by=owner.name
     )

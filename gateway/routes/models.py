@@ -1,27 +1,17 @@
 """Models: what is in the registry, for pipelines and for people."""
 
-from typing import Annotated
-
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
 
-from gateway.authentication import GivenOwner, GivenRun
+from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.downloads import blob_answer
 from gateway.html import page
 from gateway.services import GivenServices
-from governance.promotion.approvals import check_word
 from governance.promotion.sections.names import check_alias, check_model_name
 from sweeps.blobs import BlobKey
 
 router = APIRouter()
-
-
-class ApprovalRequest(BaseModel):
-    """What is kept with a person's word."""
-
-    comment: Annotated[str, Field(max_length=10_000)] = ""
 
 
 @router.get("/api/v1/models")
@@ -61,26 +51,6 @@ def read_version(name: str, number: int, owner: GivenOwner, services: GivenServi
     key = BlobKey(tenant_id=owner.tenant_id, sha256=found.sha256)
     file_name = found.artifact.rsplit("/", 1)[-1]
     return blob_answer(services, key, name=file_name, size_bytes=found.size_bytes)
-
-
-@router.get("/api/v1/runs/{run}/evaluation")
-def get_evaluation(run: GivenRun, owner: GivenOwner, services: GivenServices) -> JSONResponse:
-    """The newest evaluation of a candidate: gates, runs and approvals."""
-    found = services.evaluations.newest(run, tenant_id=owner.tenant_id)
-    return answer({"evaluation": services.evaluations.record(found.evaluation_id)})
-
-
-@router.post("/api/v1/runs/{run}/evaluation/approvals", status_code=201)
-def approve(
-    run: GivenRun, body: ApprovalRequest, owner: GivenOwner, services: GivenServices
-) -> JSONResponse:
-    """The word of the token's owner; the daemon judges anew. 200 when it was given before."""
-    found = services.evaluations.newest(run, tenant_id=owner.tenant_id)
-    owners = services.candidates.candidate(run, tenant_id=owner.tenant_id).owners
-    check_word(found, owners=owners, by=owner.name)
-    is_new = services.evaluations.approve(found.evaluation_id, by=owner.name, comment=body.comment)
-    said = {"evaluation": found.evaluation_id, "approved_by": owner.name}
-    return answer(said, status=201 if is_new else 200)
 
 
 @router.get("/models", include_in_schema=False)

@@ -104,6 +104,7 @@ def show_run(
         axes=_AXES,
         run_ids=[run],
         is_live=record.run.ended_at is None,
+        evaluations=services.evaluations.list(tenant_id=owner.tenant_id, run_id=run, limit=1),
         said=said_about(Subject(SubjectKind.RUN, run), owner.tenant_id, services),
     )
 

@@ -2,7 +2,7 @@
 
 import click
 
-from governance.promotion.approvals import check_word
+from governance.promotion.approvals import check_rejection, check_word
 from governance.promotion.evaluations import Evaluation, EvaluationState
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.promotion_follow import follow_evaluation, tell
@@ -111,6 +111,25 @@ def approve_command(run: str, comment: str, detach: bool, tenant: str, as_json: 
             platform, found.evaluation_id, quiet=as_json, within_seconds=_JUDGING_SECONDS
         )
         tell(record, as_json=as_json)
+
+
+@command.command("reject")
+@click.argument("run")
+@click.option("--comment", "-m", required=True, help="Why; kept with it.")
+@tenant_option
+@json_option
+def reject_command(run: str, comment: str, tenant: str, as_json: bool) -> None:
+    """Say that RUN must not go to production: whoever might approve it can, while it waits for that.
+
+    Exits with 3, as after a gate that has failed.
+    """
+    by = person()
+    with session(quiet=as_json) as platform:
+        found = _newest(platform, run, tenant)
+        owners = platform.candidates.candidate(found.run_id, tenant_id=found.tenant_id).owners
+        check_rejection(found, owners=owners, by=by, comment=comment)
+        platform.evaluations.reject(found.evaluation_id, by=by, comment=comment)
+        tell(platform.evaluations.record(found.evaluation_id), as_json=as_json)
 
 
 @command.command("retry")

@@ -70,7 +70,7 @@ def _criterion(one: Criterion) -> str:
 def _next_step(record: EvaluationRecord) -> Iterator[str]:
     found = record.evaluation
     if found.state is EvaluationState.WAITING:
-        yield f"  somebody who does not own it: sweepworks promotion approve {found.run_id}"
+        yield f"  somebody who does not own it: sweepworks promotion approve {found.run_id}, or reject"
     elif found.state in {
         EvaluationState.REJECTED,
         EvaluationState.FAILED,

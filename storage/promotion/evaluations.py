@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row, kwargs_row
 from psycopg.types.json import Jsonb
 
+from governance.promotion.approvals import rejected
 from governance.promotion.evaluations import (
     MODEL,
     SEED,
@@ -20,18 +21,15 @@ from governance.promotion.evaluations import (
     Subjects,
 )
 from governance.promotion.gates.facts import JudgingCode, MeasuredWith, Measurement, Subject
-from governance.promotion.gates.results import Criterion, GateResult, Verdict
-from governance.promotion.policy import Gate
+from governance.promotion.gates.results import GateResult, in_words
 from storage import queries
 from storage.database import Pool, transaction
-from storage.json_numbers import json_number
+from storage.promotion.judgements import newest_gates, settle
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.sweep_files.reading import as_list, as_mapping
 from sweeps.tags import PRODUCTION_CANDIDATE
 
 _MOST_CLAIMS = 10  # a Dagster run that fails more often than that has a reason to
-_ORDER = {gate: place for place, gate in enumerate(Gate)}
 
 _QUERIES = queries.load("evaluations")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -193,9 +191,7 @@ class EvaluationStore:
     def now(self) -> dt.datetime:
         """The database's clock, which approvals are stamped with."""
         with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES["now"]).fetchone()
-        assert row is not None  # a SELECT without FROM gives one row
-        return row[0]
+            return _now(connection)
 
     def record_judgement(
         self,
@@ -214,31 +210,57 @@ class EvaluationStore:
         Raises:
             StateConflict: It has ended, or has not begun.
         """
-        parameters = {
-            "evaluation_id": evaluation_id,
-            "gates": [str(result.gate) for result in results],
-            "verdicts": [str(result.verdict) for result in results],
-            "criteria": [Jsonb([_document(one) for one in r.criteria]) for r in results],
-            "judged_at": judged_at,
-            "state": str(state),
-            "reason": reason,
-        }
         with transaction(self._pool) as connection:
-            held = connection.execute(_QUERIES["hold_evaluation"], parameters).fetchone()
-            if held is None:
-                raise EvaluationNotFound(evaluation_id)
-            connection.execute(_QUERIES["insert_gate_results"], parameters)
-            if connection.execute(_QUERIES["settle_evaluation"], parameters).fetchone() is None:
-                raise StateConflict(
-                    f"evaluation {evaluation_id!r}", current=held[0], asked="judged"
-                )
+            held = _hold(connection, evaluation_id)
+            is_settled = settle(
+                connection,
+                evaluation_id,
+                results,
+                state=state,
+                reason=reason,
+                judged_at=judged_at,
+            )
+            if not is_settled:
+                what = f"evaluation {evaluation_id!r}"
+                raise StateConflict(what, current=str(held), asked="judged")
 
     def approve(self, evaluation_id: str, *, by: str, comment: str) -> bool:
-        """Note a person's word; whether it is new."""
+        """Note a person's word; whether it is new.
+
+        Raises:
+            EvaluationNotFound: There is none of that name.
+            StateConflict: It has ended.
+        """
         parameters = {"evaluation_id": evaluation_id, "by": by, "comment": comment}
         with transaction(self._pool) as connection:
+            state = _hold(connection, evaluation_id)
+            if state.has_ended:
+                what = f"evaluation {evaluation_id}"
+                raise StateConflict(what, current=str(state), asked="approved")
             return (
                 connection.execute(_QUERIES["insert_approval"], parameters).fetchone() is not None
+            )
+
+    def reject(self, evaluation_id: str, *, by: str, comment: str) -> None:
+        """A person's no: written down as another judgement, which ends it.
+
+        Raises:
+            EvaluationNotFound: There is none of that name.
+            StateConflict: It waits for nobody's word.
+        """
+        with transaction(self._pool) as connection:
+            state = _hold(connection, evaluation_id)
+            if state is not EvaluationState.WAITING:
+                what = f"evaluation {evaluation_id}"
+                raise StateConflict(what, current=str(state), asked="rejected")
+            results = rejected(newest_gates(connection, evaluation_id), by=by, comment=comment)
+            settle(
+                connection,
+                evaluation_id,
+                results,
+                state=EvaluationState.REJECTED,
+                reason=in_words(results),
+                judged_at=_now(connection),
             )
 
     def get(self, evaluation_id: str) -> Evaluation:
@@ -272,18 +294,32 @@ class EvaluationStore:
         parameters = {"evaluation_id": evaluation_id}
         with transaction(self._pool) as connection:
             found = _get(connection, evaluation_id)
+            gates = newest_gates(connection, evaluation_id)
             rows = connection.cursor(row_factory=dict_row)
-            gates = rows.execute(_QUERIES["newest_gate_results"], parameters).fetchall()
             runs = rows.execute(_QUERIES["evaluation_runs"], parameters).fetchall()
             approvals = connection.cursor(row_factory=class_row(Approval))
             given = approvals.execute(_QUERIES["approvals"], parameters).fetchall()
-        results = [_result(row) for row in gates]
         return EvaluationRecord(
             evaluation=found,
-            gates=tuple(sorted(results, key=lambda result: _ORDER[result.gate])),
+            gates=gates,
             measurements=tuple(_measurement(row) for row in runs),
             approvals=tuple(given),
         )
+
+
+def _hold(connection: Connection, evaluation_id: str) -> EvaluationState:
+    """The state, which stays until the transaction ends."""
+    parameters = {"evaluation_id": evaluation_id}
+    row = connection.execute(_QUERIES["hold_evaluation"], parameters).fetchone()
+    if row is None:
+        raise EvaluationNotFound(evaluation_id)
+    return EvaluationState(row[0])
+
+
+def _now(connection: Connection) -> dt.datetime:
+    row = connection.execute(_QUERIES["now"]).fetchone()
+    assert row is not None  # a SELECT without FROM gives one row
+    return row[0]
 
 
 def _get(connection: Connection, evaluation_id: str) -> Evaluation:
@@ -302,36 +338,6 @@ def _read(connection: Connection, **parameters: object) -> list[Evaluation]:
 def _evaluation(**columns: Any) -> Evaluation:
     columns["state"] = EvaluationState(columns["state"])
     return Evaluation(**columns)
-
-
-def _document(criterion: Criterion) -> dict[str, Any]:
-    return {
-        "subject": criterion.subject,
-        "asked": criterion.asked,
-        "value": _storable(criterion.value),
-        "bound": _storable(criterion.bound),
-        "has_passed": criterion.has_passed,
-        "evidence": _storable(criterion.evidence),
-    }
-
-
-def _storable(value: Any) -> Any:
-    """For JSON, which has no word for NaN: a text that `float` reads."""
-    if isinstance(value, float):
-        return json_number(value)
-    if (mapping := as_mapping(value)) is not None:
-        return {key: _storable(item) for key, item in mapping.items()}
-    if (several := as_list(value)) is not None:
-        return [_storable(item) for item in several]
-    return value
-
-
-def _result(row: Mapping[str, Any]) -> GateResult:
-    return GateResult(
-        gate=Gate(row["gate"]),
-        verdict=Verdict(row["verdict"]),
-        criteria=tuple(Criterion(**criterion) for criterion in row["criteria"]),
-    )
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:

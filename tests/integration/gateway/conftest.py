@@ -37,6 +37,8 @@ TENANT = TenantId("default")
 TOKEN = "swt_of-this-home"
 NOW_US = int(dt.datetime.now(dt.UTC).timestamp()) * 1_000_000
 
+OPEN_BROWSERS: list[httpx.Client] = []  #: of the test that runs
+
 Points = Mapping[str, Sequence[tuple[int, int, float]]]
 
 
@@ -85,6 +87,14 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
 def no_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripts send what they log, and say nothing of their folder."""
     monkeypatch.setenv("SWEEPWORKS_PROVENANCE", "off")
+
+
+@pytest.fixture(autouse=True)
+def closed_browsers() -> Generator[None, None, None]:
+    """No browser outlives its test."""
+    yield
+    while OPEN_BROWSERS:
+        OPEN_BROWSERS.pop().close()
 
 
 @dataclass(frozen=True, slots=True)

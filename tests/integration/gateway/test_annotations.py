@@ -9,6 +9,7 @@ from governance.naming_file import NAMING
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
 from tests.factories import SWEEP
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import (
     NOW_US,
     TOKEN,
@@ -17,7 +18,7 @@ from tests.integration.gateway.conftest import (
     bearer,
     wait_for,
 )
-from tests.integration.gateway.test_pages import EVIL, a_browser
+from tests.integration.gateway.test_pages import EVIL
 
 POLICY = """
 default:

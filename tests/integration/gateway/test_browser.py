@@ -3,12 +3,10 @@
 import datetime as dt
 import math
 import random
-import shutil
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from governance.page_access import PageGrant, signed_link
 from storage.artifacts.folder import ArtifactFolder
@@ -25,33 +23,11 @@ from tests.integration.gateway.conftest import (
 )
 from tests.integration.storage.cost_world import DAY, CostWorld
 from tests.integration.storage.lineage_world import CODE, LineageWorld
+from tests.plugins.browser import PICTURES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-PICTURES = Path(__file__).parents[2] / ".output"
-_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 EVIL = "<script>document.title='owned'</script>"
-
-
-@pytest.fixture
-def page() -> Generator[Page, None, None]:
-    program = shutil.which("chromium")
-    assert program is not None, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1250})
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "console",
-            lambda said: problems.append(said.text) if "Content Security" in said.text else None,
-        )
-        yield page
-        browser.close()
-    assert problems == []
 
 
 def runs_with_curves(platform: Platform, n: int, *, points: int = 3_000) -> list[str]:

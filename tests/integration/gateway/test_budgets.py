@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import httpx
 
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import TENANT, TOKEN, Platform, bearer
-from tests.integration.gateway.test_pages import a_browser
 
 POLICY = """\
 budgets:

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import TENANT, Platform, bearer
-from tests.integration.gateway.test_pages import TOKEN, a_browser
+from tests.integration.gateway.test_pages import TOKEN
 from tests.integration.storage.cost_world import DAY, CostWorld
 
 STRETCH = {"since": DAY.isoformat(), "until": (DAY + dt.timedelta(days=1)).isoformat()}

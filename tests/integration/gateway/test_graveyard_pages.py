@@ -10,8 +10,9 @@ from storage.sweeps.graveyard import PostgresGraveyard
 from sweeps.ids import SweepId, TenantId
 from sweeps.tags import parse_subject
 from tests.factories import SWEEP
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import TENANT, TOKEN, Platform, bearer
-from tests.integration.gateway.test_pages import EVIL, a_browser
+from tests.integration.gateway.test_pages import EVIL
 
 API = "/api/v1/graveyard"
 

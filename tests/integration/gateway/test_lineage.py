@@ -8,11 +8,10 @@ from storage.artifacts.folder import ArtifactFolder
 from storage.lineage.graph import LineageStore
 from sweeps.ids import TenantId
 from sweeps.lineage import Edge, Node
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import TENANT, TOKEN, Platform
-from tests.integration.gateway.test_pages import EVIL, _closed_browsers, a_browser  # pyright: ignore[reportPrivateUsage]
+from tests.integration.gateway.test_pages import EVIL
 from tests.integration.storage.lineage_world import CODE, LineageWorld
-
-__all__ = ["_closed_browsers"]
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
 """Pages as a browser gets them: who may, what is escaped, what headers bind it to."""
 
-import datetime as dt
 import re
-from collections.abc import Generator
 from typing import Any
 
 import httpx
 import pytest
 
-from governance.page_access import PageGrant, signed_link
-from sweeps.ids import TenantId
+from tests.integration.gateway.browsers import a_browser, link
 from tests.integration.gateway.conftest import (
-    KEY,
     NOW_US,
     TENANT,
     TOKEN,
@@ -22,35 +18,6 @@ from tests.integration.gateway.conftest import (
 )
 
 EVIL = "<script>alert(1)</script>\"'"
-
-
-def link(path: str, *, seconds: float = 60, nonce: str = "n", tenant: str = TENANT) -> str:
-    grant = PageGrant(
-        tenant_id=TenantId(tenant),
-        path=path,
-        nonce=nonce,
-        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds),
-    )
-    return signed_link(grant, key=KEY)
-
-
-_OPEN: list[httpx.Client] = []
-
-
-@pytest.fixture(autouse=True)
-def _closed_browsers() -> Generator[None, None, None]:
-    yield
-    while _OPEN:
-        _OPEN.pop().close()
-
-
-def a_browser(platform: Platform, path: str | None = "/compare", **changes: Any) -> httpx.Client:
-    """One that has opened a link, if there is a path."""
-    browser = httpx.Client(base_url=platform.url, timeout=20, trust_env=False)
-    _OPEN.append(browser)
-    if path is not None:
-        assert browser.get(link(path, **changes)).status_code == 200
-    return browser
 
 
 def a_run(platform: Platform, **body: Any) -> str:

@@ -11,8 +11,8 @@ from governance.reports.model import Scope
 from storage.reports.shelf import PostgresReportShelf
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
+from tests.integration.gateway.browsers import a_browser
 from tests.integration.gateway.conftest import Platform
-from tests.integration.gateway.test_pages import a_browser
 from tests.unit.governance.reports.world import NOW, WEEK, Told, spent
 
 EVIL = '"><script>alert(1)</script>'
