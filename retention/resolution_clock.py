@@ -5,7 +5,8 @@ not come; so whoever keeps points for longer keeps those of others that trained 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,9 +44,7 @@ def tier_drops(
         seconds = np.array(
             [np.inf if one is None else one.total_seconds() for one in by_class], dtype=np.float64
         )
-        has_points = world.runs.first_points != NONE
-        if tier is Tier.POINTS:
-            has_points &= world.runs.has_raw
+        has_points = world.has_points(tier)
         lengths_of = seconds[class_of]
         if tier is not Tier.POINTS:
             lengths_of[kept & ~world.runs.is_exported] = np.inf
@@ -75,3 +74,31 @@ def _edge(world: World, has_points: Bools, lengths: Float64s, now: int) -> int |
         edge = min(edge, int(runs.first_points[waiting].min()))
     edge = edge // _HOUR * _HOUR
     return edge if bool((runs.first_points[due] < edge).any()) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierStep:
+    """A part of a drop, which a run may hold up."""
+
+    before: dt.datetime
+    runs: Int64s  #: places of runs whose points go with it, and of which no file has them
+
+
+def drop_steps(
+    world: World, tier: Tier, *, before: dt.datetime, in_files: Bools, most: int
+) -> Iterator[TierStep]:
+    """The parts of a drop, the earliest first: each adds about `most` runs to those before it.
+
+    Args:
+        before: Up to where the tier is dropped; of a whole hour.
+        in_files: Whether a file has the run's points, shape `(n,)`.
+    """
+    runs, end = world.runs, int(before.timestamp())
+    at_stake = world.has_points(tier) & ~in_files & (runs.first_points < end)
+    firsts = np.sort(runs.first_points[at_stake])
+    edges = np.unique(firsts[most::most] // _HOUR * _HOUR)
+    low = NONE
+    for high in [*edges[edges > int(firsts[0] if len(firsts) else 0)].tolist(), end]:
+        places = np.flatnonzero(at_stake & (runs.first_points < high) & (runs.last_points >= low))
+        yield TierStep(before=dt.datetime.fromtimestamp(high, dt.UTC), runs=places)
+        low = high

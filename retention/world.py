@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from retention.tiers import Tier
 from sweeps.states import RunState
 
 Int64s = NDArray[np.int64]
@@ -69,7 +70,7 @@ class Runs:
     objectives: Float64s  #: NaN when there is none
     points: Int64s  #: that are still there, about
     first_points: Int64s  #: time of the first of them; `NONE` when there is none
-    has_raw: Bools  #: whether points are there as they came
+    last_points: Int64s  #: likewise of the last
     is_exported: Bools  #: whether a file has all points of its script; also when there are none
     is_marked: Bools  #: whether its points are marked already
 
@@ -93,6 +94,16 @@ class Artifacts:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @classmethod
+    def none(cls) -> "Artifacts":
+        """No artifact at all."""
+        numbers = np.zeros(0, dtype=np.int64)
+        small = numbers.astype(np.int8)
+        return cls(
+            names=(), runs=numbers.astype(np.int32), kinds=small, sizes=numbers, created=numbers,
+            levels=numbers, values=np.zeros(0), blobs=numbers, is_marked=small > 0,
+        )  # fmt: skip
 
 
 class HoldScope(StrEnum):
@@ -156,3 +167,10 @@ class World:
     bonds: Bonds = field(default_factory=Bonds)
     #: Blobs that something other than an artifact refers to: files of datasets.
     other_blobs: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    #: From when on a tier of points is whole; what is older was dropped. Absent: always.
+    kept_since: Mapping[Tier, int] = field(default_factory=dict[Tier, int])
+
+    def has_points(self, tier: Tier) -> Bools:
+        """Whether a run still has points in a tier, shape `(n,)`."""
+        since = self.kept_since.get(tier, NONE)
+        return (self.runs.first_points != NONE) & (self.runs.last_points >= since)

@@ -136,7 +136,10 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
                 ],
                 np.int64,
             ),
-            has_raw=np.array([run.points > 0 for run in runs], np.bool_),
+            last_points=np.array(
+                [NONE if not run.points else seconds - int(run.age_days * DAY) for run in runs],
+                np.int64,
+            ),
             is_exported=np.array([run.is_exported for run in runs], np.bool_),
             is_marked=np.zeros(len(runs), np.bool_),
         ),

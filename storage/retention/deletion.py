@@ -16,12 +16,15 @@ from retention.policy import RetentionPolicy
 from retention.world import NONE, World
 from storage import queries
 from storage.database import Pool, transaction
-from storage.retention.world import load_runs, load_world
+from storage.retention.exclusion import shut_out, while_nobody_ties
+from storage.retention.ties import load_tied
+from storage.retention.world import load_world
 
 _QUERIES = queries.load("retention")
 _DIGESTS = queries.load("lineage_checks")
-#: In one transaction, which tags and evaluations wait for.
-_BATCH = 5_000
+#: In one transaction, which tags and evaluations wait for: a fraction of a second.
+_BATCH = 1_000
+_RUNS_AT_ONCE = 20  # whose points go in a transaction, which holds up refreshes of the rollups
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -56,7 +59,11 @@ class _Item:
 
 
 class RetentionDeletion:
-    """Deletes in batches, each in a transaction of its own: killed anywhere, the next call goes on."""
+    """Deletes in batches, each in a transaction of its own: killed anywhere, the next call goes on.
+
+    Artifacts go in that transaction. Of points it is only decided there: there may be millions of
+    them, and nobody has to wait until they are removed.
+    """
 
     def __init__(self, pool: Pool, *, batch: int = _BATCH) -> None:
         self._pool = pool
@@ -66,7 +73,7 @@ class RetentionDeletion:
         """Delete what is due by `now`, but for what is guarded now: that is marked no more.
 
         Raises:
-            StorageUnavailable: The database does not answer.
+            StorageUnavailable: The database does not answer, or somebody holds what is needed.
         """
         total = Carried()
         while (one := self.delete_some(now=now)) is not None:
@@ -108,31 +115,65 @@ class RetentionDeletion:
 
     def delete_some(self, *, now: dt.datetime) -> Carried | None:
         """One batch; None when nothing is due."""
-        with transaction(self._pool) as connection:
-            connection.execute(_QUERIES["wait_for_others"])
-            connection.execute(_QUERIES["begin_retention"])
-            cursor = connection.cursor(row_factory=class_row(_Item))
-            items = cursor.execute(
-                _QUERIES["due_items"], {"now": now, "limit": self._batch}
-            ).fetchall()
-            if not items:
-                return None
-            run_ids = sorted({item.run_id for item in items})
-            connection.execute(_QUERIES["lock_runs"], {"run_ids": run_ids})
-            # Statements behind the locks see what was committed while they were waited for.
-            guarded = _guarded(connection, items, now=now)
-            restored = [item for item in items if item.run_id in guarded]
-            going = [item for item in items if item.run_id not in guarded]
-            connection.execute(
-                _QUERIES["restore"],
-                {**_keys(restored), "guards": [guarded[item.run_id] for item in restored]},
-            )
-            _delete(connection, going)
+        carried = while_nobody_ties(self._pool, lambda connection: self._decide(connection, now))
+        self._remove_points()
+        return carried
+
+    def _decide(self, connection: Connection, now: dt.datetime) -> Carried | None:
+        connection.execute(_QUERIES["begin_retention"])
+        cursor = connection.cursor(row_factory=class_row(_Item))
+        items = cursor.execute(_QUERIES["due_items"], {"now": now, "limit": self._batch}).fetchall()
+        if not items:
+            return None
+        run_ids = sorted({item.run_id for item in items})
+        rows = connection.execute(_QUERIES["intact_runs"], {"run_ids": run_ids})
+        intact = {run_id for (run_id,) in rows}
+        shut_out(connection)
+        connection.execute(_QUERIES["lock_runs"], {"run_ids": run_ids})
+        # Statements behind the locks see what was committed while they were waited for.
+        guarded = guarded_runs(connection, run_ids, now=now)
+        restored = [item for item in items if item.run_id in guarded]
+        going = [item for item in items if item.run_id not in guarded]
+        connection.execute(
+            _QUERIES["restore"],
+            {**_keys(restored), "guards": [guarded[item.run_id] for item in restored]},
+        )
+        _delete(connection, going, intact)
         return Carried(
             deleted=len(going),
             deleted_bytes=sum(item.size_bytes for item in going),
             restored=len(restored),
         )
+
+    def _remove_points(self) -> None:
+        """Remove points that are decided, also by whoever died before they were removed."""
+        while True:
+            with transaction(self._pool) as connection:
+                rows = connection.execute(
+                    _QUERIES["take_leaving"], {"limit": _RUNS_AT_ONCE}
+                ).fetchall()
+                if not rows:
+                    return
+                plan_ids, ordinals, run_ids = zip(*rows, strict=True)
+                connection.execute(_QUERIES["delete_points"], {"run_ids": list(run_ids)})
+                connection.execute(
+                    _QUERIES["note_removed"],
+                    {"plan_ids": list(plan_ids), "ordinals": list(ordinals)},
+                )
+
+
+def guarded_runs(
+    connection: Connection, run_ids: Sequence[str], *, now: dt.datetime
+) -> dict[str, str]:
+    """What guards some runs now, by run; those that nothing guards are not in it."""
+    world = load_tied(connection, run_ids)
+    codes = guards(world, now=now)
+    places = {run_id: place for place, run_id in enumerate(world.runs.run_ids)}
+    return {
+        run_id: GUARDS[int(codes[places[run_id]])].value
+        for run_id in run_ids
+        if run_id in places and codes[places[run_id]] != NONE
+    }
 
 
 def _unmarked(world: World) -> World:
@@ -145,36 +186,20 @@ def _unmarked(world: World) -> World:
     )
 
 
-def _guarded(connection: Connection, items: Sequence[_Item], *, now: dt.datetime) -> dict[str, str]:
-    """What guards runs now, by run. One that is not there any more guards itself."""
-    world = load_runs(connection, tenants=sorted({item.tenant_id for item in items}))
-    codes = guards(world, now=now)
-    places = {run_id: place for place, run_id in enumerate(world.runs.run_ids)}
-    found: dict[str, str] = {}
-    for item in items:
-        place = places.get(item.run_id)
-        if place is not None and codes[place] != NONE:
-            found[item.run_id] = GUARDS[int(codes[place])].value
-    return found
-
-
-def _delete(connection: Connection, items: Sequence[_Item]) -> None:
+def _delete(connection: Connection, items: Sequence[_Item], intact: set[str]) -> None:
     files = [item for item in items if item.kind == ItemKind.ARTIFACT]
     points = [item for item in items if item.kind == ItemKind.POINTS]
-    run_ids = sorted({item.run_id for item in files})
-    rows = connection.execute(_QUERIES["intact_runs"], {"run_ids": run_ids})
-    intact = [run_id for (run_id,) in rows]
+    # What is recorded of runs that were as they were follows what is taken from them.
+    run_ids = sorted({item.run_id for item in files} & intact)
     connection.execute(_QUERIES["delete_artifacts"], _named(files))
     if points:
-        connection.execute(_QUERIES["delete_points"], {"run_ids": [item.run_id for item in points]})
-        # The function has said that it is done with what is immutable.
-        connection.execute(_QUERIES["begin_retention"])
         connection.execute(
             _QUERIES["note_points"],
             {**_named(points), "sizes": [item.size_bytes for item in points]},
         )
-    connection.execute(_QUERIES["forget_digests"], {"run_ids": intact})
-    connection.execute(_DIGESTS["record_digests"], {"run_ids": intact, "limit": len(intact)})
+        connection.execute(_QUERIES["leave"], _keys(points))
+    connection.execute(_QUERIES["forget_digests"], {"run_ids": run_ids})
+    connection.execute(_DIGESTS["record_digests"], {"run_ids": run_ids, "limit": len(run_ids)})
     connection.execute(_QUERIES["note_deleted"], _keys(items))
 
 

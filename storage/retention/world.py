@@ -1,6 +1,7 @@
 """What retention judges, read from the database into columns, page by page."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from retention.guards import TAGS
-from retention.world import NONE, Artifacts, Bonds, Group, Hold, HoldScope, Runs, SweepFacts, World
+from retention.tiers import Tier
+from retention.world import NONE, Artifacts, Bonds, Group, Runs, SweepFacts, World
 from storage import queries
 from storage.arrays import column_cursor
-from storage.database import Pool, transaction
+from storage.database import Pool, snapshot
+from storage.retention.ties import open_holds
 
 _QUERIES = queries.load("retention_world")
-_HOLDS = queries.load("holds")
 _PAGE = 5_000  # runs; with a hundred artifacts each, half a million rows of some columns
 _ARTIFACT_PAGE = 2_000  # runs
 
@@ -28,13 +30,8 @@ def load_world(pool: Pool) -> World:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    with transaction(pool) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        try:
-            return _Reading(connection, None).whole()
-        finally:
-            connection.rollback()  # reading only; lets the level be set back
-            connection.isolation_level = None
+    with snapshot(pool) as connection:
+        return _Reading(connection).whole()
 
 
 def load_points(pool: Pool) -> World:
@@ -43,50 +40,43 @@ def load_points(pool: Pool) -> World:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    with transaction(pool) as connection:
-        return _Reading(connection, None).runs_only(has_points=True)
-
-
-def load_runs(connection: Connection, *, tenants: Sequence[str]) -> World:
-    """Runs of some tenants and what ties them, without artifacts: what guards are found from."""
-    return _Reading(connection, list(tenants)).runs_only()
+    with snapshot(pool) as connection:
+        return _Reading(connection).runs_only()
 
 
 class _Reading:
     """One look at the database."""
 
-    def __init__(self, connection: Connection, tenants: list[str] | None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._asked = {"tenants": tenants}
 
-    def runs_only(self, *, has_points: bool = False) -> World:
+    def runs_only(self) -> World:
         groups, places = self._groups()
         sweeps = self._sweeps(places)
         return World(
             groups=groups,
             sweeps=sweeps,
-            runs=self._runs(sweeps, places, has_points=has_points),
-            artifacts=_artifacts([]),
+            runs=self._runs(sweeps, places),
+            artifacts=Artifacts.none(),
             bonds=self._bonds(),
+            kept_since=self._kept_since(),
         )
 
     def whole(self) -> World:
-        groups, places = self._groups()
-        sweeps = self._sweeps(places)
-        runs = self._runs(sweeps, places, has_points=True)
+        world = self.runs_only()
         blobs = [row["blob"] for row in self._rows("dataset_blobs")]
-        return World(
-            groups=groups,
-            sweeps=sweeps,
-            runs=runs,
-            artifacts=_artifacts(self._artifact_pages(runs.run_ids)),
-            bonds=self._bonds(),
+        return replace(
+            world,
+            artifacts=_artifacts(self._artifact_pages(world.runs.run_ids)),
             other_blobs=np.array(blobs, dtype=np.int64),
         )
 
     def _rows(self, query: str, **parameters: object) -> list[Row]:
         cursor = self._connection.cursor(row_factory=dict_row)
-        return cursor.execute(_QUERIES[query], {**self._asked, **parameters}).fetchall()
+        return cursor.execute(_QUERIES[query], parameters).fetchall()
+
+    def _kept_since(self) -> dict[Tier, int]:
+        return {Tier(row["tier"]): row["since"] for row in self._rows("kept_since")}
 
     def _groups(self) -> tuple[list[Group], dict[int, int]]:
         rows = self._rows("experiments")
@@ -103,9 +93,7 @@ class _Reading:
             for row in self._rows("sweeps")
         ]
 
-    def _runs(
-        self, sweeps: Sequence[SweepFacts], places: dict[int, int], *, has_points: bool
-    ) -> Runs:
+    def _runs(self, sweeps: Sequence[SweepFacts], places: dict[int, int]) -> Runs:
         of_sweep = {sweep.sweep_id: place for place, sweep in enumerate(sweeps)} | {"": NONE}
         run_ids: list[str] = []
         columns: dict[str, list[Any]] = {
@@ -113,14 +101,12 @@ class _Reading:
         }
         points: list[Any] = []
         firsts: list[Any] = []
-        raw: list[Any] = []
+        lasts: list[Any] = []
         own: list[Any] = []
         after = ""
         while True:
             cursor = column_cursor(self._connection, dict_row)
-            row = cursor.execute(
-                _QUERIES["runs"], {**self._asked, "after": after, "limit": _PAGE}
-            ).fetchone()
+            row = cursor.execute(_QUERIES["runs"], {"after": after, "limit": _PAGE}).fetchone()
             if row is None or row["run_ids"] is None:
                 break
             page: list[str] = row["run_ids"]
@@ -131,12 +117,10 @@ class _Reading:
             columns["states"].append(row["states"] - 1)
             for name in ("ended", "sealed", "objectives"):
                 columns[name].append(row[name])
-            found, first, there, logged = (
-                self._points(page) if has_points else _no_points(len(page))
-            )
+            found, first, last, logged = self._points(page)
             points.append(found)
             firsts.append(first)
-            raw.append(there)
+            lasts.append(last)
             own.append(logged)
         count = len(run_ids)
         marked = {row["run_id"] for row in self._rows("marked")}
@@ -151,22 +135,23 @@ class _Reading:
             objectives=_column(columns["objectives"], np.float64),
             points=_column(points, np.int64),
             first_points=_column(firsts, np.int64),
-            has_raw=_column(raw, np.int64) > 0,
+            last_points=_column(lasts, np.int64),
             is_exported=np.fromiter((one in exported for one in run_ids), np.bool_, count)
             | (_column(own, np.int64) == 0),
             is_marked=np.fromiter((one in marked for one in run_ids), np.bool_, count),
         )
 
     def _points(self, run_ids: list[str]) -> tuple[Any, Any, Any, Any]:
-        points, firsts, raw, own = _no_points(len(run_ids))
+        points, own = np.zeros((2, len(run_ids)), dtype=np.int64)
+        firsts, lasts = np.full((2, len(run_ids)), NONE, dtype=np.int64)
         cursor = column_cursor(self._connection, dict_row)
         row = cursor.execute(_QUERIES["points"], {"run_ids": run_ids}).fetchone()
         if row is not None and row["places"] is not None:
             points[row["places"]] = row["points"]
             firsts[row["places"]] = row["first_times"]
-            raw[row["places"]] = row["has_raw"]
+            lasts[row["places"]] = row["last_times"]
             own[row["places"]] = row["has_own"]
-        return points, firsts, raw, own
+        return points, firsts, lasts, own
 
     def _artifact_pages(self, run_ids: Sequence[str]) -> Iterable[tuple[int, Row]]:
         for first in range(0, len(run_ids), _ARTIFACT_PAGE):
@@ -179,7 +164,6 @@ class _Reading:
 
     def _bonds(self) -> Bonds:
         tags = {"names": list(TAGS)}
-        holds = self._connection.cursor(row_factory=dict_row).execute(_HOLDS["open_holds"])
         return Bonds(
             run_tags={r["run_id"]: frozenset(r["names"]) for r in self._rows("run_tags", **tags)},
             sweep_tags={
@@ -189,15 +173,7 @@ class _Reading:
                 Group(row["tenant_id"], row["experiment"]): frozenset(row["names"])
                 for row in self._rows("experiment_tags", **tags)
             },
-            holds=[
-                Hold(
-                    tenant=row["tenant_id"],
-                    scope=HoldScope(row["scope"]),
-                    name=row["name"],
-                    until=row["until"],
-                )
-                for row in holds
-            ],
+            holds=open_holds(self._connection.cursor(row_factory=dict_row)),
             promoted=[row["run_id"] for row in self._rows("promoted")],
             evaluated=[row["run_id"] for row in self._rows("evaluated")],
             reruns=[(row["run_id"], row["rerun_of"]) for row in self._rows("reruns")],
@@ -206,11 +182,6 @@ class _Reading:
                 for row in self._rows("edges")
             ],
         )
-
-
-def _no_points(count: int) -> tuple[Any, Any, Any, Any]:
-    none = np.zeros(count, dtype=np.int64)
-    return none, np.full(count, NONE, dtype=np.int64), none.copy(), none.copy()
 
 
 def _column(pages: list[Any], dtype: Any) -> Any:

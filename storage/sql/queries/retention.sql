@@ -133,6 +133,10 @@ SELECT pg_advisory_xact_lock(hashtext('sweepworks.retention'));
 -- Triggers let what is immutable go, until the transaction ends.
 SELECT set_config('sweepworks.retention', 'on', true);
 
+-- be_impatient --
+-- Until the transaction ends: who waits for a lock for longer than that gives up.
+SELECT set_config('lock_timeout', %(timeout)s, true);
+
 -- due_items --
 -- Some of what is due, in order, locked: undoing waits.
 SELECT plan_id, ordinal, kind, tenant_id, experiment, run_id, name, rule, size_bytes
@@ -234,6 +238,39 @@ FROM unnest(%(plan_ids)s::bigint[], %(ordinals)s::int[]) AS done (plan_id, ordin
 WHERE items.plan_id = done.plan_id
   AND items.ordinal = done.ordinal;
 
+-- leave --
+-- Their points are to be removed, as soon as nobody waits for it.
+INSERT INTO retention_leaving (plan_id, ordinal)
+SELECT plan_id, ordinal
+FROM unnest(%(plan_ids)s::bigint[], %(ordinals)s::int[]) AS decided (plan_id, ordinal)
+ON CONFLICT DO NOTHING;
+
+-- take_leaving --
+-- Some runs whose points are to be removed.
+SELECT leaving.plan_id, leaving.ordinal, items.run_id
+FROM retention_leaving AS leaving
+JOIN retention_items AS items USING (plan_id, ordinal)
+WHERE items.kind = 'points'
+ORDER BY leaving.plan_id, leaving.ordinal
+LIMIT %(limit)s
+FOR UPDATE OF leaving SKIP LOCKED;
+
+-- note_removed --
+-- They are.
+DELETE FROM retention_leaving AS leaving
+USING unnest(%(plan_ids)s::bigint[], %(ordinals)s::int[]) AS done (plan_id, ordinal)
+WHERE leaving.plan_id = done.plan_id
+  AND leaving.ordinal = done.ordinal;
+
+-- leaving_tiers --
+-- Tiers of which something is decided and not removed, and up to when that is.
+SELECT leaving.plan_id, leaving.ordinal, items.name, metric_time(tiers.kept_since) AS before
+FROM retention_leaving AS leaving
+JOIN retention_items AS items USING (plan_id, ordinal)
+JOIN metric_tiers AS tiers ON tiers.tier = items.name
+WHERE items.kind = 'tier'
+ORDER BY items.name DESC, leaving.plan_id;
+
 -- due_tiers --
 -- Tiers whose time has come.
 SELECT plan_id, ordinal, name, before
@@ -242,6 +279,19 @@ WHERE state = 'marked'
   AND due_at <= %(now)s
   AND kind = 'tier'
 ORDER BY name DESC;
+
+-- lock_due_tier --
+-- One of them, if nobody has undone it: undoing waits.
+SELECT name
+FROM retention_items
+WHERE plan_id = %(plan_id)s
+  AND ordinal = %(ordinal)s
+  AND state = 'marked'
+FOR UPDATE;
+
+-- leave_tier --
+-- It is decided that a tier is dropped from before a time.
+SELECT leave_metric_points(%(tier)s, metric_tenths(%(before)s));
 
 -- note_tier --
 -- A tier was dropped.
@@ -270,14 +320,6 @@ ORDER BY size_bytes DESC, rule;
 -- Whoever ties something to what must stay waits for a deletion that goes on, and is waited for.
 SELECT pg_advisory_xact_lock_shared(hashtext('sweepworks.retention'));
 
--- hold_off --
--- As `wait_for_others`, for longer than a transaction: until the connection gives it back.
-SELECT pg_advisory_lock(hashtext('sweepworks.retention'));
-
--- go_on --
--- Give it back.
-SELECT pg_advisory_unlock(hashtext('sweepworks.retention'));
-
 -- series_of_run --
 -- Curves that the run's script has logged.
 SELECT series_id, key
@@ -296,12 +338,22 @@ FROM (
     ORDER BY time_ds, step, value
 ) AS points;
 
--- restore_tier --
--- It is not dropped: nothing of it is due any more.
-UPDATE retention_items
-SET state = 'restored', spared_by = 'changed', changed_at = now()
-WHERE plan_id = %(plan_id)s
-  AND ordinal = %(ordinal)s;
+-- end_tier --
+-- Nothing of it is due any more, but for what is decided already.
+UPDATE retention_items AS items
+SET state = CASE WHEN decided.is_some THEN 'deleted' ELSE 'restored' END::retention_item_state,
+    spared_by = CASE WHEN decided.is_some THEN items.spared_by ELSE 'changed' END,
+    changed_at = now()
+FROM (
+    SELECT EXISTS (
+        SELECT FROM retention_leaving
+        WHERE plan_id = %(plan_id)s
+          AND ordinal = %(ordinal)s
+    ) AS is_some
+) AS decided
+WHERE items.plan_id = %(plan_id)s
+  AND items.ordinal = %(ordinal)s
+  AND items.state = 'marked';
 
 -- chunk_bytes --
 -- What a tier takes.

@@ -1,12 +1,11 @@
 -- experiments --
--- All of some tenants, or of all.
+-- All of them.
 SELECT experiment_id, tenant_id, name
 FROM experiments
-WHERE tenant_id = ANY(%(tenants)s::text[]) OR %(tenants)s::text[] IS NULL
 ORDER BY experiment_id;
 
 -- sweeps --
--- Likewise, by name, with what their files say.
+-- All of them, by name, with what their files say.
 SELECT sweep_id, experiment_id, spec ->> 'retention' AS class_name,
        coalesce(spec #>> '{objective,metric}', '') AS metric,
        coalesce(spec #>> '{objective,direction}', '') = 'maximize' AS is_maximized,
@@ -17,7 +16,6 @@ SELECT sweep_id, experiment_id, spec ->> 'retention' AS class_name,
                    THEN spec -> 'warm_start' ELSE '[]' END))
            ELSE '{}' END AS warm_start
 FROM sweeps
-WHERE tenant_id = ANY(%(tenants)s::text[]) OR %(tenants)s::text[] IS NULL
 ORDER BY sweep_id;
 
 -- runs --
@@ -36,7 +34,6 @@ FROM (
            (sealed_at IS NOT NULL)::int::bigint AS sealed
     FROM runs
     WHERE run_id > %(after)s
-      AND (tenant_id = ANY(%(tenants)s::text[]) OR %(tenants)s::text[] IS NULL)
     ORDER BY run_id
     LIMIT %(limit)s
 ) AS page;
@@ -46,14 +43,12 @@ FROM (
 SELECT array_agg(place - 1) AS places,
        array_agg(points) AS points,
        array_agg(first_time) AS first_times,
-       array_agg(has_raw) AS has_raw,
+       array_agg(last_time) AS last_times,
        array_agg(has_own) AS has_own
 FROM (
     SELECT asked.place, sum(series_summaries.point_count)::bigint AS points,
            (min(series_summaries.first_time_ds) / 10)::bigint AS first_time,
-           (max(series_summaries.last_time_ds) >= (
-               SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points'
-           ))::int::bigint AS has_raw,
+           (max(series_summaries.last_time_ds) / 10)::bigint AS last_time,
            bool_or(series.family = 'user')::int::bigint AS has_own  -- others are in no export
     FROM unnest(%(run_ids)s::text[]) WITH ORDINALITY AS asked (run_id, place)
     JOIN series USING (run_id)
@@ -64,6 +59,11 @@ FROM (
           AND deletions.kind = 'points')
     GROUP BY asked.place
 ) AS sums;
+
+-- kept_since --
+-- From when on each tier of points is whole.
+SELECT tier, kept_since / 10 AS since
+FROM metric_tiers;
 
 -- marked --
 -- What is marked already, and whose points have become a file.

@@ -13,11 +13,13 @@ from retention.world import HoldScope
 from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
 from storage.lineage.checks import PostgresLineageChecks, record_digests
-from storage.retention.deletion import RetentionDeletion
+from storage.retention.deletion import Carried, RetentionDeletion
+from storage.retention.exclusion import shut_out, while_nobody_ties
 from storage.retention.holds import HoldRefused, HoldStore
 from storage.retention.store import PlanNotFound, RetentionStore
-from sweeps.errors import StateConflict
+from sweeps.errors import StateConflict, StorageUnavailable
 from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows
+from tests.waiting import wait_until
 
 POLICY = RetentionPolicy(
     classes={"standard": RetentionClass(name="standard")},
@@ -25,6 +27,7 @@ POLICY = RetentionPolicy(
     grace=dt.timedelta(days=7),
 )
 DUE = LATER + POLICY.grace
+WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 @pytest.fixture
@@ -266,6 +269,74 @@ def test_a_deletion_that_died_in_the_middle_is_ended_by_the_next(
 
     assert rows.names() == set()
     assert len(plans.deletions()) == 3
+
+
+def test_a_batch_is_as_much_as_others_wait_for(
+    rows: RetentionRows, plans: RetentionStore, pool: Pool
+) -> None:
+    for number in range(7):
+        rows.scratch({"a": b"a%d" % number, "b": b"b%d" % number})
+    apply(plans, make(plans))
+
+    RetentionDeletion(pool, batch=3).delete_due(now=DUE)
+
+    # What is changed in one transaction, which is while others wait, has one time.
+    at_once = rows.rows("SELECT count(*) FROM retention_items GROUP BY changed_at")
+    assert sorted(count for (count,) in at_once) == [2, 3, 3, 3, 3]
+
+
+def test_what_takes_long_waits_for_nobody_and_nobody_waits_for_it(
+    rows: RetentionRows, plans: RetentionStore, deletion: RetentionDeletion, pool: Pool
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    with transaction(pool) as connection:
+        # As long as this is open, whoever shuts others out would wait.
+        connection.execute(
+            "INSERT INTO run_tags (run_id, name, value) VALUES (%s, 'x', '')", (run,)
+        )
+
+        apply(plans, plan_id)
+        changed = deletion.restore_changed(POLICY, now=DUE)
+
+    assert changed == 0
+    assert states(plans, plan_id) == {f"{run}/a": "marked"}
+
+
+def test_a_deletion_that_waits_lets_others_pass(
+    rows: RetentionRows, plans: RetentionStore, pool: Pool
+) -> None:
+    run, other = rows.scratch({"a": b"1"}), rows.scratch({"a": b"2"})
+    apply(plans, make(plans))
+    carried: list[Carried] = []
+    thread = threading.Thread(
+        target=lambda: carried.append(RetentionDeletion(pool).delete_due(now=DUE))
+    )
+    with transaction(pool) as connection:
+        # Somebody ties something, and does not come to an end.
+        connection.execute(
+            "INSERT INTO run_tags (run_id, name, value) VALUES (%s, 'keeper', '')", (run,)
+        )
+        thread.start()
+        wait_until(lambda: bool(rows.rows(WAITING)))
+
+        rows.tag(other, "test_run")
+
+        assert not carried
+    thread.join(30)
+
+    assert [(one.deleted, one.restored) for one in carried] == [(1, 1)]
+
+
+def test_a_deletion_gives_up_on_who_never_comes_to_an_end(rows: RetentionRows, pool: Pool) -> None:
+    run = rows.scratch({"a": b"1"})
+    with transaction(pool) as connection:
+        connection.execute(
+            "INSERT INTO run_tags (run_id, name, value) VALUES (%s, 'keeper', '')", (run,)
+        )
+
+        with pytest.raises(StorageUnavailable, match="left open"):
+            while_nobody_ties(pool, shut_out, tries=2)
 
 
 def test_a_tag_waits_for_a_deletion_and_a_deletion_for_a_tag(

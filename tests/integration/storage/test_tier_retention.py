@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from retention.policy import MetricRules, RetentionClass, RetentionPolicy
+from retention.policy import MetricRules, RetentionClass, RetentionPolicy, RunRules
 from retention.tiers import Tier
 from storage.artifacts.folder import ArtifactFolder
-from storage.database import Pool
+from storage.database import Pool, transaction
 from storage.lineage.checks import record_digests
-from storage.points.tier_retention import TierRetention
+from storage.points.tier_retention import Dropped, TierRetention
+from storage.retention.deletion import RetentionDeletion
 from storage.retention.store import RetentionStore
 from sweeps.blobs import BlobKey
 from sweeps.errors import StateConflict
@@ -73,10 +74,14 @@ def a_run(
     return run
 
 
-def drop(pool: Pool, rows: RetentionRows, tiers: TierWorld) -> None:
+def mark(pool: Pool, tiers: TierWorld, policy: RetentionPolicy = POLICY) -> None:
     plans = RetentionStore(pool)
-    plan = plans.make(POLICY, policy_version=0, who="me", now=tiers.now)
-    plans.apply(plan.plan_id, POLICY, who="me", now=tiers.now)
+    plan = plans.make(policy, policy_version=0, who="me", now=tiers.now)
+    plans.apply(plan.plan_id, policy, who="me", now=tiers.now)
+
+
+def drop(pool: Pool, rows: RetentionRows, tiers: TierWorld) -> None:
+    mark(pool, tiers)
     TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
 
 
@@ -145,9 +150,7 @@ def test_a_tag_after_the_mark_makes_a_file_of_it(
     pool: Pool, rows: RetentionRows, tiers: TierWorld
 ) -> None:
     run = a_run(rows, tiers, 1, days_ago=50)
-    plans = RetentionStore(pool)
-    plan = plans.make(POLICY, policy_version=0, who="me", now=tiers.now)
-    plans.apply(plan.plan_id, POLICY, who="me", now=tiers.now)
+    mark(pool, tiers)
     rows.tag(run)
 
     done = TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
@@ -205,3 +208,79 @@ def test_a_file_of_the_script_is_no_export(
         drop(pool, rows, tiers)
 
     assert raw(tiers) == {1}
+
+
+class Dies(Exception):
+    """Whoever does it is killed there."""
+
+
+class Killed(TierRetention):
+    """Dies once it is decided what goes, and before it is removed."""
+
+    def _remove(self) -> Dropped:
+        with transaction(self._pool) as connection:
+            if connection.execute("SELECT 1 FROM retention_leaving").fetchone():
+                raise Dies
+        return Dropped()
+
+
+def test_who_dies_once_it_is_decided_leaves_the_rest_to_the_next(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    late = a_run(rows, tiers, 1, days_ago=50)
+    a_run(rows, tiers, 2, days_ago=5)
+    mark(pool, tiers)
+    with pytest.raises(Dies):
+        Killed(pool, rows.store).drop_due(POLICY, now=tiers.now)
+    assert raw(tiers) == {1, 2}
+    rows.tag(late)  # too late: it is decided
+
+    done = TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
+
+    assert (done.tiers, done.exported_runs) == (1, 0)
+    assert raw(tiers) == {2}
+    assert rows.rows("SELECT count(*) FROM retention_leaving") == [(0,)]
+    assert rows.rows("SELECT name, count(*) FROM deletions GROUP BY 1") == [("metric_points", 1)]
+
+
+def test_it_is_decided_in_steps_and_a_run_that_is_tagged_becomes_a_file(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    for series in range(1, 7):
+        a_run(rows, tiers, series, days_ago=40 + 5 * series)
+    kept = a_run(rows, tiers, 7, days_ago=42)
+    mark(pool, tiers)
+    rows.tag(kept)
+
+    TierRetention(pool, rows.store, step_runs=2).drop_due(POLICY, now=tiers.now)
+
+    assert raw(tiers) == set()
+    assert rows.names() == {f"{kept}/metrics/points-0001.parquet"}
+
+
+def test_points_of_a_run_go_after_it_is_decided_and_nobody_waits_for_that(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    hasty = RunRules(scratch_after=dt.timedelta(days=20))
+    policy = dataclasses.replace(
+        POLICY,
+        classes={"standard": dataclasses.replace(POLICY.classes["standard"], runs=hasty)},
+    )
+    run = a_run(rows, tiers, 1, days_ago=25)
+    a_run(rows, tiers, 2, days_ago=5)
+    mark(pool, tiers, policy)
+
+    class Dying(RetentionDeletion):
+        def _remove_points(self) -> None:
+            raise Dies
+
+    with pytest.raises(Dies):
+        Dying(pool).delete_due(now=tiers.now)
+    assert raw(tiers) == {1, 2}
+
+    done = RetentionDeletion(pool).delete_due(now=tiers.now)
+
+    assert done.deleted == 0  # it was before
+    assert raw(tiers) == {2}
+    assert rows.rows("SELECT run_id, kind FROM deletions") == [(run, "points")]
+    assert rows.rows("SELECT count(*) FROM retention_leaving") == [(0,)]
