@@ -41,6 +41,16 @@ from gateway.routes import (
 from gateway.services import Services
 from gateway.upkeep import StoreUpkeep, Upkeep
 
+#: Of everything but the ingest route; docs/routes.md lists what they have.
+ROUTERS = tuple(
+    part.router
+    for part in (
+        health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage,
+        costs, budgets, annotations, annotation_forms, evaluations, models, page_assets, pages,
+        policies, portfolio, queue, reports, retention, sign_in, graveyard,
+    )
+)  # fmt: skip
+
 
 class Gateway:
     """The whole application.
@@ -90,9 +100,6 @@ def _api(services: Services, upkeep: Sequence[Upkeep | StoreUpkeep]) -> FastAPI:
     api.state.services = services
     api.add_middleware(BodyLimit, body_seconds=services.body_seconds)
     answer_errors(api)
-    for part in (
-        health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage, costs,
-        budgets, annotations, annotation_forms, evaluations, models, page_assets, pages, policies, portfolio, queue, reports, retention, sign_in, graveyard,
-    ):  # fmt: skip
-        api.include_router(part.router)
+    for router in ROUTERS:
+        api.include_router(router)
     return api

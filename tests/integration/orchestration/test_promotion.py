@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from governance.naming_file import NAMING
 from governance.promotion.evaluations import EvaluationState
 from governance.promotion.gates.results import Verdict
 from governance.promotion.policy import Gate, PromotionPolicy
 from governance.promotion.registry import NothingBefore
 from storage.database import Pool, open_pool
 from storage.lineage.graph import LineageStore
-from sweeps.errors import StateConflict, StorageError
+from storage.policy_store import PolicyStore
+from sweeps.errors import InvalidSweepFile, StateConflict, StorageError
 from sweeps.lineage import Node
+from sweeps.policies import PolicyChange
 from tests.integration.compute.test_code_tree import commit, git
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.integration.storage.lineage_world import TENANT
@@ -253,6 +256,20 @@ def test_a_candidate_that_is_pruned_between_its_runs_and_its_judgement_is_not_pr
     assert record.evaluation.state is EvaluationState.REFUSED
     assert world.steps.promote(found.evaluation_id) is None
     assert world.alias() is None
+
+
+def test_rules_for_names_are_for_what_people_submit(world: PromotionWorld) -> None:
+    rules = "default: {owner: {pattern: '[a-z]+@x', example: a@x}, tags: [{name: team}]}"
+    policies = PolicyStore(world.pool)
+    change = PolicyChange(kind=NAMING, source="test", before=policies.current(NAMING), text=rules)
+    policies.apply([change], by="ana", comment="")
+
+    found = world.begun(world.candidate())
+
+    assert found.sweep_id is not None
+    spec = world.catalog.get(found.sweep_id).spec
+    with pytest.raises(InvalidSweepFile, match="owner"):
+        policies.current(NAMING).value.check(spec, source="test", lines={})
 
 
 def test_without_a_rule_nothing_is_evaluated(world: PromotionWorld) -> None:
