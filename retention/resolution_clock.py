@@ -32,7 +32,8 @@ def tier_drops(
     Args:
         class_of: The class of each run, as a place in `classes`; shape `(n,)`.
         exported: Whether a run's points are to become a file before they are dropped.
-        kept: Whether nothing may be lost of a run: its rollups stay until its points are a file.
+        kept: Whether nothing may be lost of a run: its rollups stay until its points are a file,
+            or, when its points were dropped before it was kept, until the rollups are one.
     """
     drops: list[TierDrop] = []
     lengths = {
@@ -46,16 +47,14 @@ def tier_drops(
         )
         has_points = world.has_points(tier)
         lengths_of = seconds[class_of]
+        becomes_file = (exported if tier is Tier.POINTS else kept) & ~world.runs.is_exported
         if tier is not Tier.POINTS:
-            lengths_of[kept & ~world.runs.is_exported] = np.inf
+            lengths_of[becomes_file & world.has_points(Tier.POINTS)] = np.inf
         edge = _edge(world, has_points, lengths_of, int(now.timestamp()))
         if edge is None:
             continue
         runs = world.runs
-        exports: Int64s = np.zeros(0, dtype=np.int64)
-        if tier is Tier.POINTS:
-            is_before = has_points & (runs.first_points < edge)
-            exports = np.flatnonzero(is_before & exported & ~runs.is_exported)
+        exports = np.flatnonzero(has_points & (runs.first_points < edge) & becomes_file)
         before = dt.datetime.fromtimestamp(edge, dt.UTC)
         drops.append(TierDrop(tier=tier, before=before, exports=exports))
     return drops

@@ -1,19 +1,20 @@
 """Points of a run as Parquet files among its artifacts, before they are dropped."""
 
 import hashlib
-import importlib
-import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
+from retention.tiers import Tier
 from storage import queries
 from storage.arrays import column_cursor
 from storage.artifacts.blob_announcements import BlobAnnouncements, announce, keep
 from storage.artifacts.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
+from storage.points.point_files import Columns, curve_files
 from sweeps.artifacts import POINTS_TYPE, ArtifactDraft
 from sweeps.blobs import ArtifactStore, BlobMissing
 from sweeps.errors import StateConflict
@@ -22,14 +23,28 @@ from sweeps.ids import RunId, TenantId
 _QUERIES = queries.load("retention")
 _ARTIFACTS = queries.load("artifacts")
 _DIGESTS = queries.load("lineage_checks")
-_FILE_BYTES = 8 * 2**20  # of a file before the next begins; well below what has to come in parts
-_ROWS = 500_000  # of a row group: what is held in memory of one curve is all of it, as columns
+_CURVES = queries.load("curves")
+_OLDEST = -(2**63)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """A time of which one tier is the finest that is there."""
+
+    name: str
+    query: str
+    since: int
+    until: int
+
+
 class PointExport:
-    """Writes ``metrics/points-0001.parquet`` and so on: key, step, time, value, as they came."""
+    """Writes ``metrics/points-0001.parquet`` and so on: key, step, time, value, as they came.
+
+    What was dropped in full before is taken from the finest tier that has it:
+    ``metrics/minutes-0001.parquet`` and ``metrics/hours-0001.parquet`` have rollups by their columns.
+    """
 
     def __init__(self, pool: Pool, store: ArtifactStore) -> None:
         self._pool = pool
@@ -46,9 +61,9 @@ class PointExport:
             StorageUnavailable: The database or the store does not answer.
         """
         drafts: list[ArtifactDraft] = []
-        for number, content in enumerate(self._files(run_id), start=1):
+        for name, content in self._files(run_id):
             draft = ArtifactDraft.checked(
-                name=f"metrics/points-{number:04}.parquet",
+                name=name,
                 type=POINTS_TYPE,
                 sha256=hashlib.sha256(content).hexdigest(),
                 size_bytes=len(content),
@@ -85,58 +100,38 @@ class PointExport:
                 _DIGESTS["record_digests"], {"run_ids": intact, "limit": len(intact)}
             )
 
-    def _files(self, run_id: RunId) -> Iterator[bytes]:
-        """The content of each file."""
-        pa: Any = importlib.import_module("pyarrow")
-        pq: Any = importlib.import_module("pyarrow.parquet")
-        schema = pa.schema(
-            [
-                ("key", pa.dictionary(pa.int32(), pa.string())),
-                ("step", pa.int64()),
-                ("time", pa.timestamp("ms", tz="UTC")),
-                ("value", pa.float64()),
-            ]
-        )
-        sink, writer = io.BytesIO(), None
-        for key, columns in self._curves(run_id):
-            for first in range(0, len(columns["values"]), _ROWS):
-                part = slice(first, first + _ROWS)
-                count = len(columns["values"][part])
-                table = pa.table(
-                    {
-                        "key": pa.DictionaryArray.from_arrays([0] * count, [key]).cast(
-                            schema.field("key").type
-                        ),
-                        "step": columns["steps"][part],
-                        "time": pa.array(columns["times"][part] * 100).cast(
-                            schema.field("time").type
-                        ),
-                        "value": columns["values"][part],
-                    },
-                    schema=schema,
-                )
-                writer = writer or pq.ParquetWriter(sink, schema, compression="zstd")
-                writer.write_table(table)
-                if sink.tell() > _FILE_BYTES:
-                    writer.close()
-                    yield sink.getvalue()
-                    sink, writer = io.BytesIO(), None
-        if writer is not None:
-            writer.close()
-            yield sink.getvalue()
-
-    def _curves(self, run_id: RunId) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _files(self, run_id: RunId) -> Iterator[tuple[str, bytes]]:
+        """Name and content of each file."""
         with transaction(self._pool) as connection:
             series = connection.execute(_QUERIES["series_of_run"], {"run_id": run_id}).fetchall()
+            since = {Tier(tier): at for tier, at in connection.execute(_CURVES["kept_since"])}
+        for stretch in _stretches(since):
+            files = curve_files(self._curves(series, stretch))
+            for number, content in enumerate(files, start=1):
+                yield f"metrics/{stretch.name}-{number:04}.parquet", content
+
+    def _curves(
+        self, series: list[tuple[Any, ...]], stretch: _Stretch
+    ) -> Iterator[tuple[str, Columns]]:
         for series_id, key in series:
+            asked = {"series_id": series_id, "since": stretch.since, "until": stretch.until}
             with transaction(self._pool) as connection:
                 row = (
                     column_cursor(connection, dict_row)
-                    .execute(_QUERIES["points_of_series"], {"series_id": series_id})
+                    .execute(_QUERIES[stretch.query], asked)
                     .fetchone()
                 )
-            if row is not None and row["values"] is not None:
+            if row is not None and row["time"] is not None:
                 yield key, row
+
+
+def _stretches(since: dict[Tier, int]) -> Iterator[_Stretch]:
+    """From fine to coarse; `since` is from when on each tier is whole, in tenths of a second."""
+    until = 2**63 - 1
+    for tier, name in ((Tier.POINTS, "points"), (Tier.MINUTES, "minutes"), (Tier.HOURS, "hours")):
+        if until > _OLDEST:
+            yield _Stretch(name=name, query=f"{name}_of_series", since=since[tier], until=until)
+        until = min(until, since[tier])
 
 
 def _insert(

@@ -269,7 +269,7 @@ FROM retention_leaving AS leaving
 JOIN retention_items AS items USING (plan_id, ordinal)
 JOIN metric_tiers AS tiers ON tiers.tier = items.name
 WHERE items.kind = 'tier'
-ORDER BY items.name DESC, leaving.plan_id;
+ORDER BY length(items.name), items.name DESC, leaving.plan_id;
 
 -- due_tiers --
 -- Tiers whose time has come.
@@ -278,7 +278,7 @@ FROM retention_items
 WHERE state = 'marked'
   AND due_at <= %(now)s
   AND kind = 'tier'
-ORDER BY name DESC;
+ORDER BY length(name), name DESC;  -- from fine to coarse
 
 -- lock_due_tier --
 -- One of them, if nobody has undone it: undoing waits.
@@ -329,13 +329,46 @@ WHERE run_id = %(run_id)s
 ORDER BY key;
 
 -- points_of_series --
--- All points of a curve in columns, in order.
-SELECT array_agg(step) AS steps, array_agg(time_ds) AS times, array_agg(value) AS values
+-- All points of a curve in columns, in order, from when on they are whole.
+SELECT array_agg(step) AS step, array_agg(time_ds) AS time, array_agg(value) AS value
 FROM (
     SELECT step, time_ds, value
     FROM metric_points
     WHERE series_id = %(series_id)s
+      AND time_ds >= %(since)s
     ORDER BY time_ds, step, value
+) AS points;
+
+-- minutes_of_series --
+-- A curve by the minute in columns, in order, where no points are; NaN: there is no such value.
+SELECT array_agg(bucket) AS time, array_agg(count) AS count,
+       array_agg(nonfinite_count) AS nonfinite_count, array_agg(coalesce(sum, 'NaN')) AS sum,
+       array_agg(coalesce(min, 'NaN')) AS min, array_agg(coalesce(max, 'NaN')) AS max,
+       array_agg(last) AS last, array_agg(first_step) AS first_step,
+       array_agg(last_step) AS last_step
+FROM (
+    SELECT bucket, count, nonfinite_count, sum, min, max, last, first_step, last_step
+    FROM metric_points_1m
+    WHERE series_id = %(series_id)s
+      AND bucket >= %(since)s
+      AND bucket < %(until)s
+    ORDER BY bucket
+) AS points;
+
+-- hours_of_series --
+-- Likewise by the hour, where no minutes are.
+SELECT array_agg(bucket) AS time, array_agg(count) AS count,
+       array_agg(nonfinite_count) AS nonfinite_count, array_agg(coalesce(sum, 'NaN')) AS sum,
+       array_agg(coalesce(min, 'NaN')) AS min, array_agg(coalesce(max, 'NaN')) AS max,
+       array_agg(last) AS last, array_agg(first_step) AS first_step,
+       array_agg(last_step) AS last_step
+FROM (
+    SELECT bucket, count, nonfinite_count, sum, min, max, last, first_step, last_step
+    FROM metric_points_1h
+    WHERE series_id = %(series_id)s
+      AND bucket >= %(since)s
+      AND bucket < %(until)s
+    ORDER BY bucket
 ) AS points;
 
 -- end_tier --

@@ -73,11 +73,12 @@ WHERE state = 'marked'
 
 -- exported --
 -- Runs whose points are a file: one that came after the run was sealed, so not from its script.
-SELECT artifacts.run_id
+SELECT DISTINCT artifacts.run_id
 FROM artifacts
 JOIN runs USING (run_id)
 WHERE artifacts.type = 'points'
-  AND artifacts.name = 'metrics/points-0001.parquet'
+  AND artifacts.name IN ('metrics/points-0001.parquet', 'metrics/minutes-0001.parquet',
+                         'metrics/hours-0001.parquet')
   AND artifacts.created_at >= runs.sealed_at;
 
 -- artifacts --

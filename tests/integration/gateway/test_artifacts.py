@@ -236,7 +236,13 @@ def test_digests_sizes_and_types_that_cannot_be_are_refused(platform: Platform) 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"type": "points"}, {"name": "metrics/points-0001.parquet"}], ids=str
+    "changes",
+    [
+        {"type": "points"},
+        {"name": "metrics/points-0001.parquet"},
+        {"name": "metrics/hours-0001.parquet"},
+    ],
+    ids=str,
 )
 def test_what_retention_goes_by_is_refused(platform: Platform, changes: dict[str, str]) -> None:
     run, token = platform.scratch()

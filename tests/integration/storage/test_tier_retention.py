@@ -5,6 +5,7 @@ import datetime as dt
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,13 @@ from sweeps.blobs import BlobKey
 from sweeps.errors import StateConflict
 from sweeps.ids import RunId
 from tests.integration.storage.retention_rows import TENANT, RetentionRows
-from tests.integration.storage.tier_world import DAY_US, MINUTE_US, Point, TierWorld
+from tests.integration.storage.tier_world import (
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    Point,
+    TierWorld,
+)
 
 POLICY = RetentionPolicy(
     classes={
@@ -48,7 +55,7 @@ def a_run(
     tiers: TierWorld,
     series: int,
     *,
-    days_ago: int,
+    days_ago: float,
     files: Mapping[str, str] | None = None,
 ) -> RunId:
     """A sealed run with a curve of an hour that ended then, and files of some types."""
@@ -85,6 +92,15 @@ def drop(pool: Pool, rows: RetentionRows, tiers: TierWorld) -> None:
     TierRetention(pool, rows.store).drop_due(POLICY, now=tiers.now)
 
 
+def exported(rows: RetentionRows, name: str) -> dict[str, list[Any]]:
+    """Columns of a file that is an artifact, as RUN/NAME."""
+    ((sha256,),) = rows.rows(
+        "SELECT encode(sha256, 'hex') FROM artifacts WHERE run_id || '/' || name = %s", name
+    )
+    with rows.store.open(BlobKey(tenant_id=TENANT, sha256=sha256)) as file:
+        return pq.read_table(io.BytesIO(file.read())).to_pydict()
+
+
 def raw(tiers: TierWorld) -> set[int]:
     return {series for (series,) in tiers.rows("SELECT DISTINCT series_id FROM metric_points")}
 
@@ -114,10 +130,8 @@ def test_of_a_kept_run_all_points_are_a_file_first(
     drop(pool, rows, tiers)
 
     assert raw(tiers) == set()
-    ((run, name, sha256),) = rows.rows("SELECT run_id, name, encode(sha256, 'hex') FROM artifacts")
-    assert (run, name) == (kept, "metrics/points-0001.parquet")
-    with rows.store.open(BlobKey(tenant_id=TENANT, sha256=sha256)) as file:
-        table = pq.read_table(io.BytesIO(file.read())).to_pydict()
+    assert rows.names() == {f"{kept}/metrics/points-0001.parquet"}
+    table = exported(rows, f"{kept}/metrics/points-0001.parquet")
     assert table["step"] == list(range(60))
     assert table["value"] == [i / 7 for i in range(60)]
     assert set(table["key"]) == {"loss"}
@@ -284,3 +298,58 @@ def test_points_of_a_run_go_after_it_is_decided_and_nobody_waits_for_that(
     assert raw(tiers) == {2}
     assert rows.rows("SELECT run_id, kind FROM deletions") == [(run, "points")]
     assert rows.rows("SELECT count(*) FROM retention_leaving") == [(0,)]
+
+
+COARSE = dataclasses.replace(
+    POLICY,
+    classes={
+        "standard": RetentionClass(
+            name="standard",
+            metrics=MetricRules(raw=dt.timedelta(days=30), minutes=dt.timedelta(days=60)),
+        )
+    },
+)
+
+
+def minutes(tiers: TierWorld) -> set[int]:
+    return {series for (series,) in tiers.rows("SELECT DISTINCT series_id FROM metric_points_1m")}
+
+
+def test_rollups_of_a_run_that_is_kept_too_late_become_a_file_and_hold_up_no_other(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    late = a_run(rows, tiers, 1, days_ago=100)
+    drop(pool, rows, tiers)
+    rows.tag(late)
+    a_run(rows, tiers, 2, days_ago=90)
+    a_run(rows, tiers, 3, days_ago=50)
+    (before, *_) = tiers.rollup(Tier.MINUTES, [1])
+
+    mark(pool, tiers, COARSE)
+    TierRetention(pool, rows.store).drop_due(COARSE, now=tiers.now)
+
+    assert minutes(tiers) == {3}
+    table = exported(rows, f"{late}/metrics/minutes-0001.parquet")
+    assert table["count"] == [1] * 60
+    assert table["last"] == [i / 7 for i in range(60)]
+    assert table["time"][0] == dt.datetime.fromtimestamp(before[1] / 10, dt.UTC)
+
+
+def test_of_a_run_whose_points_are_gone_in_part_the_rest_is_a_file_of_the_finest_there_is(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    ago = 50 + (tiers.now.minute - 30) % 60 / (24 * 60)  # it ended about half past an hour
+    early = a_run(rows, tiers, 1, days_ago=ago)
+    begin = tiers.ago(days=ago) - 60 * MINUTE_US
+    half = (begin // HOUR_US + 1) * HOUR_US
+    for tier in (Tier.MINUTES, Tier.HOURS):
+        tiers.tiers.refresh(tier)
+    tiers.tiers.drop(Tier.POINTS, before=dt.datetime.fromtimestamp(half / 1_000_000, dt.UTC))
+    rows.tag(early)
+
+    drop(pool, rows, tiers)
+
+    points = exported(rows, f"{early}/metrics/points-0001.parquet")
+    by_minute = exported(rows, f"{early}/metrics/minutes-0001.parquet")
+    assert by_minute["last"] + points["value"] == [i / 7 for i in range(60)]
+    assert raw(tiers) == set()
