@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.asking import confirm
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.people import person
@@ -65,7 +66,7 @@ def apply_command(paths: tuple[Path, ...], comment: str, yes: bool, as_json: boo
             _print_changes(changes)
         if pending and not yes:
             names = ", ".join(change.kind.name for change in pending)
-            click.confirm(f"apply {names}?", abort=True)
+            confirm(f"apply {names}?")
         versions = platform.policies.apply(pending, by=person(), comment=comment)
     if as_json:
         documents = [_change_document(change) for change in changes]

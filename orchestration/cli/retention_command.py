@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.asking import confirm
 from orchestration.cli.output import as_json as json_text
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.retention_lines import print_plan, print_status, subject
@@ -72,7 +73,7 @@ def apply_command(plan: str, yes: bool, as_json: bool) -> None:
         keeper = platform.retention
         if not yes:
             print_plan(keeper.plans.get(number), keeper.plans.items(plan_id=number, limit=_SHOWN))
-            click.confirm(f"mark what plan {number} names?", abort=True)
+            confirm(f"mark what plan {number} names?")
         policy = keeper.policy.value
         applied = keeper.plans.apply(number, policy, who=person(), now=_now())
         spared = [

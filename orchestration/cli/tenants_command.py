@@ -3,6 +3,7 @@
 import click
 
 from compute.kubernetes.tenants.applying import Applied
+from orchestration.cli.asking import confirm
 from orchestration.cli.change_lines import as_yaml
 from orchestration.cli.clusters import required_cluster
 from orchestration.cli.output import json_option, print_json
@@ -82,7 +83,7 @@ def apply_command(
     if not as_json:
         print_application(application)
     if application.pending and not yes:
-        click.confirm(f"apply {objects(application.pending)}?", abort=True)
+        confirm(f"apply {objects(application.pending)}?")
     applied, outage = _applied(application, quiet=as_json)
     if as_json:
         print_json(
