@@ -1,22 +1,14 @@
 """What is measured beside the training, as an asset: materializing it drops what is old."""
 
 import datetime as dt
+from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from assets.boundary import dagster_errors
-from retention.system_metrics import KEPT, SystemMetrics
+from retention.system_metrics import Dropped, SystemMetrics
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
-
-
-class KeptConfig(dg.Config):
-    """For how long."""
-
-    days: float = Field(
-        default=KEPT / dt.timedelta(days=1), ge=0, description="Kept after a run was sealed."
-    )
 
 
 @dg.asset(
@@ -24,21 +16,21 @@ class KeptConfig(dg.Config):
     kinds={"postgres"},
     retry_policy=_RETRIES,
     description=(
-        "CPU, memory, disk, network and GPUs of every run, kept for a while after the run was "
-        "sealed. Summaries stay."
+        "CPU, memory, disk, network and GPUs of every run, kept for as long after the run was "
+        "sealed as the policy of retention says. Summaries stay."
     ),
 )
-def system_metrics(
-    config: KeptConfig, system_points: dg.ResourceParam[SystemMetrics]
-) -> dg.MaterializeResult:
+def system_metrics(system_points: dg.ResourceParam[SystemMetrics]) -> dg.MaterializeResult:
     """Drop the points of runs that were sealed that long ago."""
-    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=config.days)
     with dagster_errors():
-        dropped = system_points.drop(sealed_before=before)
-    return dg.MaterializeResult(
-        metadata={
-            "kept_days": dg.MetadataValue.float(config.days),
-            "dropped_points": dg.MetadataValue.int(dropped.points),
-            "dropped_runs": dg.MetadataValue.int(dropped.runs),
-        }
-    )
+        kept = system_points.kept()
+        dropped = Dropped(runs=0, points=0)
+        if kept is not None:
+            dropped = system_points.drop(sealed_before=dt.datetime.now(dt.UTC) - kept)
+    metadata: dict[str, dg.MetadataValue[Any]] = {
+        "dropped_points": dg.MetadataValue.int(dropped.points),
+        "dropped_runs": dg.MetadataValue.int(dropped.runs),
+    }
+    if kept is not None:
+        metadata["kept_days"] = dg.MetadataValue.float(kept / dt.timedelta(days=1))
+    return dg.MaterializeResult(metadata=metadata)

@@ -91,16 +91,12 @@ def old_system_metrics(
     context: dg.ScheduleEvaluationContext, system_points: dg.ResourceParam[SystemMetrics]
 ) -> dg.RunRequest | dg.SkipReason:
     """All of them, when there is one."""
-    kept = Settings.from_environment().system_metrics_kept
-    n_due = system_points.count_due(sealed_before=context.scheduled_execution_time - kept)
-    if not n_due:
+    kept = system_points.kept()
+    if kept is None:
+        return dg.SkipReason("the policy of retention keeps them for ever")
+    if not system_points.count_due(sealed_before=context.scheduled_execution_time - kept):
         return dg.SkipReason("no run has system metrics that are older")
-    days = kept / dt.timedelta(days=1)
-    return _unless_busy(
-        context,
-        drop_system_metrics.name,
-        request=dg.RunRequest(run_config={"ops": {"system_metrics": {"config": {"days": days}}}}),
-    )
+    return _unless_busy(context, drop_system_metrics.name, request=dg.RunRequest())
 
 
 @dg.schedule(

@@ -1,6 +1,5 @@
 """Configuration from the environment: the one place in the platform that reads or writes it."""
 
-import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,6 @@ from typing import Self
 
 from orchestration.cluster.settings import ClusterSettings
 from orchestration.home import FOLDER_NAME, Home
-from retention.system_metrics import KEPT
 from sweeps.errors import PermanentError
 
 _MINIMUM_KEY_BYTES = 32
@@ -51,7 +49,6 @@ class Settings:
     image: str | None = None  #: the container image that this runs in, with its digest
     max_series: str | None = None  #: metrics that the gateway keeps of a run, as it was written
     silent_minutes: str | None = None  #: until a silent scratch run has failed, as it was written
-    system_metrics_kept: dt.timedelta = KEPT  #: after their run was sealed
     openlineage_url: str | None = None  #: where events of OpenLineage are sent; None: nowhere
     openlineage_key: str | None = field(default=None, repr=False)  #: sent as a bearer token
     webserver_port: int = 3000  #: taken if free, else another; 0: any
@@ -104,9 +101,6 @@ class Settings:
             image=env.get("SWEEPWORKS_IMAGE") or None,
             max_series=env.get("SWEEPWORKS_MAX_SERIES") or None,
             silent_minutes=env.get("SWEEPWORKS_SILENT_MINUTES") or None,
-            system_metrics_kept=dt.timedelta(
-                days=_number(env, "SWEEPWORKS_SYSTEM_METRICS_DAYS", KEPT.days, most=36_500)
-            ),
             openlineage_url=_http_url(env, "SWEEPWORKS_OPENLINEAGE_URL"),
             openlineage_key=env.get("SWEEPWORKS_OPENLINEAGE_API_KEY") or None,
             webserver_port=int(_number(env, "SWEEPWORKS_WEBSERVER_PORT", 3000, most=65535)),
@@ -159,7 +153,6 @@ class Settings:
             "SWEEPWORKS_IMAGE": self.image,
             "SWEEPWORKS_MAX_SERIES": self.max_series,
             "SWEEPWORKS_SILENT_MINUTES": self.silent_minutes,
-            "SWEEPWORKS_SYSTEM_METRICS_DAYS": str(self.system_metrics_kept / dt.timedelta(days=1)),
             "SWEEPWORKS_OPENLINEAGE_URL": self.openlineage_url,
             "SWEEPWORKS_OPENLINEAGE_API_KEY": self.openlineage_key,
             "SWEEPWORKS_SUPERVISED": "1" if self.is_supervised else None,

@@ -111,11 +111,15 @@ class RetentionPolicy:
     Attributes:
         min_age: Of a run since its end, and of an artifact: what is younger is in no plan.
         grace: Between the day that something is marked and the day that it goes.
+        system_metrics: For how long what is measured beside the training is kept after a run was
+            sealed, whatever keeps the run. Who looks for a slow disk or an idle GPU does so within
+            days.
     """
 
     apply: Approval = Approval.APPROVE
     min_age: dt.timedelta = dt.timedelta(days=3)
     grace: dt.timedelta = dt.timedelta(days=7)
+    system_metrics: dt.timedelta | None = dt.timedelta(days=30)
     classes: Mapping[str, RetentionClass]
     default_class: str
     assignments: Sequence[Assignment] = ()

@@ -176,6 +176,10 @@ _FILE = Section(
             doc="Between the day that something is marked and the day that it goes.",
             default=_written(_POLICY.grace),
         ),
+        "system_metrics": _after(
+            "After a run was sealed: what was measured beside its training goes.",
+            _POLICY.system_metrics,
+        ),
         "classes": Field(kind=_Named(_CLASS), doc="Rules by name.", example="{standard: {}}"),
         "default_class": Field(kind=_CLASS_NAME, doc="For whom no other is meant."),
         "assignments": Field(
@@ -214,6 +218,7 @@ def parse_retention(text: str, *, source: str) -> RetentionPolicy:
         apply=Approval(read["apply"]),
         min_age=read["min_age"],
         grace=read["grace"],
+        system_metrics=_without_never(read)["system_metrics"],
         classes={name: _class(name, one) for name, one in classes.items()},
         default_class=read["default_class"],
         assignments=tuple(

@@ -4,9 +4,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
-#: After a run was sealed. Who looks for a slow disk or an idle GPU does so within days.
-KEPT = dt.timedelta(days=30)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
@@ -23,6 +20,10 @@ class SystemMetrics(Protocol):
 
     Every method raises `StorageUnavailable` when the database does not answer.
     """
+
+    def kept(self) -> dt.timedelta | None:
+        """For how long after a run was sealed, by the policy of retention; None: for ever."""
+        ...
 
     def count_due(self, *, sealed_before: dt.datetime) -> int:
         """How many runs have points that are no longer kept."""

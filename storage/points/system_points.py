@@ -3,9 +3,11 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from retention.policy_file import RETENTION
 from retention.system_metrics import Dropped
 from storage import queries
 from storage.database import Pool, transaction
+from storage.policy_store import PolicyStore
 from sweeps.ids import RunId
 
 _QUERIES = queries.load("system_points")
@@ -17,6 +19,10 @@ class PostgresSystemMetrics:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    def kept(self) -> dt.timedelta | None:
+        """For how long after a run was sealed, by the policy of retention; None: for ever."""
+        return PolicyStore(self._pool).current(RETENTION).value.system_metrics
 
     def count_due(self, *, sealed_before: dt.datetime) -> int:
         """How many runs have points that are no longer kept."""

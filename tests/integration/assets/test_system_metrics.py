@@ -10,14 +10,17 @@ import pytest
 from assets.system_metrics import system_metrics
 from orchestration.definitions import defs
 from orchestration.schedules import old_system_metrics
+from retention.policy_file import RETENTION
 from retention.sealing import SealingRule
 from storage.database import Pool, open_pool, transaction
 from storage.points.ingest_store import IngestStore
 from storage.points.system_points import PostgresSystemMetrics
+from storage.policy_store import PolicyStore
 from storage.runs.summaries import RunSummaries
 from storage.runs.upkeep import RunUpkeep
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId
+from sweeps.policies import PolicyChange
 from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run
 from tests.integration.storage.tier_world import TierWorld
 from tests.plugins.postgres import Database
@@ -83,12 +86,20 @@ def counted(pool: Pool, run: RunId, table: str = "metric_points") -> dict[str, i
         )
 
 
-def materialize(pool: Pool, instance: dg.DagsterInstance, **config: Any) -> dict[str, Any]:
+def hold_policy(pool: Pool, *, system_metrics: str) -> None:
+    store = PolicyStore(pool)
+    text = f"{{system_metrics: {system_metrics}, default_class: a, classes: {{a: {{}}}}}}"
+    change = PolicyChange(
+        kind=RETENTION, source="retention.yaml", before=store.current(RETENTION), text=text
+    )
+    store.apply([change], by="me", comment="")
+
+
+def materialize(pool: Pool, instance: dg.DagsterInstance) -> dict[str, Any]:
     result = dg.materialize(
         [system_metrics],
         instance=instance,
         resources={"system_points": PostgresSystemMetrics(pool)},
-        run_config={"ops": {"system_metrics": {"config": config}}},
     )
     (event,) = result.asset_materializations_for_node("system_metrics")
     return {name: value.value for name, value in event.metadata.items()}
@@ -123,13 +134,23 @@ def test_a_live_run_keeps_what_is_measured(pool: Pool, instance: dg.DagsterInsta
         [a_delivery(run, 1, system={"cpu": fifty_points()})]
     )
 
-    assert materialize(pool, instance, days=0)["dropped_runs"] == 0
+    hold_policy(pool, system_metrics="0.001s")
+
+    assert materialize(pool, instance)["dropped_runs"] == 0
     assert counted(pool, run) == {"system": 50}
 
 
-def test_the_schedule_runs_when_something_is_old(
-    pool: Pool, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_for_ever_stays(pool: Pool, instance: dg.DagsterInstance) -> None:
+    run = a_run(pool, "scratch-old", sealed_days_ago=400)
+    hold_policy(pool, system_metrics="never")
+
+    told = materialize(pool, instance)
+
+    assert told == {"dropped_runs": 0, "dropped_points": 0}
+    assert counted(pool, run) == {"user": 50, "system": 50}
+
+
+def test_the_schedule_goes_by_the_policy(pool: Pool, instance: dg.DagsterInstance) -> None:
     a_run(pool, "scratch-old", sealed_days_ago=10)
     context = dg.build_schedule_context(
         instance=instance,
@@ -139,9 +160,11 @@ def test_the_schedule_runs_when_something_is_old(
     )
 
     skipped = old_system_metrics(context)
-    monkeypatch.setenv("SWEEPWORKS_SYSTEM_METRICS_DAYS", "7")
+    hold_policy(pool, system_metrics="7d")
     asked = old_system_metrics(context)
+    hold_policy(pool, system_metrics="never")
+    never = old_system_metrics(context)
 
     assert isinstance(skipped, dg.SkipReason)
     assert isinstance(asked, dg.RunRequest)
-    assert asked.run_config == {"ops": {"system_metrics": {"config": {"days": 7.0}}}}
+    assert isinstance(never, dg.SkipReason)

@@ -53,7 +53,6 @@ def test_what_is_exported_reads_back_the_same(tmp_path: Path) -> None:
         "SWEEPWORKS_WEBSERVER_PORT": "3001",
         "SWEEPWORKS_POSTGRES_FOLDER": "/var/lib/x",
         "SWEEPWORKS_SILENT_MINUTES": "30",
-        "SWEEPWORKS_SYSTEM_METRICS_DAYS": "7.0",
         "SWEEPWORKS_SUPERVISED": "1",
         "DAGSTER_HOME": "/d",
     }

@@ -37,6 +37,20 @@ def test_what_a_class_leaves_out_is_as_careful_as_the_default() -> None:
     assert policy.grace == dt.timedelta(days=7)
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("7d", dt.timedelta(days=7)), ("never", None), ("", dt.timedelta(days=30))],
+)
+def test_what_is_measured_beside_the_training_has_a_length_of_its_own(
+    written: str, kept: dt.timedelta | None
+) -> None:
+    line = f"system_metrics: {written}\n" if written else ""
+
+    policy = parsed(line + "default_class: a\nclasses: {a: {}}")
+
+    assert policy.system_metrics == kept
+
+
 def test_the_first_assignment_that_fits_counts_and_a_sweep_file_before_all() -> None:
     policy = parsed(
         "default_class: a\nclasses: {a: {}, b: {}, c: {}}\n"
