@@ -60,11 +60,12 @@ def hold_policy(pool: Pool, *, apply: str) -> None:
     store.apply([change], by="me", comment="")
 
 
-def materialize(rows: RetentionRows) -> dg.ExecuteInProcessResult:
+def materialize(rows: RetentionRows, *, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
     keeper = PostgresRetentionKeeper(rows.pool, rows.store, least_age=dt.timedelta(0))
     return dg.materialize(
         [*ASSETS, *CHECKS],
         resources={"retention_keeper": dg.ResourceDefinition.hardcoded_resource(keeper)},
+        raise_on_error=raise_on_error,
     )
 
 
@@ -116,6 +117,26 @@ def test_with_apply_approve_the_plan_waits(rows: RetentionRows) -> None:
     assert "sweepworks retention apply" in str(plan["report"])
     assert metadata(result, retention_deletions)["deleted_items"] == 0
     assert rows.names() == {f"{run}/a"}
+
+
+def test_what_a_person_has_to_look_at_fails_once_and_the_rest_is_done(rows: RetentionRows) -> None:
+    hold_policy(rows.pool, apply="automatic")
+    rows.scratch({"a": b"1"})
+    rows.store.set_owner("another")
+    aged(rows)
+
+    result = materialize(rows, raise_on_error=False)
+
+    (failure,) = result.get_step_failure_events()
+    assert failure.step_key == retention_deletions.op.name
+    told = failure.step_failure_data.user_failure_data
+    assert told is not None
+    assert "--take-over" in str(told.description)
+    metadata = {name: value.value for name, value in told.metadata.items()}
+    assert (metadata["deleted_items"], metadata["collected_files"]) == (1, 0)
+    assert [event for event in result.all_events if event.is_step_up_for_retry] == []
+    assert rows.names() == set()
+    assert rows.has_bytes(b"1")
 
 
 def test_the_check_fails_when_something_guarded_is_to_go(rows: RetentionRows) -> None:

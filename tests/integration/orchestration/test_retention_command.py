@@ -1,0 +1,148 @@
+"""`sweepworks retention`, from a plan to what is deleted, on a database by URL and a folder."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from retention.policy_file import RETENTION
+from storage.artifacts.folder import ArtifactFolder
+from storage.database import open_pool
+from storage.policy_store import PolicyStore
+from sweeps.policies import PolicyChange
+from tests.contracts.artifact_store_contract import bring
+from tests.integration.storage.retention_rows import RetentionRows
+from tests.plugins.postgres import Database
+
+HASTY = """
+min_age: 0.001s
+grace: 0.001s
+default_class: a
+classes:
+  a: {runs: {scratch_after: 0.001s}}
+"""
+_STRAYS = 150
+_DAYS = 2 * 86_400  # older than what an upload may still commit
+
+
+@pytest.fixture
+def rows(database: Database, tmp_path: Path) -> Generator[RetentionRows, None, None]:
+    with open_pool(database.url, max_size=2) as pool:
+        store = PolicyStore(pool)
+        change = PolicyChange(
+            kind=RETENTION, source="retention.yaml", before=store.current(RETENTION), text=HASTY
+        )
+        store.apply([change], by="me", comment="")
+        yield RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
+
+
+class Commands:
+    """The command line of an installation."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("SWEEPWORKS_")
+        } | {
+            "SWEEPWORKS_HOME": str(folder / "home"),
+            "SWEEPWORKS_DATABASE_URL": database.url,
+            "SWEEPWORKS_DAGSTER_DATABASE_URL": database.url,
+            "SWEEPWORKS_ARTIFACTS": str(folder / "artifacts"),
+        }
+
+    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        """What it writes to stdout and stderr."""
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", "retention", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+
+@pytest.fixture
+def commands(database: Database, tmp_path: Path) -> Commands:
+    return Commands(database, tmp_path)
+
+
+def aged_strays(rows: RetentionRows, folder: Path, count: int) -> None:
+    """Files in the tenant's folder that no row knows of, and that are not from today."""
+    for number in range(count):
+        bring(rows.store, b"stray %d" % number)
+    then = time.time() - _DAYS
+    for path in folder.glob("default/*/*/*"):
+        os.utime(path, (then, then))
+
+
+def owner(folder: Path) -> str:
+    return (folder / ".sweepworks-installation").read_text().strip()
+
+
+def test_a_store_of_another_installation_is_left_alone_until_it_is_taken_over(
+    rows: RetentionRows, commands: Commands, tmp_path: Path
+) -> None:
+    folder = tmp_path / "artifacts"
+    aged_strays(rows, folder, 1)
+    rows.store.set_owner("another")
+
+    told, error = commands.run("delete", code=1)
+    refused = owner(folder), rows.rows("SELECT count(*) FROM blobs")
+    document, _ = commands.run("delete", "--take-over", "--json")
+
+    assert "of installation another" in error
+    assert "--take-over" in error
+    assert "collected  0 files" in told
+    assert refused == ("another", [(0,)])
+    assert json.loads(document)["strays"] == 1
+    ((installation,),) = rows.rows("SELECT installation_id::text FROM installation")
+    assert owner(folder) == installation
+
+
+def test_many_strays_go_only_when_a_person_says_so(
+    rows: RetentionRows, commands: Commands, tmp_path: Path
+) -> None:
+    aged_strays(rows, tmp_path / "artifacts", _STRAYS)
+
+    told, error = commands.run("delete", code=1)
+    before = rows.rows("SELECT count(*) FROM blobs")
+    agreed, _ = commands.run("delete", "--with-strays")
+    again, _ = commands.run("delete")
+
+    assert f"{_STRAYS} of {_STRAYS} files" in error
+    assert "collected  0 files" in told
+    assert before == [(0,)]
+    assert f"strays     {_STRAYS} files" in agreed
+    assert "strays" not in again  # they are known now, and in quarantine
+    assert rows.rows("SELECT count(*) FROM blobs") == [(_STRAYS,)]
+
+
+def test_what_is_due_goes_although_the_store_is_refused(
+    rows: RetentionRows, commands: Commands
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    kept = rows.scratch({"a": b"2"})
+    rows.tag(kept)
+    time.sleep(1)  # ages are whole seconds
+    plan = json.loads(commands.run("plan", "--json")[0])["plan"]["plan_id"]
+    commands.run("apply", str(plan), "--yes")
+    rows.store.set_owner("another")
+
+    document, error = commands.run("delete", "--json", code=1)
+
+    done = json.loads(document)
+    assert (done["deleted"], done["collected"]) == (1, 0)
+    assert done["refused"] in error.replace("\n", " ")
+    assert rows.names() == {f"{kept}/a"}
+    assert rows.has_bytes(b"1")
+    assert hashlib.sha256(b"1").digest() in {
+        sha for (sha,) in rows.rows("SELECT sha256 FROM blobs")
+    }
+    assert run in commands.run("status")[0]
