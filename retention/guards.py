@@ -31,9 +31,9 @@ class Guard(StrEnum):
 
     HELD = "held"  #: somebody ordered it
     PROMOTED = "promoted"  #: a version of a model is made of it
-    EVALUATED = "evaluated"  #: an evaluation refers to it
+    EVALUATED = "evaluated"  #: an evaluation that has ended refers to it, or is made of it
     KEEPER = "keeper"  #: tagged, or its sweep or experiment is
-    CANDIDATE = "candidate"
+    CANDIDATE = "candidate"  #: tagged, or its evaluation is open: a promotion may take its file
     BASELINE = "baseline"  #: others are compared with it
     IN_USE = "in_use"  #: live or paused, or its sweep is
     UNSEALED = "unsealed"  #: something may still arrive
@@ -45,11 +45,6 @@ class Guard(StrEnum):
 
 
 GUARDS = tuple(Guard)  #: codes of columns, with `NONE` for what nothing guards
-_TAGS = (
-    (KEEPER, Guard.KEEPER),
-    (PRODUCTION_CANDIDATE, Guard.CANDIDATE),
-    (BASELINE, Guard.BASELINE),
-)
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED, RunState.CANCELLED})
 _IS_OVER = np.array([state in _OVER for state in STATES])
 
@@ -110,8 +105,11 @@ class _Guarding:
         )
         self._mark(Guard.UNSEALED, unsealed)
         self._mark(Guard.IN_USE, in_use)
-        for tag, guard in reversed(_TAGS):
-            self._mark(guard, tagged(world, tag))
+        self._mark(Guard.BASELINE, tagged(world, BASELINE))
+        self._mark(
+            Guard.CANDIDATE, tagged(world, PRODUCTION_CANDIDATE) | self._named(bonds.candidates)
+        )
+        self._mark(Guard.KEEPER, tagged(world, KEEPER))
         self._mark(Guard.EVALUATED, self._named(bonds.evaluated))
         self._mark(Guard.PROMOTED, self._named(bonds.promoted))
         for hold in self._holds:

@@ -138,7 +138,8 @@ class Bonds:
         sweep_tags: Likewise; what is said of a sweep holds for its runs.
         experiment_tags: Likewise, by `Group`.
         promoted: Runs that a version of a model was made from.
-        evaluated: Runs that an evaluation is of, or is made of.
+        candidates: Runs whose evaluation is open.
+        evaluated: Runs that an evaluation that has ended is of, or that any is made of.
         reruns: (rerun, the run that it repeats).
         edges: Of the lineage, (tenant, upstream, downstream), but for those from a run to its own
             artifacts.
@@ -151,6 +152,7 @@ class Bonds:
     )
     holds: Sequence[Hold] = ()
     promoted: Sequence[str] = ()
+    candidates: Sequence[str] = ()
     evaluated: Sequence[str] = ()
     reruns: Sequence[tuple[str, str]] = ()
     edges: Sequence[tuple[str, str, str]] = ()

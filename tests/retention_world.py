@@ -82,6 +82,7 @@ class Rows:
     )
     holds: Sequence[Hold] = ()
     promoted: Sequence[str] = ()
+    candidates: Sequence[str] = ()
     evaluated: Sequence[str] = ()
     reruns: Sequence[tuple[str, str]] = ()
     edges: Sequence[tuple[str, str, str]] = ()
@@ -163,6 +164,7 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
             experiment_tags=rows.experiment_tags,
             holds=rows.holds,
             promoted=rows.promoted,
+            candidates=rows.candidates,
             evaluated=rows.evaluated,
             reruns=rows.reruns,
             edges=rows.edges,

@@ -107,6 +107,7 @@ class _Reading:
             },
             holds=open_holds(self._cursor),
             promoted=[one["run_id"] for one in self._rows("promoted", run_ids=run_ids)],
+            candidates=[one["run_id"] for one in self._rows("candidates", run_ids=run_ids)],
             evaluated=[one["run_id"] for one in self._rows("evaluated", run_ids=run_ids)],
             reruns=[
                 (one["run_id"], one["rerun_of"]) for one in self._rows("reruns", run_ids=run_ids)

@@ -175,6 +175,7 @@ class _Reading:
             },
             holds=open_holds(self._connection.cursor(row_factory=dict_row)),
             promoted=[row["run_id"] for row in self._rows("promoted")],
+            candidates=[row["run_id"] for row in self._rows("candidates")],
             evaluated=[row["run_id"] for row in self._rows("evaluated")],
             reruns=[(row["run_id"], row["rerun_of"]) for row in self._rows("reruns")],
             edges=[

@@ -115,11 +115,19 @@ SELECT DISTINCT run_id
 FROM model_versions
 WHERE run_id = ANY(%(run_ids)s::text[]);
 
--- evaluated --
--- Those of some runs that evaluations are of, and those that they are made of.
+-- candidates --
+-- Those of some runs whose evaluation is open.
 SELECT run_id
 FROM evaluations
 WHERE run_id = ANY(%(run_ids)s::text[])
+  AND state IN ('requested', 'running', 'waiting');
+
+-- evaluated --
+-- Those of some runs that evaluations that have ended are of, and those that any are made of.
+SELECT run_id
+FROM evaluations
+WHERE run_id = ANY(%(run_ids)s::text[])
+  AND ended_at IS NOT NULL
 UNION
 SELECT run_id
 FROM evaluation_runs

@@ -167,9 +167,15 @@ GROUP BY tenant_id, experiments.name;
 -- Runs that models are made of.
 SELECT DISTINCT run_id FROM model_versions;
 
+-- candidates --
+-- Runs whose evaluation is open.
+SELECT run_id
+FROM evaluations
+WHERE state IN ('requested', 'running', 'waiting');
+
 -- evaluated --
--- Runs that evaluations are of, and those that they are made of.
-SELECT run_id FROM evaluations
+-- Runs that evaluations that have ended are of, and those that any are made of.
+SELECT run_id FROM evaluations WHERE ended_at IS NOT NULL
 UNION
 SELECT run_id FROM evaluation_runs
 UNION

@@ -113,6 +113,7 @@ class Rows:
             self._insert(
                 "evaluations", evaluation_id=f"{run}-e1", tenant_id=self._tenant(run), run_id=run,
                 number=1, sweep_id=sweep, requested_by="me",
+                **({"state": "rejected", "ended_at": NOW} if self._is(0.5) else {}),
             )  # fmt: skip
         if self._is(0.03):
             self._insert(

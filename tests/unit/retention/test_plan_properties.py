@@ -138,6 +138,7 @@ def worlds(draw: st.DrawFn) -> Rows:
         sweeps=sweeps,
         holds=draw(holds),
         promoted=draw(st.lists(names, max_size=1)),
+        candidates=draw(st.lists(names, max_size=1)),
         evaluated=draw(st.lists(names, max_size=1)),
         reruns=draw(st.lists(st.tuples(names, names), max_size=1)),
         edges=draw(edges),
@@ -155,7 +156,9 @@ def must_stay(rows: Rows) -> set[str]:
     }
     kept = busy | {run.run_id for run in rows.runs if KEPT_TAGS & set(run.tags)}
     kept |= {run.run_id for run in rows.runs if run.sweep in learnt_from}
-    kept |= {*rows.promoted, *rows.evaluated} | {of for rerun, of in rows.reruns if rerun in busy}
+    kept |= {*rows.promoted, *rows.candidates, *rows.evaluated} | {
+        of for rerun, of in rows.reruns if rerun in busy
+    }
     for hold in rows.holds:
         if hold.until is None or hold.until > NOW:
             kept |= {

@@ -1,0 +1,90 @@
+"""The file that a promotion would take, and has taken, is in no plan of retention; the plan says why."""
+
+import datetime as dt
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from governance.promotion.evaluations import EvaluationState
+from retention.policy import CheckpointRules, RetentionClass, RetentionPolicy, RunRules
+from storage.database import Pool, open_pool
+from storage.retention.store import RetentionStore
+from sweeps.ids import RunId
+from tests.integration.orchestration.promotion_world import PromotionWorld
+from tests.integration.storage.retention_rows import LATER
+from tests.plugins.postgres import Database
+
+DAY = dt.timedelta(days=1)
+#: Whatever may go does.
+GREEDY = RetentionPolicy(
+    classes={
+        "standard": RetentionClass(
+            name="standard",
+            checkpoints=CheckpointRules(thin_after=DAY, expire_after=DAY, best_of_sweep=0),
+            logs_after=DAY,
+            runs=RunRules(
+                scratch_after=DAY, failed_after=DAY, below_baseline_after=DAY, unpromoted_after=DAY
+            ),
+        )
+    },
+    default_class="standard",
+)
+
+
+@pytest.fixture
+def pool(database: Database) -> Generator[Pool, None, None]:
+    with open_pool(database.url, max_size=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def world(pool: Pool, tmp_path: Path) -> PromotionWorld:
+    return PromotionWorld(pool, tmp_path / "artifacts")
+
+
+def fate(world: PromotionWorld, run: RunId) -> str:
+    """What a plan says of the file that the rule names: `planned`, or what spares it."""
+    plans = RetentionStore(world.pool)
+    plan_id = plans.make(GREEDY, policy_version=0, who="me", now=LATER).plan_id
+    (item,) = [one for one in plans.items(plan_id=plan_id, run_id=run) if one.name == "model.pkl"]
+    return item.spared_by or item.state
+
+
+def test_from_the_tag_to_the_promotion_and_after_it(world: PromotionWorld) -> None:
+    run = world.candidate()
+    fates = [fate(world, run)]
+    world.tag(run)
+    fates.append(fate(world, run))
+    world.evaluations.request_tagged()
+    fates.append(fate(world, run))
+    found = world.steps.begin(f"{run}-e1")
+    world.measure(found)
+    fates.append(fate(world, run))
+    world.through(found.evaluation_id)
+    world.untag(run)
+    fates.append(fate(world, run))
+
+    assert fates == ["planned", "candidate", "candidate", "candidate", "promoted"]
+
+
+def test_without_a_tag_as_long_as_the_evaluation_is_open(world: PromotionWorld) -> None:
+    run = world.candidate()
+    found = world.begun(run)
+    is_open = fate(world, run)
+    world.measure(found, (0.1, 0.2, 0.3))
+    record = world.through(found.evaluation_id)
+
+    assert record.evaluation.state is EvaluationState.REJECTED
+    assert (is_open, fate(world, run)) == ("candidate", "evaluated")
+
+
+def test_a_version_that_was_rolled_back_stays(world: PromotionWorld) -> None:
+    first, second = RunId("scratch-aaaaaaaaaaaa"), RunId("scratch-bbbbbbbbbbbb")
+    world.promoted(first, content=b"first")
+    world.promoted(second, content=b"second")
+
+    world.registry.rollback("digits", "production", tenant_id=world.tenant, by="ana", reason="x")
+
+    assert world.alias() == 1
+    assert (fate(world, first), fate(world, second)) == ("promoted", "promoted")
