@@ -56,14 +56,14 @@ def evaluations(
     evaluation_id = context.partition_key
     try:
         with dagster_errors():
-            candidate_evaluations.attach(evaluation_id, dagster_run_id=context.run_id)
+            candidate_evaluations.attach(evaluation_id, dagster_run_id=context.run.run_id)
             candidate_evaluations.begin(evaluation_id)
             record = _measure(context, candidate_evaluations, evaluation_id)
     except dg.DagsterExecutionInterruptedError:
         if _is_cancelled(context):
-            reason = f"Dagster run {context.run_id} was terminated"
+            reason = f"Dagster run {context.run.run_id} was terminated"
             candidate_evaluations.cancel(
-                evaluation_id, reason=reason, dagster_run_id=context.run_id
+                evaluation_id, reason=reason, dagster_run_id=context.run.run_id
             )
         raise
     found = record.evaluation
@@ -101,7 +101,7 @@ def _measure(
 
 
 def _is_cancelled(context: dg.AssetExecutionContext) -> bool:
-    run = context.instance.get_run_by_id(context.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     return run is not None and run.status in {
         dg.DagsterRunStatus.CANCELING,
         dg.DagsterRunStatus.CANCELED,
