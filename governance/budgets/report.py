@@ -51,8 +51,10 @@ class BudgetReports(Protocol):
         """Keys of what was reached that nobody has noted, which stays as it is."""
         ...
 
-    def warnings(self, *, since: dt.datetime, tenant: str | None = None) -> Sequence[BudgetWarning]:
-        """What was noted since then, newest first."""
+    def warnings(
+        self, *, since: dt.datetime, until: dt.datetime | None = None, tenant: str | None = None
+    ) -> Sequence[BudgetWarning]:
+        """What was noted since then, and before `until`, newest first."""
         ...
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from governance.reports.facts import Priced
+from governance.reports.rows import Priced
 from sweeps.objectives import Direction, Objective
 
 TOLERANCES = (0.01, 0.02, 0.05)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from governance.reports.asked import Asked
 from governance.reports.bargains import TOLERANCES, Bargain, bargain, best_of
-from governance.reports.facts import Priced, ReportFacts, SweepFront
+from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Column,
@@ -17,6 +17,7 @@ from governance.reports.model import (
     Value,
     shown,
 )
+from governance.reports.rows import Priced, SweepFront
 
 _MOST_SWEEPS = 20
 _MOST_SENTENCES = 3

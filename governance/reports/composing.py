@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 from governance.periods import Span
 from governance.reports.asked import Asked
+from governance.reports.budgets import budgets
 from governance.reports.comparing import bargains, early_stopping
 from governance.reports.facts import ReportFacts
-from governance.reports.failing import activity, failures, waiting
+from governance.reports.failing import failures
 from governance.reports.keeping import retention
 from governance.reports.limits import quotas
 from governance.reports.model import Report, Scope, Section
@@ -15,6 +16,7 @@ from governance.reports.outcomes import lessons, promotions
 from governance.reports.portfolio import portfolio
 from governance.reports.spending import spending
 from governance.reports.waste import waste
+from governance.reports.working import activity, waiting
 from sweeps.errors import SweepsError
 
 SectionMaker = Callable[[ReportFacts, Asked], Section]
@@ -22,6 +24,7 @@ SectionMaker = Callable[[ReportFacts, Asked], Section]
 #: In the order in which they are shown: key, title, and who makes it.
 SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("cost", "Cost", spending),
+    ("budgets", "Budgets", budgets),
     ("waste", "Waste", waste),
     ("bargains", "What the best costs", bargains),
     ("early_stopping", "Saved by early stopping", early_stopping),

@@ -7,7 +7,7 @@ from governance.reports.model import Block, Chart, Figures, Report, Section, Sen
 from governance.reports.values import change, text
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 980px; margin: 32px auto; padding: 0 16px; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1080px; margin: 32px auto; padding: 0 16px; }
 .report h2 { margin: 36px 0 8px; border-bottom: 1px solid #d9dfe8; }
 .report h3 { margin: 20px 0 6px; font-size: 15px; }
 .report .about { color: #5b6879; }
@@ -18,11 +18,16 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 980px; m
 .report .figures small { color: #5b6879; }
 .report .wide { overflow-x: auto; }
 .report table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.report th, .report td { padding: 4px 10px; border-bottom: 1px solid #e6eaf0; text-align: left; white-space: nowrap; }
-.report thead th { color: #5b6879; font-weight: 500; }
+.report th, .report td { padding: 4px 10px; border-bottom: 1px solid #e6eaf0; text-align: left; vertical-align: top; }
+.report td { white-space: nowrap; }
+.report td.long { white-space: normal; min-width: 280px; }
+.report thead th { color: #5b6879; font-weight: 500; vertical-align: bottom; }
 .report .n { text-align: right; }
 .report img { max-width: 100%; }
 """
+
+_LONG = 48  # letters: what has more is broken into lines
+_LONG_CLASS = ' class="long"'
 
 
 def page(report: Report) -> str:
@@ -101,7 +106,7 @@ def _table(block: Table) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td{_numeric(column.unit)}>{escape(text(value, column.unit))}</td>"
+            _cell(text(value, column.unit), column.unit)
             for value, column in zip(row, block.columns, strict=True)
         )
         + "</tr>\n"
@@ -111,6 +116,11 @@ def _table(block: Table) -> str:
         f'<h3>{escape(block.title)}</h3>\n<div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>\n{body}</tbody></table></div>"
     )
+
+
+def _cell(words: str, unit: Unit) -> str:
+    is_long = unit is Unit.TEXT and len(words) > _LONG
+    return f"<td{_LONG_CLASS if is_long else _numeric(unit)}>{escape(words)}</td>"
 
 
 def _numeric(unit: Unit) -> str:

@@ -2,7 +2,7 @@
 
 from governance.quotas.quota import Quotas
 from governance.reports.asked import Asked
-from governance.reports.facts import Held, ReportFacts
+from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Column,
@@ -12,6 +12,7 @@ from governance.reports.model import (
     Value,
     shown,
 )
+from governance.reports.rows import Held
 
 _MOST_ROWS = 30
 _OFTEN = 0.1  # of the period at the limit: it is in the way

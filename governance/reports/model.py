@@ -75,12 +75,14 @@ class ChartKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Values with their names, drawn."""
+    """Values with their names, drawn; several of one name are put end to end."""
 
     title: str
     kind: ChartKind
     unit: Unit
-    points: tuple[tuple[str, float], ...]
+    points: tuple[tuple[str, tuple[float, ...]], ...]
+    series: tuple[str, ...] = ()  #: what the values of each point are, where there are several
+    whole: float | None = None  #: where a line is drawn: what may not be exceeded
 
 
 Block = Figures | Sentence | Table | Chart

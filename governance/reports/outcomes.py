@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from governance.reports.asked import Asked
-from governance.reports.facts import EvaluationsEnded, ModelMoved, ReportFacts
+from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Column,
@@ -14,6 +14,7 @@ from governance.reports.model import (
     Unit,
     shown,
 )
+from governance.reports.rows import EvaluationsEnded, ModelMoved
 
 _MOST_ROWS = 20
 _MOST_LESSONS = 40

@@ -18,6 +18,7 @@ from governance.reports.model import (
 )
 from governance.reports.spending import Total, grouped, total
 from governance.reports.waste import by_kind
+from governance.reports.working import attempts_by_day
 
 _TRENDS = 8  # periods, this one among them
 _FEWEST_TENANTS = 3  # among two, each would know the other
@@ -33,6 +34,7 @@ def portfolio(facts: ReportFacts, asked: Asked) -> Section:
     runs = sum(row.runs_ended for row in active)
     failed = sum(row.failed for row in active)
     stopped = facts.stopped_early(asked.scope, asked.period)
+    ended = facts.attempts_ended(asked.scope, asked.period)
     blocks: list[Block] = [
         Figures(
             (
@@ -55,6 +57,7 @@ def portfolio(facts: ReportFacts, asked: Asked) -> Section:
             )
         ),
         *_trends(facts, asked),
+        *([attempts_by_day(ended)] if ended else []),
         *_shares(grouped(rows, lambda row: row.tenant), now),
     ]
     return Section(key="portfolio", title="Portfolio", blocks=tuple(blocks))
@@ -72,7 +75,7 @@ def _trends(facts: ReportFacts, asked: Asked) -> list[Block]:
             "Cost by period",
             ChartKind.DAYS,
             Unit.USD,
-            tuple((period.name, float(sums.amount_usd)) for period, sums in totals),
+            tuple((period.name, (float(sums.amount_usd),)) for period, sums in totals),
         ),
         Table(
             "Trend",
@@ -111,7 +114,7 @@ def _shares(tenants: dict[str, Total], whole: Total) -> list[Block]:
             "Share of the cost by tenant",
             ChartKind.BARS,
             Unit.SHARE,
-            tuple((name, _share(sums, whole)) for name, sums in named),
+            tuple((name, (_share(sums, whole),)) for name, sums in named),
         ),
         Table(
             "Tenants",

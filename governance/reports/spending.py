@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from governance.reports.asked import Asked
-from governance.reports.facts import DaySpent, ReportFacts, Spent
+from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Chart,
@@ -19,6 +19,7 @@ from governance.reports.model import (
     Unit,
     shown,
 )
+from governance.reports.rows import DaySpent, Spent
 
 MOST_ROWS = 20
 _MOST_DAYS = 7
@@ -147,7 +148,7 @@ def _before(facts: ReportFacts, asked: Asked) -> Sequence[Spent]:
 
 
 def _day_chart(days: Sequence[DaySpent]) -> Chart:
-    points = tuple((f"{day.day:%d %b}", float(day.amount_usd)) for day in days)
+    points = tuple((f"{day.day:%d %b}", (float(day.amount_usd),)) for day in days)
     return Chart("Cost by day", ChartKind.DAYS, Unit.USD, points)
 
 

@@ -51,7 +51,7 @@ def _number(value: float | Decimal, unit: Unit) -> str:
         case Unit.NUMBER:
             return f"{float(value):.5g}"
         case Unit.COUNT | Unit.TEXT:
-            return f"{value:,}"
+            return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _usd(amount: Decimal) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from governance.reports.asked import Asked
-from governance.reports.facts import OutcomeSpent, ReportFacts, Spent
+from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Column,
@@ -16,6 +16,7 @@ from governance.reports.model import (
     Unit,
     shown,
 )
+from governance.reports.rows import OutcomeSpent, Spent
 from governance.reports.spending import total
 
 IDLE = "idle"

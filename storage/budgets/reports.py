@@ -67,9 +67,16 @@ class PostgresBudgetReports:
             )
             return [f"{budget} {begins} {share:g}" for budget, begins, share in rows]
 
-    def warnings(self, *, since: dt.datetime, tenant: str | None = None) -> Sequence[BudgetWarning]:
-        """What was noted since then, newest first."""
+    def warnings(
+        self, *, since: dt.datetime, until: dt.datetime | None = None, tenant: str | None = None
+    ) -> Sequence[BudgetWarning]:
+        """What was noted since then, and before `until`, newest first."""
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(BudgetWarning))
-            parameters = {"since": since, "tenant_id": tenant, "limit": _MOST_WARNINGS}
+            parameters = {
+                "since": since,
+                "until": until,
+                "tenant_id": tenant,
+                "limit": _MOST_WARNINGS,
+            }
             return cursor.execute(_QUERIES["list_warnings"], parameters).fetchall()

@@ -1,17 +1,23 @@
 """What reports are put together from, read from the ledger and the record."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from psycopg.rows import class_row, dict_row
 
+from governance.budgets.report import BudgetWarning
+from governance.budgets.spending import BudgetPosition
+from governance.cost.entries import Outcome, outcome
 from governance.periods import Span
 from governance.quotas.file import QUOTAS
 from governance.quotas.quota import Quotas
-from governance.reports.facts import (
+from governance.reports.model import Scope
+from governance.reports.rows import (
     Activity,
+    AttemptsEnded,
     DaySpent,
     Deleted,
     EvaluationsEnded,
@@ -28,11 +34,12 @@ from governance.reports.facts import (
     ValueOutcomes,
     Waits,
 )
-from governance.reports.model import Scope
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
+from storage.reports.budgets import ReportBudgets
 from sweeps.objectives import Direction
+from sweeps.states import ExitReason, RunState
 
 _QUERIES = queries.load("report_facts")
 _FEWEST_RUNS = 5  # of a value, before it says anything
@@ -46,6 +53,7 @@ class PostgresReportFacts:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._policies = PolicyStore(pool)
+        self._budgets = ReportBudgets(pool, self._policies)
 
     def spent(self, scope: Scope, period: Span) -> list[Spent]:
         """By tenant, experiment, sweep and owner, in that order."""
@@ -71,6 +79,21 @@ class PostgresReportFacts:
         """By owner."""
         return self._rows("activity", Activity, scope, period)
 
+    def attempts_ended(self, scope: Scope, period: Span) -> list[AttemptsEnded]:
+        """By day and what became of them."""
+        counts: Counter[tuple[dt.date, Outcome]] = Counter()
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["attempts_ended"], _parameters(scope, period))
+            for day, reason, final, attempts in rows:
+                became = outcome(
+                    ExitReason(reason), final=None if final is None else RunState(final)
+                )
+                counts[day, became] += attempts
+        return [
+            AttemptsEnded(day=day, outcome=became, attempts=attempts)
+            for (day, became), attempts in sorted(counts.items())
+        ]
+
     def failure_reasons(self, scope: Scope, period: Span) -> list[FailureReason]:
         """By tenant and reason; attempts that ended in the period."""
         return self._rows("failure_reasons", FailureReason, scope, period)
@@ -94,6 +117,14 @@ class PostgresReportFacts:
     def quotas(self) -> Quotas:
         """The policy that holds now."""
         return self._policies.current(QUOTAS).value
+
+    def budgets(self, scope: Scope, period: Span) -> Sequence[BudgetPosition]:
+        """Where they stood when the period ended, or stand now."""
+        return self._budgets.positions(scope, period)
+
+    def budget_warnings(self, scope: Scope, period: Span) -> Sequence[BudgetWarning]:
+        """What was told in the period of budgets of the tenant and of several, newest first."""
+        return self._budgets.warnings(scope, period)
 
     def deleted(self, scope: Scope, period: Span) -> list[Deleted]:
         """By tenant, kind and rule."""

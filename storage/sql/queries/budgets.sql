@@ -182,11 +182,12 @@ RETURNING budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_
           warned_at;
 
 -- list_warnings --
--- What was told since some day, newest first.
+-- What was told since some day, and before another, newest first.
 SELECT budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_usd, max_gpu_hours,
        warned_at
 FROM budget_warnings
 WHERE warned_at >= %(since)s
+  AND (%(until)s::timestamptz IS NULL OR warned_at < %(until)s)
   AND (%(tenant_id)s::text IS NULL OR tenant_id IN ('', %(tenant_id)s))
 ORDER BY warned_at DESC, budget, threshold DESC
 LIMIT %(limit)s;

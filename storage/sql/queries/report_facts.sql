@@ -314,6 +314,26 @@ WHERE experiments.name = %(experiment)s OR %(experiment)s::text IS NULL
 GROUP BY told.tenant_id, coalesce(told.owner, '')
 ORDER BY told.tenant_id, coalesce(told.owner, '');
 
+-- attempts_ended --
+-- Attempts that ended in some days, by day, reason, and state of the run where it was the last one.
+SELECT (attempts.ended_at AT TIME ZONE 'UTC')::date AS day, attempts.exit_reason::text AS reason,
+       CASE WHEN later.run_id IS NULL AND runs.ended_at IS NOT NULL THEN runs.state::text END
+           AS final,
+       count(*) AS attempts
+FROM attempts
+JOIN runs USING (run_id)
+JOIN experiments USING (experiment_id)
+LEFT JOIN attempts AS later
+    ON later.run_id = attempts.run_id AND later.number = attempts.number + 1
+WHERE attempts.ended_at >= %(start)s
+  AND attempts.ended_at < %(end)s
+  AND attempts.exit_reason IS NOT NULL
+  AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
 -- failure_reasons --
 -- Attempts that ended badly in some days, by tenant and reason.
 SELECT runs.tenant_id AS tenant, attempts.exit_reason::text AS reason, count(*) AS attempts,
@@ -502,3 +522,13 @@ WHERE sweeps.ended_at >= %(start)s
   AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
   AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
 ORDER BY sweeps.tenant_id, sweeps.ended_at, sweeps.sweep_id;
+
+-- sweeps_within --
+-- Of some sweeps those that a report is about.
+SELECT sweeps.sweep_id
+FROM sweeps
+JOIN experiments USING (experiment_id)
+WHERE sweeps.sweep_id = ANY(%(named)s::text[])
+  AND (sweeps.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
+  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
+  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL);

@@ -9,8 +9,8 @@ import pytest
 
 from assets.reports import monthly_report, weekly_report
 from governance.periods import Span
-from governance.reports.facts import SweepFront
 from governance.reports.model import Scope
+from governance.reports.rows import SweepFront
 from orchestration.definitions import defs
 from orchestration.schedules import monthly_reports, weekly_reports
 from storage.database import Pool, open_pool

@@ -9,18 +9,19 @@ from decimal import Decimal
 
 import pytest
 
+from governance.cost.entries import Outcome, outcome
 from governance.cost.trials import saved_by_stopping
 from governance.periods import Period
 from governance.quotas.file import parse_quotas
 from governance.reports.bargains import front
-from governance.reports.facts import Priced
 from governance.reports.model import Scope
+from governance.reports.rows import Priced
 from storage.database import Pool, open_pool
 from storage.reports.facts import PostgresReportFacts
 from sweeps.ids import SweepId
 from sweeps.objectives import Direction
 from sweeps.specs import SchedulerSpec
-from sweeps.states import RunState
+from sweeps.states import ExitReason, RunState
 from tests.factories import a_trial
 from tests.integration.storage.report_world import BEFORE, WEEK, WITHIN, ReportWorld
 from tests.plugins.postgres import Database
@@ -105,6 +106,7 @@ def test_every_fact_keeps_to_its_scope(
     assert sum(row.runs_ended for row in facts.activity(scope, WEEK)) == 6 * n
     assert sum(row.sweeps_submitted for row in facts.activity(scope, WEEK)) == n
     assert sum(row.attempts for row in facts.failure_reasons(scope, WEEK)) == 6 * n
+    assert sum(row.attempts for row in facts.attempts_ended(scope, WEEK)) == 6 * n
     assert sum(row.attempts for row in facts.waits(scope, WEEK)) == 6 * n
     assert sum(row.runs for row in facts.value_outcomes(scope, WEEK)) == 5 * n
 
@@ -432,3 +434,24 @@ def test_the_newest_page_and_what_was_said_last_are_what_was_learnt(
         ("a", "a 2", "last", "ana"),
         ("b", "b 2", "perhaps 2", None),
     ]
+
+
+@pytest.mark.parametrize("state", ["completed", "stopped", "failed", "cancelled"])
+@pytest.mark.parametrize("reason", list(ExitReason))
+def test_attempts_are_counted_as_the_ledger_would_call_them(
+    world: ReportWorld, facts: PostgresReportFacts, state: str, reason: ExitReason
+) -> None:
+    world.sweep("a")
+    world.trial("a", 1, state=state, exit_reason="script_failed")
+    world.rows(
+        "INSERT INTO attempts (attempt_id, run_id, number, state, created_at, started_at, ended_at,"
+        " exit_reason) VALUES ('a-00001-a2', 'a-00001', 2, 'ended', %s, %s, %s, %s)",
+        WITHIN, WITHIN, WITHIN + dt.timedelta(days=1), reason,
+    )  # fmt: skip
+
+    found = {row.day: (row.outcome, row.attempts) for row in facts.attempts_ended(ALL, WEEK)}
+
+    assert found == {
+        WITHIN.date(): (Outcome.FAILED, 1),
+        WITHIN.date() + dt.timedelta(days=1): (outcome(reason, final=RunState(state)), 1),
+    }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.reports.bargains import TOLERANCES, bargain, best_of, front
-from governance.reports.facts import Priced
+from governance.reports.rows import Priced
 from sweeps.objectives import Direction
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE

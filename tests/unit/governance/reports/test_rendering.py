@@ -1,5 +1,6 @@
 """Reports as Markdown and HTML, whatever people call their things."""
 
+import re
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -67,8 +68,8 @@ def a_report(name: str) -> Report:
                     Sentence(name),
                     Figures((Figure(name, Decimal(1), Unit.USD, Decimal(2)),)),
                     Table(name, (Column(name), Column("n", Unit.COUNT)), ((name, 1), (None, 2))),
-                    Chart(name, ChartKind.BARS, Unit.USD, ((name, 1.0),)),
-                    Chart(name, ChartKind.DAYS, Unit.USD, ((name, 1.0),)),
+                    Chart(name, ChartKind.BARS, Unit.USD, ((name, (1.0,)),)),
+                    Chart(name, ChartKind.DAYS, Unit.USD, ((name, (1.0,)),)),
                 ),
             ),
             Section(key="waste", title="Waste", problem=name),
@@ -116,9 +117,46 @@ def test_names_are_nothing_but_words_in_html(name: str) -> None:
 @given(name=names)
 def test_names_are_nothing_but_words_in_pictures(name: str) -> None:
     for kind in ChartKind:
-        svg = chart_svg(Chart(name, kind, Unit.USD, ((name, 1.0), ("b", 0.0))))
+        svg = chart_svg(
+            Chart(name, kind, Unit.USD, ((name, (1.0, 2.0)), ("b", (0.0, 0.0))), (name, "b"), 2.0)
+        )
 
         assert Page(svg).tags <= {"svg", "rect", "text", "line"}
+
+
+@given(
+    values=st.lists(
+        st.lists(st.floats(0, 1e12) | st.just(0.0), min_size=2, max_size=2).map(tuple), max_size=40
+    ),
+    kind=st.sampled_from(ChartKind),
+    whole=st.none() | st.floats(1e-6, 1e6),
+)
+def test_whatever_is_drawn_stays_within_the_picture(
+    values: list[tuple[float, ...]], kind: ChartKind, whole: float | None
+) -> None:
+    points = tuple((f"p{n}", pair) for n, pair in enumerate(values))
+
+    svg = chart_svg(Chart("title", kind, Unit.COUNT, points, ("a", "b"), whole))
+
+    _, _, width, height = map(float, re.findall(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', svg)[0])
+    for box in re.findall(r'<rect x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"', svg):
+        x, y, wide, tall = map(float, box)
+        assert wide >= 0 <= tall
+        assert x >= 0 <= y
+        assert x + wide <= width + 0.2
+        assert y + tall <= height + 0.2
+
+
+def test_a_scale_has_round_numbers() -> None:
+    points = tuple((f"{n}", (value,)) for n, value in enumerate([2350.0, 10.0]))
+
+    svg = chart_svg(Chart("Attempts", ChartKind.DAYS, Unit.COUNT, points))
+
+    assert [one for one in re.findall(r">([\d,]+)</text>", svg) if len(one) > 1] == [
+        "1,000",
+        "2,000",
+        "3,000",
+    ]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -183,6 +221,7 @@ def test_a_page_needs_nothing_beside_it() -> None:
         (None, Unit.SHARE, ABSENT),
         (float("nan"), Unit.NUMBER, ABSENT),
         (1234567, Unit.COUNT, "1,234,567"),
+        (2000.0, Unit.COUNT, "2,000"),
         (75.0, Unit.SECONDS, "1 m 15 s"),
         (3661.0, Unit.SECONDS, "1 h 01 m"),
         (10.0, Unit.TIMES, "10.0\u00d7"),

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from governance.periods import Span
 from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from governance.reports.composing import SECTIONS, compose
-from governance.reports.facts import (
+from governance.reports.failing import worse_than_others
+from governance.reports.limits import calibration
+from governance.reports.model import Chart, Figures, Report, Scope, Section, Sentence, Table, Unit
+from governance.reports.rows import (
     Activity,
     DaySpent,
     Deleted,
@@ -28,9 +31,6 @@ from governance.reports.facts import (
     SweepFront,
     ValueOutcomes,
 )
-from governance.reports.failing import worse_than_others
-from governance.reports.limits import calibration
-from governance.reports.model import Chart, Figures, Report, Scope, Section, Sentence, Table, Unit
 from governance.reports.waste import by_kind
 from sweeps.errors import StorageUnavailable
 from sweeps.objectives import Direction

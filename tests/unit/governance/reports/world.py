@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from governance.budgets.report import BudgetWarning
+from governance.budgets.spending import BudgetPosition
 from governance.periods import Period, Span
 from governance.quotas.quota import Quotas
-from governance.reports.facts import (
+from governance.reports.model import Scope
+from governance.reports.rows import (
     Activity,
+    AttemptsEnded,
     DaySpent,
     Deleted,
     EvaluationsEnded,
@@ -25,7 +29,6 @@ from governance.reports.facts import (
     ValueOutcomes,
     Waits,
 )
-from governance.reports.model import Scope
 
 WEEK = Period.WEEK.span(dt.date(2026, 11, 18))
 NOW = dt.datetime(2026, 11, 23, 5, tzinfo=dt.UTC)
@@ -77,6 +80,9 @@ class Told:
     held_rows: Sequence[Held] = ()
     policy: Quotas = field(default_factory=Quotas)
     evaluations: Sequence[EvaluationsEnded] = ()
+    ended: Sequence[AttemptsEnded] = ()
+    positions: Sequence[BudgetPosition] = ()
+    warned: Sequence[BudgetWarning] = ()
 
     def spent(self, scope: Scope, period: Span) -> Sequence[Spent]:
         return self.spent_rows if period == self.period else self.spent_before
@@ -133,3 +139,12 @@ class Told:
 
     def learnt(self, scope: Scope, period: Span) -> Sequence[Learnt]:
         return self.lessons if period == self.period else ()
+
+    def attempts_ended(self, scope: Scope, period: Span) -> Sequence[AttemptsEnded]:
+        return self.ended if period == self.period else ()
+
+    def budgets(self, scope: Scope, period: Span) -> Sequence[BudgetPosition]:
+        return self.positions if period == self.period else ()
+
+    def budget_warnings(self, scope: Scope, period: Span) -> Sequence[BudgetWarning]:
+        return self.warned if period == self.period else ()
