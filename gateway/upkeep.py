@@ -77,6 +77,9 @@ class Upkeep:
         if silent:
             logger.warning("failed, since they were silent: %s", ", ".join(silent))
         self._meters.silent.inc(len(silent))
+        left = self._runs.end_left_attempts()
+        if left:
+            logger.warning("over, and left by whoever made them: %s", ", ".join(left))
         self._meters.sealed.inc(len(self._runs.seal(self._sealing)))
         self._summaries.refresh()
 

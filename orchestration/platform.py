@@ -444,6 +444,7 @@ class Platform:
             self.pool,
             self.policies,
             predict=self.predictor,
+            predict_rerun=self.predictor.of_rerun,
             budgets=self.budgets,
             is_elsewhere=self.is_admitted_by_kueue,
         )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from sweeps.endings import BudgetVerdict
 from sweeps.ids import AttemptId, SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.states import ExitReason, SweepRequest
-from sweeps.trials import Changes, Exit, LaunchRequest, Signals, Sweep, SweepSnapshot
+from sweeps.trials import Attempt, Changes, Exit, LaunchRequest, Signals, Sweep, SweepSnapshot
 
 
 class TrialStore(Protocol):
@@ -164,6 +164,22 @@ class AttemptStatus:
     instance_type: str = ""
     waits_for: str = ""  #: why it is still PENDING, as the cluster says it
 
+    def told_of(self, attempt: Attempt) -> Attempt:
+        """The attempt with what its launcher says; what it does not say any more stays."""
+        return replace(
+            attempt,
+            started_at=self.started_at or attempt.started_at,
+            node=self.node or attempt.node,
+            gpus=self.gpus or attempt.gpus,
+            image=self.image or attempt.image,
+            scheduled_at=self.scheduled_at or attempt.scheduled_at,
+            gpu_model=self.gpu_model or attempt.gpu_model,
+            gpu_count=self.gpu_count or attempt.gpu_count,
+            capacity=self.capacity or attempt.capacity,
+            region=self.region or attempt.region,
+            instance_type=self.instance_type or attempt.instance_type,
+        )
+
 
 class TrialLauncher(Protocol):
     """Executes attempts somewhere.
@@ -221,6 +237,7 @@ class Admission:
     reason: str = ""  #: what it waits for, for people
     place: int | None = None  #: in the queue of the installation, from 1
     starts_at: dt.datetime | None = None  #: an estimate; None: nobody can tell
+    is_hopeless: bool = False  #: it asks for what it can never have, as policies are now
 
 
 class AdmissionDesk(Protocol):

@@ -121,3 +121,4 @@ class ScratchRun:
     started_at: dt.datetime | None = None  #: None: now
     ended_at: dt.datetime | None = None  #: of one that is brought later; None: when it says so
     rerun_of: RunId | None = None  #: the run that it repeats
+    is_queued: bool = False  #: it waits to be started; else its script runs already

@@ -133,7 +133,7 @@ class _Planner:
 
     def _look_at_exited(self, attempt: Attempt, status: AttemptStatus) -> None:
         assert status.exit is not None  # the port says so for EXITED
-        attempt = _seen(attempt, status)
+        attempt = status.told_of(attempt)
         ended_at = status.ended_at or self._now
         trial = self.draft.trial(attempt.run_id)
         if (
@@ -146,7 +146,7 @@ class _Planner:
         self._conclude(attempt, status.exit, ended_at=ended_at)
 
     def _look_at_running(self, attempt: Attempt, status: AttemptStatus, signals: Signals) -> None:
-        seen = _seen(attempt, status)
+        seen = status.told_of(attempt)
         if attempt.state is AttemptState.PENDING:
             self.draft.change_attempt(replace(seen, state=AttemptState.RUNNING))
             self.draft.set_state(attempt.run_id, RunState.RUNNING, "", started_at=status.started_at)
@@ -307,20 +307,3 @@ class _Planner:
             awaits_suggestion=self._awaits_suggestion,
             withheld=self._withheld,
         )
-
-
-def _seen(attempt: Attempt, status: AttemptStatus) -> Attempt:
-    """The attempt with what its launcher says; what it does not say any more stays."""
-    return replace(
-        attempt,
-        started_at=status.started_at or attempt.started_at,
-        node=status.node or attempt.node,
-        gpus=status.gpus or attempt.gpus,
-        image=status.image or attempt.image,
-        scheduled_at=status.scheduled_at or attempt.scheduled_at,
-        gpu_model=status.gpu_model or attempt.gpu_model,
-        gpu_count=status.gpu_count or attempt.gpu_count,
-        capacity=status.capacity or attempt.capacity,
-        region=status.region or attempt.region,
-        instance_type=status.instance_type or attempt.instance_type,
-    )

@@ -16,7 +16,7 @@ from sweeps.specs import SweepSpec
 
 
 class OverBudget(PermanentError):
-    """A sweep no trial of which can ever start: it costs more than its budgets have."""
+    """A sweep no trial of which can ever start, or a rerun: it costs more than its budgets have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,20 @@ def refusal(
         why = _never_fits(one, prediction)
         if why is not None:
             return f"it can never start: {why} ({prediction.sentence}). Ask for less, or raise it"
+    return None
+
+
+def rerun_refusal(prediction: Prediction, *, positions: Sequence[BudgetPosition]) -> str | None:
+    """Why a rerun cannot start in this period of its budgets; None: it can, perhaps later in it.
+
+    Somebody waits for it: so it is told at once, where a sweep would wait for the next period.
+    """
+    for one in positions:
+        if one.budget.stops and (why := never(one, prediction)) is not None:
+            renewed = "it does not renew"
+            if one.renews_at is not None:
+                renewed = f"it renews at {one.renews_at:%Y-%m-%d %H:%M} UTC"
+            return f"budget is spent: {why}; {renewed}"
     return None
 
 

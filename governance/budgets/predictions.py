@@ -24,6 +24,7 @@ class Basis(StrEnum):
 
     SWEEP = "sweep"  #: earlier attempts of the sweep
     EXPERIMENT = "experiment"  #: and of other sweeps of its experiment
+    RUN = "run"  #: the run that a rerun repeats, and earlier reruns of it
     TIMEOUT = "trial_timeout"
     NOTHING = "nothing"
 
@@ -66,6 +67,8 @@ class Prediction:
                 return f"from {self.observed} earlier trials of the sweep"
             case Basis.EXPERIMENT:
                 return f"from {self.observed} earlier trials of the experiment"
+            case Basis.RUN:
+                return "from the run that it repeats"
             case Basis.TIMEOUT:
                 return "from trial_timeout, the longest that a trial may take"
             case Basis.NOTHING:

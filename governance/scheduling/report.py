@@ -14,7 +14,8 @@ class QueuedTrial:
     """An attempt that waits to be admitted."""
 
     attempt_id: str
-    sweep_id: str
+    sweep_id: str | None  #: None: a rerun, which is in none
+    rerun_of: str | None  #: the run that it repeats
     tenant_id: str
     experiment: str
     owner: str

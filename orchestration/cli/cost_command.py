@@ -18,6 +18,7 @@ from orchestration.cli.cost_lines import sweep_lines, trials_document
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
+from sweeps.ids import RunId, is_scratch_run
 from sweeps.trials import SweepSnapshot
 
 _DAYS = 30
@@ -59,6 +60,8 @@ def command(
         if first > last:
             raise click.UsageError(f"{first} is after {last}")
         _show_all(GroupBy(by or "experiment"), first, last, tenant, now=now, as_json=as_json)
+    elif is_scratch_run(name):
+        _show_rerun(RunId(name), GroupBy(by or "day"), now=now, as_json=as_json)
     else:
         _show_one(name, GroupBy(by) if by else None, now=now, as_json=as_json)
 
@@ -83,6 +86,20 @@ def _show_all(
         return
     click.echo(f"{first} to {last}, by {by}")
     _print(sheet, by)
+
+
+def _show_rerun(run_id: RunId, by: GroupBy, *, now: dt.datetime, as_json: bool) -> None:
+    """A run outside sweeps: of these only reruns hold anything."""
+    from storage.cost.holdings import CostFilter
+
+    with session(quiet=as_json) as platform:
+        state = platform.runs.end_of(run_id, writer="").state
+        sheet = platform.cost_reader.all_of(by, of=CostFilter(run_id=run_id), now=now)
+    if as_json:
+        print_json({"run": run_id, **sheet_document(sheet, by)})
+    else:
+        click.echo(f"{run_id}  {state}")
+        _print(sheet, by)
 
 
 def _show_one(name: str, by: GroupBy | None, *, now: dt.datetime, as_json: bool) -> None:

@@ -6,8 +6,7 @@ from decimal import Decimal
 from governance.cost.report import CostSheet, CostSummary, GroupBy, dollars, summary_document, total
 from governance.cost.trials import TrialCosts
 from orchestration.platform import Platform
-from sweeps.ids import SweepId
-from sweeps.trials import Trial
+from sweeps.ids import RunId, SweepId
 
 
 def sweep_lines(costs: TrialCosts, spent: CostSummary) -> list[str]:
@@ -64,11 +63,11 @@ def _float(amount: Decimal | None) -> float | None:
 
 
 def cost_of(
-    platform: Platform, sweep_id: SweepId, trial: Trial | None
+    platform: Platform, *, sweep_id: SweepId | None = None, run_id: RunId | None = None
 ) -> tuple[str, dict[str, object]]:
-    """What a sweep or one of its trials has cost, in one line and for JSON."""
+    """What a sweep or a run has cost, in one line and for JSON."""
     from storage.cost.holdings import CostFilter
 
-    of = CostFilter(sweep_id=sweep_id, run_id=None if trial is None else trial.run_id)
+    of = CostFilter(sweep_id=sweep_id, run_id=run_id)
     sheet = platform.cost_reader.all_of(GroupBy.RUN, of=of, now=dt.datetime.now(dt.UTC))
     return cost_line(sheet), summary_document(total(sheet.lines))

@@ -14,7 +14,7 @@ from orchestration.cli.session import session
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
 def command(tenant: str | None, limit: int, as_json: bool) -> None:
-    """Trials that wait to be admitted: why, in which place, and until when, as far as can be told."""
+    """Trials and reruns that wait to be admitted: why, in which place, until when if that can be told."""
     with session(quiet=as_json) as platform:
         report = platform.queue.report(tenant_id=tenant, limit=limit)
     if as_json:
@@ -50,7 +50,9 @@ def _print_waiting(report: QueueReport, *, now: dt.datetime) -> None:
         [
             [
                 trial.place,
-                trial.attempt_id,
+                f"{trial.attempt_id}, again {trial.rerun_of}"
+                if trial.rerun_of
+                else trial.attempt_id,
                 trial.tenant_id,
                 trial.priority,
                 trial.demand,

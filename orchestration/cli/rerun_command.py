@@ -1,6 +1,5 @@
 """`sweepworks rerun`: make a run again, from the code, packages and data that it had."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +47,8 @@ def command(
     something missing it is refused, unless --force is given. Then it makes a work tree with the
     commit, the patch and the files, an environment with the packages where they differ from those
     here, and runs it. A trial that ran in a pod is made again in one, by the digest of the image
-    that it ran. `sweepworks reproduce RUN` compares the metrics.
+    that it ran. It is admitted as trials are, and paid for by whoever makes it: while it waits it
+    says why, and Ctrl-C gives its place back. `sweepworks reproduce RUN` compares the metrics.
     """
     if not is_name(run):
         raise RunNotFound(run[:80])
@@ -109,8 +109,7 @@ def _print_plan(run: str, lines: Sequence[Line]) -> None:
 
 
 def _say(words: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"  {words}", err=True)
+    click.echo(f"  {words}", err=True)
 
 
 def _say_nothing(_: str) -> None:

@@ -24,7 +24,7 @@ from sweeps.runs import Provenance
 from sweeps.search_report import search_report
 from sweeps.states import RunState
 from sweeps.tags import Subject, SubjectKind
-from sweeps.trials import SweepSnapshot, Trial
+from sweeps.trials import Attempt, SweepSnapshot, Trial
 
 
 @click.command("show")
@@ -43,7 +43,11 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         provenance: Provenance = {}
         tenant_id = TenantId(snapshot.sweep.spec.tenant)
         lines, document = annotations_of(platform, _subject(snapshot, chosen), tenant_id)
-        spent, cost = cost_of(platform, snapshot.sweep.sweep_id, chosen)
+        spent, cost = cost_of(
+            platform,
+            sweep_id=snapshot.sweep.sweep_id,
+            run_id=None if chosen is None else chosen.run_id,
+        )
         lines, document = [("cost", spent), *lines], {"cost": cost, **document}
         waits = platform.queue.waits(
             [trial.run_id for trial in snapshot.trials if trial.state is RunState.QUEUED]
@@ -84,6 +88,10 @@ def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> N
         reruns = platform.reruns.reruns_of(run_id, tenant_id=tenant_id)
         subject = Subject(SubjectKind.RUN, run_id)
         lines, document = annotations_of(platform, subject, tenant_id)
+        waits = platform.queue.waits([run_id])
+        if record.attempts:
+            spent, cost = cost_of(platform, run_id=run_id)
+            lines, document = [("cost", spent), *lines], {"cost": cost, **document}
     run = record.run
     if as_json:
         print_json(
@@ -95,6 +103,8 @@ def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> N
                 "seed": run.seed,
                 "rerun_of": run.rerun_of,
                 "reruns": reruns,
+                "attempts": record.attempts,
+                "admission": waits.get(run_id),
                 "params": record.params,
                 "summary": record.summary,
                 "origin": record.provenance.get("origin"),
@@ -105,8 +115,9 @@ def _show_scratch_run(run_id: RunId, tenant_id: TenantId, *, as_json: bool) -> N
         return
     click.echo(f"{run.run_id}  {run.state}  {run.reason}".rstrip())
     click.echo(f"  experiment {run.experiment}, seed {run.seed}")
-    for word, sentence in [*origin_lines(record.provenance), *lines]:
+    for word, sentence in [*wait_lines(waits), *origin_lines(record.provenance), *lines]:
         click.echo(f"  {word:10} {sentence}")
+    _print_attempts(record.attempts)
     for name, value in record.params.items():
         click.echo(f"  {name} = {value}")
     for key, found in record.summary.items():
@@ -164,12 +175,15 @@ def _print_trial(snapshot: SweepSnapshot, trial: Trial, notices: Mapping[str, st
     click.echo(f"  {metric} {trial.objective} at level {trial.resource_level}{lasted}")
     for name, value in trial.configuration.items():
         click.echo(f"  {name} = {value}")
-    for attempt in snapshot.attempts:
-        if attempt.run_id == trial.run_id:
-            ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
-            where = " ".join(filter(None, (attempt.node, attempt.image)))
-            if attempt.machine:
-                where = f"{where} ({attempt.machine})"
-            click.echo(f"  attempt {attempt.number}: {attempt.state} {where} {ended}")
+    _print_attempts([one for one in snapshot.attempts if one.run_id == trial.run_id])
     for subject, sentence in notices.items():
         click.echo(f"  not stored: {subject}: {sentence}")
+
+
+def _print_attempts(attempts: Sequence[Attempt]) -> None:
+    for attempt in attempts:
+        ended = f"{attempt.exit.reason} {attempt.exit.message}" if attempt.exit else ""
+        where = " ".join(filter(None, (attempt.node, attempt.image)))
+        if attempt.machine:
+            where = f"{where} ({attempt.machine})"
+        click.echo(f"  attempt {attempt.number}: {attempt.state} {where} {ended}")

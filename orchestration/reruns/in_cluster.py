@@ -11,6 +11,7 @@ from orchestration.reruns.execution import Rerun, conclude, execute, write_recor
 from orchestration.reruns.requests import RerunRefused
 from sweeps import ids, pod_reruns, reruns
 from sweeps.ids import RunId, SweepId, TenantId
+from sweeps.rerun_demand import RerunDemand, demand_of_trial
 from sweeps.reruns import Dataset, Fate, Line
 from sweeps.runs import RunRecord
 from sweeps.schedulers.catalog import make_scheduler
@@ -31,6 +32,16 @@ class PodRecipe:
     trial: Trial
     image: str | None  #: None: as the sweep names it
     datasets: tuple[Dataset, ...]
+
+    def demand(self, *, by: str) -> RerunDemand:
+        """What it asks for when somebody makes it again."""
+        return demand_of_trial(
+            self.snapshot.sweep.spec,
+            repeats=self.record.run.run_id,
+            tenant_id=self.tenant_id,
+            owner=by,
+            is_in_cluster=True,
+        )
 
     @property
     def missing(self) -> list[Line]:
@@ -81,12 +92,13 @@ def pod_recipe(platform: Platform, run_id: RunId, *, tenant_id: TenantId) -> Pod
 
 
 def rerun_in_cluster(
-    platform: Platform, recipe: PodRecipe, *, by: str, say: Callable[[str], None]
+    platform: Platform, recipe: PodRecipe, demand: RerunDemand, *, say: Callable[[str], None]
 ) -> Rerun:
-    """Make the run again as a Job, and follow it to its end.
+    """Make the run again as a Job once it is admitted, and follow it to its end.
 
     Raises:
-        RerunRefused: No gateway is known that it could report to.
+        RerunRefused: No gateway is known that it could report to, or policies never let it start.
+        OverBudget: Its budgets do not pay for it.
         SweepsError: It cannot be launched, or something does not answer.
     """
     cluster, tenant_id = platform.settings.cluster, recipe.tenant_id
@@ -94,13 +106,13 @@ def rerun_in_cluster(
     run_id = ids.scratch_run_id(entropy=secrets.token_bytes(8))
     request = _request(platform, recipe, run_id)
     params = recipe.trial.configuration
-    write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
-    say(f"running {run_id} in {request.image or cluster.image}")
+    write_record(platform, recipe.record, run_id, params=params, demand=demand)
+    say(f"{run_id} is to run in {request.image or cluster.image}")
     api = platform.cluster_api
     launcher = trial_launcher(cluster, api, lambda _: tenant_id, policies=platform.tenant_policies)
     keeper = log_keeper(launcher, api, platform.log_archive, lambda _: tenant_id)
     try:
-        state, reason = execute(platform, launcher, request, tenant_id=tenant_id)
+        state, reason = execute(platform, launcher, request, demand, say=say)
         keeper.finish(within_seconds=_LOG_SECONDS)
     finally:
         launcher.close()

@@ -15,8 +15,10 @@ from orchestration.reruns.data import datasets_of
 from orchestration.reruns.software import Software, software_of
 from sweeps import recorded, reruns
 from sweeps.ids import RunId, TenantId
+from sweeps.rerun_demand import RerunDemand, demand_of_trial
 from sweeps.reruns import Dataset, Fate, Here, Line
 from sweeps.runs import RunRecord
+from sweeps.specs import Resources
 from sweeps.trials import SweepSnapshot, Trial
 
 
@@ -38,6 +40,31 @@ class Recipe:
     def missing(self) -> list[Line]:
         """What it would not be the same run without."""
         return [line for line in self.lines if line.fate is Fate.MISSING]
+
+    def demand(self, *, by: str) -> RerunDemand:
+        """What it asks for when somebody makes it again.
+
+        A run outside sweeps has asked for nothing: it gets a core, as a trial that does not say, and as
+        many GPUs as it had, or none where there are fewer.
+        """
+        run = self.record.run
+        if self.trial is not None:
+            return demand_of_trial(
+                self.trial[0].sweep.spec,
+                repeats=run.run_id,
+                tenant_id=self.tenant_id,
+                owner=by,
+                is_in_cluster=False,
+            )
+        has_fewer = any(line.part == "gpus" and line.fate is Fate.MISSING for line in self.lines)
+        had = recorded.items(self.record.provenance.get("hardware") or {}, "gpus")
+        return RerunDemand(
+            repeats=run.run_id,
+            tenant_id=self.tenant_id,
+            experiment=run.experiment,
+            owner=by,
+            resources=Resources(gpu=0 if has_fewer else len(had)),
+        )
 
     @property
     def made_of(self) -> Mapping[str, Any]:

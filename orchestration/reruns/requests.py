@@ -28,7 +28,13 @@ def params_of(recipe: Recipe) -> Mapping[str, str | int | float | bool]:
 
 
 def rerun_request(
-    platform: Platform, recipe: Recipe, run_id: RunId, tree: Path, python: Path
+    platform: Platform,
+    recipe: Recipe,
+    run_id: RunId,
+    tree: Path,
+    python: Path,
+    *,
+    resources: Resources,
 ) -> LaunchRequest:
     """The recorded command, its paths led into the new work tree.
 
@@ -49,7 +55,8 @@ def rerun_request(
         "GIT_CEILING_DIRECTORIES": str(tree.parent),
     }
     if recipe.trial is None:
-        return _scratch_request(recipe, attempt_id, credentials, variables, tree, python)
+        request = _scratch_request(recipe, attempt_id, credentials, variables, tree, python)
+        return replace(request, resources=resources)
     return _trial_request(recipe.trial, recipe, attempt_id, credentials, variables, tree, python)
 
 
@@ -125,19 +132,10 @@ def _scratch_request(
             "SWEEPWORKS_PARAMS": json.dumps(dict(old.params)),
             "SWEEPWORKS_SOURCE_DIR": str(file.parent),
         },
-        resources=Resources(cpu=0.0, gpu=len(_gpus(recipe))),
+        resources=Resources(),
         source_dir="",  # no argument is the name of a file beside it
         working_folder=str(folder) if is_inside else "",
     )
-
-
-def _gpus(recipe: Recipe) -> list[object]:
-    """As many as it had, or as there are."""
-    had = recorded.items(recipe.record.provenance.get("hardware") or {}, "gpus")
-    has_fewer = any(
-        line.part == "gpus" and line.fate is reruns.Fate.MISSING for line in recipe.lines
-    )
-    return [] if has_fewer else list(had)
 
 
 def _python_path(recipe: Recipe, tree: Path) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from orchestration.reruns.software import environments
 from orchestration.settings import inherited_environment
 from sweeps import ids, recorded
 from sweeps.errors import PermanentError
+from sweeps.rerun_demand import RerunDemand
 from sweeps.trials import LaunchRequest
 
 _LOOK_SECONDS = 0.2
@@ -28,17 +29,17 @@ _UNSENT_SECONDS = 60.0  # for what a script left in its spool
 def rerun(
     platform: Platform,
     recipe: Recipe,
+    demand: RerunDemand,
     *,
-    by: str,
     keep: bool,
     is_forced: bool,
     say: Callable[[str], None],
 ) -> Rerun:
-    """Make the run again, follow it to its end, and remove what it needed.
+    """Make the run again once it is admitted, follow it to its end, and remove what it needed.
 
     Raises:
-        PermanentError: Its code cannot be made, or it cannot be launched; nothing is recorded then,
-            or the record says that it has failed.
+        PermanentError: Its code cannot be made, it may not start, or it cannot be launched; nothing
+            is recorded then, or the record says that it has failed.
         SweepsError: Something does not answer.
     """
     run_id = ids.scratch_run_id(entropy=secrets.token_bytes(8))
@@ -57,12 +58,13 @@ def rerun(
         old, data = recipe.record.run.run_id, folder / "data"
         datasets = with_stored(platform, recipe.datasets, old, folder=data, tenant_id=tenant_id)
         with_data = replace(recipe, datasets=datasets)
-        request = rerun_request(platform, with_data, run_id, tree, python)
-        write_record(platform, recipe.record, run_id, params=params, by=by, tenant_id=tenant_id)
-        say(f"running {run_id}")
+        request = rerun_request(
+            platform, with_data, run_id, tree, python, resources=demand.resources
+        )
+        write_record(platform, recipe.record, run_id, params=params, demand=demand)
         inherited = {n: v for n, v in inherited_environment().items() if n not in ALLOWED}
         launcher = platform.launcher_with(inherited)
-        state, reason = execute(platform, launcher, request, tenant_id=tenant_id)
+        state, reason = execute(platform, launcher, request, demand, say=say)
         _bring_what_is_left(platform, recipe, request)
         conclude(platform, run_id, state, reason)
         ended = platform.runs.get(run_id, tenant_id=tenant_id).run

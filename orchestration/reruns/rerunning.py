@@ -49,13 +49,19 @@ def make_again(
     is_forced: bool = False,
     say: Callable[[str], None],
 ) -> Rerun:
-    """Make it once, and follow it to its end.
+    """Make it once when it is its turn, and follow it to its end.
+
+    Args:
+        by: Who pays for it: their budgets, and those of the tenant and the experiment.
 
     Raises:
+        OverBudget: These do not pay for it; before anything is made.
         PermanentError: It cannot be made; see `rerun` and `rerun_in_cluster`.
         SweepsError: Something does not answer.
     """
+    demand = found.demand(by=by)
+    platform.budget_gate.check_rerun(demand)
     if isinstance(found, PodRecipe):
-        return rerun_in_cluster(platform, found, by=by, say=say)
+        return rerun_in_cluster(platform, found, demand, say=say)
     environments(platform.settings.home).forget_unused()
-    return rerun(platform, found, by=by, keep=keep, is_forced=is_forced, say=say)
+    return rerun(platform, found, demand, keep=keep, is_forced=is_forced, say=say)

@@ -1,13 +1,25 @@
-"""Whether a sweep that is about to be submitted can ever be paid for."""
+"""Whether a sweep that is about to be submitted can ever be paid for, and a rerun now."""
 
-from governance.budgets.forecasts import Forecast, OverBudget, forecast, refusal
+from governance.budgets.exhaustion import verdict
+from governance.budgets.forecasts import (
+    Forecast,
+    OverBudget,
+    forecast,
+    refusal,
+    rerun_refusal,
+)
+from governance.budgets.predictions import Basis, Prediction
+from governance.budgets.spending import BudgetPosition
 from storage.budgets.predictions import PostgresPredictor
 from storage.budgets.store import BudgetStore
 from storage.database import Pool, snapshot
-from storage.sweeps.facts import facts_of
+from storage.sweeps.facts import facts_of, facts_of_rerun
 from sweeps.clock import Clock, SystemClock
 from sweeps.ids import SweepId
+from sweeps.rerun_demand import RerunDemand
 from sweeps.specs import SweepSpec
+
+_NOBODY = Prediction(basis=Basis.NOTHING)
 
 
 class PostgresBudgetGate:
@@ -42,3 +54,25 @@ class PostgresBudgetGate:
         if why is not None:
             raise OverBudget(why)
         return forecast(prediction, trials=spec.limits.max_trials, positions=positions)
+
+    def check_rerun(self, demand: RerunDemand) -> None:
+        """Look whether budgets let a rerun start, now or when others give back what they reserve.
+
+        Raises:
+            OverBudget: They do not before they renew.
+        """
+        positions = self._positions_of(demand)
+        if positions:
+            why = rerun_refusal(self._predictor.of_rerun(demand), positions=positions)
+            if why is not None:
+                raise OverBudget(why)
+
+    def ends_rerun(self, demand: RerunDemand) -> str:
+        """Why a rerun that runs has to end: a budget is spent that lets nobody finish; empty: it goes on."""
+        positions = [one for one in self._positions_of(demand) if not one.budget.finish_running]
+        return verdict(positions, _NOBODY).stops if positions else ""
+
+    def _positions_of(self, demand: RerunDemand) -> list[BudgetPosition]:
+        spender = facts_of_rerun(demand).spender
+        with snapshot(self._pool) as connection:
+            return self._budgets.of_spender(connection, spender, now=self._clock.now())

@@ -1,13 +1,15 @@
 """What attempts will take and cost, from the rows of earlier ones."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
 from governance.budgets.predictions import (
     ENOUGH,
+    Basis,
     Experience,
     Finished,
     Prediction,
@@ -18,9 +20,10 @@ from governance.budgets.predictions import (
 from governance.cost.prices import PriceBook
 from storage import queries
 from storage.database import Pool, transaction
-from storage.sweeps.facts import SweepFacts, facts_of
+from storage.sweeps.facts import AttemptFacts, SweepFacts, facts_of, facts_of_rerun
 from sweeps.clock import Clock, SystemClock
 from sweeps.ids import AttemptId, SweepId
+from sweeps.rerun_demand import RerunDemand
 from sweeps.specs import SweepSpec
 
 _QUERIES = queries.load("budgets")
@@ -66,6 +69,28 @@ class PostgresPredictor:
         experience, rates = self._known(connection, facts, self._book())
         return _predicted(facts, experience, rates, reached=0)
 
+    def of_rerun(self, demand: RerunDemand) -> Prediction:
+        """What a rerun will take: as long as the run that it repeats, and earlier reruns of it.
+
+        Where these have not come to an end, it is what trials of the run's sweep have taken.
+        """
+        of_run = {"run_id": demand.repeats, "limit": _NEWEST}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["finished_runs"], of_run).fetchall()
+            machine = connection.execute(_QUERIES["machine_of_run"], of_run).fetchone()
+            sweep_id, *parts = machine or (None, None, None, None)
+            experience, basis = Experience(sweep=_as_finished(rows)), Basis.RUN
+            if not rows and sweep_id is not None:
+                experience, basis = Experience(sweep=_finished(connection, [sweep_id])), Basis.SWEEP
+        rates = _rates(facts_of_rerun(demand), self._book(), tuple(parts), self._clock.now())
+        found = predict(
+            experience,
+            rates=rates,
+            levels=demand.max_resource,
+            timeout=None if demand.timeout is None else demand.timeout.total_seconds(),
+        )
+        return replace(found, basis=basis) if found.basis is Basis.SWEEP else found
+
     def _known(
         self, connection: Connection, facts: SweepFacts, book: PriceBook
     ) -> tuple[Experience, Rates]:
@@ -95,14 +120,17 @@ class PostgresPredictor:
 
 def _finished(connection: Connection, sweep_ids: Sequence[str]) -> list[Finished]:
     parameters = {"sweep_ids": list(sweep_ids), "limit": _NEWEST}
-    rows = connection.execute(_QUERIES["finished_attempts"], parameters)
+    return _as_finished(connection.execute(_QUERIES["finished_attempts"], parameters))
+
+
+def _as_finished(rows: Iterable[tuple[Any, ...]]) -> list[Finished]:
     return [Finished(seconds=max(seconds, 0.0), levels=levels) for seconds, levels in rows]
 
 
 def _rates(
-    facts: SweepFacts, book: PriceBook, machine: tuple[Any, ...] | None, now: dt.datetime
+    facts: AttemptFacts, book: PriceBook, machine: tuple[Any, ...] | None, now: dt.datetime
 ) -> Rates:
-    model, capacity, region = machine or ("", "", "")
+    model, capacity, region = (part or "" for part in machine or ("", "", ""))
     held = facts.held(gpus=0, gpu_model=model or facts.gpu_type, capacity=capacity, region=region)
     return Rates(usd=held.predicted_usd_per_hour(book, now), gpus=held.gpus)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from governance.budgets.budget import Amount, BudgetState
+from governance.budgets.budget import Amount, BudgetState, Spender
 from governance.budgets.held import Segment, cut
 from governance.budgets.policy import BUDGETS, Budget
 from governance.budgets.spending import (
@@ -27,7 +27,7 @@ from governance.periods import BEGINNING, day_of, midnight
 from storage import queries
 from storage.database import Pool, snapshot
 from storage.policy_store import PolicyStore
-from storage.sweeps.facts import SweepFacts, SweepFactsCache
+from storage.sweeps.facts import AttemptFacts, SweepFacts, SweepFactsCache
 from sweeps.ids import SweepId
 
 _QUERIES = queries.load("budgets")
@@ -87,9 +87,20 @@ class BudgetStore:
         self, connection: Connection, facts: SweepFacts, *, now: dt.datetime
     ) -> list[BudgetPosition]:
         """The same, of a sweep that need not be there yet."""
-        names = facts.spender.names()
-        budgets = [one for one in self._policy() if one.scope.covers(**names)]
         own = [] if facts.budget is None else [facts.budget]
+        return self.of_spender(connection, facts.spender, own=own, now=now)
+
+    def of_spender(
+        self,
+        connection: Connection,
+        spender: Spender,
+        *,
+        own: Sequence[Budget] = (),
+        now: dt.datetime,
+    ) -> list[BudgetPosition]:
+        """Where budgets of the policy stand that cover somebody, after those of their own."""
+        names = spender.names()
+        budgets = [one for one in self._policy() if one.scope.covers(**names)]
         return self._positions(connection, [*own, *budgets], now=now)
 
     @property
@@ -231,38 +242,40 @@ class _Attempts:
                 **self._narrow,
             },
         ).fetchall()
-        facts = self._facts.of(self._connection, {row[1] for row in rows})
+        facts = self._facts.of_spenders(self._connection, {row[1] for row in rows})
         return [
             DaySpending(
                 day=day_of(start),
-                spender=facts[sweep_id].spender,
-                amount=facts[sweep_id]
+                spender=facts[name].spender,
+                amount=facts[name]
                 .held(gpus=gpus, gpu_model=model, capacity=capacity, region=region)
                 .cost(self._book, start, microseconds=microseconds),
             )
-            for start, sweep_id, gpus, model, capacity, region, microseconds in rows
+            for start, name, gpus, model, capacity, region, microseconds in rows
         ]
 
     def live(self) -> list[LiveAttempt]:
         """Of those that go on; and what is reserved for them."""
         rows = self._connection.execute(_QUERIES["live_attempts"], self._narrow).fetchall()
-        facts = self._facts.of(self._connection, {row[0] for row in rows})
+        facts = self._facts.of_spenders(self._connection, {row[0] for row in rows})
         return [
             LiveAttempt(
-                spender=facts[sweep_id].spender,
-                burns=() if began is None else self._burns(facts[sweep_id], began, tuple(machine)),
+                spender=facts[name].spender,
+                burns=()
+                if began is None
+                else self._burns(name, facts[name], began, tuple(machine)),
                 usd=usd,
                 gpu_hours=hours,
             )
-            for sweep_id, began, *machine, usd, hours in rows
+            for name, began, *machine, usd, hours in rows
         ]
 
     def _burns(
-        self, facts: SweepFacts, began: dt.datetime, machine: tuple[Any, ...]
+        self, name: str, facts: AttemptFacts, began: dt.datetime, machine: tuple[Any, ...]
     ) -> tuple[Burn, ...]:
         found: list[Burn] = []
         for part in cut(began, self._now, [*self._book.changes, *self._edges]):
-            rate, gpus = self._rate(facts, machine, part.start)
+            rate, gpus = self._rate(name, facts, machine, part.start)
             found.append(
                 Burn(
                     start=part.start,
@@ -275,9 +288,9 @@ class _Attempts:
         return tuple(found)
 
     def _rate(
-        self, facts: SweepFacts, machine: tuple[Any, ...], at: dt.datetime
+        self, name: str, facts: AttemptFacts, machine: tuple[Any, ...], at: dt.datetime
     ) -> tuple[Decimal, int]:
-        key = (facts.sweep_id, machine, bisect_right(self._book.changes, at))
+        key = (name, machine, bisect_right(self._book.changes, at))
         if key not in self._rates:
             gpus, model, capacity, region = machine
             held = facts.held(gpus=gpus, gpu_model=model, capacity=capacity, region=region)

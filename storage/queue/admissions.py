@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg
@@ -18,13 +19,15 @@ from governance.budgets.budget import BudgetState
 from governance.budgets.predictions import Basis, Prediction
 from governance.quotas.file import QUOTAS
 from governance.quotas.quota import Quotas
-from governance.scheduling import Live, Schedule, Waiting, schedule
+from governance.scheduling import Live, Schedule, Waiting, WaitKind, schedule
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
-from storage.queue.rows import demand_columns, read_open, read_usage
+from storage.queue.rows import demand_columns, read_open, read_usage, rerun_columns
+from sweeps import ids
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import Admission
+from sweeps.rerun_demand import RerunDemand
 from sweeps.specs import SweepSpec
 
 _QUERIES = queries.load("admissions")
@@ -38,6 +41,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 #: What attempts of a sweep will take: none is known.
 _UNKNOWN = Prediction(basis=Basis.NOTHING)
+_HOPELESS = frozenset({WaitKind.NEVER, WaitKind.REFUSED})
 
 
 class Predictor(Protocol):
@@ -72,12 +76,22 @@ def predict_nothing(
     return dict.fromkeys(attempt_ids, known)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What attempts that are asked for together ask for, each of them."""
+
+    columns: Mapping[str, object]
+    is_elsewhere: bool
+    predict: Callable[[Sequence[AttemptId]], Mapping[AttemptId, Prediction]]
+
+
 class PostgresAdmissionDesk:
     """A `sweeps.ports.AdmissionDesk` for all controllers of an installation.
 
     Args:
         policies: Where the quotas are.
         predict: What attempts will take; asked once for each.
+        predict_rerun: Likewise, of a rerun.
         budgets: None: nobody has any.
         is_elsewhere: Whether somebody else, such as Kueue, admits what a tenant starts.
     """
@@ -88,12 +102,14 @@ class PostgresAdmissionDesk:
         policies: PolicyStore,
         *,
         predict: Predictor = predict_nothing,
+        predict_rerun: Callable[[RerunDemand], Prediction] = lambda _: _UNKNOWN,
         budgets: BudgetSource | None = None,
         is_elsewhere: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._pool = pool
         self._policies = policies
         self._predict = predict
+        self._predict_rerun = predict_rerun
         self._budgets = budgets
         self._is_elsewhere = is_elsewhere
         self._asked: dict[SweepId, set[AttemptId]] = {}
@@ -103,8 +119,31 @@ class PostgresAdmissionDesk:
         self, sweep_id: SweepId, spec: SweepSpec, attempt_ids: Collection[AttemptId]
     ) -> Mapping[AttemptId, Admission]:
         """What becomes of attempts that would like to start; a pass is run when one is due."""
+        asked = _Asked(
+            columns=demand_columns(spec),
+            is_elsewhere=self._is_elsewhere(spec.tenant),
+            predict=lambda new: self._predict(sweep_id, spec, new),
+        )
+        return self._ask(sweep_id, asked, attempt_ids)
+
+    def ask_for_rerun(self, attempt_id: AttemptId, demand: RerunDemand) -> Admission:
+        """What becomes of a rerun that would like to start, whose rows are written.
+
+        It is in the queue under the name of its run, which is also what its launch is begun with.
+        """
+        asked = _Asked(
+            columns=rerun_columns(demand),
+            is_elsewhere=demand.is_in_cluster and self._is_elsewhere(demand.tenant_id),
+            predict=lambda new: dict.fromkeys(new, self._predict_rerun(demand)),
+        )
+        answers = self._ask(SweepId(ids.run_of(attempt_id)), asked, [attempt_id])
+        return answers.get(attempt_id, Admission(is_admitted=False))
+
+    def _ask(
+        self, sweep_id: SweepId, asked: "_Asked", attempt_ids: Collection[AttemptId]
+    ) -> Mapping[AttemptId, Admission]:
         known = self._asked.get(sweep_id, set())
-        self._enter(sweep_id, spec, [one for one in attempt_ids if one not in known])
+        self._enter(sweep_id, asked, [one for one in attempt_ids if one not in known])
         with transaction(self._pool) as connection:
             is_due = self._is_due(connection)
         if is_due:
@@ -117,9 +156,13 @@ class PostgresAdmissionDesk:
         self._asked[sweep_id] = {AttemptId(row[0]) for row in rows}
         return {
             AttemptId(attempt_id): Admission(
-                is_admitted=is_admitted, reason=reason, place=place, starts_at=starts_at
+                is_admitted=is_admitted,
+                reason=reason,
+                place=place,
+                starts_at=starts_at,
+                is_hopeless=kind in _HOPELESS,
             )
-            for attempt_id, is_admitted, _, reason, place, starts_at in rows
+            for attempt_id, is_admitted, kind, reason, place, starts_at in rows
         }
 
     def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
@@ -182,13 +225,13 @@ class PostgresAdmissionDesk:
         """Whether a sign of life of its controller is due."""
         return time.monotonic() - self._sought.get(sweep_id, -math.inf) > _SEEK_SECONDS
 
-    def _enter(self, sweep_id: SweepId, spec: SweepSpec, attempt_ids: Sequence[AttemptId]) -> None:
+    def _enter(self, sweep_id: SweepId, asked: "_Asked", attempt_ids: Sequence[AttemptId]) -> None:
         """New attempts into the queue, and a sign of life of their controller."""
         if not attempt_ids and not self._is_silent(sweep_id):
             return
         predicted: Mapping[AttemptId, Prediction] = {}
         if attempt_ids:
-            predicted = self._predict(sweep_id, spec, attempt_ids)
+            predicted = asked.predict(attempt_ids)
         known = [predicted.get(one, _UNKNOWN) for one in attempt_ids]
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["seek"], {"sweep_id": sweep_id})
@@ -196,9 +239,9 @@ class PostgresAdmissionDesk:
                 connection.execute(
                     _QUERIES["ask"],
                     {
-                        **demand_columns(spec),
+                        **asked.columns,
                         "sweep_id": sweep_id,
-                        "is_admitted_elsewhere": self._is_elsewhere(spec.tenant),
+                        "is_admitted_elsewhere": asked.is_elsewhere,
                         "attempt_ids": list(attempt_ids),
                         "predicted_seconds": [one.upper_seconds for one in known],
                         "predicted_usd": [one.upper_usd for one in known],

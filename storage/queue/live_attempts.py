@@ -17,7 +17,7 @@ class LiveAttempts:
         self._pool = pool
 
     def among(self, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
-        """Those that have not ended. A rerun has no row of its attempt: its run's row counts."""
+        """Those that have not ended. Of a rerun without a row of its attempt its run's row counts."""
         runs_of = {one: one.rpartition("-a")[0] for one in attempt_ids}
         reruns = {run: one for one, run in runs_of.items() if ids.is_scratch_run(run)}
         with transaction(self._pool) as connection:

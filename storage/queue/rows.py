@@ -1,21 +1,38 @@
-"""Rows of the queue, and what a sweep asks for in them."""
+"""Rows of the queue, and what sweeps and reruns ask for in them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from governance.scheduling import Demand, Live, Usage, Waiting
 from sweeps.ids import AttemptId
-from sweeps.specs import SweepSpec
+from sweeps.rerun_demand import RerunDemand
+from sweeps.specs import Resources, SweepSpec
 
 
 def demand_columns(spec: SweepSpec) -> dict[str, object]:
     """Whose an attempt of a sweep is, and what it asks for on all of its nodes."""
-    resources, nodes = spec.trial.resources, spec.trial.pods.nodes
     return {
         "tenant_id": spec.tenant,
         "experiment": spec.experiment,
         "owner": spec.owner,
         "priority": spec.priority,
+        **_amounts(spec.trial.resources, spec.trial.pods.nodes),
+    }
+
+
+def rerun_columns(demand: RerunDemand) -> dict[str, object]:
+    """The same of a rerun."""
+    return {
+        "tenant_id": demand.tenant_id,
+        "experiment": demand.experiment,
+        "owner": demand.owner,
+        "priority": None,
+        **_amounts(demand.resources, demand.nodes),
+    }
+
+
+def _amounts(resources: Resources, nodes: int) -> dict[str, object]:
+    return {
         "cpu_millis": round(resources.cpu * 1000) * nodes,
         "memory_bytes": resources.memory_bytes * nodes,
         "gpu": resources.gpu * nodes,

@@ -133,35 +133,8 @@ class RunCatalog:
         Raises:
             StateConflict: There is another run of that name.
         """
-        of_run: dict[str, object] = {"run_id": run.run_id, "tenant_id": tenant_id, "seed": run.seed}
         with transaction(self._pool) as connection:
-            experiment = connection.execute(
-                _RUNS["ensure_scratch_experiment"],
-                {"tenant_id": tenant_id, "name": run.experiment, "owner": run.owner},
-            ).fetchone()
-            assert experiment is not None  # INSERT … RETURNING with DO UPDATE always gives a row
-            is_new = connection.execute(
-                _RUNS["insert_scratch_run"],
-                {
-                    **of_run,
-                    "experiment_id": experiment[0],
-                    "created_by": run.owner,
-                    "started_at": run.started_at,
-                    "rerun_of": run.rerun_of,
-                },
-            ).fetchone()
-            if is_new:
-                write_scratch_origin(connection, run)
-                params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
-                connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
-                connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
-            elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
-                raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
-            connection.execute(_RUNS["touch_scratch_run"], of_run)
-            connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run.run_id]})
-            if run.ended_at is not None:
-                connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
-        return is_new is not None
+            return write_scratch_run(connection, run, tenant_id=tenant_id)
 
     def decision(self, run_id: RunId, *, level: int, tenant_id: TenantId) -> Decision | None:
         """The search's answer to the report at `level`; None while there is none.
@@ -208,6 +181,39 @@ class RunCatalog:
         if end is None:
             raise RunNotFound(run_id)
         return end
+
+
+def write_scratch_run(connection: Connection, run: ScratchRun, *, tenant_id: TenantId) -> bool:
+    """Write down a run outside any sweep, in whoever's transaction; see `create_scratch_run`."""
+    of_run: dict[str, object] = {"run_id": run.run_id, "tenant_id": tenant_id, "seed": run.seed}
+    experiment = connection.execute(
+        _RUNS["ensure_scratch_experiment"],
+        {"tenant_id": tenant_id, "name": run.experiment, "owner": run.owner},
+    ).fetchone()
+    assert experiment is not None  # INSERT … RETURNING with DO UPDATE always gives a row
+    is_new = connection.execute(
+        _RUNS["insert_scratch_run"],
+        {
+            **of_run,
+            "experiment_id": experiment[0],
+            "created_by": run.owner,
+            "started_at": run.started_at,
+            "rerun_of": run.rerun_of,
+            "is_queued": run.is_queued,
+        },
+    ).fetchone()
+    if is_new:
+        write_scratch_origin(connection, run)
+        params, tags = Jsonb(dict(run.params)), Jsonb(dict(run.tags))
+        connection.execute(_RUNS["insert_scratch_params"], {**of_run, "params": params})
+        connection.execute(_RUNS["insert_scratch_tags"], {**of_run, "tags": tags})
+    elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
+        raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
+    connection.execute(_RUNS["touch_scratch_run"], of_run)
+    connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run.run_id]})
+    if run.ended_at is not None:
+        connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
+    return is_new is not None
 
 
 def _get(connection: Connection, run_id: RunId, tenant_id: TenantId) -> Run:

@@ -1,27 +1,66 @@
-"""Runs that repeat other runs."""
+"""Runs that repeat other runs, each with the one attempt that executes it."""
 
 from storage import queries
 from storage.database import Pool, transaction
-from sweeps.ids import RunId, TenantId
+from storage.runs.attempt_columns import attempt_columns, column_text
+from storage.runs.catalog import write_scratch_run
+from sweeps import ids
+from sweeps.ids import AttemptId, RunId, TenantId
+from sweeps.runs import ScratchRun
 from sweeps.states import RunState
+from sweeps.trials import Attempt
 
 _QUERIES = queries.load("reruns")
+_TRIALS = queries.load("trials")
 
 
 class RerunStore:
-    """The record of reruns."""
+    """The record of reruns. Every method raises `StorageUnavailable`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def copy_datasets(self, run_id: RunId, *, rerun: RunId) -> None:
-        """Note that a rerun learns from what the run has learned from."""
+    def create(self, run: ScratchRun, *, tenant_id: TenantId) -> AttemptId:
+        """Write down a rerun, its attempt, and that it learns from what the run has learned from."""
+        attempt_id = ids.attempt_id(run.run_id, 1)
         with transaction(self._pool) as connection:
-            connection.execute(_QUERIES["copy_datasets"], {"run_id": run_id, "rerun": rerun})
+            write_scratch_run(connection, run, tenant_id=tenant_id)
+            of_rerun = {"attempt_id": attempt_id, "run_id": run.run_id}
+            connection.execute(_QUERIES["insert_attempt"], of_rerun)
+            same_data = {"run_id": run.rerun_of, "rerun": run.run_id}
+            connection.execute(_QUERIES["copy_datasets"], same_data)
+        return attempt_id
+
+    def start(self, rerun: RunId) -> None:
+        """It is about to be launched."""
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["start_rerun"], {"run_id": rerun})
+
+    def queue(self, rerun: RunId, *, reason: str) -> None:
+        """It was not launched, and waits again."""
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["queue_rerun"], {"run_id": rerun, "reason": reason})
+
+    def beat(self, attempt_id: AttemptId) -> bool:
+        """Say that whoever makes a rerun is there; False: somebody has ended its attempt."""
+        parameters = {"attempt_id": attempt_id, "run_id": ids.run_of(attempt_id)}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["beat"], parameters).fetchone()
+        return row is not None and bool(row[0])
+
+    def note_attempt(self, attempt: Attempt) -> bool:
+        """Write down what its launcher says; False: somebody has ended it, and it stays so."""
+        with transaction(self._pool) as connection:
+            held = connection.execute(
+                _QUERIES["hold_attempt"], {"attempt_id": attempt.attempt_id}
+            ).fetchone()
+            if held is not None:
+                connection.execute(_TRIALS["update_attempts"], attempt_columns([attempt]))
+        return held is not None
 
     def end(self, rerun: RunId, state: RunState, *, reason: str) -> None:
         """End a rerun whose script did not say how it ended; one that did stays as it is."""
-        parameters = {"run_id": rerun, "state": str(state), "reason": reason}
+        parameters = {"run_id": rerun, "state": str(state), "reason": column_text(reason)}
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["end_rerun"], parameters)
 

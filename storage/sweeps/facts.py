@@ -1,4 +1,4 @@
-"""What budgets have to know of a sweep: whose it is, what a trial asks for, how far it may go."""
+"""What budgets have to know of sweeps and reruns: whose they are, what attempts ask for, how far they go."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from governance.budgets.budget import Spender
 from governance.budgets.held import Held
 from governance.budgets.policy import Budget, own_budget
 from storage import queries
+from sweeps import ids
 from sweeps.ids import SweepId
+from sweeps.rerun_demand import RerunDemand
 from sweeps.specs import SchedulerSpec, SweepSpec, as_document
 
 _QUERIES = queries.load("budgets")
@@ -20,14 +22,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepFacts:
-    """One sweep, as far as it spends."""
+class AttemptFacts:
+    """Whose attempts are, and what each of them asks for."""
 
-    sweep_id: SweepId
     spender: Spender
-    budget: Budget | None  #: its own
-    scheduler: SchedulerSpec
-    timeout: float | None  #: seconds of an attempt
     gpus: int  #: that one attempt asks for, on all of its nodes; likewise the others
     cores: float
     memory_bytes: int
@@ -45,11 +43,22 @@ class SweepFacts:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepFacts(AttemptFacts):
+    """One sweep, as far as it spends."""
+
+    sweep_id: SweepId
+    budget: Budget | None  #: its own
+    scheduler: SchedulerSpec
+    timeout: float | None  #: seconds of an attempt
+
+
 class SweepFactsCache:
-    """Sweeps that were looked at once: none of it ever changes."""
+    """Sweeps and reruns that were looked at once: none of it ever changes."""
 
     def __init__(self) -> None:
         self._known: dict[str, SweepFacts] = {}
+        self._reruns: dict[str, AttemptFacts] = {}
 
     def of(self, connection: Connection, sweep_ids: Collection[str]) -> Mapping[str, SweepFacts]:
         """Those of the sweeps that there are."""
@@ -62,6 +71,53 @@ class SweepFactsCache:
             for sweep_id, tenant, experiment, spec in rows:
                 self._known[sweep_id] = _facts(SweepId(sweep_id), tenant, experiment, spec)
         return {one: self._known[one] for one in sweep_ids if one in self._known}
+
+    def of_spenders(
+        self, connection: Connection, names: Collection[str]
+    ) -> Mapping[str, AttemptFacts]:
+        """By name of a sweep, or of a rerun that was admitted."""
+        runs = {name for name in names if ids.is_scratch_run(name)}
+        unknown = [run_id for run_id in runs if run_id not in self._reruns]
+        if unknown:
+            if len(self._reruns) + len(unknown) > _MOST_KEPT:
+                self._reruns.clear()
+                unknown = list(runs)
+            for run_id, *columns in connection.execute(
+                _QUERIES["rerun_facts"], {"run_ids": unknown}
+            ):
+                self._reruns[run_id] = _rerun_facts(*columns)
+        sweeps = self.of(connection, [name for name in names if name not in runs])
+        return {**sweeps, **{run_id: self._reruns[run_id] for run_id in runs}}
+
+
+def facts_of_rerun(demand: RerunDemand) -> AttemptFacts:
+    """The same of a rerun that is about to be made."""
+    resources, nodes = demand.resources, demand.nodes
+    return AttemptFacts(
+        spender=Spender(tenant=demand.tenant_id, experiment=demand.experiment, owner=demand.owner),
+        gpus=resources.gpu * nodes,
+        cores=resources.cpu * nodes,
+        memory_bytes=resources.memory_bytes * nodes,
+        gpu_type=resources.gpu_type,
+    )
+
+
+def _rerun_facts(
+    tenant: str,
+    experiment: str,
+    owner: str,
+    gpus: int,
+    cpu_millis: int,
+    memory_bytes: int,
+    gpu_type: str,
+) -> AttemptFacts:
+    return AttemptFacts(
+        spender=Spender(tenant=tenant, experiment=experiment, owner=owner),
+        gpus=gpus,
+        cores=cpu_millis / 1000,
+        memory_bytes=memory_bytes,
+        gpu_type=gpu_type,
+    )
 
 
 def facts_of(sweep_id: SweepId, spec: SweepSpec) -> SweepFacts:

@@ -12,6 +12,7 @@ from storage import queries
 from storage.database import Pool, snapshot, transaction
 from storage.datasets.catalog import datasets_of_sweep, use_in_runs
 from storage.lineage.origins import Launching, origin_of_sweep, write_origins
+from storage.runs.attempt_columns import attempt_columns, column_text
 from storage.sweeps.catalog import read_sweep
 from sweeps.errors import LeaseLost, SweepNotFound
 from sweeps.ids import RunId, SweepId
@@ -181,7 +182,7 @@ class _Writer:
     def _update(self) -> None:
         changes = self._changes
         if changes.attempts:
-            self._run("update_attempts", **_attempt_columns(changes.attempts))
+            self._run("update_attempts", **attempt_columns(changes.attempts))
         if changes.decided:
             self._run("decide_reports", **_decision_columns(changes.decided))
         told = {**_last_decisions(changes.decided), **changes.control}
@@ -213,7 +214,7 @@ class _Writer:
             self._run(
                 "update_sweep",
                 state=str(changes.sweep.state),
-                reason=_text(changes.sweep.reason),
+                reason=column_text(changes.sweep.reason),
                 terminal=changes.sweep.state.is_terminal,
             )
 
@@ -222,34 +223,11 @@ def _trial_columns(trials: Sequence[Trial]) -> dict[str, object]:
     return {
         "run_ids": [t.run_id for t in trials],
         "states": [str(t.state) for t in trials],
-        "reasons": [_text(t.reason) for t in trials],
+        "reasons": [column_text(t.reason) for t in trials],
         "objectives": [t.objective for t in trials],
         "resource_levels": [t.resource_level for t in trials],
         "started_ats": [t.started_at for t in trials],
         "ended_ats": [t.ended_at for t in trials],
-    }
-
-
-def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, object]:
-    exits = [attempt.exit for attempt in attempts]
-    return {
-        "attempt_ids": [a.attempt_id for a in attempts],
-        "states": [str(a.state) for a in attempts],
-        "started_ats": [a.started_at for a in attempts],
-        "ended_ats": [a.ended_at for a in attempts],
-        "exit_reasons": [e and str(e.reason) for e in exits],
-        "exit_codes": [e and e.code for e in exits],
-        "exit_signals": [e and e.signal for e in exits],
-        "messages": [_text(e.message) if e else "" for e in exits],
-        "nodes": [_text(a.node) for a in attempts],
-        "gpus": [",".join(a.gpus) for a in attempts],
-        "images": [_text(a.image) for a in attempts],
-        "scheduled_ats": [a.scheduled_at for a in attempts],
-        "gpu_models": [_text(a.gpu_model) for a in attempts],
-        "gpu_counts": [a.gpu_count for a in attempts],
-        "capacities": [a.capacity for a in attempts],
-        "regions": [_text(a.region) for a in attempts],
-        "instance_types": [_text(a.instance_type) for a in attempts],
     }
 
 
@@ -269,12 +247,6 @@ def _last_decisions(reports: Sequence[Report]) -> dict[RunId, Decision]:
         for report in reports
         if report.decision is not None and report.decision is not Decision.CONTINUE
     }
-
-
-def _text(text: str) -> str:
-    """What a column can hold: no NUL bytes or halves of characters, which broken scripts print."""
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _floats(space: SearchSpace) -> frozenset[str]:

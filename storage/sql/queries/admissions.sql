@@ -240,12 +240,13 @@ SET decided_at = '-infinity';
 
 -- waiting --
 -- The queue, by place; those aside last.
-SELECT admissions.attempt_id, admissions.sweep_id, admissions.tenant_id, admissions.experiment,
-       admissions.owner, admissions.priority, admissions.cpu_millis, admissions.memory_bytes,
-       admissions.gpu, admissions.gpu_type, admissions.kind, admissions.reason, admissions.place,
-       admissions.starts_at, admissions.queued_at
+SELECT admissions.attempt_id, runs.sweep_id, runs.rerun_of, admissions.tenant_id,
+       admissions.experiment, admissions.owner, admissions.priority, admissions.cpu_millis,
+       admissions.memory_bytes, admissions.gpu, admissions.gpu_type, admissions.kind,
+       admissions.reason, admissions.place, admissions.starts_at, admissions.queued_at
 FROM admissions
 JOIN attempts USING (attempt_id)
+JOIN runs USING (run_id)
 WHERE admissions.settled_at IS NULL
   AND admissions.admitted_at IS NULL
   AND attempts.state <> 'ended'

@@ -11,6 +11,18 @@ FROM sweeps
 JOIN experiments USING (experiment_id)
 WHERE sweeps.sweep_id = ANY(%(sweep_ids)s::text[]);
 
+-- rerun_facts --
+-- Whose reruns are, and what they were admitted with. None of it ever changes.
+SELECT runs.run_id, runs.tenant_id, experiments.name, runs.created_by,
+       coalesce(admissions.gpu, 0), coalesce(admissions.cpu_millis, 0),
+       coalesce(admissions.memory_bytes, 0), coalesce(admissions.gpu_type, '')
+FROM runs
+JOIN experiments USING (experiment_id)
+LEFT JOIN attempts USING (run_id)
+LEFT JOIN admissions USING (attempt_id)
+WHERE runs.run_id = ANY(%(run_ids)s::text[])
+  AND runs.rerun_of IS NOT NULL;
+
 -- closed_days --
 -- Days that the ledger has to their end.
 SELECT day
@@ -77,8 +89,9 @@ WHERE budgets.owner IS NULL OR usage.owner = budgets.owner
 GROUP BY budgets.name;
 
 -- held_in_segments --
--- How long attempts that have ended held the same things, in stretches of time: microseconds.
-SELECT segments.start, runs.sweep_id,
+-- How long attempts that have ended held the same things, in stretches of time: microseconds. Of a
+-- sweep together, and of each rerun.
+SELECT segments.start, coalesce(runs.sweep_id, runs.run_id),
        CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
             ELSE cardinality(attempts.gpus) END AS gpus,
        attempts.gpu_model, attempts.capacity, attempts.region,
@@ -93,14 +106,15 @@ CROSS JOIN LATERAL (
     SELECT held_during(attempts.scheduled_at, attempts.started_at, attempts.ended_at) AS held
 ) AS of_attempt
 JOIN runs USING (run_id)
-WHERE runs.sweep_id IS NOT NULL
+WHERE (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL)
   AND (%(tenant_id)s::text IS NULL OR runs.tenant_id = %(tenant_id)s)
   AND (%(sweep_id)s::text IS NULL OR runs.sweep_id = %(sweep_id)s)
 GROUP BY 1, 2, 3, 4, 5, 6;
 
 -- live_attempts --
 -- Attempts that were let in, or have begun, and have not ended; and what is reserved for them.
-SELECT runs.sweep_id, coalesce(attempts.scheduled_at, attempts.started_at) AS began_at,
+SELECT coalesce(runs.sweep_id, runs.run_id),
+       coalesce(attempts.scheduled_at, attempts.started_at) AS began_at,
        CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
             ELSE cardinality(attempts.gpus) END AS gpus,
        attempts.gpu_model, attempts.capacity, attempts.region, admissions.predicted_usd,
@@ -109,7 +123,7 @@ FROM attempts
 JOIN runs USING (run_id)
 LEFT JOIN admissions USING (attempt_id)
 WHERE attempts.state <> 'ended'
-  AND runs.sweep_id IS NOT NULL
+  AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL)
   AND (attempts.started_at IS NOT NULL OR attempts.scheduled_at IS NOT NULL
        OR admissions.admitted_at IS NOT NULL)
   AND (%(tenant_id)s::text IS NULL OR runs.tenant_id = %(tenant_id)s)
@@ -135,6 +149,35 @@ WHERE runs.sweep_id = ANY(%(sweep_ids)s::text[])
   AND attempts.started_at IS NOT NULL
 ORDER BY attempts.ended_at DESC
 LIMIT %(limit)s;
+
+-- finished_runs --
+-- How long a run took that ended as it was meant to, and those that repeat it, all of their attempts
+-- together; and how many resource levels they went through.
+SELECT coalesce(
+           (SELECT extract(epoch FROM sum(
+                       ended_at - coalesce(attempts.scheduled_at, attempts.started_at)))
+            FROM attempts
+            WHERE attempts.run_id = runs.run_id
+              AND attempts.state = 'ended'
+              AND attempts.started_at IS NOT NULL),
+           extract(epoch FROM runs.ended_at - runs.started_at), 0)::float8 AS seconds,
+       coalesce(runs.resource_level,
+                (SELECT max(reports.resource_level) FROM reports
+                 WHERE reports.run_id = runs.run_id), 0) AS levels
+FROM runs
+WHERE (runs.run_id = %(run_id)s OR runs.rerun_of = %(run_id)s)
+  AND runs.state IN ('completed', 'stopped')
+ORDER BY runs.ended_at DESC
+LIMIT %(limit)s;
+
+-- machine_of_run --
+-- What the newest attempt of a run ran on, and of which sweep it is.
+SELECT runs.sweep_id, attempts.gpu_model, attempts.capacity, attempts.region
+FROM runs
+LEFT JOIN attempts ON attempts.run_id = runs.run_id AND attempts.started_at IS NOT NULL
+WHERE runs.run_id = %(run_id)s
+ORDER BY attempts.started_at DESC NULLS LAST
+LIMIT 1;
 
 -- longest_live --
 -- When the oldest live attempt of a sweep began.

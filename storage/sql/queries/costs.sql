@@ -15,8 +15,9 @@ FROM cost_days
 WHERE day = %(day)s;
 
 -- holdings --
--- Attempts that held something in a stretch of time, with what they asked for. A spec is read once
--- for each sweep: it is long. What is not asked about is null.
+-- Attempts that held something in a stretch of time, with what they asked for: their sweep does, and of
+-- a rerun what it was admitted with. A spec is read once for each sweep: it is long. What is not asked
+-- about is null.
 WITH held AS MATERIALIZED (
     SELECT attempts.*, coalesce(attempts.scheduled_at, attempts.started_at) AS held_from
     FROM attempts
@@ -31,6 +32,13 @@ WITH held AS MATERIALIZED (
            coalesce((spec #>> '{trial,kubernetes,nodes}')::int, 1) AS nodes
     FROM sweeps
     WHERE sweep_id IN (SELECT runs.sweep_id FROM held JOIN runs USING (run_id))
+), asked_again AS MATERIALIZED (
+    SELECT held.attempt_id, admissions.gpu, admissions.cpu_millis / 1000.0::double precision AS cpu,
+           admissions.memory_bytes
+    FROM runs
+    JOIN held USING (run_id)
+    JOIN admissions USING (attempt_id)
+    WHERE runs.rerun_of IS NOT NULL
 )
 SELECT held.attempt_id, held.run_id, runs.sweep_id, runs.experiment_id, runs.tenant_id,
        coalesce(asked.owner, runs.created_by) AS owner,
@@ -42,13 +50,14 @@ SELECT held.attempt_id, held.run_id, runs.sweep_id, runs.experiment_id, runs.ten
        ) THEN runs.state::text END AS final,
        CASE WHEN held.gpu_count > 0 THEN held.gpu_count
             WHEN cardinality(held.gpus) > 0 THEN cardinality(held.gpus)
-            ELSE coalesce(asked.gpu * asked.nodes, 0) END AS gpus,
-       coalesce(asked.cpu * asked.nodes, 0) AS cores,
-       coalesce(asked.memory_bytes * asked.nodes, 0) AS memory_bytes,
+            ELSE coalesce(asked.gpu * asked.nodes, asked_again.gpu, 0) END AS gpus,
+       coalesce(asked.cpu * asked.nodes, asked_again.cpu, 0) AS cores,
+       coalesce(asked.memory_bytes * asked.nodes, asked_again.memory_bytes, 0) AS memory_bytes,
        held.gpu_model, held.capacity, held.region
 FROM held
 JOIN runs USING (run_id)
 LEFT JOIN asked USING (sweep_id)
+LEFT JOIN asked_again USING (attempt_id)
 WHERE (%(tenant_id)s::text IS NULL OR runs.tenant_id = %(tenant_id)s)
   AND (%(sweep_id)s::text IS NULL OR runs.sweep_id = %(sweep_id)s)
   AND (%(run_id)s::text IS NULL OR runs.run_id = %(run_id)s);
@@ -233,11 +242,18 @@ LEFT JOIN (
            coalesce((spec #>> '{trial,kubernetes,nodes}')::int, 1) AS nodes
     FROM sweeps
 ) AS sweep USING (sweep_id)
+LEFT JOIN (
+    SELECT attempt_id, gpu, cpu_millis / 1000.0 AS cpu, memory_bytes / 1073741824.0 AS memory
+    FROM runs
+    JOIN attempts USING (run_id)
+    JOIN admissions USING (attempt_id)
+    WHERE rerun_of IS NOT NULL
+) AS rerun USING (attempt_id)
 CROSS JOIN LATERAL (
     VALUES ('gpu', coalesce(nullif(attempts.gpu_count, 0), nullif(cardinality(attempts.gpus), 0),
-                            sweep.gpu * sweep.nodes)),
-           ('cpu', sweep.cpu * sweep.nodes),
-           ('memory', sweep.memory * sweep.nodes)
+                            sweep.gpu * sweep.nodes, rerun.gpu)),
+           ('cpu', coalesce(sweep.cpu * sweep.nodes, rerun.cpu)),
+           ('memory', coalesce(sweep.memory * sweep.nodes, rerun.memory))
 ) AS what (resource, amount)
 WHERE least(coalesce(attempts.ended_at, %(end)s), %(end)s)
       > greatest(coalesce(attempts.scheduled_at, attempts.started_at), %(start)s)
@@ -266,7 +282,8 @@ JOIN runs USING (run_id)
 WHERE attempts.ended_at > %(start)s
   AND attempts.ended_at > coalesce(attempts.scheduled_at, attempts.started_at)
   AND coalesce(attempts.scheduled_at, attempts.started_at) < %(end)s
-  AND (runs.sweep_id IS NOT NULL OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
+  AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL OR attempts.gpu_count > 0
+       OR cardinality(attempts.gpus) > 0)
   AND NOT EXISTS (
       SELECT FROM cost_entries
       WHERE cost_entries.day = %(day)s
@@ -329,7 +346,8 @@ WHERE cost_days.day IS NULL
          AND attempts.ended_at > coalesce(attempts.scheduled_at, attempts.started_at)
          AND coalesce(attempts.scheduled_at, attempts.started_at)
              < (days.day + 1)::timestamp AT TIME ZONE 'UTC'
-         AND (runs.sweep_id IS NOT NULL OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
+         AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL
+              OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
          AND NOT EXISTS (
              SELECT FROM cost_entries
              WHERE cost_entries.day = days.day

@@ -84,10 +84,13 @@ ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
 RETURNING experiment_id;
 
 -- insert_scratch_run --
--- It runs already: its script is what asked for it. No row comes back when it is there.
+-- It runs already, if its script is what asked for it. No row comes back when it is there.
 INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, started_at, rerun_of)
-VALUES (%(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s, 'running',
-        least(coalesce(%(started_at)s::timestamptz, now()), now()), %(rerun_of)s)
+SELECT %(run_id)s, %(tenant_id)s, %(experiment_id)s, %(seed)s, %(created_by)s,
+       CASE WHEN waits THEN 'queued' ELSE 'running' END::run_state,
+       CASE WHEN NOT waits THEN least(coalesce(%(started_at)s::timestamptz, now()), now()) END,
+       %(rerun_of)s
+FROM (SELECT %(is_queued)s::boolean AS waits) AS asked
 ON CONFLICT (run_id) DO NOTHING
 RETURNING run_id;
 
@@ -217,7 +220,7 @@ FROM (
     FROM runs AS live
     JOIN run_activity AS activity USING (run_id)
     WHERE live.sweep_id IS NULL
-      AND live.state = 'running'
+      AND live.state IN ('queued', 'running')
       AND now() - activity.last_seen_at - (
               SELECT coalesce(sum(greatest(
                          least(gaps.until + %(recovery)s::interval, now())

@@ -183,11 +183,12 @@ WHERE attempt_id = ANY(%(attempt_ids)s::text[])
   AND state <> 'ended';
 
 -- live_runs_among --
--- Those of the runs that have not ended, by their rows.
+-- Those of the runs that have not ended and have no attempts, as reruns of the version before.
 SELECT run_id
 FROM runs
 WHERE run_id = ANY(%(run_ids)s::text[])
-  AND state NOT IN ('completed', 'stopped', 'failed', 'cancelled');
+  AND state NOT IN ('completed', 'stopped', 'failed', 'cancelled')
+  AND NOT EXISTS (SELECT FROM attempts WHERE attempts.run_id = runs.run_id);
 
 -- all_tenants --
 -- Whom anything belongs to.

@@ -1,0 +1,11 @@
+"""Reruns are in the queue."""
+
+from storage.migrations_runner import run_sql
+
+revision = "0049"
+down_revision = "0048"
+
+
+def upgrade() -> None:
+    """Apply the SQL of this revision."""
+    run_sql("0049_pre_admit_reruns.sql")
