@@ -76,6 +76,12 @@ def test_a_trial_is_made_again_by_the_digest_of_its_image(
     verdict = in_cluster.json("reproduce", f"{sweep}-00001")
     assert verdict["verdict"] == "bitwise", verdict
     assert in_cluster.json("cluster", "reap")["reaped"] == []
+    shown = in_cluster.json("show", rerun["run_id"])
+    (attempt,) = shown["attempts"]
+    assert (attempt["state"], attempt["node"]) == ("ended", "node-1")
+    assert attempt["exit"]["reason"] == "completed"
+    assert attempt["image"].endswith(f"@sha256:{'0' * 64}")
+    assert shown["cost"]["core_hours"] > 0
 
 
 def test_logs_outlive_their_pods(in_cluster: Installation, cluster: FakeCluster) -> None:

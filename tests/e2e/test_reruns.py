@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -308,6 +309,55 @@ def test_a_killed_rerun_leaves_nothing_that_the_next_does_not_remove(
     state = wait_for(lambda: installation.json("show", first.name)["state"] != "running")
     assert state
     assert reproduce(installation, run)[1]["verdict"] == "bitwise"
+
+
+@pytest.mark.slow
+def test_reruns_wait_for_their_turn_and_are_paid_for(installation: Installation) -> None:
+    lasting = "import os, time\ntime.sleep(60 if '.sweepworks' in os.getcwd() else 0)\nrun.finish()"
+    script = SEEDED.replace('init("reruns"', 'init("lasting"')
+    root = a_repository(installation.folder, "lasting", script.replace("run.finish()", lasting))
+    run = train(installation, root)
+    quotas = installation.folder / "quotas.yaml"
+    quotas.write_text("other_tenants: {limits: {trials: 1}}\n")
+    installation.run("policy", "apply", str(quotas), "--yes")
+    first, second = installation.start("rerun", run), None
+    try:
+        (held,) = wait_for(
+            lambda: installation.json("list", "--where", f"rerun_of = {run} and state = running")
+        )
+        shim = installation.home / "runs" / held["run_id"]
+        wait_for(lambda: list(shim.glob("*/shim.json")))
+        second = installation.start("rerun", run)
+        (waiting,) = wait_for(lambda: installation.json("queue")["waiting"])
+        second.send_signal(signal.SIGINT)
+        said, _ = second.communicate(timeout=60)
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=60)
+    finally:
+        for process in filter(None, (first, second)):
+            process.kill()
+        quotas.write_text("other_tenants: {weight: 1}\n")
+        installation.run("policy", "apply", str(quotas), "--yes")
+
+    assert waiting["rerun_of"] == run
+    assert "tenant default may hold 1 trial at once; place 1 in the queue" in said
+    assert installation.json("queue")["n_held"] == 0
+    shown = installation.json("show", held["run_id"])
+    (attempt,) = shown["attempts"]
+    assert (shown["state"], attempt["exit"]["reason"]) == ("cancelled", "cancelled")
+    assert shown["cost"]["core_hours"] > 0
+    assert "core-hours" in installation.run("cost", held["run_id"])
+    unstarted = installation.json("show", waiting["attempt_id"].removesuffix("-a1"))
+    assert (unstarted["state"], unstarted["cost"]["core_hours"]) == ("cancelled", 0)
+    budgets = installation.folder / "budgets.yaml"
+    budgets.write_text(
+        "budgets: [{name: nothing, tenant: default, period: month, max_cost_usd: 0}]"
+    )
+    installation.run("policy", "apply", str(budgets), "--yes")
+    refused = installation.run("rerun", run, code=1)
+    budgets.write_text("budgets: []")
+    installation.run("policy", "apply", str(budgets), "--yes")
+    assert "budget is spent: nothing: " in refused
 
 
 @pytest.mark.slow

@@ -128,9 +128,9 @@ def test_a_script_cannot_say_where_it_comes_from(world: PostgresWorld) -> None:
 def a_rerun(world: PostgresWorld, of: RunId, name: str = "scratch-bbbbbbbbbbbb") -> RunId:
     run = ScratchRun(
         run_id=RunId(name), experiment="scratch", owner="you", seed=1, params={}, tags={},
-        rerun_of=of,
+        rerun_of=of, is_queued=True,
     )  # fmt: skip
-    RunCatalog(world.pool).create_scratch_run(run, tenant_id=TENANT)
+    RerunStore(world.pool).create(run, tenant_id=TENANT)
     return run.run_id
 
 
@@ -165,7 +165,6 @@ def test_a_rerun_is_ended_once(world: PostgresWorld) -> None:
 
 def test_a_rerun_learns_from_the_same_data(world: PostgresWorld) -> None:
     run = a_scratch_run(world.pool)
-    rerun = a_rerun(world, run)
     with transaction(world.pool) as connection:
         connection.execute(
             """
@@ -190,9 +189,8 @@ def test_a_rerun_learns_from_the_same_data(world: PostgresWorld) -> None:
             " SELECT %s, dataset_id, 1 FROM datasets",
             [run],
         )
-    reruns = RerunStore(world.pool)
 
-    reruns.copy_datasets(run, rerun=rerun)
+    rerun = a_rerun(world, run)
 
     (dataset,) = DatasetCatalog(world.pool).of_run(rerun, tenant_id=TenantId("default"))
     assert (str(dataset), dataset.location) == ("digits@1", "/no/such/folder")
