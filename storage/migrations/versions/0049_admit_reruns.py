@@ -3,7 +3,7 @@
 from storage.migrations_runner import run_sql
 
 revision = "0049"
-down_revision = "0051"
+down_revision = "0048"
 
 
 def upgrade() -> None:
