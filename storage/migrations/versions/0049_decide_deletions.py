@@ -2,10 +2,10 @@
 
 from storage.migrations_runner import run_sql
 
-revision = "0051"
-down_revision = "0049"
+revision = "0049"
+down_revision = "0048"
 
 
 def upgrade() -> None:
     """Apply the SQL of this revision."""
-    run_sql("0051_pre_decide_deletions.sql")
+    run_sql("0049_pre_decide_deletions.sql")
