@@ -117,6 +117,17 @@ class AdmissionDeskContract:
         assert [answers[name].is_admitted for name in names] == [True, False]
         assert answers[names[1]].reason == "tenant default may hold 1 a100 GPU at once"
 
+    def test_who_asks_for_more_than_there_ever_is_hopes_in_vain(self, world: DeskWorld) -> None:
+        world.set_policy(TWO_GPUS)
+        (large,) = world.write(FIRST, gpu_spec(gpu=3), 1)
+        small = world.write(SECOND, gpu_spec(), 3)
+
+        hopeless = world.desk.ask(FIRST, gpu_spec(gpu=3), [large])[large]
+        waits = world.desk.ask(SECOND, gpu_spec(), small)[small[2]]
+
+        assert (hopeless.is_admitted, hopeless.is_hopeless) == (False, True)
+        assert (waits.is_admitted, waits.is_hopeless) == (False, False)
+
     def test_higher_classes_go_first(self, world: DeskWorld) -> None:
         world.set_policy(
             "classes: {normal: {value: 1}, high: {value: 2}}\nother_tenants: {limits: {gpu: 1}}"

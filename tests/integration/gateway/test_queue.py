@@ -3,8 +3,12 @@
 from governance.quotas.file import QUOTAS
 from storage.policy_store import PolicyStore
 from storage.queue.admissions import PostgresAdmissionDesk
-from sweeps.ids import AttemptId
+from storage.runs.reruns import RerunStore
+from sweeps.ids import AttemptId, RunId, TenantId
 from sweeps.policies import PolicyChange
+from sweeps.rerun_demand import RerunDemand
+from sweeps.runs import ScratchRun
+from sweeps.specs import Resources
 from tests.contracts.admission_desk_contract import gpu_spec
 from tests.factories import SWEEP
 from tests.integration.gateway.conftest import Platform, bearer
@@ -51,6 +55,28 @@ def test_the_queue_is_a_page(platform: Platform) -> None:
     assert "tenant default may hold 0 GPUs" in answer.text
     assert "0 of 4 trials" in answer.text
     assert '<svg id="use"' in answer.text
+
+
+def test_a_rerun_is_shown_with_what_it_repeats(platform: Platform) -> None:
+    set_policy(platform, "other_tenants: {limits: {trials: 0}}")
+    run = RunId(platform.scratch()[0])
+    made = ScratchRun(
+        run_id=RunId("scratch-bbbbbbbbbbbb"), experiment="digits", owner="ana", seed=1, params={},
+        tags={}, rerun_of=run, is_queued=True,
+    )  # fmt: skip
+    attempt = RerunStore(platform.pool).create(made, tenant_id=TenantId("default"))
+    demand = RerunDemand(
+        repeats=run, tenant_id=TenantId("default"), experiment="digits", owner="ana",
+        resources=Resources(),
+    )  # fmt: skip
+    PostgresAdmissionDesk(platform.pool, PolicyStore(platform.pool)).ask_for_rerun(attempt, demand)
+
+    (waiting,) = platform.get("/api/v1/queue").json()["waiting"]
+    page = platform.get("/queue").text
+
+    assert (waiting["sweep_id"], waiting["rerun_of"]) == (None, run)
+    assert f'again <a href="/runs/{run}">' in page
+    assert platform.get(f"/runs/{made.run_id}").status_code == 200
 
 
 def test_another_tenant_sees_nothing_of_it(platform: Platform) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from governance.budgets.budget import BudgetScope
-from governance.budgets.forecasts import forecast, refusal
+from governance.budgets.forecasts import forecast, refusal, rerun_refusal
 from governance.budgets.policy import Budget, own_budget
 from governance.budgets.predictions import Basis, Prediction
 from governance.budgets.report import reached
@@ -143,3 +143,27 @@ def test_of_a_budget_of_several_tenants_only_the_share_is_told() -> None:
         "budget vision: 80% is spent"
     )
     assert "$80.00 of $100.00" in reached(after("80", a_budget("100")), 0.8)
+
+
+@pytest.mark.parametrize(
+    ("spent", "budget", "words"),
+    [
+        ("97", a_budget("100"), None),
+        (
+            "99",
+            a_budget("100"),
+            (
+                "budget is spent: vision has $1.00 of $100.00 left, and one more trial needs $2.00; "
+                "it renews at 2026-04-01 00:00 UTC"
+            ),
+        ),
+        (
+            "100",
+            a_budget("100", period=Period.TOTAL),
+            "budget is spent: vision: $100.00 of $100.00; it does not renew",
+        ),
+        ("100", a_budget("100", stops=False), None),
+    ],
+)
+def test_a_rerun_waits_for_no_other_period(spent: str, budget: Budget, words: str | None) -> None:
+    assert rerun_refusal(KNOWN, positions=[after(spent, budget)]) == words
