@@ -138,9 +138,24 @@ def empty_databases(postgres_server: str) -> Generator[tuple[Database, Database]
 @pytest.fixture
 def database(postgres_server: str, _template: str) -> Generator[Database, None, None]:
     """A fresh database with the current schema."""
+    with _copied(postgres_server, _template) as database:
+        yield database
+
+
+@contextlib.contextmanager
+def copy_of(server: str, database: Database) -> Generator[Database, None, None]:
+    """A database with what is in another one, to which nobody connects from then on."""
+    name = urlsplit(database.url).path.removeprefix("/")
+    _close(server, name)
+    with _copied(server, name) as copied:
+        yield copied
+
+
+@contextlib.contextmanager
+def _copied(server: str, template: str) -> Generator[Database, None, None]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     # Without fsync, files are copied sooner than they are written through the log.
     strategy = "" if os.environ.get(DSN) else " STRATEGY file_copy"
-    _execute(postgres_server, "CREATE DATABASE {} TEMPLATE {}" + strategy, name, _template)
-    yield Database(_with_name(postgres_server, name))
-    _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+    _execute(server, "CREATE DATABASE {} TEMPLATE {}" + strategy, name, template)
+    yield Database(_with_name(server, name))
+    _execute(server, "DROP DATABASE {} WITH (FORCE)", name)

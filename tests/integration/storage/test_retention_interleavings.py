@@ -1,4 +1,5 @@
-"""Whatever the order of plans, marks, tags, holds, crashes, deletions and undoing: what must stay does.
+"""Whatever the order of plans, marks, tags, holds, evaluations, promotions, crashes, deletions and undoing:
+what must stay does.
 
 A machine of steps on a real database and a real folder. The model knows which runs were guarded when
 something could have been taken from them, and looks at what is left after every step.
@@ -23,6 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from governance.promotion.evaluations import EvaluationState
+from governance.promotion.registry import ModelNotFound, NothingBefore
 from retention.policy import ByteBudget, RetentionClass, RetentionPolicy, RunRules, Scope
 from retention.world import HoldScope
 from storage.annotations.tags import TagStore
@@ -34,6 +37,7 @@ from storage.retention.holds import HoldStore
 from storage.retention.store import PlanNotFound, RetentionStore
 from sweeps.ids import RunId
 from sweeps.tags import Subject, SubjectKind
+from tests.integration.orchestration.promotion_world import PromotionWorld
 from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows
 from tests.plugins.postgres import Database
 
@@ -47,7 +51,8 @@ POLICY = RetentionPolicy(
     grace=dt.timedelta(days=7),
     budgets=[ByteBudget(scope=Scope(), max_bytes=8)],
 )
-_RUNS = 4
+_RUNS, _CANDIDATES = 4, 2
+_GOOD, _BAD = (0.95, 0.96, 0.97), (0.1, 0.2, 0.3)
 
 
 class Retention(RuleBasedStateMachine):
@@ -60,39 +65,83 @@ class Retention(RuleBasedStateMachine):
     def begin(self) -> None:
         with self.pool.connection() as connection:
             connection.execute(
-                "TRUNCATE runs, blobs, holds, retention_plans, deletions, lineage_edges CASCADE"
+                "TRUNCATE runs, sweeps, models, datasets, blobs, holds, retention_plans, deletions,"
+                " lineage_edges CASCADE"
             )
         self.folder = tempfile.TemporaryDirectory()
         self.rows = RetentionRows(self.pool, ArtifactFolder(Path(self.folder.name)))
+        self.promotion = PromotionWorld(self.pool, Path(self.folder.name))
         self.plans = RetentionStore(self.pool)
         self.now = LATER
         self.content: dict[str, bytes] = {}
         self.runs: list[RunId] = []
-        self.tagged: set[str] = set()
+        self.tagged: set[tuple[str, str]] = set()
         self.held: dict[str, int] = {}
         self.used: set[str] = set()
+        self.evaluated: set[str] = set()  #: whatever came of it
+        self.open: dict[str, str] = {}  #: evaluations that are measured at some time, by run
         for number in range(_RUNS):
             files = {"a": bytes([number % 2]) * 3, "b": b"b%d" % number}
             run = self.rows.scratch(files, state="failed" if number % 2 else "completed")
             self.runs.append(run)
             self.content |= {f"{run}/{name}": content for name, content in files.items()}
+        for number in range(_CANDIDATES):
+            content = b"weights %d" % number
+            run = self.promotion.candidate(f"scratch-{number:x>12}", content=content)
+            self.runs.append(run)
+            self.content[f"{run}/model.pkl"] = content
         #: What was there, and guarded, after the step before.
         self.must_be_there: set[str] = set()
 
-    runs_of = st.integers(0, _RUNS - 1)
+    runs_of = st.integers(0, _RUNS + _CANDIDATES - 1)
+    candidates_of = st.integers(_RUNS, _RUNS + _CANDIDATES - 1)
+    tags_of = st.sampled_from(["keeper", "production_candidate", "baseline"])
 
-    @rule(number=runs_of)
-    def tag(self, number: int) -> None:
-        self.rows.tag(self.runs[number])
-        self.tagged.add(self.runs[number])
-
-    @rule(number=runs_of)
-    def untag(self, number: int) -> None:
+    @rule(number=runs_of, tag=tags_of)
+    def tag(self, number: int, tag: str) -> None:
         run = self.runs[number]
-        TagStore(self.pool).remove(
-            Subject(SubjectKind.RUN, run), "keeper", tenant_id=TENANT, by="me"
-        )
-        self.tagged.discard(run)
+        self.rows.tag(run, tag)
+        if tag == "baseline":  # an experiment has one
+            self.tagged = {one for one in self.tagged if one[1] != tag}
+        self.tagged.add((run, tag))
+
+    @rule(number=runs_of, tag=tags_of)
+    def untag(self, number: int, tag: str) -> None:
+        run = self.runs[number]
+        TagStore(self.pool).remove(Subject(SubjectKind.RUN, run), tag, tenant_id=TENANT, by="me")
+        self.tagged.discard((run, tag))
+
+    @rule(number=candidates_of)
+    def evaluate(self, number: int) -> None:
+        """Somebody asks for an evaluation, which is begun: it is refused when the file is gone."""
+        run = self.runs[number]
+        is_there = f"{run}/model.pkl" in self.rows.names()
+        found = self.promotion.begun(run, anew=True)
+        self.evaluated.add(run)
+        if found.state is EvaluationState.RUNNING:
+            assert is_there
+            self.open[run] = found.evaluation_id
+        elif is_there:
+            assert "is production already" in found.reason
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), values=st.sampled_from([_GOOD, _BAD]))
+    def judge(self, data: st.DataObject, values: tuple[float, ...]) -> None:
+        """An evaluation comes to its end: the candidate becomes a version, or does not."""
+        run = data.draw(st.sampled_from(sorted(self.open)))
+        found = self.promotion.evaluations.get(self.open.pop(run))
+        others = _GOOD if found.compared_with is not None else ()
+        self.promotion.measure(found, values, production=others)
+        record = self.promotion.through(found.evaluation_id)
+        is_good = record.evaluation.state is EvaluationState.PROMOTED
+        assert is_good == (values == _GOOD), record.evaluation.reason
+
+    @rule()
+    def roll_back(self) -> None:
+        with contextlib.suppress(NothingBefore, ModelNotFound):
+            self.promotion.registry.rollback(
+                "digits", "production", tenant_id=TENANT, by="me", reason="x"
+            )
 
     @rule(number=runs_of)
     def hold(self, number: int) -> None:
@@ -178,7 +227,7 @@ class Retention(RuleBasedStateMachine):
             return
         there = self.rows.names()
         assert self.must_be_there <= there
-        guarded = self.tagged | set(self.held) | self.used
+        guarded = {run for run, _ in self.tagged} | set(self.held) | self.used | self.evaluated
         self.must_be_there = {name for name in there if name.split("/")[0] in guarded}
         for name in there:
             assert self.rows.has_bytes(self.content[name]), name
@@ -210,7 +259,7 @@ def test_nothing_that_must_stay_is_ever_deleted(pool: Pool) -> None:
         Retention,
         settings=settings(
             max_examples=10,
-            stateful_step_count=25,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),

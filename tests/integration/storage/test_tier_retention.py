@@ -3,7 +3,6 @@
 import dataclasses
 import datetime as dt
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ from storage.retention.deletion import RetentionDeletion
 from storage.retention.store import RetentionStore
 from sweeps.blobs import BlobKey
 from sweeps.errors import StateConflict
-from sweeps.ids import RunId
+from tests.integration.storage.retention_curves import a_run
 from tests.integration.storage.retention_rows import TENANT, RetentionRows
 from tests.integration.storage.tier_world import (
     DAY_US,
     HOUR_US,
     MINUTE_US,
-    Point,
     TierWorld,
 )
 
@@ -48,37 +46,6 @@ def tiers(pool: Pool) -> TierWorld:
 @pytest.fixture
 def rows(pool: Pool, tmp_path: Path) -> RetentionRows:
     return RetentionRows(pool, ArtifactFolder(tmp_path / "artifacts"))
-
-
-def a_run(
-    rows: RetentionRows,
-    tiers: TierWorld,
-    series: int,
-    *,
-    days_ago: float,
-    files: Mapping[str, str] | None = None,
-) -> RunId:
-    """A sealed run with a curve of an hour that ended then, and files of some types."""
-    run = rows.open_run()
-    for name, kind in (files or {}).items():
-        rows.file(run, name, b"of the script", kind=kind)
-    end = tiers.ago(days=days_ago)
-    points: list[Point] = [(series, i, end - (60 - i) * MINUTE_US, i / 7) for i in range(60)]
-    rows.rows("INSERT INTO series (series_id, run_id, key) VALUES (%s, %s, 'loss')", series, run)
-    tiers.write(points)
-    rows.rows(
-        "INSERT INTO series_summaries (series_id, point_count, nonfinite_count, last_value,"
-        " last_step, least_step, greatest_step, first_time_ds, last_time_ds)"
-        " VALUES (%s, 60, 0, 1, 59, 0, 59, %s, %s)",
-        series, points[0][2] // 100_000, points[-1][2] // 100_000,
-    )  # fmt: skip
-    ended = tiers.now - dt.timedelta(days=days_ago)
-    rows.rows(
-        "UPDATE runs SET state = 'completed', started_at = %s, ended_at = %s WHERE run_id = %s",
-        ended - dt.timedelta(hours=1), ended, run,
-    )  # fmt: skip
-    rows.rows("UPDATE runs SET sealed_at = now() WHERE run_id = %s", run)
-    return run
 
 
 def mark(pool: Pool, tiers: TierWorld, policy: RetentionPolicy = POLICY) -> None:
