@@ -105,7 +105,9 @@ def _follow(
 ) -> tuple[RunState, str]:
     look_at_budgets, stopped = time.monotonic() + _BUDGET_SECONDS, ""
     while True:
-        status = patiently(lambda: _status(launcher, request), seconds=OUTAGE_SECONDS)
+        status = patiently(
+            lambda: _status(launcher, request), seconds=OUTAGE_SECONDS, meanwhile=attempt.beat
+        )
         if status is not None and status.exit is not None:
             attempt.end(status.exit, status)
             return _outcome(status.exit, stopped=stopped)

@@ -12,8 +12,14 @@ DATABASE_SECONDS = 300.0
 T = TypeVar("T")
 
 
-def patiently(call: Callable[[], T], *, seconds: float) -> T:
-    """Do it again as long as it may succeed later; having no place is no outage."""
+def patiently(
+    call: Callable[[], T], *, seconds: float, meanwhile: Callable[[], object] = lambda: None
+) -> T:
+    """Do it again as long as it may succeed later; having no place is no outage.
+
+    Args:
+        meanwhile: Called after each failure.
+    """
     give_up_at = time.monotonic() + seconds
     while True:
         try:
@@ -23,4 +29,5 @@ def patiently(call: Callable[[], T], *, seconds: float) -> T:
         except TransientError as exc:
             if time.monotonic() >= give_up_at:
                 raise
+            meanwhile()
             time.sleep(exc.retry_after_seconds)

@@ -52,7 +52,9 @@ def launch_in_turn(
         if answer.is_admitted and _begins(platform, request):
             attempt.may_be_alive = True
             try:
-                patiently(lambda: launcher.launch(request), seconds=OUTAGE_SECONDS)
+                patiently(
+                    lambda: launcher.launch(request), seconds=OUTAGE_SECONDS, meanwhile=attempt.beat
+                )
             except NoCapacity as exc:
                 attempt.may_be_alive = False
                 _found_no_place(platform, request, str(exc))

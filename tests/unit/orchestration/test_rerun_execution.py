@@ -77,6 +77,7 @@ class Records:
     def __init__(self, *, away: int = 0, open_for: int = 1000) -> None:
         self.away = away
         self.open_for = open_for
+        self.beats = 0
         self.ends: list[tuple[RunState, str]] = []
         self.attempts: list[Attempt] = []
         self.states: list[str] = []
@@ -94,8 +95,8 @@ class Records:
         self.states.append("queued")
 
     def beat(self, attempt_id: AttemptId) -> bool:
-        self.open_for -= 1
-        return self.open_for >= 0
+        self.beats += 1
+        return self.beats <= self.open_for
 
     def note_attempt(self, attempt: Attempt) -> bool:
         self.attempts.append(attempt)
@@ -177,6 +178,7 @@ def test_an_outage_of_what_executes_it_is_waited_out() -> None:
 
     assert run(launcher, records) == (RunState.COMPLETED, "")
     assert (launcher.stopped, records.ends) == ([], [])
+    assert records.beats == 4  # one for its turn, and one for each failure: nobody gives it up
 
 
 def test_one_that_lasts_ends_the_rerun_and_its_script(monkeypatch: pytest.MonkeyPatch) -> None:
