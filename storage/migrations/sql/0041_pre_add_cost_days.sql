@@ -50,7 +50,5 @@ END $$;
 CREATE TRIGGER artifacts_gone AFTER DELETE ON artifacts REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION note_gone_artifacts();
 
--- A day is found among millions of attempts by when they ended; those that go on are at one end.
-CREATE INDEX attempts_ended_at_idx ON attempts (ended_at);
 -- Entries of what went on when its day was written: it may have ended otherwise since.
 CREATE INDEX cost_entries_running_idx ON cost_entries (day, attempt_id) WHERE outcome = 'running';

@@ -1,5 +1,5 @@
--- What budgets need: to find what was spent since the ledger's last day in a few looks at indexes, and
--- to say once that much of one is spent.
+-- What budgets need: to find what was spent since the ledger's last day in a few looks at indexes, which
+-- 0051 builds, and to say once that much of one is spent.
 
 -- Up to when `usage_daily` has a day. Once that is the whole day, what was spent on it is the ledger's to
 -- say; on any other day it is computed from the attempts. Days of before are summed anew, or by then.
@@ -10,9 +10,6 @@ ALTER TABLE cost_days ADD COLUMN usage_until timestamptz;
 CREATE FUNCTION held_during(scheduled_at timestamptz, started_at timestamptz, ended_at timestamptz)
     RETURNS tstzrange LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT tstzrange(least(coalesce(scheduled_at, started_at), ended_at), ended_at) $$;
-CREATE INDEX attempts_held_idx ON attempts
-    USING gist (held_during(scheduled_at, started_at, ended_at)) WHERE state = 'ended';
-CREATE INDEX attempts_live_idx ON attempts (run_id) WHERE state <> 'ended';
 
 -- Written once each, so that it is told once.
 CREATE TABLE budget_warnings (
