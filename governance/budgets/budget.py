@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from governance.promotion.names import evaluation_experiment
@@ -65,14 +66,6 @@ class Amount:
     def __sub__(self, other: "Amount") -> "Amount":
         return Amount(usd=self.usd - other.usd, gpu_hours=self.gpu_hours - other.gpu_hours)
 
-    def at_most(self, other: "Amount") -> "Amount":
-        """Of each the smaller one."""
-        return Amount(usd=min(self.usd, other.usd), gpu_hours=min(self.gpu_hours, other.gpu_hours))
-
-    def at_least(self, other: "Amount") -> "Amount":
-        """Of each the greater one."""
-        return Amount(usd=max(self.usd, other.usd), gpu_hours=max(self.gpu_hours, other.gpu_hours))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
@@ -118,32 +111,33 @@ class Spender:
 
 
 class ByScope(Generic[T]):
-    """Things that each are for a scope, found by who spends: few of many, and soon."""
+    """Things that each are for a scope, found by who spends: of many, without a look at the others."""
 
     def __init__(self, things: Iterable[tuple[BudgetScope, T]]) -> None:
-        self._of_sweep: dict[str, list[tuple[BudgetScope, T]]] = {}
-        self._of_tenant: dict[str, list[tuple[BudgetScope, T]]] = {}
-        self._others: list[tuple[BudgetScope, T]] = []
+        self._by_names: dict[tuple[str | None, ...], list[tuple[int, T]]] = {}
+        for place, (scope, thing) in enumerate(things):
+            for experiment in {scope.experiment, scope.evaluations}:
+                names = (scope.tenant, experiment, scope.user, scope.sweep_id)
+                self._by_names.setdefault(names, []).append((place, thing))
+        #: Which of the four names are given, of all ways in which they might be.
+        self._ways = {tuple(name is not None for name in names) for names in self._by_names}
         self._found: dict[Spender, list[T]] = {}
-        for scope, thing in things:
-            if scope.sweep_id is not None:
-                self._of_sweep.setdefault(scope.sweep_id, []).append((scope, thing))
-            elif scope.tenant is not None:
-                self._of_tenant.setdefault(scope.tenant, []).append((scope, thing))
-            else:
-                self._others.append((scope, thing))
 
     def covering(self, spender: Spender) -> list[T]:
-        """All whose scope covers the spender."""
+        """All whose scope covers the spender, in the order in which they were given."""
         found = self._found.get(spender)
         if found is None:
-            near = (
-                *self._of_sweep.get(spender.sweep_id or "", ()),
-                *self._of_tenant.get(spender.tenant, ()),
-                *self._others,
-            )
-            found = [thing for scope, thing in near if scope.covers(**spender.names())]
-            self._found[spender] = found
+            placed: list[tuple[int, T]] = []
+            for by_tenant, by_experiment, by_owner, by_sweep in self._ways:
+                names = (
+                    spender.tenant if by_tenant else None,
+                    spender.experiment if by_experiment else None,
+                    spender.owner if by_owner else None,
+                    spender.sweep_id if by_sweep else None,
+                )
+                placed += self._by_names.get(names, ())
+            placed.sort(key=itemgetter(0))
+            found = self._found[spender] = [thing for _, thing in placed]
         return found
 
 

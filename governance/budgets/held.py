@@ -4,12 +4,10 @@ By the same rule as the ledger, so that what is told before the ledger has a day
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from typing import NamedTuple
 
-from governance.budgets.budget import Amount
 from governance.cost.entries import Outcome
 from governance.cost.ledger import Holding, exact_amount
 from governance.cost.prices import PriceBook, Resource
@@ -31,7 +29,12 @@ class Held:
 
     def usd_per_hour(self, book: PriceBook, at: dt.datetime) -> Decimal | None:
         """What an hour costs; what has no price is left out, None: nothing has one."""
-        return self._usd(book, at, _HOUR)
+        amounts = [
+            exact_amount(count, per_unit, usd)
+            for resource, count, per_unit in self._holding().amounts()
+            if (usd := self._price(book, at, resource)) is not None
+        ]
+        return sum(amounts, Decimal(0)) if amounts else None
 
     def predicted_usd_per_hour(self, book: PriceBook, at: dt.datetime) -> Decimal | None:
         """What an hour will cost. None: nobody can tell, or its GPUs, most of the cost, have no price."""
@@ -48,18 +51,9 @@ class Held:
             return "nothing that its trials ask for has a price"
         return ""
 
-    def cost(self, book: PriceBook, at: dt.datetime, *, microseconds: int) -> Amount:
-        """What some time costs at the prices of a moment, as the ledger counts it."""
-        usd = self._usd(book, at, microseconds) or Decimal(0)
-        return Amount(usd=usd, gpu_hours=self.gpus * microseconds / _HOUR)
-
-    def _usd(self, book: PriceBook, at: dt.datetime, microseconds: int) -> Decimal | None:
-        amounts = [
-            exact_amount(microseconds * count, _HOUR * per_unit, usd)
-            for resource, count, per_unit in self._holding().amounts()
-            if (usd := self._price(book, at, resource)) is not None
-        ]
-        return sum(amounts, Decimal(0)) if amounts else None
+    def rate(self, book: PriceBook, at: dt.datetime) -> "Rate":
+        """What it costs while prices are those of a moment; what has none costs nothing."""
+        return Rate(usd_per_hour=self.usd_per_hour(book, at) or Decimal(0), gpus=self.gpus)
 
     def _price(self, book: PriceBook, at: dt.datetime, resource: Resource) -> Decimal | None:
         return book.price(
@@ -88,17 +82,16 @@ class Held:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of time within which prices and budgets stay the same."""
+class Rate(NamedTuple):
+    """What something costs while prices stay the same. A tuple: it is asked thousands of times."""
 
-    start: dt.datetime
-    end: dt.datetime
+    usd_per_hour: Decimal
+    gpus: int
 
+    def usd(self, microseconds: int) -> Decimal:
+        """For some time."""
+        return self.usd_per_hour * microseconds / _HOUR
 
-def cut(start: dt.datetime, end: dt.datetime, at: list[dt.datetime]) -> Iterator[Segment]:
-    """A stretch of time, cut at some moments; nothing when it is empty."""
-    moments = [start, *sorted(moment for moment in set(at) if start < moment < end), end]
-    for low, high in pairwise(moments):
-        if low < high:
-            yield Segment(low, high)
+    def gpu_hours(self, microseconds: int) -> float:
+        """Likewise."""
+        return self.gpus * microseconds / _HOUR

@@ -76,7 +76,7 @@ class SweepFactsCache:
         self, connection: Connection, names: Collection[str]
     ) -> Mapping[str, AttemptFacts]:
         """By name of a sweep, or of a rerun that was admitted."""
-        runs = {name for name in names if ids.is_scratch_run(name)}
+        runs = {name for name in names if name not in self._known and ids.is_scratch_run(name)}
         unknown = [run_id for run_id in runs if run_id not in self._reruns]
         if unknown:
             if len(self._reruns) + len(unknown) > _MOST_KEPT:

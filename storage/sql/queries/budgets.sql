@@ -23,25 +23,48 @@ LEFT JOIN admissions USING (attempt_id)
 WHERE runs.run_id = ANY(%(run_ids)s::text[])
   AND runs.rerun_of IS NOT NULL;
 
--- closed_days --
--- Days that the ledger has to their end.
-SELECT day
+-- ledger_state --
+-- Stretches of days that the ledger has to their end, and a text that is another one once any of them
+-- was summed anew: the transaction that has written a row is in its xmin.
+SELECT range_agg(daterange(day, day + 1)),
+       coalesce(md5(string_agg(day::text || ' ' || xmin::text, ',' ORDER BY day)), '')
 FROM cost_days
 WHERE usage_until >= (day + 1)::timestamptz
-  AND day < %(today)s
-ORDER BY day;
+  AND day < %(today)s;
+
+-- known_sums --
+-- Sums over closed days that are of this state of the ledger.
+SELECT scope, amount_usd, gpu_hours
+FROM budget_sums
+WHERE ledger = %(ledger)s
+  AND (%(scopes)s::text[] IS NULL OR scope = ANY(%(scopes)s::text[]));
+
+-- keep_sums --
+-- Sums for whoever asks next.
+INSERT INTO budget_sums (ledger, scope, amount_usd, gpu_hours)
+SELECT %(ledger)s, scope, usd, hours
+FROM unnest(%(scopes)s::text[], %(usds)s::numeric[], %(hours)s::float8[])
+    AS new (scope, usd, hours)
+ORDER BY scope
+ON CONFLICT DO NOTHING;
+
+-- forget_sums --
+-- Those of earlier states of the ledger, which nobody asks for any more.
+DELETE FROM budget_sums
+WHERE (ledger, scope) IN (SELECT ledger, scope
+                          FROM budget_sums
+                          WHERE ledger <> %(ledger)s
+                            AND summed_at < now() - interval '2 days'
+                          FOR UPDATE SKIP LOCKED);
 
 -- closed_of_sweeps --
--- What the ledger has for budgets of one sweep each: in their periods, and lately.
-SELECT budgets.name,
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= %(window)s), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= %(window)s), 0)
-FROM unnest(%(names)s::text[], %(sweeps)s::text[], %(tenants)s::text[], %(experiments)s::text[],
+-- What the ledger has for budgets of one sweep each, since some day.
+SELECT budgets.place, sum(usage.amount_usd), sum(usage.gpu_hours)
+FROM unnest(%(places)s::int[], %(sweeps)s::text[], %(tenants)s::text[], %(experiments)s::text[],
             %(evaluations)s::text[], %(users)s::text[], %(begins)s::date[])
-    AS budgets (name, sweep_id, tenant_id, experiment, evaluation, owner, begins)
+    AS budgets (place, sweep_id, tenant_id, experiment, evaluation, owner, begins)
 JOIN usage_daily AS usage ON usage.sweep_id = budgets.sweep_id AND usage.sweep_id <> ''
+    AND usage.day >= budgets.begins
 JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day + 1)::timestamptz
     AND days.day < %(today)s
 WHERE (budgets.tenant_id IS NULL OR usage.tenant_id = budgets.tenant_id)
@@ -50,20 +73,15 @@ WHERE (budgets.tenant_id IS NULL OR usage.tenant_id = budgets.tenant_id)
       SELECT experiment_id FROM experiments
       WHERE experiments.tenant_id = budgets.tenant_id
         AND experiments.name IN (budgets.experiment, budgets.evaluation)))
-GROUP BY budgets.name;
+GROUP BY budgets.place;
 
 -- closed_of_tenants --
 -- Likewise for budgets of one tenant each.
-SELECT budgets.name,
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= %(window)s), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= %(window)s), 0)
-FROM unnest(%(names)s::text[], %(tenants)s::text[], %(experiments)s::text[],
+SELECT budgets.place, sum(usage.amount_usd), sum(usage.gpu_hours)
+FROM unnest(%(places)s::int[], %(tenants)s::text[], %(experiments)s::text[],
             %(evaluations)s::text[], %(users)s::text[], %(begins)s::date[])
-    AS budgets (name, tenant_id, experiment, evaluation, owner, begins)
-JOIN usage_daily AS usage ON usage.tenant_id = budgets.tenant_id
-    AND usage.day >= least(budgets.begins, %(window)s)
+    AS budgets (place, tenant_id, experiment, evaluation, owner, begins)
+JOIN usage_daily AS usage ON usage.tenant_id = budgets.tenant_id AND usage.day >= budgets.begins
 JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day + 1)::timestamptz
     AND days.day < %(today)s
 WHERE (budgets.owner IS NULL OR usage.owner = budgets.owner)
@@ -71,40 +89,70 @@ WHERE (budgets.owner IS NULL OR usage.owner = budgets.owner)
       SELECT experiment_id FROM experiments
       WHERE experiments.tenant_id = budgets.tenant_id
         AND experiments.name IN (budgets.experiment, budgets.evaluation)))
-GROUP BY budgets.name;
+GROUP BY budgets.place;
 
 -- closed_of_all --
 -- Likewise for budgets of everybody, or of a user wherever they are.
-SELECT budgets.name,
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= budgets.begins), 0),
-       coalesce(sum(usage.amount_usd) FILTER (WHERE usage.day >= %(window)s), 0),
-       coalesce(sum(usage.gpu_hours) FILTER (WHERE usage.day >= %(window)s), 0)
-FROM unnest(%(names)s::text[], %(users)s::text[], %(begins)s::date[])
-    AS budgets (name, owner, begins)
-JOIN usage_daily AS usage ON usage.day >= least(budgets.begins, %(window)s)
+SELECT budgets.place, sum(usage.amount_usd), sum(usage.gpu_hours)
+FROM unnest(%(places)s::int[], %(users)s::text[], %(begins)s::date[])
+    AS budgets (place, owner, begins)
+JOIN usage_daily AS usage ON usage.day >= budgets.begins
 JOIN cost_days AS days ON days.day = usage.day AND days.usage_until >= (days.day + 1)::timestamptz
     AND days.day < %(today)s
 WHERE budgets.owner IS NULL OR usage.owner = budgets.owner
-GROUP BY budgets.name;
+GROUP BY budgets.place;
 
--- held_in_segments --
+-- held_in_stretches --
 -- How long attempts that have ended held the same things, in stretches of time: microseconds. Of a
--- sweep together, and of each rerun.
-SELECT segments.start, coalesce(runs.sweep_id, runs.run_id),
+-- sweep together, and of each rerun. Whose they are, their admissions tell soonest; of others, and of
+-- what ended before the last stretch that the ledger does not have, their runs do.
+WITH parts AS (
+    SELECT stretches.place, known.sweep_id AS name,
+           CASE WHEN known.attempt_id IS NULL THEN attempts.run_id END AS run_id,
+           CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
+                ELSE cardinality(attempts.gpus) END AS gpus,
+           attempts.gpu_model, attempts.capacity, attempts.region,
+           sum(least(attempts.ended_at, stretches."end")
+               - greatest(coalesce(attempts.scheduled_at, attempts.started_at), stretches.start))
+               AS held
+    FROM unnest(%(places)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS stretches (place, start, "end")
+    JOIN attempts ON attempts.state = 'ended'
+        AND held_during(attempts.scheduled_at, attempts.started_at, attempts.ended_at)
+            && tstzrange(stretches.start, stretches."end")
+    LEFT JOIN admissions AS known ON known.attempt_id = attempts.attempt_id
+        AND known.ended_at >= %(last_gap)s::timestamptz
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+)
+SELECT *
+FROM (
+    SELECT place,
+           coalesce(name,
+                    (SELECT coalesce(runs.sweep_id, runs.run_id)
+                     FROM runs
+                     WHERE runs.run_id = parts.run_id
+                       AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL))) AS name,
+           gpus, gpu_model, capacity, region,
+           (extract(epoch FROM held) * 1000000)::bigint AS microseconds
+    FROM parts
+) AS named
+WHERE name IS NOT NULL;
+
+-- held_by_some --
+-- The same of one tenant or sweep.
+SELECT stretches.place, coalesce(runs.sweep_id, runs.run_id) AS name,
        CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
             ELSE cardinality(attempts.gpus) END AS gpus,
        attempts.gpu_model, attempts.capacity, attempts.region,
-       sum(round(extract(epoch FROM
-           least(upper(held), segments."end") - greatest(lower(held), segments.start)) * 1000000)
-       )::bigint
-FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS segments (start, "end")
+       (1000000 * extract(epoch FROM sum(
+           least(attempts.ended_at, stretches."end")
+           - greatest(coalesce(attempts.scheduled_at, attempts.started_at), stretches.start)
+       )))::bigint AS microseconds
+FROM unnest(%(places)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS stretches (place, start, "end")
 JOIN attempts ON attempts.state = 'ended'
     AND held_during(attempts.scheduled_at, attempts.started_at, attempts.ended_at)
-        && tstzrange(segments.start, segments."end")
-CROSS JOIN LATERAL (
-    SELECT held_during(attempts.scheduled_at, attempts.started_at, attempts.ended_at) AS held
-) AS of_attempt
+        && tstzrange(stretches.start, stretches."end")
 JOIN runs USING (run_id)
 WHERE (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL)
   AND (%(tenant_id)s::text IS NULL OR runs.tenant_id = %(tenant_id)s)
@@ -113,7 +161,39 @@ GROUP BY 1, 2, 3, 4, 5, 6;
 
 -- live_attempts --
 -- Attempts that were let in, or have begun, and have not ended; and what is reserved for them.
-SELECT coalesce(runs.sweep_id, runs.run_id),
+SELECT *
+FROM (
+    SELECT coalesce(let_in.sweep_id,
+                    (SELECT coalesce(runs.sweep_id, runs.run_id)
+                     FROM runs
+                     WHERE runs.run_id = begun.run_id
+                       AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL))) AS name,
+           coalesce(begun.scheduled_at, begun.started_at) AS began_at,
+           coalesce(CASE WHEN begun.gpu_count > 0 THEN begun.gpu_count
+                         ELSE cardinality(begun.gpus) END, 0) AS gpus,
+           coalesce(begun.gpu_model, '') AS gpu_model, coalesce(begun.capacity, '') AS capacity,
+           coalesce(begun.region, '') AS region, let_in.predicted_usd, let_in.predicted_gpu_hours
+    FROM (
+        SELECT *
+        FROM attempts
+        WHERE state <> 'ended'
+          AND (started_at IS NOT NULL OR scheduled_at IS NOT NULL)
+    ) AS begun
+    FULL JOIN (
+        SELECT attempt_id, sweep_id, predicted_usd, predicted_gpu_hours
+        FROM admissions
+        WHERE admitted_at IS NOT NULL
+          AND ended_at IS NULL
+    ) AS let_in USING (attempt_id)
+    WHERE begun.run_id IS NOT NULL
+       OR EXISTS (SELECT FROM attempts
+                  WHERE attempts.attempt_id = let_in.attempt_id AND attempts.state <> 'ended')
+) AS named
+WHERE name IS NOT NULL;
+
+-- live_of_some --
+-- The same of one tenant or sweep.
+SELECT coalesce(runs.sweep_id, runs.run_id) AS name,
        coalesce(attempts.scheduled_at, attempts.started_at) AS began_at,
        CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
             ELSE cardinality(attempts.gpus) END AS gpus,

@@ -131,9 +131,16 @@ class SpendingWorld:
             connection.execute(
                 "INSERT INTO admissions (attempt_id, sweep_id, tenant_id, experiment, owner,"
                 " cpu_millis, memory_bytes, gpu, gpu_type, predicted_usd, predicted_gpu_hours,"
-                " admitted_at) SELECT %s, sweep_id, tenant_id, 'digits', 'me', 1000, 0, 1, '',"
-                " %s, %s, %s FROM sweeps WHERE sweep_id = %s",
-                (attempt_id, usd, gpu_hours, NOW if admitted else None, sweep_id),
+                " admitted_at, ended_at) SELECT %s, sweep_id, tenant_id, 'digits', 'me', 1000, 0, 1,"
+                " '', %s, %s, %s, %s FROM sweeps WHERE sweep_id = %s",
+                (
+                    attempt_id,
+                    usd,
+                    gpu_hours,
+                    NOW if admitted else None,
+                    None if ended is None else NOW - ended * HOUR,
+                    sweep_id,
+                ),
             )
         return attempt_id
 

@@ -20,7 +20,7 @@ def test_a_budget_in_both_units_has_a_row_for_each() -> None:
 
 
 def test_an_outlook_says_when_it_runs_out_and_when_it_renews() -> None:
-    position = where(a_budget("20"), live=[an_attempt(1), an_attempt(1, predicted=None)])
+    position = where(a_budget("20"), counting=[an_attempt(1), an_attempt(1, predicted=None)])
 
     assert outlook(position) == (
         "$4.00 an hour now, $0.57 a day lately, runs out at 2026-03-11 16:00 UTC if it goes on so, "
@@ -33,7 +33,7 @@ def test_a_spent_budget_says_so() -> None:
 
 
 def test_a_document_has_exact_amounts() -> None:
-    found = document(where(a_budget("20"), live=[an_attempt(1)]))
+    found = document(where(a_budget("20"), counting=[an_attempt(1)]))
 
     assert found["usd"] == {
         "limit": "20.000000", "spent": "2.000000", "reserved": "8.000000", "left": "18.000000",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -12,15 +13,9 @@ from governance.budgets.budget import Amount, BudgetBook, BudgetScope, Spender
 from governance.budgets.exhaustion import verdict
 from governance.budgets.policy import Budget
 from governance.budgets.predictions import Basis, Prediction
-from governance.budgets.spending import (
-    BudgetPosition,
-    Burn,
-    Closed,
-    DaySpending,
-    LiveAttempt,
-    positions,
-)
-from governance.periods import Period
+from governance.budgets.spending import BudgetPosition, Closed
+from governance.budgets.tallies import Accounts, positions, states
+from governance.periods import Period, day_of, midnight
 
 NOW = dt.datetime(2026, 3, 11, 12, tzinfo=dt.UTC)  # a Wednesday
 HOUR = dt.timedelta(hours=1)
@@ -41,44 +36,75 @@ def a_budget(usd: str | None = "100", hours: float | None = None, **changes: obj
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What was spent on a day, by attempts that have ended."""
+
+    day: dt.date
+    usd: Decimal
+    spender: Spender = SPENDER
+
+    def count(self, accounts: Accounts) -> None:
+        accounts.of(self.spender).spend(self.day, self.usd, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """One that began some hours ago, on one GPU."""
+
+    hours: float
+    usd_per_hour: Decimal = Decimal(2)
+    usd: Decimal | None = Decimal(10)
+    gpu_hours: float | None = 5.0
+
+    def count(self, accounts: Accounts) -> None:
+        account = accounts.of(SPENDER)
+        began = NOW - self.hours * HOUR
+        low = began
+        while low < NOW:
+            high = min(NOW, midnight(day_of(low) + 24 * HOUR))
+            hours = (high - low) / HOUR
+            account.spend(day_of(low), self.usd_per_hour * Decimal(repr(hours)), hours)
+            low = high
+        burnt = self.usd_per_hour * Decimal(repr(self.hours))
+        account.hold(burnt, self.hours, self.usd, self.gpu_hours)
+        account.burn(self.usd_per_hour, 1)
+
+
 def an_attempt(
-    began_hours_ago: float, *, usd_per_hour: str = "2", predicted: str | None = "10", gpus: int = 1
-) -> LiveAttempt:
-    burn = Burn(
-        start=NOW - began_hours_ago * HOUR,
-        end=NOW,
+    began_hours_ago: float, *, usd_per_hour: str = "2", predicted: str | None = "10"
+) -> Live:
+    return Live(
+        hours=began_hours_ago,
         usd_per_hour=Decimal(usd_per_hour),
-        gpus=gpus,
-    )
-    return LiveAttempt(
-        spender=SPENDER,
-        burns=(burn,),
         usd=None if predicted is None else Decimal(predicted),
         gpu_hours=None if predicted is None else 5.0,
     )
 
 
+def counted(parts: Sequence[Ended | Live]) -> Accounts:
+    accounts = Accounts()
+    for part in parts:
+        part.count(accounts)
+    return accounts
+
+
 def where(
-    budget: Budget,
-    *,
-    closed: Closed | None = None,
-    ended: Sequence[DaySpending] = (),
-    live: Sequence[LiveAttempt] = (),
+    budget: Budget, *, closed: Closed | None = None, counting: Sequence[Ended | Live] = ()
 ) -> BudgetPosition:
     known = {} if closed is None else {budget.name: closed}
-    return positions([budget], closed=known, ended=ended, live=live, now=NOW)[0]
+    return positions([budget], counted(counting), closed=known, now=NOW)[0]
 
 
-def on(day: dt.date, usd: str, spender: Spender = SPENDER) -> DaySpending:
-    return DaySpending(day=day, spender=spender, amount=Amount(usd=Decimal(usd), gpu_hours=1.0))
+def on(day: dt.date, usd: str, spender: Spender = SPENDER) -> Ended:
+    return Ended(day=day, usd=Decimal(usd), spender=spender)
 
 
 def test_closed_days_ended_attempts_and_what_live_ones_have_burnt_is_spent() -> None:
     found = where(
         a_budget(),
         closed=Closed(in_period=Amount(usd=Decimal(30))),
-        ended=[on(NOW.date(), "5"), on(NOW.date(), "7", OTHER)],
-        live=[an_attempt(3)],
+        counting=[on(NOW.date(), "5"), on(NOW.date(), "7", OTHER), an_attempt(3)],
     )
 
     assert found.spent.usd == Decimal(41)
@@ -89,8 +115,11 @@ def test_closed_days_ended_attempts_and_what_live_ones_have_burnt_is_spent() -> 
 def test_only_what_is_in_the_period_counts() -> None:
     found = where(
         a_budget(period=Period.DAY),
-        ended=[on(NOW.date() - dt.timedelta(days=1), "5"), on(NOW.date(), "3")],
-        live=[an_attempt(20, predicted="50")],
+        counting=[
+            on(NOW.date() - dt.timedelta(days=1), "5"),
+            on(NOW.date(), "3"),
+            an_attempt(20, predicted="50"),
+        ],
     )
 
     assert found.spent.usd == Decimal(3 + 2 * 12)
@@ -99,13 +128,13 @@ def test_only_what_is_in_the_period_counts() -> None:
 
 
 def test_an_attempt_that_nobody_could_predict_reserves_nothing_and_is_counted() -> None:
-    found = where(a_budget(), live=[an_attempt(1, predicted=None)])
+    found = where(a_budget(), counting=[an_attempt(1, predicted=None)])
 
     assert (found.unpredicted, found.reserved.usd, found.spent.usd) == (1, Decimal(0), Decimal(2))
 
 
 def test_live_attempts_say_when_it_runs_out() -> None:
-    found = where(a_budget("20"), live=[an_attempt(1), an_attempt(1)])
+    found = where(a_budget("20"), counting=[an_attempt(1), an_attempt(1)])
 
     assert found.hourly == Amount(usd=Decimal(4), gpu_hours=2.0)
     assert found.runs_out_at == NOW + 4 * HOUR
@@ -124,7 +153,7 @@ def test_without_live_attempts_the_last_days_say_so() -> None:
 def test_what_lasts_until_it_renews_does_not_run_out() -> None:
     budget = a_budget("100", period=Period.WEEK)
 
-    assert where(budget, live=[an_attempt(1, usd_per_hour="0.1")]).runs_out_at is None
+    assert where(budget, counting=[an_attempt(1, usd_per_hour="0.1")]).runs_out_at is None
 
 
 def test_shares_of_the_limit_are_crossed_one_after_another() -> None:
@@ -149,10 +178,10 @@ def test_a_scheduler_lets_in_what_all_reservations_leave(
     limit: Decimal, ended: Decimal, live: list[tuple[float, Decimal]], asked: Decimal
 ) -> None:
     attempts = [an_attempt(hours, predicted=str(predicted)) for hours, predicted in live]
-    found = where(
-        a_budget(str(limit), period=Period.TOTAL), ended=[on(NOW.date(), str(ended))], live=attempts
-    )
-    book = BudgetBook([found.state()])
+    budget = a_budget(str(limit), period=Period.TOTAL)
+    accounts = counted([on(NOW.date(), str(ended)), *attempts])
+    (found,) = positions([budget], accounts, closed={}, now=NOW)
+    book = BudgetBook(states([budget], accounts, closed={}, now=NOW))
     for attempt in attempts:
         book.reserve(SPENDER, usd=attempt.usd, gpu_hours=attempt.gpu_hours)
 
@@ -191,7 +220,7 @@ def test_a_budget_that_renews_ends_no_sweep() -> None:
 
 
 def test_reservations_of_others_which_may_come_back_end_nothing() -> None:
-    position = where(a_budget("30", period=Period.TOTAL), live=[an_attempt(1, predicted="29")])
+    position = where(a_budget("30", period=Period.TOTAL), counting=[an_attempt(1, predicted="29")])
 
     assert verdict([position], NEXT).ends == ""
 
