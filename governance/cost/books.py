@@ -108,3 +108,23 @@ class CostBooks(Protocol):
     def is_used_since_covered(self, day: dt.date) -> bool:
         """Whether attempts held something on a day after the time up to which the books have it."""
         ...
+
+
+def catch_up(
+    books: CostBooks, *, since: dt.date, until: dt.date, now: dt.datetime
+) -> list[dt.date]:
+    """Bring the books and their sums up to `now`, for who reads them where no schedule does, or before it has.
+
+    Args:
+        since: The first day that is wanted, in UTC.
+        until: The last one; days that have not begun are left out.
+
+    Returns:
+        The days that were written anew; the present one always is.
+    """
+    today = now.astimezone(dt.UTC).date()
+    behind = books.behind(since=since, until=min(until, today))
+    for day in behind:
+        books.replace(day, now=now)
+        books.replace_usage(day)
+    return list(behind)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from governance.cost.books import catch_up
 from governance.periods import Span, parse_span
 from governance.reports.composing import compose
 from governance.reports.html import page
@@ -56,11 +57,13 @@ def command(
     with session(quiet=form == "json") as platform:
         scope = Scope(tenant=tenant, experiment=experiment, sweep_id=sweep)
         asked = _period(platform, period, scope)
+        now = dt.datetime.now(dt.UTC)
+        catch_up(platform.costs, since=asked.previous.first, until=asked.last, now=now)
         report = compose(
             platform.report_facts,
             scope,
             asked,
-            now=dt.datetime.now(dt.UTC),
+            now=now,
             is_portfolio=portfolio,
         )
         if shelve:

@@ -483,11 +483,16 @@ GROUP BY tenant_id, kind, rule
 ORDER BY tenant_id, kind, rule;
 
 -- days_not_in_ledger --
--- Of some days those that are over and that the ledger does not have as a whole, since it began.
+-- Of some days those that are over and that the ledger does not have as a whole, since it or the
+-- first attempt began.
 SELECT days.day::date
 FROM generate_series(
-    (SELECT CASE WHEN min(day) IS NOT NULL THEN greatest(%(first)s::date, min(day)) END
-     FROM cost_days),
+    -- Null as long as nothing has begun: then there are no days.
+    (SELECT CASE WHEN began IS NOT NULL THEN greatest(%(first)s::date, began) END
+     FROM (SELECT least(
+         (SELECT min(day) FROM cost_days),
+         (SELECT (min(coalesce(scheduled_at, started_at)) AT TIME ZONE 'UTC')::date FROM attempts)
+     ) AS began) AS known),
     least(%(until)s::date, (now() AT TIME ZONE 'UTC')::date) - 1,
     '1 day') AS days (day)
 LEFT JOIN cost_days ON cost_days.day = days.day::date

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,31 @@ def test_what_makes_no_sense_is_refused(commands: Commands) -> None:
     )
     assert "shown whole" in commands.run("cost", "x-aaaaaaaa", "--since", "2026-02-02", code=2)
     assert "there is no sweep" in commands.run("cost", "x-aaaaaaaa", code=1)
+
+
+def test_a_report_brings_the_ledger_up_to_date_first(costs: CostWorld, commands: Commands) -> None:
+    """Where no daemon runs nobody else does."""
+    costs.attempt(costs.run(costs.sweep(), 1), 0, 2)
+    period = ["--period", DAY.isoformat(), "--json"]
+
+    first = json.loads(commands.run("report", *period))
+    costs.attempt(costs.run(costs.sweep("letters-bbbbbbbb", experiment="letters"), 1), 0, 6)
+    second = json.loads(commands.run("report", *period))
+
+    assert [_figure(report, "cost") for report in (first, second)] == pytest.approx(
+        [2 * 2.045, 8 * 2.045]
+    )
+    of_sweep = json.loads(commands.run("report", "letters-bbbbbbbb", *period))
+    assert _figure(of_sweep, "cost") == pytest.approx(6 * 2.045)
+
+
+def _figure(report: Any, name: str) -> float:
+    """Of the section of costs."""
+    (section,) = (section for section in report["sections"] if section["key"] == "cost")
+    (found,) = (
+        figure["value"]
+        for block in section["blocks"]
+        for figure in block.get("figures", ())
+        if figure["name"] == name
+    )
+    return float(found)

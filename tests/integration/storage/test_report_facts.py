@@ -393,6 +393,25 @@ def test_models_that_moved_and_evaluations_that_ended_are_found(
     assert facts.models_moved(ALL, WEEK) == []
 
 
+def test_without_any_ledger_all_days_since_the_first_attempt_are_missing(
+    world: ReportWorld, facts: PostgresReportFacts
+) -> None:
+    world.sweep("a")
+    run = world.trial("a", 1)
+    world.rows("DELETE FROM cost_entries")
+    world.rows("DELETE FROM attempts")
+    began = WEEK.start + dt.timedelta(days=4, hours=3)
+    world.rows(
+        "INSERT INTO attempts (attempt_id, run_id, number, created_at, started_at, ended_at)"
+        " VALUES ('a-1-a9', %s, 9, %s, %s, %s)",
+        run, began, began, began + dt.timedelta(hours=1),
+    )  # fmt: skip
+
+    missing = facts.days_not_in_ledger(WEEK)
+
+    assert missing == [WEEK.first + dt.timedelta(days=n) for n in (4, 5, 6)]
+
+
 def test_days_that_the_ledger_lacks_are_found_since_it_began(
     world: ReportWorld, facts: PostgresReportFacts
 ) -> None:
