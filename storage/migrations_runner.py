@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from storage.database_url import check_database_url
 from storage.errors import translate_errors
+from storage.schema_state import NEWER, SchemaMismatch
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -30,6 +31,7 @@ def upgrade(database_url: str, *, revision: str = "head") -> None:
     Raises:
         InvalidDatabaseUrl: That is no URL of a database.
         StorageUnavailable: The database does not answer.
+        SchemaMismatch: The database is of a newer version.
         StorageError: A revision failed; it left nothing behind, or what `run_apart` had finished.
     """
     # SQLAlchemy and Alembic take half a second to import, and only this function needs them.
@@ -37,6 +39,8 @@ def upgrade(database_url: str, *, revision: str = "head") -> None:
     import sqlalchemy as sa
     from alembic import command
     from alembic.config import Config
+    from alembic.script.revision import ResolutionError
+    from alembic.util import CommandError
 
     check_database_url(database_url)
     config = Config()
@@ -52,6 +56,10 @@ def upgrade(database_url: str, *, revision: str = "head") -> None:
             try:
                 command.upgrade(config, revision)
                 sa_connection.commit()
+            except CommandError as exc:
+                if isinstance(exc.__cause__, ResolutionError):  # it has a revision unknown here
+                    raise SchemaMismatch(NEWER) from exc
+                raise
             finally:
                 sa_connection.rollback()
                 sa_connection.execute(sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})

@@ -9,6 +9,7 @@ from psycopg import errors as pg
 from storage.database import connect
 from sweeps.errors import PermanentError
 
+NEWER = "the database is of a newer version; install that version here, too"
 _REVISIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -64,4 +65,4 @@ def prepare_schema(database_url: str) -> None:
             "while what is running goes on"
         )
     elif state is SchemaState.AHEAD:
-        raise SchemaMismatch("the database is of a newer version; install that version here, too")
+        raise SchemaMismatch(NEWER)

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from storage.migrations_runner import upgrade
-from storage.schema_state import SchemaState, schema_state
+from storage.schema_state import SchemaMismatch, SchemaState, schema_state
 from tests.plugins.postgres import Database
 
 pytestmark = pytest.mark.xdist_group("timescale")
@@ -143,3 +143,13 @@ def _ours(database: Database) -> psycopg.Connection[tuple[Any, ...]]:
 
 def _rows(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> list[Any]:
     return connection.execute(statement).fetchall()  # pyright: ignore[reportArgumentType, reportCallIssue]  literals of tests
+
+
+def test_a_database_of_a_newer_version_stays_as_it_is_and_that_is_said(database: Database) -> None:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("UPDATE sweepworks.schema_revisions SET version_num = '9999'")
+
+    with pytest.raises(SchemaMismatch, match="of a newer version; install that version"):
+        upgrade(database.url)
+
+    assert schema_state(database.url) is SchemaState.AHEAD
