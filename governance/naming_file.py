@@ -227,7 +227,7 @@ def parse_naming(text: str, *, source: str) -> NamingPolicy:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy naming")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _FILE.read(reader, (), document.value) or {}
@@ -275,4 +275,4 @@ def _rules(default: NamingRules, read: Mapping[str, Any]) -> NamingRules:
     return dataclasses.replace(default, **changes)
 
 
-NAMING = PolicyKind("naming", "governance.policies", parse_naming)
+NAMING = PolicyKind("naming", "governance.policies", parse_naming, least="default: {}")

@@ -156,7 +156,7 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="tenant file")
     check_storable(document, source=source)
     reader = Reader(document)
     file = _FILE.read(reader, (), document.value) or {}

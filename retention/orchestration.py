@@ -46,14 +46,16 @@ def parse_orchestration_policy(text: str, *, source: str) -> OrchestrationPolicy
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy orchestration")
     reader = Reader(document)
     found = _FILE.read(reader, (), document.value)
     reader.raise_problems(source)
     return OrchestrationPolicy(**(found or {}))
 
 
-ORCHESTRATION = PolicyKind("orchestration", "retention.policies", parse_orchestration_policy)
+ORCHESTRATION = PolicyKind(
+    "orchestration", "retention.policies", parse_orchestration_policy, least="dagster_runs: 60d"
+)
 
 
 class WhyKept(enum.StrEnum):

@@ -202,7 +202,7 @@ def parse_retention(text: str, *, source: str) -> RetentionPolicy:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy retention")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _FILE.read(reader, (), document.value) or {}
@@ -285,4 +285,9 @@ def _scope(read: dict[str, Any]) -> Scope:
     return Scope(tenant=read["tenant"], experiment=read["experiment"])
 
 
-RETENTION = PolicyKind("retention", "retention.policies", parse_retention)
+RETENTION = PolicyKind(
+    "retention",
+    "retention.policies",
+    parse_retention,
+    least="{default_class: standard, classes: {standard: {}}}",
+)

@@ -17,6 +17,7 @@ from sweeps.policies import (
     PolicyKind,
     PolicyVersion,
     UnknownPolicy,
+    check_comment,
 )
 
 _QUERIES = queries.load("policies")
@@ -73,8 +74,10 @@ class PolicyStore:
             by: Who does that.
 
         Raises:
+            InvalidComment: Nobody would read so long a comment.
             PolicyChanged: What one was compared with does not hold any more.
         """
+        check_comment(comment)
         versions: dict[str, int] = {}
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["lock_policies"], {"lock": _LOCK})

@@ -12,10 +12,14 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from sweeps.errors import InvalidSweepFile, PermanentError
+from sweeps.sweep_files.documents import refuse
+from sweeps.sweep_files.reading import as_mapping
+from sweeps.sweep_files.yaml_documents import read_yaml
 
 T_co = TypeVar("T_co", covariant=True)
 _CONTEXT_LINES = 3
 
+LONGEST_COMMENT = 1000  #: characters; every difference and history shows it
 DEFAULT_VERSION = 0  #: of the file that ships with this version of the platform
 
 
@@ -35,11 +39,14 @@ class PolicyKind(Generic[T_co]):
         name: Stem of its file: ``quotas`` for ``quotas.yaml``.
         package: Where the default file ships: ``governance.policies`` or ``retention.policies``.
         parse: Reads a file.
+        least: What a file says that decides nothing else, such as ``budgets: []``: an empty one may
+            have been cut off, and is refused.
     """
 
     name: str
     package: str
     parse: PolicyParser[T_co]
+    least: str
 
     @property
     def file_name(self) -> str:
@@ -79,6 +86,20 @@ class PolicyChanged(PermanentError):
             "look at the difference again"
         )
         self.kind = kind
+
+
+class InvalidComment(PermanentError):
+    """What nobody would read in a list of versions."""
+
+
+def check_comment(comment: str) -> str:
+    """`comment`, if it may be kept with a version. `InvalidComment`."""
+    if len(comment) > LONGEST_COMMENT:
+        raise InvalidComment(
+            f"a comment has at most {LONGEST_COMMENT} characters, and this one has {len(comment)}: "
+            "write the reasons into the file, as comments"
+        )
+    return comment
 
 
 class UnknownPolicy(PermanentError):
@@ -151,6 +172,7 @@ def check_files(
             wrong.append(UnknownPolicy(f"{path}: {stem!r} is in {twin} already; keep one of them"))
             continue
         try:
+            _check_says_something(text, source=path, kind=kind)
             kind.parse(text, source=path)
         except InvalidSweepFile as exc:
             wrong.append(exc)
@@ -158,6 +180,18 @@ def check_files(
     if wrong:
         raise InvalidPolicies(wrong)
     return found
+
+
+def _check_says_something(text: str, *, source: str, kind: PolicyKind[Any]) -> None:
+    """Refuse what a file is that was cut off: it would undo all that holds.
+
+    Only where files are read: a version that was applied before holds as it is.
+    """
+    value = read_yaml(text, source=source, what=f"file of the policy {kind.name}").value
+    said = as_mapping(value)
+    if value is None or (said is not None and all(item is None for item in said.values())):
+        hint = f"if that is meant, write for example `{kind.least}`"
+        refuse(source, f"it says nothing: applied, it would undo what {kind.name} says now", hint)
 
 
 def require_kind(name: str, *, kinds: Mapping[str, PolicyKind[Any]]) -> PolicyKind[Any]:

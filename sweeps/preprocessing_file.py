@@ -53,7 +53,7 @@ def parse_steps(text: str, *, source: str) -> tuple[Step, ...]:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="preprocessing file")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _FILE.read(reader, (), document.value)

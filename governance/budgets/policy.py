@@ -154,7 +154,7 @@ def parse_budgets(text: str, *, source: str) -> Budgets:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy budgets")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _FILE.read(reader, (), document.value if document.value is not None else {})
@@ -197,4 +197,4 @@ def _budget(reader: Reader, path: Path, read: dict[str, Any] | None) -> Budget |
     )
 
 
-BUDGETS = PolicyKind("budgets", "governance.policies", parse_budgets)
+BUDGETS = PolicyKind("budgets", "governance.policies", parse_budgets, least="budgets: []")

@@ -114,7 +114,7 @@ def parse_prices(text: str, *, source: str) -> PriceBook:
         InvalidSweepFile: Everything that is wrong, each with its line; two entries that hold for
             the same thing at the same time are.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy prices")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _FILE.read(reader, (), {} if document.value is None else document.value) or {}
@@ -166,4 +166,6 @@ def _price(resource: Resource, entry: dict[str, Any]) -> Price:
     )
 
 
-PRICES = PolicyKind(name="prices", package="governance.policies", parse=parse_prices)
+PRICES = PolicyKind(
+    name="prices", package="governance.policies", parse=parse_prices, least="gpu: []"
+)

@@ -133,7 +133,7 @@ def parse_suite(text: str, *, name: str, source: str) -> Suite:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="suite")
     check_storable(document, source=source)
     reader = Reader(document)
     read = _SUITE.read(reader, (), document.value)

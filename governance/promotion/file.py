@@ -17,7 +17,7 @@ def parse_promotion(text: str, *, source: str) -> PromotionPolicy:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy promotion")
     if document.value is None:  # a file of comments
         return PromotionPolicy()
     check_storable(document, source=source)
@@ -48,5 +48,5 @@ def parse_rule(document: Mapping[str, object], *, source: str) -> PromotionRule:
 
 
 PROMOTION: PolicyKind[PromotionPolicy] = PolicyKind(
-    "promotion", "governance.policies", parse_promotion
+    "promotion", "governance.policies", parse_promotion, least="rules: []"
 )

@@ -23,7 +23,7 @@ def parse_quotas(text: str, *, source: str) -> Quotas:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
-    document = read_yaml(text, source=source)
+    document = read_yaml(text, source=source, what="file of the policy quotas")
     check_storable(document, source=source)
     reader = Reader(document)
     empty: dict[str, object] = {}
@@ -141,4 +141,6 @@ def _amounts(read: Mapping[str, Any]) -> Amounts:
     )
 
 
-QUOTAS = PolicyKind(name="quotas", package="governance.policies", parse=parse_quotas)
+QUOTAS = PolicyKind(
+    name="quotas", package="governance.policies", parse=parse_quotas, least="tenants: {}"
+)

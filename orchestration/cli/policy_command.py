@@ -18,6 +18,7 @@ from sweeps.policies import (
     ChangeKind,
     InvalidPolicies,
     PolicyChange,
+    check_comment,
     require_kind,
 )
 from sweeps.sweep_files.yaml_documents import read_yaml
@@ -59,6 +60,7 @@ def apply_command(paths: tuple[Path, ...], comment: str, yes: bool, as_json: boo
     """Make PATHS hold, all of them or none; shows what changes, and asks."""
     if as_json and not yes:
         raise click.UsageError("--json does not ask: add --yes")
+    check_comment(comment)  # before anybody is asked
     with session(quiet=as_json) as platform:
         changes = _compare(paths, platform.policies, as_json=as_json)
         pending = [change for change in changes if change.change is not ChangeKind.SAME]

@@ -23,6 +23,7 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict[Path, int])  #: from 1, where each begins
     spellings: dict[Path, str] = field(default_factory=dict[Path, str])  #: `1.10`, which is 1.1
     problems: list[Problem] = field(default_factory=list[Problem])
+    what: str = "sweep file"  #: what people call the file, for messages
 
     def line(self, path: Path) -> int | None:
         """The line of `path`, or of the nearest thing around it that has one."""
@@ -51,7 +52,7 @@ def check_storable(document: Document, *, source: str) -> None:
         count += 1
         if count > MAX_VALUES or len(path) > MAX_DEPTH:
             what = f"more than {MAX_VALUES} values" if count > MAX_VALUES else "nested too deep"
-            refuse(source, what, "a sweep file is a page or two", document.line(path))
+            refuse(source, what, f"a {document.what} is a page or two", document.line(path))
         if isinstance(value, int) and value.bit_length() > _MAX_BITS:
             refuse(source, "a number is too long", "write fewer digits", document.line(path))
         if isinstance(value, str) and not _is_storable(value):

@@ -19,6 +19,7 @@ _UNITS = {
 }  # fmt: skip
 _CPU = r"([0-9]+(?:\.[0-9]+)?)(m)?"
 _LEAST_CORES, _MOST_CORES = 0.001, 10_000
+_TENTH_OF_A_CENT = Decimal("0.001")
 _MOST_DOLLARS = 10**9
 _MOST_GPU_HOURS = 10**9
 
@@ -101,7 +102,12 @@ class Dollars:
             message = f"{shown(value)} is no amount of dollars"
             reader.problem(path, message, "write for example 5 or 12.50, a number without a sign")
             return None
-        return Decimal(str(amount)).quantize(Decimal("0.001")).normalize() + 0
+        rounded = Decimal(str(amount)).quantize(_TENTH_OF_A_CENT)
+        if amount and not rounded:  # nothing is another thing than very little
+            message = f"{shown(value)} is less than a tenth of a cent"
+            reader.problem(path, message, "write 0.001 or more, or 0 where nothing is meant")
+            return None
+        return rounded.normalize() + 0
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""

@@ -69,21 +69,25 @@ for _name, _pattern, _first in (
     )
 
 
-def read_yaml(text: str, *, source: str) -> Document:
+def read_yaml(text: str, *, source: str, what: str = "sweep file") -> Document:
     """Parse one document.
+
+    Args:
+        source: Name of the file, for messages.
+        what: What people call such a file, for messages.
 
     Raises:
         InvalidSweepFile: It is no YAML at all; what can be read goes on to be checked.
     """
     if len(text) > MAX_CHARACTERS:
-        refuse(source, f"the file has {len(text)} characters", "a sweep file is a page or two")
-    document = Document(value=None)
+        refuse(source, f"the file has {len(text)} characters", f"a {what} is a page or two")
+    document = Document(value=None, what=what)
     try:
         node = cast("yaml.Node | None", yaml.compose(text, Loader=_Loader))  # pyright: ignore[reportUnknownMemberType] - untyped
         if node is not None:
             document.value = _NodeReader(document).read(node, ())
     except _TooLarge as exc:
-        refuse(source, str(exc), "a sweep file is a page or two", exc.line)
+        refuse(source, str(exc), f"a {what} is a page or two", exc.line)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         refuse(
@@ -105,7 +109,7 @@ def _hint(exc: yaml.MarkedYAMLError) -> str:
     if "\\t" in reason:
         return "indent with spaces, not with tabs"
     if "another document" in reason:
-        return "keep one sweep in a file, without --- between"
+        return "keep one document in a file, without --- between"
     return "indent with spaces, and put text with : or # or { into quotes"
 
 

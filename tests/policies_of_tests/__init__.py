@@ -20,4 +20,4 @@ def parse_tea(text: str, *, source: str) -> int:
     return int(read["cups"])
 
 
-TEA = PolicyKind("tea", "tests.policies_of_tests", parse_tea)
+TEA = PolicyKind("tea", "tests.policies_of_tests", parse_tea, least="cups: 1")

@@ -3,11 +3,14 @@
 import pytest
 
 from sweeps.policies import (
+    LONGEST_COMMENT,
     AppliedPolicy,
     ChangeKind,
+    InvalidComment,
     InvalidPolicies,
     PolicyChange,
     UnknownPolicy,
+    check_comment,
     check_files,
     require_kind,
 )
@@ -63,3 +66,13 @@ def test_a_difference_names_both_sides() -> None:
 
     assert lines[:2] == ["--- tea (version 4)", "+++ tea.yaml"]
     assert lines[-2:] == ["-cups: 1", "+cups: 2"]
+
+
+@pytest.mark.parametrize("length", [0, LONGEST_COMMENT])
+def test_a_comment_of_some_lines_is_kept(length: int) -> None:
+    assert check_comment("x" * length) == "x" * length
+
+
+def test_a_comment_that_nobody_would_read_is_refused() -> None:
+    with pytest.raises(InvalidComment, match="at most 1000 characters, and this one has 100000"):
+        check_comment("x" * 100_000)

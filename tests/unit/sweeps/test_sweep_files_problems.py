@@ -380,7 +380,7 @@ def test_a_space_of_more_parameters_than_make_sense_is_refused() -> None:
         ("[1, 2]", 1, "[1, 2] is no mapping", "experiment"),
         ("experiment: x\na: [", 2, "not YAML", "quotes"),
         ("experiment: x\n\ta: 1", 2, "not YAML", "tabs"),
-        (GOOD + "---\na: 1\n", 15, "another document", "one sweep"),
+        (GOOD + "---\na: 1\n", 15, "another document", "one document"),
         ("a: 1\nb: \x07", 2, "cannot be printed", "remove"),
         ('a: "\\UFFFFFFFF"', None, "escape", "remove"),
         ('a: "\\U00110000"', None, "escape", "remove"),

@@ -66,6 +66,8 @@ def test_without_budgets_nothing_is_bounded(text: str) -> None:
         ("period: month", "budgets[0]", "it limits nothing"),
         ("period: month, max_cost_usd: -1", "budgets[0].max_cost_usd", "-1"),
         ("period: month, max_gpu_hours: many", "budgets[0].max_gpu_hours", "'many'"),
+        ("period: month, max_cost_usd: 0.0004", "budgets[0].max_cost_usd", "tenth of a cent"),
+        ("period: month, max_cost_usd: 1e-300", "budgets[0].max_cost_usd", "tenth of a cent"),
         ("period: year, max_cost_usd: 1", "budgets[0].period", "'year'"),
         ("max_cost_usd: 1", "budgets[0].period", "missing"),
         ("period: day, max_cost_usd: 1, warn_at: 0.5", "budgets[0].warn_at", "no list"),
