@@ -147,7 +147,7 @@ def _rows(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> li
 
 def test_a_database_of_a_newer_version_stays_as_it_is_and_that_is_said(database: Database) -> None:
     with psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("UPDATE sweepworks.schema_revisions SET version_num = '9999'")
+        connection.execute("UPDATE schema_revisions SET version_num = '9999'")
 
     with pytest.raises(SchemaMismatch, match="of a newer version; install that version"):
         upgrade(database.url)
