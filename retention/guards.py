@@ -132,8 +132,12 @@ class _Guarding:
     def _held(self, hold: Hold) -> Bools:
         world = self._world
         match hold.scope:
-            case HoldScope.TENANT | HoldScope.EXPERIMENT:
-                return _of_groups(world, _held_groups(hold, world.groups))
+            case HoldScope.TENANT:
+                held = [group.tenant == hold.name for group in world.groups]
+                return _of_groups(world, np.array(held, dtype=np.bool_))
+            case HoldScope.EXPERIMENT:
+                held = [group == Group(hold.tenant, hold.name) for group in world.groups]
+                return _of_groups(world, np.array(held, dtype=np.bool_))
             case HoldScope.SWEEP:
                 return _of_sweeps(world, _held_sweeps(hold, world.sweeps, world.groups))
             case HoldScope.RUN:
@@ -174,9 +178,9 @@ class _Guarding:
             return True
         if kind == "dataset":
             return any(
-                hold.tenant == tenant
-                and (hold.scope is HoldScope.TENANT
-                     or (hold.scope is HoldScope.DATASET and _is_version(name, hold.name)))
+                (hold.scope is HoldScope.TENANT and hold.name == tenant)
+                or (hold.scope is HoldScope.DATASET and hold.tenant == tenant
+                    and _is_version(name, hold.name))
                 for hold in self._holds
             )  # fmt: skip
         return self._is_any(name, self._found != NONE)
@@ -190,17 +194,6 @@ def _of_sweeps(world: World, flags: Bools) -> Bools:
 
 def _of_groups(world: World, flags: Bools) -> Bools:
     return flags[world.runs.groups] if len(flags) else np.zeros(len(world.runs), dtype=np.bool_)
-
-
-def _held_groups(hold: Hold, groups: Iterable[Group]) -> Bools:
-    return np.array(
-        [
-            group.tenant == hold.tenant
-            and (hold.scope is HoldScope.TENANT or group.experiment == hold.name)
-            for group in groups
-        ],
-        dtype=np.bool_,
-    )
 
 
 def _held_sweeps(hold: Hold, sweeps: Iterable[SweepFacts], groups: Iterable[Group]) -> Bools:

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from governance.tenants import DEFAULT
 from orchestration.cli.asking import confirm
 from orchestration.cli.output import as_json as json_text
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.retention_lines import print_plan, print_status, subject
 from orchestration.cli.session import session
 from orchestration.people import person
+from orchestration.submission import tenants
 from retention.keeping import CarriedOut
 from retention.world import HoldScope
 from storage.retention.holds import HoldRow
@@ -184,20 +186,29 @@ def hold_group() -> None:
 @click.argument("name")
 @click.option("--why", required=True, help="Who lifts it in a year has to know.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, in UTC.")
-@click.option("--tenant", default="default", show_default=True, help="Whose it is.")
+@click.option("--tenant", show_default=DEFAULT, help="Whose it is; of a tenant, NAME says it.")
 @json_option
 def add_hold(
-    scope: str, name: str, why: str, until: dt.datetime | None, tenant: str, as_json: bool
+    scope: str, name: str, why: str, until: dt.datetime | None, tenant: str | None, as_json: bool
 ) -> None:
-    """Keep NAME: of a tenant, an experiment, a sweep, a run, a model or a dataset.
+    """Keep NAME: a tenant, an experiment, a sweep, a run, a model or a dataset.
 
     Of a model or a dataset, NAME means all versions and NAME@N one; with a dataset stays every run
     that learnt from it. What is marked already is restored.
     """
-    end = None if until is None else until.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+    what = HoldScope(scope)
+    whose = tenant or (name if what is HoldScope.TENANT else DEFAULT)
+    end = None if until is None else _end_of(until)
+    declared = {DEFAULT, *(one.name for one in tenants().all())}
     with session(quiet=as_json) as platform:
         placed = platform.holds.place(
-            HoldScope(scope), name, tenant_id=TenantId(tenant), why=why, who=person(), until=end
+            what,
+            name,
+            tenant_id=TenantId(whose),
+            why=why,
+            who=person(),
+            until=end,
+            declared=declared,
         )
     if as_json:
         print_json(placed)
@@ -265,6 +276,16 @@ def _number(plan: str) -> int:
         return int(json.loads(path.read_text(encoding="utf-8"))["plan"]["plan_id"])
     except (ValueError, KeyError, TypeError) as exc:
         raise click.UsageError(f"{plan} is no plan that `retention plan --out` wrote") from exc
+
+
+def _end_of(day: dt.datetime) -> dt.datetime:
+    try:
+        return day.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+    except OverflowError as exc:
+        raise click.BadParameter(
+            "there is no day after it; without --until it holds until somebody lifts it",
+            param_hint="--until",
+        ) from exc
 
 
 def _now() -> dt.datetime:

@@ -1,6 +1,7 @@
 """Holds: orders to keep something, placed and lifted by people."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
@@ -49,14 +50,25 @@ class HoldStore:
         why: str,
         who: str,
         until: dt.datetime | None = None,
+        declared: Collection[str] = (),
     ) -> HoldRow:
         """Place one. From then on no deletion takes anything of it.
 
+        Args:
+            tenant_id: Whose it is; of a tenant, its own name.
+            until: When it ends by itself; None: when somebody lifts it.
+            declared: Tenants that there are although nothing is theirs yet.
+
         Raises:
-            HoldRefused: There is no such thing, or nobody says why.
+            HoldRefused: There is no such thing, nobody says why, or its time is over already.
         """
         if not why.strip():
             raise HoldRefused("say why: who lifts it in a year has to know")
+        if until is not None and until <= dt.datetime.now(dt.UTC):
+            raise HoldRefused(f"a hold until {until:%Y-%m-%d %H:%M} UTC would hold nothing")
+        is_tenant = scope is HoldScope.TENANT
+        if is_tenant and name != tenant_id:
+            raise HoldRefused(f"tenant {name!r} is not tenant {tenant_id!r}")
         parameters = {
             "tenant_id": tenant_id,
             "scope": scope.value,
@@ -67,8 +79,9 @@ class HoldStore:
         }
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES["is_there"], parameters).fetchone()
-            if row is None or not row[0]:
-                raise HoldRefused(f"tenant {tenant_id!r} has no {scope.value} {name!r}")
+            if (row is None or not row[0]) and not (is_tenant and name in declared):
+                whose = "there is" if is_tenant else f"tenant {tenant_id!r} has"
+                raise HoldRefused(f"{whose} no {scope.value} {name!r}")
             connection.execute(_QUERIES["ensure_hold_tenant"], parameters)
             cursor = connection.cursor(row_factory=class_row(HoldRow))
             placed = cursor.execute(_QUERIES["place_hold"], parameters).fetchone()

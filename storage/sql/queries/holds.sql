@@ -26,7 +26,7 @@ RETURNING hold_id, tenant_id, scope, name, why, until, placed_by, placed_at, lif
 -- is_there --
 -- Whether there is such a thing to be held.
 SELECT CASE %(scope)s::text
-    WHEN 'tenant' THEN true
+    WHEN 'tenant' THEN EXISTS (SELECT FROM tenants WHERE tenant_id = %(name)s)
     WHEN 'experiment' THEN EXISTS (
         SELECT FROM experiments WHERE tenant_id = %(tenant_id)s AND name = %(name)s)
     WHEN 'sweep' THEN EXISTS (
@@ -35,7 +35,9 @@ SELECT CASE %(scope)s::text
         SELECT FROM runs WHERE tenant_id = %(tenant_id)s AND run_id = %(name)s)
     WHEN 'dataset' THEN EXISTS (
         SELECT FROM datasets
-        WHERE tenant_id = %(tenant_id)s AND name = split_part(%(name)s, '@', 1))
+        JOIN dataset_versions USING (dataset_id)
+        WHERE tenant_id = %(tenant_id)s
+          AND %(name)s IN (name, name || '@' || number))
     ELSE EXISTS (
         SELECT FROM lineage_edges
         WHERE tenant_id = %(tenant_id)s

@@ -15,6 +15,8 @@ from retention.policy_file import RETENTION
 from storage.artifacts.folder import ArtifactFolder
 from storage.database import open_pool
 from storage.policy_store import PolicyStore
+from storage.token_store import TokenStore
+from sweeps.ids import TenantId
 from sweeps.policies import PolicyChange
 from tests.contracts.artifact_store_contract import bring
 from tests.integration.storage.retention_rows import RetentionRows
@@ -122,6 +124,40 @@ def test_many_strays_go_only_when_a_person_says_so(
     assert f"strays     {_STRAYS} files" in agreed
     assert "strays" not in again  # they are known now, and in quarantine
     assert rows.rows("SELECT count(*) FROM blobs") == [(_STRAYS,)]
+
+
+def test_a_hold_on_a_tenant_is_on_the_tenant_that_is_named(
+    rows: RetentionRows, commands: Commands
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    TokenStore(rows.pool).create(tenant_id=TenantId("vision"), name="me")
+    time.sleep(1)  # ages are whole seconds
+
+    placed = json.loads(commands.run("hold", "add", "tenant", "vision", "--why", "x", "--json")[0])
+    _, unknown = commands.run("hold", "add", "tenant", "nope", "--why", "x", code=1)
+    _, two = commands.run(
+        "hold", "add", "tenant", "vision", "--why", "x", "--tenant", "default", code=1
+    )
+    plan = json.loads(commands.run("plan", "--json")[0])
+
+    assert (placed["tenant_id"], placed["name"]) == ("vision", "vision")
+    assert "there is no tenant 'nope'" in unknown
+    assert "tenant 'vision' is not tenant 'default'" in two
+    assert [(item["run_id"], item["state"]) for item in plan["items"]] == [(run, "planned")]
+
+
+def test_the_last_day_of_a_hold_is_to_come(rows: RetentionRows, commands: Commands) -> None:
+    run = rows.scratch()
+
+    _, past = commands.run("hold", "add", "run", run, "--why", "x", "--until", "2024-01-01", code=1)
+    _, never = commands.run(
+        "hold", "add", "run", run, "--why", "x", "--until", "9999-12-31", code=2
+    )
+
+    assert "would hold nothing" in past
+    assert "Traceback" not in never
+    assert "until somebody lifts it" in never
+    assert commands.run("hold", "list")[0] == "nothing is on hold\n"
 
 
 def test_what_is_due_goes_although_the_store_is_refused(

@@ -109,6 +109,41 @@ def test_a_hold_spares_until_its_time_is_over(hold: Hold) -> None:
     assert gone(lifted) == {"a": Rule.FAILED}
 
 
+@pytest.mark.parametrize(
+    ("hold", "kept"),
+    [
+        (Hold(tenant="vision", scope=HoldScope.TENANT, name="vision"), "vision"),
+        # As an earlier version wrote it down: what was said of vision holds for vision.
+        (Hold(tenant="default", scope=HoldScope.TENANT, name="vision"), "vision"),
+        (Hold(tenant="default", scope=HoldScope.TENANT, name="nope"), None),
+        (Hold(tenant="vision", scope=HoldScope.EXPERIMENT, name="digits"), "vision"),
+        (Hold(tenant="vision", scope=HoldScope.DATASET, name="images"), "vision"),
+        (Hold(tenant="nope", scope=HoldScope.DATASET, name="images"), None),
+    ],
+)
+def test_a_hold_is_on_one_tenant(hold: Hold, kept: str | None) -> None:
+    runs = [
+        Row(run_id=f"scratch-{tenant}", tenant=tenant, files=[File(name=tenant)])
+        for tenant in ("default", "vision")
+    ]
+    edges = [(run.tenant, "dataset:images@1", f"run:{run.run_id}") for run in runs]
+
+    found = made(Rows(runs=runs, holds=[hold], edges=edges))
+
+    assert set(gone(found)) == {"default", "vision"} - {kept}
+
+
+def test_what_a_dataset_of_a_held_tenant_came_out_of_stays() -> None:
+    runs = [
+        Row(run_id=f"scratch-{tenant}", tenant=tenant, files=[File(name=tenant)])
+        for tenant in ("default", "vision")
+    ]
+    edges = [(run.tenant, f"artifact:{run.run_id}/{run.tenant}", "dataset:d@1") for run in runs]
+    hold = Hold(tenant="default", scope=HoldScope.TENANT, name="vision")
+
+    assert set(gone(made(Rows(runs=runs, holds=[hold], edges=edges)))) == {"default"}
+
+
 def test_what_a_promoted_run_came_out_of_stays() -> None:
     source = dataclasses.replace(SCRATCH, run_id="scratch-source")
     middle = dataclasses.replace(SCRATCH, run_id="scratch-middle")
