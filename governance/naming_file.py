@@ -252,6 +252,8 @@ def _check_lists(reader: Reader, path: Path, rules: Mapping[str, Any] | None) ->
 def _check_unique(reader: Reader, path: Path, listed: Any) -> None:
     seen: set[str] = set()
     for index, one in enumerate(listed or ()):
+        if one["name"] is None:
+            continue  # it was noted
         if one["name"] in seen:
             reader.problem(
                 (*path, index, "name"), f"{one['name']!r} appears twice", "keep one of them"

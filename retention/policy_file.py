@@ -239,17 +239,19 @@ def _check_class(reader: Reader, path: Path, name: str | None, classes: dict[str
 
 def _check_metrics(reader: Reader, path: Path, read: dict[str, Any] | None) -> None:
     """Each coarser tier outlives the finer one: in it lives on what is dropped there."""
-    if not read or any(read[key] is None for key in ("raw", "minutes", "hours")):
+    if not read:
         return
-    if read["raw"] < LEAST_RAW:
+    if read["raw"] is not None and read["raw"] < LEAST_RAW:
         least = LEAST_RAW // dt.timedelta(days=1)
         reader.problem(
             (*path, "raw"),
             "points would go while runs that were lost may still be heard of",
             f"write {least}d or more",
         )
-    finer, name = read["raw"], "raw"
-    for key in ("minutes", "hours"):
+    finer, name = dt.timedelta(0), ""
+    for key in ("raw", "minutes", "hours"):
+        if read[key] is None:
+            continue  # it was noted
         length = dt.timedelta.max if read[key] == _NEVER else read[key]
         if length < finer:
             reader.problem(

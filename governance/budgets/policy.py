@@ -126,17 +126,19 @@ class _BudgetList:
             hint = f"write for example {_EXAMPLE}"
             reader.problem(path, f"{shown(value)} is no list", hint)
             return None
-        found: dict[str, Budget] = {}
+        found: list[Budget] = []
+        names: set[str] = set()
         for index, item in enumerate(given):
             here: Path = (*path, index)
-            budget = _budget(reader, here, _BUDGET.read(reader, here, item))
-            if budget is None:
-                continue
-            if budget.name in found:
-                message = f"{budget.name!r} appears twice"
+            read = _BUDGET.read(reader, here, item)
+            name = None if read is None else read["name"]
+            if name is not None and name in names:
+                message = f"{name!r} appears twice"
                 reader.problem((*here, "name"), message, "give each budget a name of its own")
-            found[budget.name] = budget
-        return tuple(found.values())
+            names |= set() if name is None else {name}
+            budget = _budget(reader, here, read)
+            found += [] if budget is None else [budget]
+        return tuple(found)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": _BUDGET.schema()}
@@ -175,7 +177,7 @@ def _budget(reader: Reader, path: Path, read: dict[str, Any] | None) -> Budget |
     if read["experiment"] is not None and read["tenant"] is None:
         hint = "add for example tenant: default"
         reader.problem((*path, "experiment"), "whose experiment it is, is missing", hint)
-    if not read["finish_running"] and read["at_limit"] == "warn":
+    if read["finish_running"] is False and read["at_limit"] == "warn":
         hint = "remove it, or write at_limit: stop"
         reader.problem((*path, "finish_running"), "a budget that only warns ends nothing", hint)
     if reader.is_noted_within(path):

@@ -1,88 +1,92 @@
 """What is wrong with a rule that no section sees alone. Pure."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from governance.promotion.evaluations import Subjects, evaluation_sweep
 from governance.promotion.policy import PromotionRule, Statistic
-from governance.promotion.sections.reading import rule_of
+from governance.promotion.sections.evaluation import EVALUATION
+from governance.promotion.sections.reading import plan_of, rule_of
+from governance.promotion.sections.rule import RULE
 from sweeps.datasets import DatasetReference
 from sweeps.errors import InvalidSweepFile
 from sweeps.specs import as_document
 from sweeps.sweep_files import parse_document
-from sweeps.sweep_files.documents import Path
-from sweeps.sweep_files.reading import Reader, shown
+from sweeps.sweep_files.documents import Document, Path
+from sweeps.sweep_files.reading import Reader
+
+_ASKED = ("thresholds", "not_worse_than_production", "serving")  # gates that ask for a metric
+# In place of what is wrong, so that the rest of it can be looked at together.
+_GOOD: Mapping[str, Any] = {
+    "experiment": "any",
+    "model": "any",
+    "artifact": "any",
+    "evaluation": {"command": ["evaluate"], "holdout": "holdout@1"},
+    "gates": {"thresholds": [{"metric": "any", "at_least": 0}]},
+    "deployment": {"image": f"any@sha256:{'0' * 64}", "inference": {}},
+}
 
 
 def checked(
     reader: Reader, path: Path, read: Mapping[str, Any], written: Mapping[str, object]
 ) -> PromotionRule | None:
-    """A rule, after what sections alone cannot see."""
-    if reader.is_noted_within(path):
-        return None
-    evaluation, gates = read["evaluation"], read["gates"]
-    seeds = evaluation["seeds"]
-    at: Path = (*path, "evaluation", "seeds")
-    if not seeds or len(set(seeds)) != len(seeds):
-        reader.problem(at, f"{shown(list(seeds))} are not seeds, each once", "write [1, 2, 3]")
-    _check_whereabouts(reader, (*path, "evaluation"), evaluation)
-    for key in ("thresholds", "serving"):
-        for index, bound in enumerate(gates[key]):
-            _check_bound(reader, (*path, "gates", key, index), bound, n_seeds=len(seeds))
-    for index, compared in enumerate(gates["not_worse_than_production"]):
-        _check_statistic(
-            reader,
-            (*path, "gates", "not_worse_than_production", index),
-            compared,
-            n_seeds=len(seeds),
-        )
-    if not (gates["thresholds"] or gates["not_worse_than_production"] or gates["serving"]):
-        message = "no metric is asked for: an evaluation would prove nothing"
-        hint = "add for example thresholds: [{metric: accuracy, at_least: 0.95}]"
-        reader.problem((*path, "gates"), message, hint)
-    approvals = gates["approvals"]
-    if approvals and approvals["by"] and approvals["count"] > len(set(approvals["by"])):
-        message = f"{approvals['count']} approvals are more than the people who may give one"
-        reader.problem((*path, "gates", "approvals", "count"), message, "name more people in by")
-    training: Mapping[str, float | None] = gates["training"] or {}
-    for key in ("max_cost_usd", "max_gpu_hours"):
-        most = training.get(key)
-        if most is not None and most < 0:
-            reader.problem(
-                (*path, "gates", "training", key), f"{most} is below nothing", "write 0 or more"
-            )
-    reproducible: Mapping[str, float | None] = gates["reproducible"] or {}
-    within = reproducible.get("rerun_within")
-    if within is not None and not 0 <= within < 1:
-        reader.problem(
-            (*path, "gates", "reproducible", "rerun_within"),
-            f"{within} is no share", "write a number from 0 to 1, such as 0.01",
-        )  # fmt: skip
-    if reader.is_noted_within(path):
-        return None
-    rule = rule_of(read, written)
-    _check_sweep(reader, path, rule)
-    return rule
+    """A rule, after what sections alone cannot see; what is wrong already keeps nothing from it."""
+    evaluation: Mapping[str, Any] | None = read["evaluation"]
+    gates: Mapping[str, Any] | None = read["gates"]
+    if gates is not None:
+        _check_metrics(reader, (*path, "gates"), gates)
+    if evaluation is not None:
+        _check_holdout(reader, (*path, "evaluation"), evaluation)
+        _check_sweep(reader, (*path, "evaluation"), evaluation)
+        if gates is not None:
+            _check_confidence(reader, (*path, "gates"), gates, seeds=evaluation["seeds"])
+    return None if reader.is_noted_within(path) else rule_of(read, written)
 
 
-def _check_whereabouts(reader: Reader, path: Path, evaluation: Mapping[str, Any]) -> None:
-    """Whether it measures on the holdout alone, with code from one place."""
-    holdout: DatasetReference = evaluation["holdout"]
-    for index, given in enumerate(evaluation["data"]):
+def _check_metrics(reader: Reader, path: Path, gates: Mapping[str, Any]) -> None:
+    if any(gates[key] or reader.is_noted_within((*path, key)) for key in _ASKED):
+        return
+    hint = "add for example thresholds: [{metric: accuracy, at_least: 0.95}]"
+    reader.problem(path, "no metric is asked for: an evaluation would prove nothing", hint)
+
+
+def _check_confidence(
+    reader: Reader, path: Path, gates: Mapping[str, Any], *, seeds: tuple[int, ...] | None
+) -> None:
+    if seeds is None or len(seeds) > 1:
+        return
+    for key in _ASKED:
+        for index, asked in enumerate(gates[key] or ()):
+            if asked["on"] == Statistic.CONFIDENCE:
+                at: Path = (*path, key, index, "on")
+                reader.problem(at, "one seed has no confidence", "give evaluation.seeds two")
+
+
+def _check_holdout(reader: Reader, path: Path, evaluation: Mapping[str, Any]) -> None:
+    """Whether it measures on the holdout alone."""
+    holdout: DatasetReference | None = evaluation["holdout"]
+    if holdout is None:
+        return
+    for index, given in enumerate(evaluation["data"] or ()):
         if DatasetReference.parse(given).name == holdout.name and given != str(holdout):
             message = f"{given} is the holdout in another version than {holdout}"
             hint = "leave it out: the holdout is among the data by itself"
             reader.problem((*path, "data", index), message, hint)
-    source = evaluation["source"]
-    if source is not None and not source.startswith("/"):
-        message = f"{shown(source)} is another folder wherever it is read"
-        reader.problem((*path, "source"), message, "write an absolute path")
 
 
-def _check_sweep(reader: Reader, path: Path, rule: PromotionRule) -> None:
+def _check_sweep(reader: Reader, path: Path, evaluation: Mapping[str, Any]) -> None:
     """Whether the sweep that will measure candidates is a good one: its command, its data."""
+    good = RULE.read(Reader(Document(value=_GOOD)), (), _GOOD)
+    assert good is not None
+    plan = plan_of(
+        {
+            key: good["evaluation"][key] if reader.is_noted_within((*path, key)) else value
+            for key, value in evaluation.items()
+        }
+    )
     spec = evaluation_sweep(
-        rule,
+        dataclasses.replace(rule_of(good, _GOOD), evaluation=plan),
         tenant="default",
         experiment="any",
         owner="any",
@@ -94,19 +98,5 @@ def _check_sweep(reader: Reader, path: Path, rule: PromotionRule) -> None:
     except InvalidSweepFile as exc:
         for problem in exc.problems:
             at = problem.path.removeprefix("trial.").partition("[")[0].partition(".")[0]
-            reader.problem((*path, "evaluation", at), problem.message, problem.hint)
-
-
-def _check_bound(reader: Reader, path: Path, bound: Mapping[str, Any], *, n_seeds: int) -> None:
-    if (bound["at_least"] is None) == (bound["at_most"] is None):
-        message = f"{bound['metric']!r} needs one bound"
-        reader.problem(path, message, "write at_least: or at_most:, and not both")
-    _check_statistic(reader, path, bound, n_seeds=n_seeds)
-
-
-def _check_statistic(reader: Reader, path: Path, read: Mapping[str, Any], *, n_seeds: int) -> None:
-    if not 0.5 <= read["confidence"] < 1:
-        message = f"{read['confidence']} is no confidence"
-        reader.problem((*path, "confidence"), message, "write a number from 0.5 to 1, such as 0.95")
-    if read["on"] == Statistic.CONFIDENCE and n_seeds < 2:
-        reader.problem((*path, "on"), "one seed has no confidence", "give evaluation.seeds two")
+            if at in EVALUATION.fields and not reader.is_noted_within((*path, at)):
+                reader.problem((*path, at), problem.message, problem.hint)

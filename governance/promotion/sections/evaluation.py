@@ -1,12 +1,12 @@
 """The section of the evaluation. Pure."""
 
-from governance.promotion.sections.kinds import Version
+from governance.promotion.sections.kinds import Folder, Seeds, Version
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.fields import RESOURCES
 from sweeps.sweep_files.kinds import IMAGE, Integer, Text
 from sweeps.sweep_files.quantities import Duration
-from sweeps.sweep_files.sections import Field, Section, Several
+from sweeps.sweep_files.sections import Field, Section
 
 _LINE = Text("/home/me/digits", 1000, is_one_line=True)
 _MOST_SEEDS = 100
@@ -19,18 +19,14 @@ EVALUATION = Section(
             example="[python, evaluate.py]",
         ),
         "holdout": Field(kind=Version(), doc="Data that no trial has learnt from, NAME@N."),
-        "seeds": Field(
-            kind=Several(Integer(0, 2**31 - 1), [1, 2, 3], _MOST_SEEDS),
-            doc="One run each.",
-            default=[1, 2, 3],
-        ),
+        "seeds": Field(kind=Seeds(_MOST_SEEDS), doc="One run each.", default=[1, 2, 3]),
         "data": Field(
             kind=Data(),
             doc="Other datasets that it reads; no other version of the holdout.",
             default=[],
         ),
         "source": Field(
-            kind=_LINE,
+            kind=Folder(_LINE),
             doc="Folder of the command's code, an absolute path; without it, that of the candidate's "
             "sweep, which a commit then has to have as it is.",
             default=None,

@@ -1,8 +1,10 @@
 """The section of gates. Pure."""
 
 from governance.promotion.policy import Statistic
+from governance.promotion.sections.kinds import EnoughPeople, OneBound, Share
 from sweeps.objectives import Direction
 from sweeps.sweep_files.kinds import Boolean, Integer, Number, OneOf, Text
+from sweeps.sweep_files.quantities import Dollars, GpuHours
 from sweeps.sweep_files.sections import Field, Section, Several
 
 _METRIC = Text("val_accuracy", 256, is_one_line=True)
@@ -14,7 +16,7 @@ _ON = Field(
     default="mean",
 )
 _CONFIDENCE = Field(
-    kind=Number(is_whole=False, example=0.95), doc="Of that bound, one-sided.", default=0.95
+    kind=Share("confidence", 0.5, example=0.95), doc="Of that bound, one-sided.", default=0.95
 )
 _BOUND = Number(is_whole=False, example=0.97)
 _THRESHOLD = Section(
@@ -48,11 +50,10 @@ _TRAINING = Section(
     doc="What the candidate's training may have cost.",
     fields={
         "max_cost_usd": Field(
-            kind=Number(is_whole=False, example=10), doc="All its attempts, failed ones included.",
-            default=None,
+            kind=Dollars(least=0), doc="All its attempts, failed ones included.", default=None
         ),
         "max_gpu_hours": Field(
-            kind=Number(is_whole=False, example=4), doc="Of all its attempts.", default=None
+            kind=GpuHours(least=0), doc="Of all its attempts.", default=None
         ),
     },
 )  # fmt: skip
@@ -60,7 +61,7 @@ _REPRODUCIBLE = Section(
     doc="What is asked of its reproducibility: code, data, environment and seeds are recorded.",
     fields={
         "rerun_within": Field(
-            kind=Number(is_whole=False, example=0.01),
+            kind=Share("share", 0, example=0.01),
             doc="A rerun's metrics are that near, as a share of the larger one.",
             default=None,
         ),
@@ -79,7 +80,7 @@ GATES = Section(
     doc="What is asked of a candidate.",
     fields={
         "thresholds": Field(
-            kind=Several(_THRESHOLD, [{"metric": "accuracy", "at_least": 0.95}]),
+            kind=Several(OneBound(_THRESHOLD), [{"metric": "accuracy", "at_least": 0.95}]),
             doc="Bounds of metrics.",
             default=[],
         ),
@@ -90,7 +91,9 @@ GATES = Section(
         ),
         "training": Field(kind=_TRAINING, doc=_TRAINING.doc, default=None),
         "serving": Field(
-            kind=Several(_THRESHOLD, [{"metric": "latency_ms", "at_most": 20, "on": "worst"}]),
+            kind=Several(
+                OneBound(_THRESHOLD), [{"metric": "latency_ms", "at_most": 20, "on": "worst"}]
+            ),
             doc="Bounds of what serving costs, as the evaluation measures it.",
             default=[],
         ),
@@ -103,6 +106,6 @@ GATES = Section(
             doc="What it learnt from and the holdout meet what is expected of them.",
             default=True,
         ),
-        "approvals": Field(kind=_APPROVALS, doc=_APPROVALS.doc, default=None),
+        "approvals": Field(kind=EnoughPeople(_APPROVALS), doc=_APPROVALS.doc, default=None),
     },
 )  # fmt: skip

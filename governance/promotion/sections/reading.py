@@ -1,7 +1,6 @@
 """A rule out of what its sections have read. Pure."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from governance.promotion.policy import (
@@ -26,28 +25,14 @@ def rule_of(read: Mapping[str, Any], written: Mapping[str, object]) -> Promotion
     Args:
         written: As its author wrote it; that is kept with every evaluation.
     """
-    evaluation, gates, deployment = read["evaluation"], read["gates"], read["deployment"]
-    resources = evaluation["resources"]
+    gates, deployment = read["gates"], read["deployment"]
     return PromotionRule(
         tenant=read["tenant"],
         experiment=read["experiment"],
         model=read["model"],
         artifact=read["artifact"],
         alias=read["alias"],
-        evaluation=EvaluationPlan(
-            command=evaluation["command"],
-            holdout=evaluation["holdout"],
-            seeds=evaluation["seeds"],
-            data=evaluation["data"],
-            source=evaluation["source"],
-            image=evaluation["image"],
-            resources=Resources(
-                cpu=resources["cpu"], memory_bytes=resources["memory"], gpu=resources["gpu"]
-            ),
-            environment=evaluation["environment"],
-            timeout=evaluation["timeout"],
-            max_parallel=evaluation["max_parallel"],
-        ),
+        evaluation=plan_of(read["evaluation"]),
         gates=Gates(
             thresholds=tuple(map(_threshold, gates["thresholds"])),
             comparisons=tuple(map(_comparison, gates["not_worse_than_production"])),
@@ -68,6 +53,28 @@ def rule_of(read: Mapping[str, Any], written: Mapping[str, object]) -> Promotion
             rollout=deployment["rollout"],
         ),
         document=dict(written),
+    )
+
+
+def plan_of(read: Mapping[str, Any]) -> EvaluationPlan:
+    """How a candidate is measured, from values that are good."""
+    resources = read["resources"]
+    return EvaluationPlan(
+        command=read["command"],
+        holdout=read["holdout"],
+        seeds=read["seeds"],
+        data=read["data"],
+        source=read["source"],
+        image=read["image"],
+        resources=Resources(
+            cpu=resources["cpu"],
+            memory_bytes=resources["memory"],
+            gpu=resources["gpu"],
+            gpu_type=resources["gpu_type"] or "",
+        ),
+        environment=read["environment"],
+        timeout=read["timeout"],
+        max_parallel=read["max_parallel"],
     )
 
 
@@ -96,7 +103,4 @@ def _comparison(read: Mapping[str, Any]) -> Comparison:
 def _training(read: Mapping[str, Any] | None) -> TrainingCeiling | None:
     if read is None:
         return None
-    usd = read["max_cost_usd"]
-    return TrainingCeiling(
-        usd=None if usd is None else Decimal(str(usd)), gpu_hours=read["max_gpu_hours"]
-    )
+    return TrainingCeiling(usd=read["max_cost_usd"], gpu_hours=read["max_gpu_hours"])

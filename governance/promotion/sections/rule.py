@@ -1,11 +1,11 @@
-"""A rule of the policy, and the file of rules. Pure."""
+"""A rule of the policy. Pure."""
 
 from governance.promotion.sections.evaluation import EVALUATION
 from governance.promotion.sections.gates import GATES
 from governance.promotion.sections.kinds import Anything
 from governance.promotion.sections.names import ALIAS, ALIAS_EXAMPLE, MODEL_EXAMPLE, MODEL_NAME
 from sweeps.sweep_files.kinds import Text
-from sweeps.sweep_files.sections import Field, Section, Several
+from sweeps.sweep_files.sections import Field, Section
 
 _PATTERN = Text("digits-*", 200, is_one_line=True)
 _INFERENCE = "{batch_size: 32, dtype: float16}"
@@ -61,16 +61,6 @@ RULE = Section(
             kind=_DEPLOYMENT,
             doc=_DEPLOYMENT.doc,
             example="{image: 'registry.example/serve@sha256:…', inference: {batch_size: 32}}",
-        ),
-    },
-)
-FILE = Section(
-    doc="Which runs become models in production.",
-    fields={
-        "rules": Field(
-            kind=Several(RULE, [{"experiment": "digits-*", "model": "digits"}], 1000),
-            doc="The first one that fits a candidate counts.",
-            default=[],
         ),
     },
 )

@@ -76,6 +76,8 @@ rules:
     assert [one.split(":")[0] for one in found] == [
         "rules[0].model",
         "rules[0].evaluation.holdout",
+        "rules[0].evaluation.seeds",
+        "rules[0].gates.thresholds[0]",
         "rules[0].deployment.image",
     ]
 
@@ -161,3 +163,13 @@ def test_a_folder_of_code_is_the_same_one_for_everybody() -> None:
     (found,) = problems(text)
 
     assert found.startswith("rules[0].evaluation.source: ")
+
+
+def test_an_evaluation_asks_for_the_gpus_that_its_rule_names() -> None:
+    text = (RULE % (THRESHOLD, "0" * 64)).replace(
+        "holdout: holdout@1,", "holdout: holdout@1, resources: {gpu: 1, gpu_type: a100},"
+    )
+
+    (rule,) = parse_promotion(text, source="promotion.yaml").rules
+
+    assert rule.evaluation.resources.gpu_type == "a100"
