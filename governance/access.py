@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sweeps.errors import AccessDenied
 from sweeps.ids import AttemptId, RunId, TenantId
@@ -21,6 +22,14 @@ _API_PREFIX = "swk_"
 HOME = "home"  #: name of the token that all commands of an installation share
 BY_LINK = "by a link"  #: name of whoever was let in by a link that such a command printed
 SHARED_NAMES = frozenset({HOME, BY_LINK})  #: nobody in particular
+
+
+class Sees(StrEnum):
+    """Whose reports an API token opens."""
+
+    TENANT = "tenant"  #: those of its tenant
+    PORTFOLIO = "portfolio"  #: also what is told of all tenants together without names
+    ALL = "all"  #: everybody's
 
 
 class ForeignRun(AccessDenied):

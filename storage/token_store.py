@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from governance.access import api_token, hash_token
+from governance.access import Sees, api_token, hash_token
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.errors import AccessDenied
@@ -21,6 +21,7 @@ class TokenOwner:
 
     tenant_id: TenantId
     name: str
+    sees: Sees = Sees.TENANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class TokenRow:
     created_at: dt.datetime
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
+    sees: str
 
 
 class TokenStore:
@@ -40,11 +42,16 @@ class TokenStore:
         self._pool = pool
 
     def create(
-        self, *, tenant_id: TenantId, name: str, expires_at: dt.datetime | None = None
+        self,
+        *,
+        tenant_id: TenantId,
+        name: str,
+        expires_at: dt.datetime | None = None,
+        sees: Sees = Sees.TENANT,
     ) -> str:
         """A new token: the only time that anybody sees it."""
         token = api_token(entropy=secrets.token_bytes(32))
-        self.ensure(token, tenant_id=tenant_id, name=name, expires_at=expires_at)
+        self.ensure(token, tenant_id=tenant_id, name=name, expires_at=expires_at, sees=sees)
         return token
 
     def ensure(
@@ -54,6 +61,7 @@ class TokenStore:
         tenant_id: TenantId,
         name: str,
         expires_at: dt.datetime | None = None,
+        sees: Sees = Sees.TENANT,
     ) -> None:
         """Know a token that was made elsewhere. One that is known, or was revoked, stays so."""
         parameters = {
@@ -61,6 +69,7 @@ class TokenStore:
             "tenant_id": tenant_id,
             "name": name,
             "expires_at": expires_at,
+            "sees": str(sees),
         }
         with transaction(self._pool) as connection:
             connection.execute(_QUERIES["ensure_token_tenant"], {"tenant_id": tenant_id})
@@ -81,11 +90,11 @@ class TokenStore:
             AccessDenied: It is unknown, expired or revoked; which of these is not said.
         """
         with transaction(self._pool) as connection:
-            cursor = connection.cursor(row_factory=class_row(TokenOwner))
-            owner = cursor.execute(_QUERIES["get_token"], {"token_hash": token_hash}).fetchone()
-        if owner is None:
+            row = connection.execute(_QUERIES["get_token"], {"token_hash": token_hash}).fetchone()
+        if row is None:
             raise AccessDenied("this API token is unknown, expired or revoked")
-        return owner
+        tenant_id, name, sees = row
+        return TokenOwner(tenant_id=tenant_id, name=name, sees=Sees(sees))
 
     def use_link(self, nonce: str, *, expires_at: dt.datetime) -> None:
         """Note that a link was opened.

@@ -12,6 +12,7 @@ import yaml
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from gateway.alone import is_only_tenant
 from gateway.authentication import GivenOwner
 from gateway.html import page
 from gateway.services import GivenServices, Services
@@ -50,7 +51,7 @@ def show_policy(
 ) -> Response:
     """One kind: what it says, and its history."""
     known = require_kind(kind, kinds=KINDS)
-    is_alone = _is_alone(owner, services)
+    is_alone = is_only_tenant(owner, services)
     return page(
         "policy.html",
         owner=owner,
@@ -73,7 +74,7 @@ def get_policy(
 ) -> dict[str, Any]:
     """What a kind says to the tenant now, or what a version of it said; and its history."""
     known = require_kind(kind, kinds=KINDS)
-    is_alone = _is_alone(owner, services)
+    is_alone = is_only_tenant(owner, services)
     policy = _told(known, owner, services, is_alone=is_alone, version=version)
     return {
         **_document(policy),
@@ -91,13 +92,8 @@ def get_policy(
     }
 
 
-def _is_alone(owner: TokenOwner, services: Services) -> bool:
-    """Whether there is no other tenant who could be told about."""
-    return {tenant.name for tenant in services.tenants.read().all()} <= {owner.tenant_id}
-
-
 def _current(owner: TokenOwner, services: Services) -> list[_Told]:
-    is_alone = _is_alone(owner, services)
+    is_alone = is_only_tenant(owner, services)
     return [_told(kind, owner, services, is_alone=is_alone) for kind in KINDS.values()]
 
 

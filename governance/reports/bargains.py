@@ -8,6 +8,7 @@ from governance.reports.rows import Priced
 from sweeps.objectives import Direction, Objective
 
 TOLERANCES = (0.01, 0.02, 0.05)
+_WORTH_SAYING = 1.5  # times that the best costs as much
 _ROUNDING = 1 + 1e-9  # 0.99 is within a hundredth of 1, whatever floats say
 
 
@@ -61,6 +62,19 @@ def bargain(trials: Sequence[Priced], direction: Direction, *, tolerance: float)
         worse_by=_worse_by(found, best),
         times=float(best.cost_usd / found.cost_usd) if found.cost_usd else None,
     )
+
+
+def bargains(trials: Sequence[Priced], direction: Direction) -> tuple[Priced, list[Bargain]] | None:
+    """The best, and the cheapest within each of `TOLERANCES`; None: there is nothing."""
+    best = best_of(trials, direction)
+    near = [bargain(trials, direction, tolerance=tolerance) for tolerance in TOLERANCES]
+    found = [one for one in near if one is not None]
+    return None if best is None else (best, found)
+
+
+def most_telling(near: Sequence[Bargain]) -> Bargain | None:
+    """That of the narrowest tolerance that saves something worth a sentence; None: none does."""
+    return next((one for one in near if (one.times or 0) >= _WORTH_SAYING), None)
 
 
 def _worse_by(trial: Priced, best: Priced) -> float:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from governance.reports.asked import Asked
-from governance.reports.bargains import TOLERANCES, Bargain, bargain, best_of
+from governance.reports.bargains import TOLERANCES, Bargain, most_telling
+from governance.reports.bargains import bargains as all_bargains
 from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
@@ -21,7 +22,7 @@ from governance.reports.rows import Priced, SweepFront
 
 _MOST_SWEEPS = 20
 _MOST_SENTENCES = 3
-_WORTH_SAYING = 1.5  # times that the best costs as much
+_HARDLY = 0.0005  # of a result: less would be told as 0.0 %
 _MOST_PARAMETERS = 6
 _LONGEST = 24
 
@@ -31,9 +32,9 @@ def bargains(facts: ReportFacts, asked: Asked) -> Section:
     sweeps = [row for row in facts.fronts(asked.scope, asked.period) if row.front]
     found = sorted(
         (
-            (row, best, [_required(row, tolerance) for tolerance in TOLERANCES])
+            (row, *pair)
             for row in sweeps
-            if (best := best_of(row.front, row.direction)) is not None
+            if (pair := all_bargains(row.front, row.direction)) is not None
         ),
         key=lambda item: (-(item[2][-1].times or 0), item[0].sweep_id),
     )
@@ -46,14 +47,8 @@ def bargains(facts: ReportFacts, asked: Asked) -> Section:
         blocks.append(
             Sentence(f"{n_unpriced:,} trials with a result are left out: their cost is unknown.")
         )
-    columns = [Column("sweep"), Column("metric"), Column("best", Unit.NUMBER)]
-    columns.append(Column("its cost", Unit.USD))
-    for tolerance in TOLERANCES:
-        columns += [
-            Column(f"cheapest within {tolerance:.0%}", Unit.USD),
-            Column("best costs", Unit.TIMES),
-        ]
-    rows = [_row(*item) for item in found]
+    columns = (Column("sweep"), Column("metric"), *bargain_columns())
+    rows = [(row.sweep_id, row.metric, *bargain_cells(best, near)) for row, best, near in found]
     blocks.append(shown("The best, and the cheapest that is nearly as good", columns, rows,
                         most=_MOST_SWEEPS))  # fmt: skip
     return Section(key="bargains", title=_TITLE, blocks=tuple(blocks))
@@ -62,17 +57,32 @@ def bargains(facts: ReportFacts, asked: Asked) -> Section:
 _TITLE = "What the best costs"
 
 
-def _required(row: SweepFront, tolerance: float) -> Bargain:
-    found = bargain(row.front, row.direction, tolerance=tolerance)
-    assert found is not None  # it has a front
-    return found
+def bargain_columns() -> tuple[Column, ...]:
+    """Of a table of what the best costs, beside the cheapest within each tolerance."""
+    columns = [Column("best", Unit.NUMBER), Column("its cost", Unit.USD)]
+    for tolerance in TOLERANCES:
+        columns += [
+            Column(f"cheapest within {tolerance:.0%}", Unit.USD),
+            Column("best costs", Unit.TIMES),
+        ]
+    return tuple(columns)
 
 
-def _row(row: SweepFront, best: Priced, near: Sequence[Bargain]) -> tuple[Value, ...]:
-    values: list[Value] = [row.sweep_id, row.metric, best.objective, best.cost_usd]
+def bargain_cells(best: Priced, near: Sequence[Bargain]) -> tuple[Value, ...]:
+    """Its values."""
+    values: list[Value] = [best.objective, best.cost_usd]
     for one in near:
         values += [one.trial.cost_usd, one.times]
     return tuple(values)
+
+
+def costs_more(best: Priced, one: Bargain, *, of: str, metric: str, beside: str) -> str:
+    """``X costs 10.0 times as much as Y for 1.0 % more of accuracy ($20.00 and $2.00)``."""
+    gain = f"{one.worse_by:.1%}" if one.worse_by >= _HARDLY else "hardly any"
+    return (
+        f"{of} costs {one.times:.1f} times as much as {beside} for {gain} more of {metric} "
+        f"({_usd(best.cost_usd)} and {_usd(one.trial.cost_usd)})"
+    )
 
 
 def _sentences(
@@ -80,7 +90,7 @@ def _sentences(
 ) -> list[Sentence]:
     """The dearest choices in words, with what was chosen."""
     telling = [
-        (row, best, one) for row, best, near in found if (one := _most_telling(near)) is not None
+        (row, best, one) for row, best, near in found if (one := most_telling(near)) is not None
     ][:_MOST_SENTENCES]
     wanted = [
         (row.sweep_id, number)
@@ -90,9 +100,14 @@ def _sentences(
     configurations = facts.configurations(wanted)
     return [
         Sentence(
-            f"{row.sweep_id}: trial {best.number} costs {one.times:.1f} times as much as trial "
-            f"{one.trial.number} for {one.worse_by:.1%} more of {row.metric} "
-            f"({_usd(best.cost_usd)} and {_usd(one.trial.cost_usd)})."
+            costs_more(
+                best,
+                one,
+                of=f"{row.sweep_id}: trial {best.number}",
+                metric=row.metric,
+                beside=f"trial {one.trial.number}",
+            )
+            + "."
             + _difference(
                 configurations.get((row.sweep_id, best.number), {}),
                 configurations.get((row.sweep_id, one.trial.number), {}),
@@ -100,11 +115,6 @@ def _sentences(
         )
         for row, best, one in telling
     ]
-
-
-def _most_telling(near: Sequence[Bargain]) -> Bargain | None:
-    """Of the narrowest tolerance that saves something worth a sentence."""
-    return next((one for one in near if (one.times or 0) >= _WORTH_SAYING), None)
 
 
 def _difference(best: Mapping[str, object], cheap: Mapping[str, object]) -> str:

@@ -7,6 +7,7 @@ from governance.periods import Span
 from governance.reports.asked import Asked
 from governance.reports.budgets import budgets
 from governance.reports.comparing import bargains, early_stopping
+from governance.reports.configurations import configurations
 from governance.reports.facts import ReportFacts
 from governance.reports.failing import failures
 from governance.reports.keeping import retention
@@ -30,6 +31,7 @@ SECTIONS: tuple[tuple[str, str, SectionMaker], ...] = (
     ("early_stopping", "Saved by early stopping", early_stopping),
     ("promotions", "Promotions", promotions),
     ("lessons", "What was learnt", lessons),
+    ("configurations", "Configurations", configurations),
     ("failures", "Failures", failures),
     ("activity", "Work", activity),
     ("quotas", "Quotas", quotas),
@@ -61,14 +63,23 @@ def compose(
         scope=scope,
         made_at=now,
         is_portfolio=is_portfolio,
-        sections=tuple(_made(facts, asked, *maker) for maker in makers),
+        sections=tuple(_made(facts, asked, *maker, names_nobody=is_portfolio) for maker in makers),
     )
 
 
-def _made(facts: ReportFacts, asked: Asked, key: str, title: str, make: SectionMaker) -> Section:
+def _made(
+    facts: ReportFacts,
+    asked: Asked,
+    key: str,
+    title: str,
+    make: SectionMaker,
+    *,
+    names_nobody: bool,
+) -> Section:
     try:
         return make(facts, asked)
-    except SweepsError as exc:
-        return Section(key=key, title=title, problem=str(exc))
     except Exception as exc:  # noqa: BLE001 - a mistake in one section must not hide the others
-        return Section(key=key, title=title, problem=f"{type(exc).__name__}: {exc}")
+        problem = str(exc) if isinstance(exc, SweepsError) else f"{type(exc).__name__}: {exc}"
+        if names_nobody:  # words of an error may be somebody's
+            problem = f"{type(exc).__name__}, which the log of a report of everybody explains"
+        return Section(key=key, title=title, problem=problem)

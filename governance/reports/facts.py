@@ -24,9 +24,9 @@ from governance.reports.rows import (
     Spent,
     StoppedEarly,
     SweepFront,
-    ValueOutcomes,
     Waits,
 )
+from governance.reports.tried import ParameterOutcomes
 
 
 class ReportFacts(Protocol):
@@ -52,8 +52,8 @@ class ReportFacts(Protocol):
         """By sweep; trials that ended in the period."""
         ...
 
-    def value_outcomes(self, scope: Scope, period: Span) -> Sequence[ValueOutcomes]:
-        """By experiment, parameter and value; runs that ended in the period."""
+    def parameter_outcomes(self, scope: Scope, period: Span) -> ParameterOutcomes:
+        """Of runs that ended in the period, by experiment."""
         ...
 
     def fronts(self, scope: Scope, period: Span) -> Sequence[SweepFront]:

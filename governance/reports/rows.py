@@ -72,32 +72,6 @@ class StoppedEarly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValueOutcomes:
-    """How runs of an experiment with one value of a parameter ended."""
-
-    tenant: str
-    experiment: str
-    name: str
-    value: str  #: as text; numbers in thirds of decades, such as ``0.002 to 0.005``
-    runs: int
-    failed: int
-    amount_usd: Decimal
-    all_runs: int  #: with any value of the parameter
-    all_failed: int
-
-    @property
-    def failed_share(self) -> float:
-        """Of its runs."""
-        return self.failed / self.runs
-
-    @property
-    def others_failed_share(self) -> float | None:
-        """Of the runs with other values; None when there are none."""
-        others = self.all_runs - self.runs
-        return (self.all_failed - self.failed) / others if others else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
     """A trial with a result and a price."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from governance.access import Sees
 from governance.reports.model import Report, Scope
 from sweeps.errors import PermanentError
 
@@ -15,6 +16,14 @@ class ReportNotFound(PermanentError):
 
     def __init__(self, report_id: int | str) -> None:
         super().__init__(f"there is no report {report_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who wants to read, of which tenant."""
+
+    tenant: str
+    sees: Sees = Sees.TENANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import datetime as dt
 
 import click
 
+from governance.access import Sees
 from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from storage.token_store import TokenStore
@@ -25,7 +26,10 @@ def command() -> None:
 @_tenant_option
 @click.option("--days", type=click.FloatRange(0, 36_500, min_open=True),
               help="Until it expires; without it never.")  # fmt: skip
-def create(name: str, tenant: str, days: float | None) -> None:
+@click.option("--sees", type=click.Choice([str(one) for one in Sees]), default=str(Sees.TENANT),
+              show_default=True, help="Whose reports it opens: its tenant's, also the portfolio of all "
+              "tenants, which names nobody, or everybody's.")  # fmt: skip
+def create(name: str, tenant: str, days: float | None, sees: str) -> None:
     """Make a token for NAME, a person or a program, and print it: this once."""
     # Unknown tenants are refused where there is a tenant file.
     from orchestration.submission import tenants
@@ -34,7 +38,10 @@ def create(name: str, tenant: str, days: float | None) -> None:
     expires_at = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with session() as platform:
         store = TokenStore(platform.pool)
-        click.echo(store.create(tenant_id=TenantId(tenant), name=name, expires_at=expires_at))
+        token = store.create(
+            tenant_id=TenantId(tenant), name=name, expires_at=expires_at, sees=Sees(sees)
+        )
+        click.echo(token)
 
 
 @command.command("list")
@@ -47,8 +54,8 @@ def list_(tenant: str, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    cells = [[row.name, row.created_at, row.expires_at, row.revoked_at] for row in rows]
-    print_table(["name", "created", "expires", "revoked"], cells)
+    cells = [[row.name, row.sees, row.created_at, row.expires_at, row.revoked_at] for row in rows]
+    print_table(["name", "sees", "created", "expires", "revoked"], cells)
 
 
 @command.command("revoke")

@@ -45,9 +45,7 @@ class ReportBudgets:
         named = [sweep for one in positions if (sweep := one.budget.scope.sweep_id) is not None]
         parameters = {
             "named": named,
-            "tenant": scope.tenant,
-            "experiment": scope.experiment,
-            "sweep_id": scope.sweep_id,
+            "scope": [scope.tenant, scope.experiment, scope.sweep_id],
         }
         with transaction(self._pool) as connection:
             return {row[0] for row in connection.execute(_QUERIES["sweeps_within"], parameters)}

@@ -1,11 +1,12 @@
 """What reports are put together from, read from the ledger and the record."""
 
+import contextlib
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import psycopg
 from psycopg.rows import class_row, dict_row
 
 from governance.budgets.report import BudgetWarning
@@ -31,20 +32,22 @@ from governance.reports.rows import (
     Spent,
     StoppedEarly,
     SweepFront,
-    ValueOutcomes,
     Waits,
 )
+from governance.reports.tried import ParameterOutcomes
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
 from storage.reports.budgets import ReportBudgets
+from storage.reports.parameters import read_parameter_outcomes
 from sweeps.objectives import Direction
 from sweeps.states import ExitReason, RunState
 
 _QUERIES = queries.load("report_facts")
-_FEWEST_RUNS = 5  # of a value, before it says anything
-_MOST_VALUES = 5_000
+# Of a million attempts the database makes sums by run: little memory would send them to the disk.
+_WORK_MEM = "64MB"
 Row = TypeVar("Row")
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresReportFacts:
@@ -82,7 +85,7 @@ class PostgresReportFacts:
     def attempts_ended(self, scope: Scope, period: Span) -> list[AttemptsEnded]:
         """By day and what became of them."""
         counts: Counter[tuple[dt.date, Outcome]] = Counter()
-        with transaction(self._pool) as connection:
+        with self._reading() as connection:
             rows = connection.execute(_QUERIES["attempts_ended"], _parameters(scope, period))
             for day, reason, final, attempts in rows:
                 became = outcome(
@@ -132,7 +135,7 @@ class PostgresReportFacts:
 
     def days_not_in_ledger(self, period: Span) -> list[dt.date]:
         """Days that are over, since the ledger began, that it does not have as a whole."""
-        with transaction(self._pool) as connection:
+        with self._reading() as connection:
             parameters = {"first": period.first, "until": period.until}
             rows = connection.execute(_QUERIES["days_not_in_ledger"], parameters)
             return [day for (day,) in rows]
@@ -141,17 +144,14 @@ class PostgresReportFacts:
         """Of sweeps that ended in the period and have a page in the graveyard."""
         return self._rows("learnt", Learnt, scope, period)
 
-    def value_outcomes(self, scope: Scope, period: Span) -> list[ValueOutcomes]:
-        """By experiment, parameter and value; runs that ended in the period."""
-        parameters = {**_parameters(scope, period), "fewest": _FEWEST_RUNS, "limit": _MOST_VALUES}
-        with transaction(self._pool) as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            rows = cursor.execute(_QUERIES["value_outcomes"], parameters).fetchall()
-        return [_value_outcomes(row) for row in rows]
+    def parameter_outcomes(self, scope: Scope, period: Span) -> ParameterOutcomes:
+        """Of runs that ended in the period, by experiment."""
+        with self._reading() as connection:
+            return read_parameter_outcomes(connection, _parameters(scope, period))
 
     def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
         """Of sweeps with a trial that ended in the period."""
-        with transaction(self._pool) as connection:
+        with self._reading() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             rows = cursor.execute(_QUERIES["fronts"], _parameters(scope, period)).fetchall()
         sweeps: dict[str, list[dict[str, Any]]] = {}
@@ -167,21 +167,25 @@ class PostgresReportFacts:
             "sweep_ids": [sweep_id for sweep_id, _ in trials],
             "numbers": [number for _, number in trials],
         }
-        with transaction(self._pool) as connection:
+        with self._reading() as connection:
             rows = connection.execute(_QUERIES["configurations"], parameters)
             return {(sweep_id, number): found for sweep_id, number, found in rows}
 
-    def _rows(self, query: str, kind: type[Row], scope: Scope, period: Span) -> list[Row]:
+    @contextlib.contextmanager
+    def _reading(self) -> Generator[Connection, None, None]:
         with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["take_memory"], {"amount": _WORK_MEM})
+            yield connection
+
+    def _rows(self, query: str, kind: type[Row], scope: Scope, period: Span) -> list[Row]:
+        with self._reading() as connection:
             cursor = connection.cursor(row_factory=class_row(kind))
             return cursor.execute(_QUERIES[query], _parameters(scope, period)).fetchall()
 
 
 def _parameters(scope: Scope, period: Span) -> dict[str, object]:
     return {
-        "tenant": scope.tenant,
-        "experiment": scope.experiment,
-        "sweep_id": scope.sweep_id,
+        "scope": [scope.tenant, scope.experiment, scope.sweep_id],
         "first": period.first,
         "until": period.until,
         "start": period.start,
@@ -204,23 +208,3 @@ def _front(rows: Sequence[Mapping[str, Any]]) -> SweepFront:
             for row in rows
         ),
     )
-
-
-def _value_outcomes(row: dict[str, Any]) -> ValueOutcomes:
-    word, exact = row.pop("word"), row.pop("exact")
-    decade, third, is_negative = row.pop("decade"), row.pop("third"), row.pop("is_negative")
-    if decade is not None:
-        value = _between(int(decade), int(third), is_negative=is_negative)
-    elif exact is not None:
-        value = f"{exact:g}"
-    else:
-        value = word
-    return ValueOutcomes(value=value, **row)
-
-
-def _between(decade: int, third: int, *, is_negative: bool) -> str:
-    """``0.002 to 0.005``: the third of a decade that begins at 1, 2 or 5 times a power of ten."""
-    low = Decimal(third).scaleb(decade)
-    high = Decimal({1: 2, 2: 5, 5: 10}[third]).scaleb(decade)
-    ends = (-high, -low) if is_negative else (low, high)
-    return " to ".join(f"{float(end):g}" for end in ends)

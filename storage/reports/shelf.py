@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from governance.reports.html import fragment
 from governance.reports.markdown import markdown
 from governance.reports.model import Report, Scope
-from governance.reports.shelf import ReportNotFound, ShelvedReport
+from governance.reports.shelf import Reader, ReportNotFound, ShelvedReport
 from storage import queries
 from storage.database import Pool, transaction
 
@@ -48,32 +48,39 @@ class PostgresReportShelf:
         assert row is not None  # INSERT … RETURNING with DO UPDATE always gives a row
         return int(row[0])
 
-    def list(self, *, tenant_id: str | None, limit: int = 100) -> list[ShelvedReport]:
-        """Of one tenant, the newest period first; None: everybody's."""
-        parameters = {"tenant_id": tenant_id, "limit": limit}
+    def list(self, reader: Reader, *, limit: int = 100) -> list[ShelvedReport]:
+        """What somebody may read, the newest period first."""
+        parameters = {"tenant": reader.tenant, "sees": reader.sees, "limit": limit}
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             return [_shelved(row) for row in cursor.execute(_QUERIES["list"], parameters)]
 
-    def html(self, report_id: int, *, tenant_id: str) -> str:
-        """A tenant's report, as a part of a page.
+    def html(self, report_id: int, reader: Reader) -> str:
+        """A report as a part of a page.
 
         Raises:
-            ReportNotFound: The tenant has none of that number.
+            ReportNotFound: There is none of that number, or not for this reader.
         """
-        return self._text("html", report_id, tenant_id)
+        return self._texts(report_id, reader)[0]
 
-    def markdown(self, report_id: int, *, tenant_id: str) -> str:
+    def markdown(self, report_id: int, reader: Reader) -> str:
         """The same as Markdown. `ReportNotFound`."""
-        return self._text("markdown", report_id, tenant_id)
+        return self._texts(report_id, reader)[1]
 
-    def _text(self, query: str, report_id: int, tenant_id: str) -> str:
-        parameters = {"report_id": report_id, "tenant_id": tenant_id}
+    def is_alone(self, tenant: str) -> bool:
+        """Whether no other tenant is known, whose affairs a report of everybody could tell."""
         with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES[query], parameters).fetchone()
+            row = connection.execute(_QUERIES["is_alone"], {"tenant": tenant}).fetchone()
+        assert row is not None  # it has no FROM
+        return bool(row[0])
+
+    def _texts(self, report_id: int, reader: Reader) -> tuple[str, str]:
+        parameters = {"report_id": report_id, "tenant": reader.tenant, "sees": reader.sees}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["get"], parameters).fetchone()
         if row is None:
             raise ReportNotFound(report_id)
-        return str(row[0])
+        return row[0], row[1]
 
 
 def _shelved(row: Mapping[str, Any]) -> ShelvedReport:

@@ -1,3 +1,7 @@
+-- take_memory --
+-- What a step of a statement may hold before it goes to the disk, until the transaction ends.
+SELECT set_config('work_mem', %(amount)s, true);
+
 -- spent --
 -- What was spent in some days, by tenant, experiment, sweep and owner.
 SELECT usage.tenant_id AS tenant, coalesce(experiments.name, '') AS experiment, usage.sweep_id,
@@ -10,9 +14,7 @@ FROM usage_daily AS usage
 LEFT JOIN experiments ON experiments.experiment_id = usage.experiment_id
 WHERE usage.day >= %(first)s
   AND usage.day < %(until)s
-  AND (usage.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (usage.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, usage.tenant_id, experiments.name, usage.sweep_id)
 GROUP BY usage.tenant_id, coalesce(experiments.name, ''), usage.sweep_id, usage.owner
 ORDER BY usage.tenant_id, coalesce(experiments.name, ''), usage.sweep_id, usage.owner;
 
@@ -23,9 +25,7 @@ FROM usage_daily AS usage
 LEFT JOIN experiments ON experiments.experiment_id = usage.experiment_id
 WHERE usage.day >= %(first)s
   AND usage.day < %(until)s
-  AND (usage.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (usage.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, usage.tenant_id, experiments.name, usage.sweep_id)
 GROUP BY usage.day
 ORDER BY usage.day;
 
@@ -38,71 +38,61 @@ FROM cost_entries AS entries
 LEFT JOIN experiments ON experiments.experiment_id = entries.experiment_id
 WHERE entries.day >= %(first)s
   AND entries.day < %(until)s
-  AND (entries.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (entries.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, entries.tenant_id, experiments.name, entries.sweep_id)
 GROUP BY entries.outcome, entries.is_waste
 ORDER BY entries.outcome, entries.is_waste;
 
 -- repeated --
 -- Trials whose configuration an earlier trial of their sweep had, by sweep, with what they cost in
 -- some days. Evaluations repeat on purpose.
-WITH costs AS (
-    SELECT entries.run_id, min(entries.sweep_id) AS sweep_id,
-           coalesce(sum(entries.amount_usd), 0) AS amount_usd
-    FROM cost_entries AS entries
-    LEFT JOIN experiments ON experiments.experiment_id = entries.experiment_id
-    WHERE entries.day >= %(first)s
-      AND entries.day < %(until)s
-      AND entries.run_id IS NOT NULL
-      AND entries.sweep_id IS NOT NULL
-      AND (entries.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (entries.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
-    GROUP BY entries.run_id
+WITH tried AS (
+    SELECT suggestions.sweep_id, suggestions.number,
+           jsonb_hash_extended(suggestions.configuration, 0) AS hash
+    FROM suggestions
+    WHERE suggestions.sweep_id IN (
+        SELECT usage.sweep_id
+        FROM usage_daily AS usage
+        JOIN sweeps USING (sweep_id)
+        JOIN experiments ON experiments.experiment_id = usage.experiment_id
+        WHERE usage.day >= %(first)s
+          AND usage.day < %(until)s
+          AND sweeps.kind <> 'evaluation'
+          AND in_scope(%(scope)s, usage.tenant_id, experiments.name, usage.sweep_id)
+    )
 ),
-groups AS (
-    SELECT asked.sweep_id, array_agg(asked.number ORDER BY asked.number) AS numbers
-    FROM suggestions AS asked
-    JOIN sweeps USING (sweep_id)
-    WHERE asked.sweep_id IN (SELECT sweep_id FROM costs)
-      AND sweeps.kind <> 'evaluation'
-    GROUP BY asked.sweep_id, asked.configuration
-    HAVING count(*) > 1
+again AS (
+    SELECT tried.sweep_id, tried.number
+    FROM tried
+    JOIN (
+        SELECT sweep_id, hash, min(number) AS first
+        FROM tried
+        GROUP BY sweep_id, hash
+        HAVING count(*) > 1
+    ) AS groups USING (sweep_id, hash)
+    WHERE tried.number > groups.first
 )
-SELECT runs.tenant_id AS tenant, groups.sweep_id, count(*) AS trials,
-       sum(costs.amount_usd) AS amount_usd
-FROM groups
-CROSS JOIN LATERAL unnest(groups.numbers[2:]) AS again (number)
-JOIN runs ON runs.sweep_id = groups.sweep_id AND runs.number = again.number
-JOIN costs USING (run_id)
-GROUP BY runs.tenant_id, groups.sweep_id
-ORDER BY runs.tenant_id, groups.sweep_id;
+SELECT runs.tenant_id AS tenant, runs.sweep_id, count(DISTINCT runs.run_id) AS trials,
+       coalesce(sum(entries.amount_usd), 0) AS amount_usd
+FROM again
+JOIN runs USING (sweep_id, number)
+JOIN cost_entries AS entries ON entries.run_id = runs.run_id
+WHERE entries.day >= %(first)s
+  AND entries.day < %(until)s
+GROUP BY runs.tenant_id, runs.sweep_id
+ORDER BY runs.tenant_id, runs.sweep_id;
 
 -- stopped_early --
 -- Trials that ended in some days because their search stopped them, by sweep. The last level is the
 -- strategy's, else the highest that a trial of the sweep has reached.
 WITH stopped AS (
-    SELECT runs.run_id, runs.sweep_id, runs.tenant_id, experiments.name AS experiment,
-           runs.resource_level::double precision AS level
+    SELECT runs.run_id, runs.sweep_id, runs.resource_level AS level
     FROM runs
     JOIN experiments USING (experiment_id)
     WHERE runs.state = 'stopped'
       AND runs.sweep_id IS NOT NULL
       AND runs.ended_at >= %(start)s
       AND runs.ended_at < %(end)s
-      AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
-),
-tops AS (
-    SELECT sweeps.sweep_id,
-           coalesce(
-               (sweeps.spec -> 'strategy' -> 'scheduler' ->> 'max_resource')::double precision,
-               (SELECT max(runs.resource_level) FROM runs WHERE runs.sweep_id = sweeps.sweep_id)
-           ) AS level
-    FROM sweeps
-    WHERE sweeps.sweep_id IN (SELECT sweep_id FROM stopped)
+      AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 ),
 costs AS (
     SELECT entries.run_id,
@@ -112,95 +102,35 @@ costs AS (
     WHERE entries.run_id IN (SELECT run_id FROM stopped)
     GROUP BY entries.run_id
 ),
-known AS (
-    SELECT stopped.tenant_id, stopped.experiment, stopped.sweep_id, costs.amount_usd,
-           stopped.level, tops.level AS top,
-           stopped.level > 0 AND tops.level > 0 AND costs.amount_usd IS NOT NULL AS is_known
+levels AS (  -- few for each sweep
+    SELECT stopped.sweep_id, stopped.level, count(*) AS trials, count(costs.amount_usd) AS priced,
+           sum(costs.amount_usd) AS amount_usd
     FROM stopped
-    JOIN tops USING (sweep_id)
     LEFT JOIN costs USING (run_id)
+    GROUP BY stopped.sweep_id, stopped.level
+),
+known AS (
+    SELECT levels.*, levels.level > 0 AND tops.level > 0 AS is_known,
+           greatest(tops.level / nullif(levels.level, 0)::double precision, 1) - 1 AS more
+    FROM levels
+    JOIN sweeps USING (sweep_id)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            (sweeps.spec -> 'strategy' -> 'scheduler' ->> 'max_resource')::double precision,
+            (SELECT max(runs.resource_level) FROM runs WHERE runs.sweep_id = sweeps.sweep_id)
+        ) AS level
+    ) AS tops
 )
-SELECT tenant_id AS tenant, experiment, sweep_id, count(*) AS trials,
-       count(*) FILTER (WHERE is_known IS NOT TRUE) AS unknown,
+SELECT sweeps.tenant_id AS tenant, experiments.name AS experiment, sweep_id,
+       sum(trials)::bigint AS trials,
+       (sum(trials) - coalesce(sum(priced) FILTER (WHERE is_known), 0))::bigint AS unknown,
        coalesce(sum(amount_usd) FILTER (WHERE is_known), 0) AS amount_usd,
-       coalesce(
-           sum(amount_usd * (greatest(top, level)::numeric / level::numeric - 1))
-               FILTER (WHERE is_known), 0) AS saved_usd
+       coalesce(sum(amount_usd * more::numeric) FILTER (WHERE is_known), 0) AS saved_usd
 FROM known
-GROUP BY tenant_id, experiment, sweep_id
-ORDER BY tenant_id, experiment, sweep_id;
-
--- value_outcomes --
--- How runs that ended in some days went, by value of each parameter: whole numbers below ten and
--- words as they are, other numbers in thirds of decades. Beside each value all runs that have the
--- parameter. What a person cancelled says nothing of a value.
-WITH ended AS (
-    SELECT runs.run_id, runs.tenant_id, runs.experiment_id, experiments.name AS experiment,
-           (runs.state = 'failed')::int AS failed
-    FROM runs
-    JOIN experiments USING (experiment_id)
-    WHERE runs.state IN ('completed', 'stopped', 'failed')
-      AND runs.ended_at >= %(start)s
-      AND runs.ended_at < %(end)s
-      AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
-),
-costs AS (
-    SELECT entries.run_id, coalesce(sum(entries.amount_usd), 0) AS amount_usd
-    FROM cost_entries AS entries
-    WHERE entries.run_id IS NOT NULL
-      AND entries.day >= %(first)s
-      AND entries.day < %(until)s
-    GROUP BY entries.run_id
-),
-valued AS (
-    SELECT ended.tenant_id, ended.experiment, ended.experiment_id, ended.failed, params.name,
-           costs.amount_usd,
-           CASE WHEN jsonb_typeof(params.value) <> 'number' THEN left(params.value #>> '{}', 80) END
-               AS word,
-           CASE WHEN jsonb_typeof(params.value) = 'number'
-                THEN params.value::double precision END AS number
-    FROM ended
-    JOIN run_params AS params USING (run_id)
-    LEFT JOIN costs USING (run_id)
-),
-cut AS (
-    SELECT valued.*,
-           CASE WHEN number IS NULL OR number = 0
-                     OR (abs(number) < 10 AND number = trunc(number)) THEN NULL
-                ELSE floor(log(abs(number)))::int END AS decade
-    FROM valued
-),
-placed AS (
-    SELECT cut.*,
-           CASE WHEN decade IS NULL THEN NULL
-                WHEN abs(number) < 2 * power(10::double precision, decade) THEN 1
-                WHEN abs(number) < 5 * power(10::double precision, decade) THEN 2
-                ELSE 5 END AS third
-    FROM cut
-),
-by_value AS (
-    SELECT tenant_id, experiment, experiment_id, name, word,
-           CASE WHEN decade IS NULL THEN number END AS exact, decade, third,
-           number < 0 AS is_negative, count(*) AS runs, sum(failed) AS failed,
-           coalesce(sum(amount_usd), 0) AS amount_usd
-    FROM placed
-    GROUP BY tenant_id, experiment, experiment_id, name, word,
-             CASE WHEN decade IS NULL THEN number END, decade, third, number < 0
-)
-SELECT tenant_id AS tenant, experiment, name, coalesce(word, '') AS word, exact, decade, third,
-       coalesce(is_negative, false) AS is_negative, runs, failed, amount_usd, all_runs, all_failed
-FROM (
-    SELECT by_value.*,
-           (sum(runs) OVER whole)::bigint AS all_runs, (sum(failed) OVER whole)::bigint AS all_failed
-    FROM by_value
-    WINDOW whole AS (PARTITION BY experiment_id, name)
-) AS beside
-WHERE runs >= %(fewest)s
-  AND runs < all_runs  -- one value of all says nothing
-ORDER BY tenant_id, experiment, name, decade, third, exact, word
-LIMIT %(limit)s;
+JOIN sweeps USING (sweep_id)
+JOIN experiments USING (experiment_id)
+GROUP BY sweeps.tenant_id, experiments.name, sweep_id
+ORDER BY sweeps.tenant_id, experiments.name, sweep_id;
 
 -- fronts --
 -- Of sweeps with a trial that ended in some days, the trials that no other one beats in both result
@@ -212,9 +142,7 @@ WITH recent AS (
     WHERE runs.sweep_id IS NOT NULL
       AND runs.ended_at >= %(start)s
       AND runs.ended_at < %(end)s
-      AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+      AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 ),
 searches AS (
     SELECT sweeps.sweep_id, sweeps.tenant_id, experiments.name AS experiment,
@@ -271,7 +199,7 @@ JOIN suggestions USING (sweep_id, number);
 -- activity --
 -- Sweeps that were submitted and ended, and runs that ended, in some days, by owner.
 WITH ended AS (
-    SELECT runs.tenant_id, runs.experiment_id, runs.sweep_id,
+    SELECT runs.tenant_id, runs.sweep_id,
            CASE WHEN runs.sweep_id IS NULL THEN runs.created_by END AS created_by,
            count(*) AS runs_ended,
            count(*) FILTER (WHERE runs.state = 'completed') AS completed,
@@ -279,29 +207,28 @@ WITH ended AS (
            count(*) FILTER (WHERE runs.state = 'failed') AS failed,
            count(*) FILTER (WHERE runs.state = 'cancelled') AS cancelled
     FROM runs
+    JOIN experiments USING (experiment_id)
     WHERE runs.ended_at >= %(start)s
       AND runs.ended_at < %(end)s
-      AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
-    GROUP BY runs.tenant_id, runs.experiment_id, runs.sweep_id,
+      AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
+    GROUP BY runs.tenant_id, runs.sweep_id,
              CASE WHEN runs.sweep_id IS NULL THEN runs.created_by END
 ),
 told AS (
-    SELECT ended.tenant_id, ended.experiment_id,
-           coalesce(ended.created_by, sweeps.spec ->> 'owner') AS owner, 0 AS submitted,
-           0 AS sweeps_ended, runs_ended, completed, stopped, failed, cancelled
+    SELECT ended.tenant_id, coalesce(ended.created_by, sweeps.spec ->> 'owner') AS owner,
+           0 AS submitted, 0 AS sweeps_ended, runs_ended, completed, stopped, failed, cancelled
     FROM ended
     LEFT JOIN sweeps USING (sweep_id)
     UNION ALL
-    SELECT sweeps.tenant_id, sweeps.experiment_id, sweeps.spec ->> 'owner',
+    SELECT sweeps.tenant_id, sweeps.spec ->> 'owner',
            (sweeps.created_at >= %(start)s AND sweeps.created_at < %(end)s)::int,
            coalesce(sweeps.ended_at >= %(start)s AND sweeps.ended_at < %(end)s, false)::int,
            0, 0, 0, 0, 0
     FROM sweeps
+    JOIN experiments USING (experiment_id)
     WHERE ((sweeps.created_at >= %(start)s AND sweeps.created_at < %(end)s)
            OR (sweeps.ended_at >= %(start)s AND sweeps.ended_at < %(end)s))
-      AND (sweeps.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+      AND in_scope(%(scope)s, sweeps.tenant_id, experiments.name, sweeps.sweep_id)
 )
 SELECT told.tenant_id AS tenant, coalesce(told.owner, '') AS owner,
        sum(submitted)::bigint AS sweeps_submitted, sum(sweeps_ended)::bigint AS sweeps_ended,
@@ -309,8 +236,6 @@ SELECT told.tenant_id AS tenant, coalesce(told.owner, '') AS owner,
        sum(stopped)::bigint AS stopped, sum(failed)::bigint AS failed,
        sum(cancelled)::bigint AS cancelled
 FROM told
-JOIN experiments USING (experiment_id)
-WHERE experiments.name = %(experiment)s OR %(experiment)s::text IS NULL
 GROUP BY told.tenant_id, coalesce(told.owner, '')
 ORDER BY told.tenant_id, coalesce(told.owner, '');
 
@@ -328,9 +253,7 @@ LEFT JOIN attempts AS later
 WHERE attempts.ended_at >= %(start)s
   AND attempts.ended_at < %(end)s
   AND attempts.exit_reason IS NOT NULL
-  AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3;
 
@@ -344,9 +267,7 @@ JOIN experiments USING (experiment_id)
 WHERE attempts.ended_at >= %(start)s
   AND attempts.ended_at < %(end)s
   AND attempts.exit_reason NOT IN ('completed', 'stopped', 'paused', 'cancelled')
-  AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 GROUP BY runs.tenant_id, attempts.exit_reason
 ORDER BY runs.tenant_id, attempts.exit_reason;
 
@@ -366,9 +287,7 @@ CROSS JOIN LATERAL (
 ) AS waited
 WHERE attempts.started_at >= %(start)s
   AND attempts.started_at < %(end)s
-  AND (runs.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 GROUP BY runs.tenant_id
 ORDER BY runs.tenant_id;
 
@@ -383,9 +302,7 @@ JOIN runs ON runs.run_id = versions.run_id
 JOIN experiments USING (experiment_id)
 WHERE moves.moved_at >= %(start)s
   AND moves.moved_at < %(end)s
-  AND (models.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, models.tenant_id, experiments.name, runs.sweep_id)
 ORDER BY moves.moved_at, moves.promotion_id;
 
 -- evaluations_ended --
@@ -396,9 +313,7 @@ JOIN runs ON runs.run_id = evaluations.run_id
 JOIN experiments USING (experiment_id)
 WHERE evaluations.ended_at >= %(start)s
   AND evaluations.ended_at < %(end)s
-  AND (evaluations.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (runs.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, evaluations.tenant_id, experiments.name, runs.sweep_id)
 GROUP BY evaluations.tenant_id, evaluations.state
 ORDER BY evaluations.tenant_id, evaluations.state;
 
@@ -411,9 +326,7 @@ WITH holding AS (
     FROM admissions
     WHERE admitted_at < %(end)s
       AND (ended_at IS NULL OR ended_at > %(start)s)
-      AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+      AND in_scope(%(scope)s, tenant_id, experiment, sweep_id)
 ),
 moves AS (
     SELECT tenant_id, since AS at, gpu AS gpus, 1 AS trials FROM holding WHERE since < until
@@ -455,9 +368,7 @@ queued AS (
     FROM admissions
     WHERE queued_at >= %(start)s
       AND queued_at < %(end)s
-      AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-      AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
-      AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+      AND in_scope(%(scope)s, tenant_id, experiment, sweep_id)
     GROUP BY tenant_id
 )
 SELECT tenant_id AS tenant, coalesce(most_gpus, 0)::int AS most_gpus,
@@ -476,9 +387,7 @@ SELECT tenant_id AS tenant, kind, rule, count(*) AS things, sum(size_bytes)::big
 FROM deletions
 WHERE deleted_at >= %(start)s
   AND deleted_at < %(end)s
-  AND (tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiment = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, tenant_id, experiment, sweep_id)
 GROUP BY tenant_id, kind, rule
 ORDER BY tenant_id, kind, rule;
 
@@ -523,9 +432,7 @@ LEFT JOIN LATERAL (
 ) AS said ON true
 WHERE sweeps.ended_at >= %(start)s
   AND sweeps.ended_at < %(end)s
-  AND (sweeps.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL)
+  AND in_scope(%(scope)s, sweeps.tenant_id, experiments.name, sweeps.sweep_id)
 ORDER BY sweeps.tenant_id, sweeps.ended_at, sweeps.sweep_id;
 
 -- sweeps_within --
@@ -534,6 +441,4 @@ SELECT sweeps.sweep_id
 FROM sweeps
 JOIN experiments USING (experiment_id)
 WHERE sweeps.sweep_id = ANY(%(named)s::text[])
-  AND (sweeps.tenant_id = %(tenant)s OR %(tenant)s::text IS NULL)
-  AND (experiments.name = %(experiment)s OR %(experiment)s::text IS NULL)
-  AND (sweeps.sweep_id = %(sweep_id)s OR %(sweep_id)s::text IS NULL);
+  AND in_scope(%(scope)s, sweeps.tenant_id, experiments.name, sweeps.sweep_id);

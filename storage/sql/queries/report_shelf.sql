@@ -15,24 +15,22 @@ DO UPDATE SET made_at = EXCLUDED.made_at, made_by = EXCLUDED.made_by,
 RETURNING report_id;
 
 -- list --
--- Reports of a tenant, or of everybody, the newest period first.
+-- Reports that somebody may read, the newest period first.
 SELECT report_id, period, first_day, until_day, tenant_id, experiment, sweep_id, is_portfolio,
        made_at, made_by, cost_usd, problems
 FROM shelved_reports
-WHERE tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL
+WHERE may_read(%(tenant)s, %(sees)s, tenant_id, is_portfolio)
 ORDER BY until_day DESC, first_day DESC, report_id
 LIMIT %(limit)s;
 
--- html --
--- A tenant's report as a part of a page.
-SELECT html
+-- get --
+-- One that somebody may read: as a part of a page, and as Markdown.
+SELECT html, markdown
 FROM shelved_reports
 WHERE report_id = %(report_id)s
-  AND tenant_id = %(tenant_id)s;
+  AND may_read(%(tenant)s, %(sees)s, tenant_id, is_portfolio);
 
--- markdown --
--- A tenant's report as Markdown.
-SELECT markdown
-FROM shelved_reports
-WHERE report_id = %(report_id)s
-  AND tenant_id = %(tenant_id)s;
+-- is_alone --
+-- Whether there is no other tenant than this one, nor a report of any.
+SELECT NOT EXISTS (SELECT FROM tenants WHERE tenant_id <> %(tenant)s)
+   AND NOT EXISTS (SELECT FROM shelved_reports WHERE tenant_id <> %(tenant)s);

@@ -6,13 +6,13 @@ ON CONFLICT (tenant_id) DO NOTHING;
 
 -- insert_token --
 -- Only the hash. One that is known already changes nothing, whosever it is.
-INSERT INTO api_tokens (token_hash, tenant_id, name, expires_at)
-VALUES (%(token_hash)s, %(tenant_id)s, %(name)s, %(expires_at)s)
+INSERT INTO api_tokens (token_hash, tenant_id, name, expires_at, sees)
+VALUES (%(token_hash)s, %(tenant_id)s, %(name)s, %(expires_at)s, %(sees)s)
 ON CONFLICT (token_hash) DO NOTHING;
 
 -- get_token --
 -- Whom a token belongs to, if it is good now.
-SELECT tenant_id, name
+SELECT tenant_id, name, sees
 FROM api_tokens
 WHERE token_hash = %(token_hash)s
   AND revoked_at IS NULL
@@ -28,7 +28,7 @@ WHERE tenant_id = %(tenant_id)s
 
 -- list_tokens --
 -- A tenant's tokens, without anything that would open a door.
-SELECT name, created_at, expires_at, revoked_at
+SELECT name, created_at, expires_at, revoked_at, sees
 FROM api_tokens
 WHERE tenant_id = %(tenant_id)s
 ORDER BY created_at, name;

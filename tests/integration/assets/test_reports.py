@@ -8,9 +8,11 @@ import dagster as dg
 import pytest
 
 from assets.reports import monthly_report, weekly_report
+from governance.access import Sees
 from governance.periods import Span
 from governance.reports.model import Scope
 from governance.reports.rows import SweepFront
+from governance.reports.shelf import Reader
 from orchestration.definitions import defs
 from orchestration.schedules import monthly_reports, weekly_reports
 from storage.database import Pool, open_pool
@@ -22,6 +24,9 @@ from tests.plugins.postgres import Database
 
 # Of Dagster's resources, on the way from pydantic 1.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+
+EVERYTHING = Reader(tenant="", sees=Sees.ALL)
 
 
 @pytest.fixture
@@ -71,17 +76,15 @@ def test_a_week_is_told_to_everybody_and_to_each_tenant(pool: Pool, world: Repor
     assert found["report"].startswith("# Report 2025")
     assert "digits" not in found["portfolio"]
     shelf = PostgresReportShelf(pool)
-    shelved = [
-        (row.scope.tenant, row.is_portfolio, row.cost_usd) for row in shelf.list(tenant_id=None)
-    ]
+    shelved = [(row.scope.tenant, row.is_portfolio, row.cost_usd) for row in shelf.list(EVERYTHING)]
     assert sorted(shelved, key=str) == [
         ("default", False, 4),
         ("vision", False, 4),
         (None, False, 8),
         (None, True, 8),
     ]
-    (own,) = shelf.list(tenant_id="default")
-    text = shelf.markdown(own.report_id, tenant_id="default")
+    (own,) = shelf.list(Reader(tenant="default"))
+    text = shelf.markdown(own.report_id, Reader(tenant="default"))
     assert "vision" not in text
     assert "words" not in text
 
@@ -93,7 +96,7 @@ def test_a_month_is_told_and_told_again_in_the_same_place(pool: Pool, world: Rep
     second = told(materialize(pool, monthly_report, "2025-06-01"), "monthly_report")
 
     assert (first["cost_usd"], second["cost_usd"]) == (8.0, 10.0)
-    assert len(PostgresReportShelf(pool).list(tenant_id=None)) == 4
+    assert len(PostgresReportShelf(pool).list(EVERYTHING)) == 4
 
 
 def test_a_part_that_fails_is_told_and_the_rest_is_there(pool: Pool, world: ReportWorld) -> None:
@@ -107,7 +110,7 @@ def test_a_part_that_fails_is_told_and_the_rest_is_there(pool: Pool, world: Repo
     assert found["cost_usd"] == 8.0
     assert "the database is away" in found["problems"][0]
     assert "This section could not be made" in found["report"]
-    (row,) = PostgresReportShelf(pool).list(tenant_id="default")
+    (row,) = PostgresReportShelf(pool).list(Reader(tenant="default"))
     assert row.problems == ["What the best costs: the database is away"]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from governance.access import Sees
 from governance.page_access import PageGrant, signed_link
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
@@ -30,10 +31,12 @@ def a_browser(platform: Platform, path: str | None = "/compare", **changes: Any)
     return browser
 
 
-def browser_of(platform: Platform, name: str, *, tenant: str = TENANT) -> httpx.Client:
+def browser_of(
+    platform: Platform, name: str, *, tenant: str = TENANT, sees: Sees = Sees.TENANT
+) -> httpx.Client:
     """One that this person has signed in with a token of their own name."""
     browser = a_browser(platform, None)
-    token = TokenStore(platform.pool).create(tenant_id=TenantId(tenant), name=name)
+    token = TokenStore(platform.pool).create(tenant_id=TenantId(tenant), name=name, sees=sees)
     form = {"token": token, "next": "/models"}
     answer = browser.post("/login", data=form, headers={"Origin": platform.url})
     assert answer.status_code == 303

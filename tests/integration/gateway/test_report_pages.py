@@ -5,22 +5,30 @@ from decimal import Decimal
 
 import pytest
 
+from governance.access import Sees
 from governance.periods import Period
 from governance.reports.composing import compose
 from governance.reports.model import Scope
+from governance.reports.shelf import Reader
 from storage.reports.shelf import PostgresReportShelf
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
-from tests.integration.gateway.browsers import a_browser
+from tests.integration.gateway.browsers import a_browser, browser_of
 from tests.integration.gateway.conftest import Platform
 from tests.unit.governance.reports.world import NOW, WEEK, Told, spent
 
 EVIL = '"><script>alert(1)</script>'
 
 
-def shelved(platform: Platform, *, tenant: str | None = "default", experiment: str = EVIL) -> int:
+def shelved(
+    platform: Platform,
+    *,
+    tenant: str | None = "default",
+    experiment: str = EVIL,
+    is_portfolio: bool = False,
+) -> int:
     facts = Told(spent_rows=[spent(experiment=experiment, amount_usd=Decimal(1234))])
-    report = compose(facts, Scope(tenant=tenant), WEEK, now=NOW)
+    report = compose(facts, Scope(tenant=tenant), WEEK, now=NOW, is_portfolio=is_portfolio)
     return PostgresReportShelf(platform.pool).put(report, by="ana")
 
 
@@ -57,17 +65,70 @@ def test_a_report_is_had_as_markdown(platform: Platform) -> None:
     assert answer.text.startswith("# Report 2026")
 
 
-def test_another_tenants_reports_and_everybodys_are_not_to_be_seen(platform: Platform) -> None:
-    others, everybodys = shelved(platform, tenant="vision"), shelved(platform, tenant=None)
-    browser = a_browser(platform)
+def all_kinds(platform: Platform) -> dict[str, int]:
+    """Reports of two tenants, of everybody, and portfolios of everybody and of one tenant."""
+    return {
+        "own": shelved(platform),
+        "other": shelved(platform, tenant="vision"),
+        "whole": shelved(platform, tenant=None),
+        "portfolio": shelved(platform, tenant=None, is_portfolio=True),
+        "portfolio of other": shelved(platform, tenant="vision", is_portfolio=True),
+    }
 
-    assert "2026-W47" not in browser.get("/reports").text
-    for number in (others, everybodys):
-        assert browser.get(f"/reports/{number}").status_code == 404
-        assert browser.get(f"/reports/{number}/markdown").status_code == 404
-    token = TokenStore(platform.pool).create(tenant_id=TenantId("vision"), name="vi")
-    assert platform.get(f"/reports/{others}", token=token).status_code == 200
-    assert platform.get(f"/reports/{everybodys}", token=token).status_code == 404
+
+@pytest.mark.parametrize(
+    ("sees", "readable"),
+    [
+        (Sees.TENANT, {"own"}),
+        (Sees.PORTFOLIO, {"own", "portfolio"}),
+        (Sees.ALL, {"own", "other", "whole", "portfolio", "portfolio of other"}),
+    ],
+)
+def test_a_token_opens_what_it_was_made_to_see(
+    platform: Platform, sees: Sees, readable: set[str]
+) -> None:
+    numbers = all_kinds(platform)
+    browser = browser_of(platform, "lead", sees=sees)
+
+    listed = browser.get("/reports").text
+    pages = {name: browser.get(f"/reports/{number}") for name, number in numbers.items()}
+    texts = {name: browser.get(f"/reports/{number}/markdown") for name, number in numbers.items()}
+
+    assert {name for name, answer in pages.items() if answer.status_code == 200} == readable
+    assert {name for name, answer in texts.items() if answer.status_code == 200} == readable
+    assert {name for name, n in numbers.items() if f'href="/reports/{n}"' in listed} == readable
+    assert {one.status_code for one in (*pages.values(), *texts.values())} <= {200, 404}
+
+
+def test_what_several_tenants_may_not_know_is_not_to_be_seen_by_a_link(platform: Platform) -> None:
+    numbers = all_kinds(platform)
+    browser = a_browser(platform)  # a session of its own, of no token that sees more
+
+    readable = [name for name, n in numbers.items() if browser.get(f"/reports/{n}").is_success]
+
+    assert readable == ["own"]
+
+
+def test_a_tenant_that_is_alone_reads_what_is_told_of_everybody(platform: Platform) -> None:
+    whole, portfolio = (shelved(platform, tenant=None, is_portfolio=one) for one in (False, True))
+    browser = a_browser(platform)
+    alone = [browser.get(f"/reports/{n}").status_code for n in (whole, portfolio)]
+    TokenStore(platform.pool).create(tenant_id=TenantId("vision"), name="vi")
+
+    together = [browser.get(f"/reports/{n}").status_code for n in (whole, portfolio)]
+
+    assert (alone, together) == ([200, 200], [404, 404])
+
+
+def test_the_page_of_a_portfolio_names_nobody(platform: Platform) -> None:
+    number = shelved(platform, tenant=None, is_portfolio=True)
+    shelved(platform, tenant="vision")
+
+    text = browser_of(platform, "lead", sees=Sees.PORTFOLIO).get(f"/reports/{number}").text
+
+    assert "$1,234.00" in text
+    assert "script&gt;" not in text  # the experiment's name
+    assert "digits-a" not in text
 
 
 @pytest.mark.parametrize("number", ["0", "999999", "x", "-1", "9" * 40, "1.5", "%00", "\u0661"])
@@ -98,7 +159,7 @@ def test_reports_of_several_periods_come_newest_first(platform: Platform) -> Non
             compose(Told(), Scope(tenant="default"), Period.WEEK.span(day), now=NOW), by="ana"
         )
 
-    assert [row.period for row in shelf.list(tenant_id="default")] == [
+    assert [row.period for row in shelf.list(Reader(tenant="default"))] == [
         "2026-W44",
         "2026-W40",
         "2026-W36",

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from governance.access import Sees
 from storage.database import open_pool
 from storage.token_store import TokenStore
 from sweeps.errors import AccessDenied
@@ -75,7 +76,7 @@ def test_a_token_is_shown_once_and_closes_again(server: Server) -> None:
     with open_pool(server.ours.url) as pool:
         assert TokenStore(pool).owner_of(token).name == "ana"
         (row,) = json.loads(server.run("token", "list", "--json"))
-        assert row["name"] == "ana"
+        assert (row["name"], row["sees"]) == ("ana", "tenant")
         assert row["expires_at"] > row["created_at"]
         assert token not in json.dumps(row)
 
@@ -83,6 +84,16 @@ def test_a_token_is_shown_once_and_closes_again(server: Server) -> None:
         with pytest.raises(AccessDenied):
             TokenStore(pool).owner_of(token)
     assert "no open token of 'ana'" in server.run("token", "revoke", "ana", code=1)
+
+
+def test_a_token_may_be_made_to_see_more(server: Server) -> None:
+    token = server.run("token", "create", "lead", "--sees", "portfolio").strip()
+
+    with open_pool(server.ours.url) as pool:
+        assert TokenStore(pool).owner_of(token).sees is Sees.PORTFOLIO
+    (row,) = json.loads(server.run("token", "list", "--json"))
+    assert row["sees"] == "portfolio"
+    assert "is not one of" in server.run("token", "create", "lead", "--sees", "much", code=2)
 
 
 def test_an_unknown_tenant_gets_no_token(server: Server) -> None:

@@ -32,6 +32,7 @@ class ReportWorld:
         tenant: str = "default",
         experiment: str = "digits",
         owner: str = "ana",
+        metric: str = "accuracy",
         direction: str = "maximize",
         max_resource: int | None = None,
         kind: str = "search",
@@ -39,7 +40,7 @@ class ReportWorld:
     ) -> str:
         spec = {
             "owner": owner,
-            "objective": {"metric": "accuracy", "direction": direction},
+            "objective": {"metric": metric, "direction": direction},
             "strategy": {"scheduler": {"max_resource": max_resource}},
         }
         self.rows("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", tenant)
@@ -57,6 +58,12 @@ class ReportWorld:
         )  # fmt: skip
         return sweep_id
 
+    def plan(self, statement: str, parameters: Mapping[str, object]) -> str:
+        """What the database would do, in all detail."""
+        with transaction(self.pool) as connection:
+            explain = f"EXPLAIN (VERBOSE) {statement}"
+            return "\n".join(row[0] for row in connection.execute(explain, parameters))  # pyright: ignore[reportArgumentType]  our own queries
+
     def trial(
         self,
         sweep_id: str,
@@ -71,6 +78,7 @@ class ReportWorld:
         exit_reason: str = "completed",
         waited: float = 1.0,
         outcome: str | None = None,
+        created_at: dt.datetime | None = None,
     ) -> str:
         """One that ended, with one attempt and one entry in the ledger; no entry without a cost."""
         run_id, params = (
@@ -82,7 +90,7 @@ class ReportWorld:
             " created_at, started_at, state, ended_at, objective, resource_level)"
             " SELECT %s, tenant_id, experiment_id, sweep_id, %s, 1, 'me', %s, %s, %s, %s, %s, %s"
             " FROM sweeps WHERE sweep_id = %s",
-            run_id, number, at, at, state, at, objective, level, sweep_id,
+            run_id, number, created_at or at, at, state, at, objective, level, sweep_id,
         )  # fmt: skip
         for name, value in params.items():
             self.rows("INSERT INTO run_params VALUES (%s, %s, %s)", run_id, name, json.dumps(value))
@@ -97,6 +105,38 @@ class ReportWorld:
         )  # fmt: skip
         if cost is not None:
             self.pay(run_id, cost, outcome=outcome or state, at=at)
+        return run_id
+
+    def attempt(
+        self, run_id: str, number: int, *, exit_reason: str, cost: str, at: dt.datetime = WITHIN
+    ) -> None:
+        """A further attempt of a run."""
+        self.rows(
+            "INSERT INTO attempts (attempt_id, run_id, number, state, created_at, started_at, ended_at,"
+            " exit_reason) VALUES (%s, %s, %s, 'ended', %s, %s, %s, %s)",
+            f"{run_id}-a{number}", run_id, number, at, at, at, exit_reason,
+        )  # fmt: skip
+        self.pay(run_id, cost, at=at, key=f"gpu of {number}")
+
+    def scratch(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, object],
+        rerun_of: str | None = None,
+        tenant: str = "default",
+        experiment: str = "digits",
+    ) -> str:
+        """A run outside sweeps that ended."""
+        self.rows(
+            "INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, created_at,"
+            " started_at, state, ended_at, rerun_of)"
+            " SELECT %s, tenant_id, experiment_id, 1, 'ana', %s, %s, 'completed', %s, %s"
+            " FROM experiments WHERE tenant_id = %s AND name = %s",
+            run_id, WITHIN, WITHIN, WITHIN, rerun_of, tenant, experiment,
+        )  # fmt: skip
+        for name, value in params.items():
+            self.rows("INSERT INTO run_params VALUES (%s, %s, %s)", run_id, name, json.dumps(value))
         return run_id
 
     def pay(

@@ -108,7 +108,9 @@ def test_every_fact_keeps_to_its_scope(
     assert sum(row.attempts for row in facts.failure_reasons(scope, WEEK)) == 6 * n
     assert sum(row.attempts for row in facts.attempts_ended(scope, WEEK)) == 6 * n
     assert sum(row.attempts for row in facts.waits(scope, WEEK)) == 6 * n
-    assert sum(row.runs for row in facts.value_outcomes(scope, WEEK)) == 5 * n
+    tried = facts.parameter_outcomes(scope, WEEK)
+    assert sum(row.runs for row in tried.values) == 5 * n
+    assert sum(row.runs for row in tried.configurations) == 5 * n
 
 
 def test_outcomes_of_the_ledger_are_told_apart(
@@ -142,6 +144,7 @@ def test_configurations_that_were_tried_again_are_counted_but_the_first(
         world.trial("a", number, params=params, cost=cost)
         world.trial("e", number, params=params, cost=cost)
     world.trial("b", 1, params=same, cost="16")
+    world.summed()
 
     (found,) = facts.repeated(ALL, WEEK)
 
@@ -212,38 +215,6 @@ def test_a_trial_that_went_beyond_the_last_level_saved_nothing(
     (found,) = facts.stopped_early(ALL, WEEK)
 
     assert found.saved_usd == 0
-
-
-def test_failures_are_counted_by_value(world: ReportWorld, facts: PostgresReportFacts) -> None:
-    world.sweep("a")
-    for number in range(1, 21):
-        failed = number > 14
-        world.trial(
-            "a", number, cost="2", state="failed" if failed else "completed",
-            params={
-                "act": "tanh" if failed else "relu",
-                "lr": 0.0034 if number % 2 else 0.013,
-                "epochs": 12,
-                "depth": 3 if number % 2 else 4,
-                "bias": -0.3 if number > 10 else 0.0,
-                "seed": f"word {number}",
-            },
-        )  # fmt: skip
-
-    found = {(row.name, row.value): row for row in facts.value_outcomes(ALL, WEEK)}
-
-    assert {key: (row.runs, row.failed) for key, row in found.items()} == {
-        ("act", "relu"): (14, 0),
-        ("act", "tanh"): (6, 6),
-        ("lr", "0.002 to 0.005"): (10, 3),
-        ("lr", "0.01 to 0.02"): (10, 3),
-        ("depth", "3"): (10, 3),
-        ("depth", "4"): (10, 3),
-        ("bias", "-0.5 to -0.2"): (10, 6),
-        ("bias", "0"): (10, 0),
-    }
-    tanh = found["act", "tanh"]
-    assert (tanh.all_runs, tanh.all_failed, tanh.amount_usd) == (20, 6, Decimal(12))
 
 
 @pytest.mark.parametrize("direction", list(Direction))

@@ -1,6 +1,7 @@
 """Numbers of reports, each reckoned by hand beside it."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from governance.periods import Span
 from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from governance.reports.composing import SECTIONS, compose
-from governance.reports.failing import worse_than_others
 from governance.reports.limits import calibration
 from governance.reports.model import Chart, Figures, Report, Scope, Section, Sentence, Table, Unit
 from governance.reports.rows import (
@@ -29,7 +29,6 @@ from governance.reports.rows import (
     Spent,
     StoppedEarly,
     SweepFront,
-    ValueOutcomes,
 )
 from governance.reports.waste import by_kind
 from sweeps.errors import StorageUnavailable
@@ -200,38 +199,6 @@ def test_early_stopping_is_an_estimate_with_its_assumption() -> None:
     assert "1 stopped trials are left out" in said
 
 
-def a_value(value: str, runs: int, failed: int, **changes: Any) -> ValueOutcomes:
-    return ValueOutcomes(
-        **{
-            "tenant": "vision",
-            "experiment": "digits",
-            "name": "optimizer",
-            "value": value,
-            "runs": runs,
-            "failed": failed,
-            "amount_usd": USD(runs),
-            "all_runs": 30,
-            "all_failed": 11,
-            **changes,
-        }
-    )
-
-
-def test_values_that_fail_more_often_come_first() -> None:
-    values = [a_value("sgd", 10, 9), a_value("adam", 10, 1), a_value("lion", 10, 1)]
-
-    (worst,) = worse_than_others(values)
-
-    assert (worst.value, worst.failed_share, worst.others_failed_share) == ("sgd", 0.9, 0.1)
-    said = sentences(made(Told(values=values)), "failures")
-    assert "digits with optimizer = sgd fail most often" in said
-    assert "9 of 10" in said
-
-
-def test_a_few_runs_say_nothing_of_a_value() -> None:
-    assert worse_than_others([a_value("sgd", 4, 4, all_failed=4)]) == []
-
-
 def test_one_section_that_fails_says_so_and_hides_no_other() -> None:
     class Broken(Told):
         def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
@@ -248,6 +215,17 @@ def test_one_section_that_fails_says_so_and_hides_no_other() -> None:
         "Saved by early stopping: ZeroDivisionError: a mistake",
     )
     assert report.figure("cost", "cost") == USD(7)
+
+
+def test_an_error_in_a_portfolio_says_nothing_that_may_be_a_name() -> None:
+    class Broken(Told):
+        def spent(self, scope: Scope, period: Span) -> Sequence[Spent]:
+            raise StorageUnavailable("vision is away")
+
+    report = made(Broken(), is_portfolio=True)
+
+    assert "vision" not in "".join(report.problems)
+    assert report.problems[0].startswith("Portfolio: StorageUnavailable")
 
 
 def test_nothing_at_all_is_a_report_too() -> None:

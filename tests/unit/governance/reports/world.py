@@ -26,9 +26,9 @@ from governance.reports.rows import (
     Spent,
     StoppedEarly,
     SweepFront,
-    ValueOutcomes,
     Waits,
 )
+from governance.reports.tried import ParameterOutcomes
 
 WEEK = Period.WEEK.span(dt.date(2026, 11, 18))
 NOW = dt.datetime(2026, 11, 23, 5, tzinfo=dt.UTC)
@@ -65,7 +65,7 @@ class Told:
     outcomes: Sequence[OutcomeSpent] = ()
     repeated_rows: Sequence[Repeated] = ()
     stopped: Sequence[StoppedEarly] = ()
-    values: Sequence[ValueOutcomes] = ()
+    parameters: ParameterOutcomes = field(default_factory=ParameterOutcomes)
     front_rows: Sequence[SweepFront] = ()
     tried: Mapping[tuple[str, int], Mapping[str, object]] = field(
         default_factory=dict[tuple[str, int], Mapping[str, object]]
@@ -99,8 +99,8 @@ class Told:
     def stopped_early(self, scope: Scope, period: Span) -> Sequence[StoppedEarly]:
         return self.stopped if period == self.period else ()
 
-    def value_outcomes(self, scope: Scope, period: Span) -> Sequence[ValueOutcomes]:
-        return self.values if period == self.period else ()
+    def parameter_outcomes(self, scope: Scope, period: Span) -> ParameterOutcomes:
+        return self.parameters if period == self.period else ParameterOutcomes()
 
     def fronts(self, scope: Scope, period: Span) -> Sequence[SweepFront]:
         return self.front_rows if period == self.period else ()
