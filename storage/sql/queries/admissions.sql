@@ -255,8 +255,11 @@ ORDER BY admissions.place NULLS LAST, admissions.queued_at, admissions.attempt_i
 LIMIT %(limit)s;
 
 -- held --
--- What live attempts hold, by tenant and type.
-SELECT admissions.tenant_id, admissions.gpu_type, admissions.is_admitted_elsewhere,
+-- What live attempts hold, by tenant and type: counted as a pass counts it.
+SELECT admissions.tenant_id,
+       coalesce(nullif(admissions.gpu_type, ''),
+                CASE WHEN admissions.gpu > 0 THEN attempts.gpu_model ELSE '' END) AS gpu_type,
+       admissions.is_admitted_elsewhere,
        count(*) AS trials, sum(cpu_millis)::bigint AS cpu_millis,
        sum(memory_bytes)::bigint AS memory_bytes, sum(gpu)::bigint AS gpu
 FROM admissions

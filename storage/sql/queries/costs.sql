@@ -257,6 +257,8 @@ CROSS JOIN LATERAL (
 ) AS what (resource, amount)
 WHERE least(coalesce(attempts.ended_at, %(end)s), %(end)s)
       > greatest(coalesce(attempts.scheduled_at, attempts.started_at), %(start)s)
+  -- What was never given a place held nothing: greatest() alone would take it from the start on.
+  AND coalesce(attempts.scheduled_at, attempts.started_at) IS NOT NULL
   AND what.amount > 0
 GROUP BY 1, 2, 3, 4;
 
@@ -300,6 +302,7 @@ LEFT JOIN attempts USING (attempt_id)
 WHERE entry.day = %(day)s
   AND entry.category = 'compute'
   AND (attempts.attempt_id IS NULL
+       OR coalesce(attempts.scheduled_at, attempts.started_at) IS NULL
        OR coalesce(attempts.scheduled_at, attempts.started_at) >= %(end)s
        OR attempts.ended_at <= %(start)s)
 ORDER BY entry.entry_key

@@ -88,6 +88,40 @@ class CostWorld:
         )  # fmt: skip
         return f"{run_id}-a{number}"
 
+    def waiting(
+        self, run_id: str, since: float, *, number: int = 1, ended: float | None = None
+    ) -> str:
+        """Wanted since then, and never launched; given up at `ended`."""
+        self.execute(
+            """INSERT INTO attempts (attempt_id, run_id, number, state, created_at, ended_at,
+                                     exit_reason)
+               VALUES (%s, %s, %s, %s::attempt_state, %s, %s, %s::exit_reason)""",
+            f"{run_id}-a{number}", run_id, number, "pending" if ended is None else "ended",
+            MIDNIGHT + since * HOUR, None if ended is None else MIDNIGHT + ended * HOUR,
+            None if ended is None else "launch_failed",
+        )  # fmt: skip
+        return f"{run_id}-a{number}"
+
+    def rerun(self, run_id: str, *, of: str) -> str:
+        """A run outside sweeps, whose attempts hold what they were admitted with."""
+        self.execute(
+            """INSERT INTO runs (run_id, tenant_id, experiment_id, seed, created_by, state, rerun_of)
+               SELECT %s, tenant_id, experiment_id, 1, 'ana', 'running', run_id
+               FROM runs WHERE run_id = %s""",
+            run_id, of,
+        )  # fmt: skip
+        return run_id
+
+    def admit(self, attempt_id: str, *, gpu: int, cores: float) -> None:
+        """What the desk let it have."""
+        self.execute(
+            """INSERT INTO admissions (attempt_id, sweep_id, tenant_id, experiment, owner, cpu_millis,
+                                       memory_bytes, gpu, gpu_type, admitted_at)
+               SELECT attempt_id, run_id, 'default', 'digits', 'ana', %s, 0, %s, '', now()
+               FROM attempts WHERE attempt_id = %s""",
+            round(cores * 1000), gpu, attempt_id,
+        )  # fmt: skip
+
     def end(self, attempt_id: str, end: float, *, reason: str = "completed") -> None:
         self.execute(
             """UPDATE attempts SET state = 'ended', ended_at = %s, exit_reason = %s::exit_reason
@@ -159,6 +193,23 @@ class CostWorld:
     def replace(self, day: dt.date = DAY, *, now: dt.datetime = LATER) -> None:
         self.ledger.replace(day, now=now)
         self.ledger.replace_usage(day)
+
+    def days(self) -> list[dt.date]:
+        """Those that the books have."""
+        with transaction(self.pool) as connection:
+            rows = connection.execute("SELECT day FROM cost_days ORDER BY day").fetchall()
+        return [day for (day,) in rows]
+
+    def check(self, *days: dt.date) -> None:
+        """What the checks of the books ask, of days that are written as they turned out."""
+        for day in days:
+            found = self.ledger.balance(day)
+            assert found.is_good, (day, found)
+            assert self.ledger.attempts_without_entry(day).first == (), day
+            assert self.ledger.entries_without_attempt(day).first == (), day
+            totals = self.ledger.totals(day)
+            assert totals is not None
+            assert self.ledger.usage_total(day) == totals.amount_usd, day
 
     def entries(self, day: dt.date | None = None) -> list[dict[str, Any]]:
         from psycopg.rows import dict_row

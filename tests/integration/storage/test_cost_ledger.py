@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from collections.abc import Generator
 from decimal import Decimal
 
 import psycopg
@@ -21,8 +22,16 @@ NEXT = DAY + dt.timedelta(days=1)
 
 
 @pytest.fixture
-def costs(pool: Pool) -> CostWorld:
+def unchecked(pool: Pool) -> CostWorld:
+    """For what is wrong on purpose."""
     return CostWorld(pool)
+
+
+@pytest.fixture
+def costs(unchecked: CostWorld) -> Generator[CostWorld, None, None]:
+    """Whose books are good in the end, whatever a test has done."""
+    yield unchecked
+    unchecked.check(*unchecked.days())
 
 
 def test_a_day_has_an_entry_for_each_attempt_and_resource(costs: CostWorld) -> None:
@@ -78,7 +87,48 @@ def test_what_never_started_has_no_entry_and_is_not_missed(costs: CostWorld) -> 
     costs.replace()
 
     assert costs.entries() == []
-    assert costs.ledger.attempts_without_entry(DAY).count == 0
+
+
+def test_what_waits_or_was_never_launched_is_in_no_sum(costs: CostWorld) -> None:
+    sweep = costs.sweep()
+    costs.waiting(costs.run(sweep, 1), -30)
+    costs.waiting(costs.run(sweep, 2), 3)
+    given_up = costs.run(sweep, 3)
+    costs.waiting(given_up, -30, ended=5)
+    costs.attempt(given_up, 6, 7, number=2)
+
+    costs.replace()
+
+    balance = costs.ledger.balance(DAY)
+    assert (balance.ledger_usd, balance.greatest_gap) == (Decimal("2.045"), 0)
+    assert {row["attempt_id"] for row in costs.entries()} == {f"{given_up}-a2"}
+
+
+def test_an_attempt_that_runs_over_midnight_is_good_on_each_of_its_days(costs: CostWorld) -> None:
+    costs.attempt(costs.run(costs.sweep(), 1), -3.7, 31.3, reason="evicted")
+
+    days = [DAY - dt.timedelta(days=1), DAY, NEXT]
+    for day in reversed(days):
+        costs.replace(day)
+
+    gpus = [row["quantity"] for row in costs.entries() if row["resource"] == "gpu"]
+    assert gpus == pytest.approx([3.7, 24, 7.3])
+
+
+def test_a_rerun_is_charged_for_what_it_was_admitted_with(costs: CostWorld) -> None:
+    original = costs.run(costs.sweep(), 1)
+    costs.attempt(original, -9, -8)
+    again = costs.rerun("scratch-aaaaaaaaaaaa", of=original)
+    costs.admit(costs.attempt(again, 1, 3, gpus=0, model=""), gpu=2, cores=0.5)
+    waits = costs.rerun("scratch-bbbbbbbbbbbb", of=original)
+    costs.admit(costs.waiting(waits, 0), gpu=2, cores=0.5)
+
+    costs.replace()
+
+    assert {row["resource"]: (row["run_id"], row["quantity"]) for row in costs.entries()} == {
+        "gpu": (again, 4),
+        "cpu": (again, 1),
+    }
 
 
 def test_a_place_in_a_cluster_is_paid_for_from_when_it_was_given(costs: CostWorld) -> None:
@@ -257,14 +307,16 @@ def test_the_balance_is_good_whatever_the_prices_do(costs: CostWorld) -> None:
     assert balance.ledger_usd > 10
 
 
-def test_the_balance_is_bad_when_an_entry_is_another_one(costs: CostWorld) -> None:
-    costs.attempt(costs.run(costs.sweep(), 1), 0, 1)
-    costs.replace()
-    assert costs.ledger.balance(DAY).is_good
+def test_the_balance_is_bad_when_an_entry_is_another_one(unchecked: CostWorld) -> None:
+    unchecked.attempt(unchecked.run(unchecked.sweep(), 1), 0, 1)
+    unchecked.replace()
+    unchecked.check(DAY)
 
-    costs.execute("UPDATE cost_entries SET amount_usd = amount_usd + 0.01 WHERE resource = 'cpu'")
+    unchecked.execute(
+        "UPDATE cost_entries SET amount_usd = amount_usd + 0.01 WHERE resource = 'cpu'"
+    )
 
-    assert not costs.ledger.balance(DAY).is_good
+    assert not unchecked.ledger.balance(DAY).is_good
 
 
 def test_an_attempt_that_is_not_in_the_ledger_is_told_of(costs: CostWorld) -> None:
@@ -277,12 +329,16 @@ def test_an_attempt_that_is_not_in_the_ledger_is_told_of(costs: CostWorld) -> No
     assert costs.ledger.attempts_without_entry(DAY).count == 0
 
 
-def test_an_entry_of_nothing_is_told_of(costs: CostWorld) -> None:
-    costs.attempt(costs.run(costs.sweep(), 1), 0, 1, gpus=1)
-    costs.replace()
-    costs.execute("UPDATE cost_entries SET attempt_id = 'x' WHERE resource = 'gpu'")
+def test_an_entry_of_nothing_is_told_of(unchecked: CostWorld) -> None:
+    attempt = unchecked.attempt(unchecked.run(unchecked.sweep(), 1), 0, 1, gpus=1)
+    unchecked.replace()
+    unchecked.execute("UPDATE cost_entries SET attempt_id = 'x' WHERE resource = 'gpu'")
+    of_nobody = unchecked.ledger.entries_without_attempt(DAY).first
+    unchecked.execute("UPDATE attempts SET started_at = NULL")
+    of_what_never_began = unchecked.ledger.entries_without_attempt(DAY).first
 
-    assert costs.ledger.entries_without_attempt(DAY).first == ("digits-aaaaaaaa-00001-a1/gpu",)
+    assert of_nobody == (f"{attempt}/gpu",)
+    assert of_what_never_began == (f"{attempt}/cpu", f"{attempt}/gpu", f"{attempt}/memory")
 
 
 def test_of_two_at_once_one_waits_and_nothing_is_there_twice(costs: CostWorld) -> None:
@@ -303,6 +359,7 @@ def test_of_two_at_once_one_waits_and_nothing_is_there_twice(costs: CostWorld) -
     for thread in threads:
         thread.join()
 
+    costs.ledger.replace_usage(DAY)
     assert failed == []
     assert len(costs.entries()) == 39 * 3
 

@@ -48,6 +48,20 @@ def test_who_waits_and_what_is_held_is_told(desk_world: PostgresDeskWorld) -> No
     assert report.decided_at is not None
 
 
+def test_who_asked_for_any_gpu_counts_with_the_one_that_it_got(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy("other_tenants: {limits: {gpu_types: {a100: 1}}}")
+    (name,) = desk_world.write(FIRST, gpu_spec(), 1)
+    desk_world.desk.ask(FIRST, gpu_spec(), [name])
+    desk_world.start(name, ago="1 hour")
+    desk_world.execute("UPDATE attempts SET gpu_model = 'NVIDIA A100-SXM4-80GB'")
+
+    (tenant,) = view(desk_world).report().tenants
+
+    assert "1 of 1 a100 GPUs" in [bound.words for bound in tenant.limits]
+
+
 def test_a_tenant_sees_its_own_alone(desk_world: PostgresDeskWorld) -> None:
     desk_world.set_policy(f"capacity: {{gpu: 50}}\n{_POLICY}")
     names = desk_world.write(FIRST, gpu_spec(), 3)
