@@ -57,6 +57,10 @@ class EvaluationRefused(PermanentError):
     """A candidate that may not be evaluated, with the reason."""
 
 
+class TagTakenAway(PermanentError):
+    """The run is no candidate any more, though its evaluation is open."""
+
+
 class ProductionMoved(PermanentError):
     """What the candidate was compared with is not in production any more."""
 

@@ -56,6 +56,10 @@ class ModelVersion:
     def __str__(self) -> str:
         return f"{self.model}@{self.number}"
 
+    def is_of(self, run_id: RunId, artifact: str) -> bool:
+        """Whether it is that file of that run."""
+        return (self.run_id, self.artifact) == (run_id, artifact)
+
     @property
     def path(self) -> str:
         """Where the gateway gives its bytes."""

@@ -138,14 +138,23 @@ def reject_command(run: str, comment: str, tenant: str, as_json: bool) -> None:
 @tenant_option
 @json_option
 def retry_command(run: str, detach: bool, tenant: str, as_json: bool) -> None:
-    """Evaluate RUN again, by the policy as it is now. Exits as `sweepworks promote` does."""
+    """Evaluate RUN again, by the policy as it is now. Exits as `sweepworks promote` does.
+
+    What is in production already is not evaluated again.
+    """
     import_dagster_meanwhile()
     tenant_id, by = TenantId(tenant), person()
     with session(quiet=as_json) as platform:
         found = _newest(platform, run, tenant)
         subject = Subject(SubjectKind.RUN, found.run_id)
         platform.tags.set(subject, Tag(PRODUCTION_CANDIDATE), tenant_id=tenant_id, by=by)
-        again = platform.evaluations.request(found.run_id, tenant_id=tenant_id, by=by, anew=True)
+        from orchestration.promotion.evaluations import PlatformEvaluations
+
+        again = PlatformEvaluations(platform).request_again(found, by=by)
+        if again == found and not as_json:
+            click.echo(
+                f"{found.run_id} is not evaluated again: {found.reason or found.state}", err=True
+            )
         if detach:
             click.echo(f"{again.evaluation_id} {again.state}")
             return

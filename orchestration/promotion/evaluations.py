@@ -15,6 +15,7 @@ from governance.promotion.evaluations import (
     EvaluationState,
     ProductionMoved,
     Subjects,
+    TagTakenAway,
     evaluation_sweep,
     evaluation_sweep_id,
 )
@@ -24,6 +25,7 @@ from governance.promotion.gates.judgement import judge
 from governance.promotion.gates.results import Verdict, in_words, overall
 from governance.promotion.gates.statistic import statistic as statistic_of
 from governance.promotion.policy import PromotionRule, Statistic
+from governance.promotion.registry import ModelVersion
 from orchestration.promotion.facts import collect
 from orchestration.submission import submission_of, submit
 from sweeps.blobs import BlobKey
@@ -56,6 +58,29 @@ class PlatformEvaluations:
         self._store.attach(evaluation_id, dagster_run_id=dagster_run_id)
         return self._store.get(evaluation_id)
 
+    def request_again(self, found: Evaluation, *, by: str) -> Evaluation:
+        """Ask for another evaluation of a run, after its newest one: that one, while it is open.
+
+        What that one has led to, and is in production by the policy as it is now, has nothing more to
+        show: it stays the newest one, and what explains the promotion.
+        """
+        if found.state is EvaluationState.PROMOTED:
+            rule = self._platform.policies.current(PROMOTION).value.rule_for(
+                tenant=found.tenant_id, experiment=found.experiment
+            )
+            production = None if rule is None else self._in_production(found, rule)
+            if rule and production and production.is_of(found.run_id, rule.artifact):
+                return found
+        return self._store.request(found.run_id, tenant_id=found.tenant_id, by=by, anew=True)
+
+    def _in_production(self, found: Evaluation, rule: PromotionRule) -> ModelVersion | None:
+        """What the alias of a rule means, for the tenant of a candidate."""
+        registry = self._platform.registry
+        number = registry.alias(rule.model, rule.alias, tenant_id=found.tenant_id)
+        if number is None:
+            return None
+        return registry.version(rule.model, number, tenant_id=found.tenant_id)
+
     def begin(self, evaluation_id: str) -> Evaluation:
         """Check candidate and holdout, fix what is asked, submit the sweep that measures."""
         found = self._store.get(evaluation_id)
@@ -81,11 +106,9 @@ class PlatformEvaluations:
             )
         self._check_candidate(candidate)
         sha256 = self._file(found, rule.artifact)
-        production = platform.registry.alias(rule.model, rule.alias, tenant_id=found.tenant_id)
-        if production is not None:
-            known = platform.registry.version(rule.model, production, tenant_id=found.tenant_id)
-            if (known.run_id, known.artifact) == (found.run_id, rule.artifact):
-                raise EvaluationRefused(f"{found.run_id} is {rule.alias} already, as {known}")
+        production = self._in_production(found, rule)
+        if production is not None and production.is_of(found.run_id, rule.artifact):
+            raise EvaluationRefused(f"{found.run_id} is {rule.alias} already, as {production}")
         plan = rule.evaluation
         holdout = platform.datasets.pin(plan.holdout, tenant_id=found.tenant_id)
         look = platform.candidates.look_for_holdout(candidate, holdout=str(holdout))
@@ -111,7 +134,7 @@ class PlatformEvaluations:
             sha256=sha256,
             dataset_id=holdout.dataset_id,
             dataset_number=holdout.number,
-            compared_with=production if rule.gates.comparisons else None,
+            compared_with=production.number if production and rule.gates.comparisons else None,
         )
 
     def _candidate(self, found: Evaluation) -> "Candidate":
@@ -178,7 +201,7 @@ class PlatformEvaluations:
 
     def look(self, evaluation_id: str) -> Evaluation:
         """How far it is; keeps its sweep going, and ends both when one has lost its sense."""
-        found = self._store.get(evaluation_id)
+        found = self._tagged(evaluation_id)
         if found.sweep_id is None:
             return found
         sweep = self._platform.catalog.get(found.sweep_id)
@@ -199,6 +222,13 @@ class PlatformEvaluations:
         if not sweep.state.is_terminal:
             self._look_after(found, found.sweep_id)
         return self._store.get(evaluation_id)
+
+    def _tagged(self, evaluation_id: str) -> Evaluation:
+        """As it is; withdrawn, if whoever took the tag away has not done that."""
+        found = self._store.get(evaluation_id)
+        if not found.state.has_ended and self._store.withdraw_untagged(found.run_id):
+            return self._store.get(evaluation_id)
+        return found
 
     def is_measured(self, evaluation: Evaluation) -> bool:
         """Whether all its runs are over, or none will ever be."""
@@ -249,6 +279,7 @@ class PlatformEvaluations:
 
     def judge(self, evaluation_id: str) -> EvaluationRecord:
         """Collect the facts and judge them; written down."""
+        self._tagged(evaluation_id)
         record = self._store.record(evaluation_id)
         found = record.evaluation
         if found.state not in {EvaluationState.RUNNING, EvaluationState.WAITING}:
@@ -294,6 +325,8 @@ class PlatformEvaluations:
                 metrics=summary(record, rule),
                 by=found.requested_by,
             )
+        except TagTakenAway:
+            self._store.withdraw_untagged(found.run_id)
         except ProductionMoved:  # after it was judged: judged again, it fails, and says why
             self.judge(found.evaluation_id)
         except ArtifactNotFound:

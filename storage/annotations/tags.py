@@ -13,6 +13,7 @@ from sweeps.ids import RunId, TenantId
 from sweeps.tags import (
     BASELINE,
     MOST_TAGS,
+    PRODUCTION_CANDIDATE,
     GivenTag,
     InvalidTag,
     Subject,
@@ -23,6 +24,7 @@ from sweeps.tags import (
 )
 
 _QUERIES = queries.load("tags")
+_EVALUATIONS = queries.load("evaluations")
 
 
 class TagStore:
@@ -63,6 +65,8 @@ class TagStore:
     def remove(self, subject: Subject, name: str, *, tenant_id: TenantId, by: str) -> bool:
         """Take a tag from it; gives whether it had one of that name.
 
+        What is open of the evaluations of a candidate is withdrawn with its tag.
+
         Raises:
             SubjectNotFound: There is none of that name for the tenant.
         """
@@ -73,6 +77,9 @@ class TagStore:
             row = {**key, "name": name, "by": by}
             connection.execute(_QUERIES["say_who"], row)
             removed = connection.execute(_QUERIES[f"remove_{subject.kind}_tag"], row).fetchone()
+            if name == PRODUCTION_CANDIDATE and subject.kind is SubjectKind.RUN:
+                of_run = {"run_id": key["run_id"], "tag": name}
+                connection.execute(_EVALUATIONS["withdraw_untagged"], of_run)
         return removed is not None
 
     def tags(self, subject: Subject, *, tenant_id: TenantId) -> list[GivenTag]:

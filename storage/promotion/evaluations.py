@@ -48,12 +48,11 @@ class EvaluationStore:
             rows = connection.execute(_QUERIES["insert_tagged"], parameters).fetchall()
         return [str(row[0]) for row in rows]
 
-    def withdraw_untagged(self) -> list[str]:
-        """End what is open of runs that have lost the tag; names of those."""
+    def withdraw_untagged(self, run_id: RunId | None = None) -> list[str]:
+        """End what is open of runs that have lost the tag, or of one of them; names of those."""
+        parameters = {"tag": PRODUCTION_CANDIDATE, "run_id": run_id}
         with transaction(self._pool) as connection:
-            rows = connection.execute(
-                _QUERIES["withdraw_untagged"], {"tag": PRODUCTION_CANDIDATE}
-            ).fetchall()
+            rows = connection.execute(_QUERIES["withdraw_untagged"], parameters).fetchall()
         return [str(row[0]) for row in rows]
 
     def request(

@@ -12,7 +12,12 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from governance.promotion.aliases import Move, MoveKind, before
-from governance.promotion.evaluations import EvaluationNotFound, EvaluationState, ProductionMoved
+from governance.promotion.evaluations import (
+    EvaluationNotFound,
+    EvaluationState,
+    ProductionMoved,
+    TagTakenAway,
+)
 from governance.promotion.policy import PromotionRule
 from governance.promotion.registry import (
     AliasMove,
@@ -27,6 +32,7 @@ from storage.database import Pool, transaction
 from storage.json_numbers import json_number
 from sweeps.errors import ArtifactNotFound, StateConflict
 from sweeps.ids import TenantId
+from sweeps.tags import PRODUCTION_CANDIDATE
 
 _QUERIES = queries.load("registry")
 _EVALUATIONS = queries.load("evaluations")
@@ -58,11 +64,14 @@ class RegistryStore:
         Raises:
             EvaluationNotFound: There is no such evaluation.
             StateConflict: It has ended otherwise, or has not passed every gate.
+            TagTakenAway: Its run is no candidate any more.
             ProductionMoved: The alias means another version than the one that it was held to.
             ArtifactNotFound: The candidate's file was pruned.
         """
         of_evaluation = {"evaluation_id": evaluation_id}
         with transaction(self._pool) as connection:
+            with_tag = {**of_evaluation, "tag": PRODUCTION_CANDIDATE}
+            is_tagged = connection.execute(_EVALUATIONS["hold_tag"], with_tag).fetchone()
             state = connection.execute(_EVALUATIONS["hold_evaluation"], of_evaluation).fetchone()
             if state is None:
                 raise EvaluationNotFound(evaluation_id)
@@ -72,6 +81,10 @@ class RegistryStore:
             if EvaluationState(state[0]).has_ended:
                 what = f"evaluation {evaluation_id!r}"
                 raise StateConflict(what, current=state[0], asked="promoted")
+            if is_tagged is None:
+                raise TagTakenAway(
+                    f"{evaluation_id}: its run is tagged {PRODUCTION_CANDIDATE} no more"
+                )
             model: dict[str, Any] = {"tenant_id": tenant_id, "name": rule.model, "by": by}
             model["model_id"] = _number(connection, "ensure_model", model)
             now = _alias(connection, tenant_id, rule.model, rule.alias)

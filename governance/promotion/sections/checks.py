@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.promotion.evaluations import Subjects, evaluation_sweep
-from governance.promotion.policy import PromotionRule, Statistic
+from governance.promotion.policy import PromotionRule
 from governance.promotion.sections.evaluation import EVALUATION
 from governance.promotion.sections.reading import plan_of, rule_of
 from governance.promotion.sections.rule import RULE
@@ -39,8 +39,6 @@ def checked(
     if evaluation is not None:
         _check_holdout(reader, (*path, "evaluation"), evaluation)
         _check_sweep(reader, (*path, "evaluation"), evaluation)
-        if gates is not None:
-            _check_confidence(reader, (*path, "gates"), gates, seeds=evaluation["seeds"])
     return None if reader.is_noted_within(path) else rule_of(read, written)
 
 
@@ -49,18 +47,6 @@ def _check_metrics(reader: Reader, path: Path, gates: Mapping[str, Any]) -> None
         return
     hint = "add for example thresholds: [{metric: accuracy, at_least: 0.95}]"
     reader.problem(path, "no metric is asked for: an evaluation would prove nothing", hint)
-
-
-def _check_confidence(
-    reader: Reader, path: Path, gates: Mapping[str, Any], *, seeds: tuple[int, ...] | None
-) -> None:
-    if seeds is None or len(seeds) > 1:
-        return
-    for key in _ASKED:
-        for index, asked in enumerate(gates[key] or ()):
-            if asked["on"] == Statistic.CONFIDENCE:
-                at: Path = (*path, key, index, "on")
-                reader.problem(at, "one seed has no confidence", "give evaluation.seeds two")
 
 
 def _check_holdout(reader: Reader, path: Path, evaluation: Mapping[str, Any]) -> None:

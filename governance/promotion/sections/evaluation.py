@@ -19,7 +19,9 @@ EVALUATION = Section(
             example="[python, evaluate.py]",
         ),
         "holdout": Field(kind=Version(), doc="Data that no trial has learnt from, NAME@N."),
-        "seeds": Field(kind=Seeds(_MOST_SEEDS), doc="One run each.", default=[1, 2, 3]),
+        "seeds": Field(
+            kind=Seeds(_MOST_SEEDS), doc="One run each; at least two.", default=[1, 2, 3]
+        ),
         "data": Field(
             kind=Data(),
             doc="Other datasets that it reads; no other version of the holdout.",

@@ -10,6 +10,8 @@ from sweeps.sweep_files.kinds import Integer, Number, Text
 from sweeps.sweep_files.reading import Reader, as_mapping, shown
 from sweeps.sweep_files.sections import Section, Several
 
+_LEAST_SEEDS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Anything:
@@ -78,22 +80,26 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Whole numbers, each once: the same seed twice would count one run twice."""
+    """Whole numbers, each once: the same seed twice would count one run twice; one alone may be lucky."""
 
     most: int
 
     def read(self, reader: Reader, path: Path, value: object) -> tuple[int, ...] | None:
-        """The seeds, one at least."""
+        """The seeds, two at least."""
         seeds = self._numbers().read(reader, path, value)
         if seeds is not None and (not seeds or len(set(seeds)) != len(seeds)):
             message = f"{shown(list(seeds))} are not seeds, each once"
             reader.problem(path, message, "write [1, 2, 3]")
             return None
+        if seeds is not None and len(seeds) < _LEAST_SEEDS:
+            message = f"{shown(list(seeds))} is one seed, whose luck would decide"
+            reader.problem(path, message, "write two at least, such as [1, 2, 3]; each is a run")
+            return None
         return seeds
 
     def schema(self) -> dict[str, Any]:
         """For editors."""
-        return {**self._numbers().schema(), "minItems": 1, "uniqueItems": True}
+        return {**self._numbers().schema(), "minItems": _LEAST_SEEDS, "uniqueItems": True}
 
     def _numbers(self) -> Several:
         return Several(Integer(0, 2**31 - 1), [1, 2, 3], self.most)

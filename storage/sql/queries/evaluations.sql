@@ -57,10 +57,11 @@ ON CONFLICT DO NOTHING
 RETURNING evaluation_id;
 
 -- withdraw_untagged --
--- Open ones whose run has lost the tag.
+-- Open ones whose run has lost the tag; of one run, or of all where none is named.
 UPDATE evaluations
 SET state = 'withdrawn', reason = 'the tag was taken away', ended_at = now()
 WHERE state IN ('requested', 'running', 'waiting')
+  AND (evaluations.run_id = %(run_id)s OR %(run_id)s::text IS NULL)
   AND NOT EXISTS (
       SELECT FROM run_tags
       WHERE run_tags.run_id = evaluations.run_id
@@ -155,6 +156,16 @@ SET state = %(state)s::evaluation_state, reason = %(reason)s, judged_at = %(judg
 WHERE evaluation_id = %(evaluation_id)s
   AND state IN ('running', 'waiting')
 RETURNING evaluation_id;
+
+-- hold_tag --
+-- Whether the candidate is still one, for as long as the transaction lasts: whoever takes the tag away
+-- comes before or after. Asked before the row of the evaluation is held, which a removal does next.
+SELECT true AS is_tagged
+FROM run_tags
+JOIN evaluations USING (run_id)
+WHERE evaluations.evaluation_id = %(evaluation_id)s
+  AND run_tags.name = %(tag)s
+FOR KEY SHARE OF run_tags;
 
 -- hold_evaluation --
 -- The row, for as long as the transaction lasts.

@@ -135,7 +135,8 @@ class PromotionWorld(LineageWorld):
         )
 
     def begun(self, run: RunId, *, anew: bool = False) -> Evaluation:
-        """An evaluation whose runs are to be made."""
+        """An evaluation whose runs are to be made; its run is tagged."""
+        self.tag(run)
         found = self.evaluations.request(run, tenant_id=TENANT, by="ana", anew=anew)
         return self.steps.begin(found.evaluation_id)
 

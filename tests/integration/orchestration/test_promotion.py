@@ -8,6 +8,7 @@ from governance.naming_file import NAMING
 from governance.promotion.evaluations import EvaluationState
 from governance.promotion.policy import Gate, PromotionPolicy
 from governance.promotion.registry import NothingBefore
+from storage.database import transaction
 from storage.lineage.graph import LineageStore
 from storage.policy_store import PolicyStore
 from sweeps.errors import InvalidSweepFile
@@ -161,16 +162,73 @@ def test_a_tag_that_is_taken_away_withdraws_and_one_that_is_given_again_asks_ane
     world.tag(run)
     world.evaluations.request_tagged()
     found = world.begun(run)
-    world.untag(run)
 
-    withdrawn = world.evaluations.withdraw_untagged()
+    world.untag(run)
+    withdrawn = world.evaluations.get(found.evaluation_id)  # with no daemon that would look
     looked = world.steps.look(found.evaluation_id)
     world.tag(run)
 
-    assert withdrawn == [found.evaluation_id]
+    assert withdrawn.state is EvaluationState.WITHDRAWN
     assert looked.state is EvaluationState.WITHDRAWN
     assert world.rows("SELECT requested::text FROM sweeps") == [("cancel",)]
     assert world.evaluations.request_tagged() == [f"{run}-e2"]
+
+
+@pytest.mark.parametrize("step", ["look", "judge", "promote"])
+def test_whatever_took_the_tag_away_nothing_is_promoted(world: PromotionWorld, step: str) -> None:
+    """Even a version of the platform that leaves the evaluation open."""
+    found = world.begun(world.candidate())
+    world.measure(found)
+    if step == "promote":
+        world.steps.measured(found.evaluation_id)
+        world.steps.judge(found.evaluation_id)
+    world.rows("DELETE FROM run_tags")
+
+    getattr(world.steps, step)(found.evaluation_id)
+
+    ended = world.evaluations.get(found.evaluation_id)
+    assert (ended.state, ended.reason) == (EvaluationState.WITHDRAWN, "the tag was taken away")
+    assert world.alias() is None
+
+
+def test_a_tag_that_is_taken_away_while_its_run_is_promoted_comes_before_or_after(
+    world: PromotionWorld,
+) -> None:
+    """The promotion waits for whoever is taking the tag away, and then it sees that it is gone."""
+    found = world.begun(world.candidate())
+    world.measure(found)
+    world.steps.measured(found.evaluation_id)
+    world.steps.judge(found.evaluation_id)
+    promoting = threading.Thread(target=world.steps.promote, args=[found.evaluation_id])
+    with transaction(world.pool) as connection:
+        connection.execute("DELETE FROM run_tags")
+        promoting.start()
+        promoting.join(0.5)
+        is_waiting = promoting.is_alive()
+    promoting.join()
+
+    assert is_waiting
+    assert world.evaluations.get(found.evaluation_id).state is EvaluationState.WITHDRAWN
+    assert world.alias() is None
+
+
+def test_another_look_at_what_is_in_production_is_no_new_evaluation(world: PromotionWorld) -> None:
+    first = world.promoted("scratch-aaaaaaaaaaaa", content=b"first").evaluation
+
+    again = world.steps.request_again(first, by="ana")
+
+    assert again == first
+    assert world.evaluations.newest(first.run_id, tenant_id=TENANT) == first
+
+
+def test_another_look_at_what_was_rolled_back_is_a_new_evaluation(world: PromotionWorld) -> None:
+    world.promoted("scratch-aaaaaaaaaaaa", content=b"first")
+    second = world.promoted("scratch-bbbbbbbbbbbb", content=b"second").evaluation
+    world.registry.rollback("digits", "production", tenant_id=TENANT, by="ana", reason="x")
+
+    again = world.steps.request_again(second, by="ana")
+
+    assert (again.number, again.state) == (2, EvaluationState.REQUESTED)
 
 
 def test_people_are_waited_for_and_their_word_needs_no_new_runs(world: PromotionWorld) -> None:

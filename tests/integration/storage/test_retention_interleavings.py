@@ -110,6 +110,8 @@ class Retention(RuleBasedStateMachine):
         run = self.runs[number]
         TagStore(self.pool).remove(Subject(SubjectKind.RUN, run), tag, tenant_id=TENANT, by="me")
         self.tagged.discard((run, tag))
+        if tag == "production_candidate":
+            self.open.pop(run, None)  # withdrawn with it
 
     @rule(number=candidates_of)
     def evaluate(self, number: int) -> None:
@@ -117,6 +119,7 @@ class Retention(RuleBasedStateMachine):
         run = self.runs[number]
         is_there = f"{run}/model.pkl" in self.rows.names()
         found = self.promotion.begun(run, anew=True)
+        self.tagged.add((run, "production_candidate"))
         self.evaluated.add(run)
         if found.state is EvaluationState.RUNNING:
             assert is_there

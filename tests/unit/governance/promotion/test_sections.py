@@ -103,12 +103,13 @@ def test_gates_that_make_no_sense_are_named(gates: str, path: str) -> None:
     assert found.startswith(path + ": ")
 
 
-def test_one_seed_has_no_confidence() -> None:
-    text = (RULE % ("thresholds: [{metric: m, at_least: 1, on: confidence}]", "0" * 64)).replace(
-        "[1, 2, 3]", "[1]"
-    )
+def test_one_seed_is_not_enough() -> None:
+    text = (RULE % (THRESHOLD, "0" * 64)).replace("[1, 2, 3]", "[1]")
 
-    assert problems(text)[0].startswith("rules[0].gates.thresholds[0].on: ")
+    (found,) = problems(text)
+
+    assert found.startswith("rules[0].evaluation.seeds: ")
+    assert "one seed" in found
 
 
 def test_a_command_that_names_no_parameter_is_wrong_before_anything_is_evaluated() -> None:
