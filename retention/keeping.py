@@ -11,7 +11,7 @@ class ItemState(StrEnum):
     """Where an item of a plan is. Values are stored; add, never rename."""
 
     PLANNED = "planned"  #: nothing has happened
-    SPARED = "spared"  #: something guards it, or it would not be planned any more
+    SPARED = "spared"  #: something guards it, a person left it out, or it would not be planned now
     MARKED = "marked"  #: it goes on its day
     DELETED = "deleted"
     RESTORED = "restored"  #: something guards it since it was marked
@@ -32,7 +32,7 @@ class PlanRow:
     states: Mapping[str, Mapping[str, int]]  #: count and bytes of items, by state
     due_at: dt.datetime | None  #: when the first of what is marked goes
 
-    def count(self, state: str) -> int:
+    def count(self, state: ItemState) -> int:
         """Items in a state."""
         return self.states.get(state, {}).get("count", 0)
 

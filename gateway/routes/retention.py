@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from gateway.authentication import GivenOwner
 from gateway.html import page
 from gateway.services import GivenServices
+from retention.keeping import ItemState
 
 _SHOWN = 200
 
@@ -19,7 +20,7 @@ def show_retention(owner: GivenOwner, services: GivenServices) -> Response:
     tenant = owner.tenant_id
     planned = (
         services.retention.items(
-            plan_id=plans[0].plan_id, state="planned", tenant_id=tenant, limit=_SHOWN
+            plan_id=plans[0].plan_id, state=ItemState.PLANNED, tenant_id=tenant, limit=_SHOWN
         )
         if plans
         else []
@@ -30,7 +31,7 @@ def show_retention(owner: GivenOwner, services: GivenServices) -> Response:
         plan=plans[0] if plans else None,
         shares=services.retention.shares(plans[0].plan_id, tenant_id=tenant) if plans else [],
         planned=planned,
-        marked=services.retention.items(state="marked", tenant_id=tenant, limit=_SHOWN),
+        marked=services.retention.items(state=ItemState.MARKED, tenant_id=tenant, limit=_SHOWN),
         gone=services.retention.deletions(tenant_id=tenant, limit=_SHOWN),
         most=_SHOWN,
     )

@@ -1,26 +1,24 @@
 """`sweepworks retention`: what is to go, why, and when; and what nobody may touch."""
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from governance.tenants import DEFAULT
 from orchestration.cli.asking import confirm
+from orchestration.cli.hold_command import hold_group
 from orchestration.cli.output import as_json as json_text
-from orchestration.cli.output import json_option, print_json, print_table
+from orchestration.cli.output import json_option, print_json
+from orchestration.cli.retention_file import check_writable, read_plan_file
 from orchestration.cli.retention_lines import print_plan, print_status, subject
 from orchestration.cli.session import session
 from orchestration.people import person
-from orchestration.submission import tenants
-from retention.keeping import CarriedOut
-from retention.world import HoldScope
-from storage.retention.holds import HoldRow
+from retention.keeping import CarriedOut, ItemState
 from sweeps.ids import TenantId
 
 _SHOWN = 20
+_LIMIT = click.IntRange(min=1)
 
 
 @click.group("retention")
@@ -33,9 +31,17 @@ def command() -> None:
     """
 
 
+command.add_command(hold_group)
+
+
 @command.command("plan")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the whole plan as JSON.")
-@click.option("--limit", default=_SHOWN, show_default=True, help="Items to print.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=check_writable,
+    help="Write the whole plan as JSON, for `apply`.",
+)
+@click.option("--limit", type=_LIMIT, default=_SHOWN, show_default=True, help="Items to print.")
 @json_option
 def plan_command(out: Path | None, limit: int, as_json: bool) -> None:
     """Make a plan of what would go now, and keep it for `apply`; nothing changes."""
@@ -47,7 +53,8 @@ def plan_command(out: Path | None, limit: int, as_json: bool) -> None:
         )
         whole = as_json or out is not None
         items = keeper.plans.items(plan_id=made.plan_id, limit=None if whole else limit)
-    document = {"plan": made, "items": items}
+        installation = keeper.owner.installation()
+    document = {"installation": installation, "plan": made, "items": items}
     if out is not None:
         out.write_text(json_text(document) + "\n", encoding="utf-8")
     if as_json:
@@ -65,28 +72,40 @@ def plan_command(out: Path | None, limit: int, as_json: bool) -> None:
 def apply_command(plan: str, yes: bool, as_json: bool) -> None:
     """Mark what PLAN names: its number, or the file that `plan --out` wrote.
 
+    Of a file only what is in it: take out of its items what is to stay.
     What would not be planned any more, since somebody tagged it or the policy changed, is spared.
     What is marked goes after the grace period.
     """
     if as_json and not yes:
         raise click.UsageError("--json does not ask: add --yes")
-    number = _number(plan)
+    file = None if plan.isdecimal() else read_plan_file(Path(plan))
+    number = int(plan) if file is None else file.plan_id
     with session(quiet=as_json) as platform:
         keeper = platform.retention
+        if file is not None and file.installation != (ours := keeper.owner.installation()):
+            raise click.ClickException(
+                f"{plan} is of installation {file.installation}, and this is {ours}:"
+                " plans hold where they were made"
+            )
         if not yes:
             print_plan(keeper.plans.get(number), keeper.plans.items(plan_id=number, limit=_SHOWN))
-            confirm(f"mark what plan {number} names?")
+            confirm(
+                f"mark what plan {number} names?"
+                if file is None
+                else f"mark what plan {number} names, of its {len(file.items):,} items in {plan}?"
+            )
         policy = keeper.policy.value
-        applied = keeper.plans.apply(number, policy, who=person(), now=_now())
+        only = None if file is None else file.items
+        applied = keeper.plans.apply(number, policy, who=person(), now=_now(), only=only)
         spared = [
             item
-            for item in keeper.plans.items(plan_id=number, state="spared")
+            for item in keeper.plans.items(plan_id=number, state=ItemState.SPARED)
             if item.spared_by is not None
         ]
     if as_json:
         print_json({"plan": applied, "spared": spared})
         return
-    marked = applied.count("marked")
+    marked = applied.count(ItemState.MARKED)
     click.echo(f"marked  {marked:,} items of plan {number}")
     if applied.due_at is not None:
         click.echo(f"goes    {applied.due_at.astimezone():%Y-%m-%d %H:%M}")
@@ -112,15 +131,15 @@ def undo_command(target: str, as_json: bool) -> None:
             count = plans.undo_items(run, name or None)
     if as_json:
         print_json({"target": target, "undone": count})
-    else:
+    elif count:
         click.echo(f"{count:,} items stay")
     if not count:
-        raise click.exceptions.Exit(1)
+        raise click.ClickException(f"nothing of {target} is marked: `sweepworks retention status`")
 
 
 @command.command("status")
 @click.option("--tenant", help="Only what is theirs.")
-@click.option("--limit", default=_SHOWN, show_default=True, help="Items to print.")
+@click.option("--limit", type=_LIMIT, default=_SHOWN, show_default=True, help="Items to print.")
 @json_option
 def status_command(tenant: str | None, limit: int, as_json: bool) -> None:
     """Plans, what is marked with the day on which it goes, and what has gone."""
@@ -129,7 +148,7 @@ def status_command(tenant: str | None, limit: int, as_json: bool) -> None:
         keeper = platform.retention
         plans = keeper.plans.newest()
         marked = keeper.plans.items(
-            state="marked", tenant_id=tenant_id, limit=None if as_json else limit
+            state=ItemState.MARKED, tenant_id=tenant_id, limit=None if as_json else limit
         )
         gone = keeper.plans.deletions(tenant_id=tenant_id, limit=limit)
     if as_json:
@@ -176,86 +195,6 @@ def _print_carried_out(done: CarriedOut) -> None:
         click.echo(f"strays     {done.strays:,} files that no row knew of: they go in a week")
 
 
-@command.group("hold")
-def hold_group() -> None:
-    """Orders to keep something, whatever the policy says."""
-
-
-@hold_group.command("add")
-@click.argument("scope", type=click.Choice([scope.value for scope in HoldScope]))
-@click.argument("name")
-@click.option("--why", required=True, help="Who lifts it in a year has to know.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, in UTC.")
-@click.option("--tenant", show_default=DEFAULT, help="Whose it is; of a tenant, NAME says it.")
-@json_option
-def add_hold(
-    scope: str, name: str, why: str, until: dt.datetime | None, tenant: str | None, as_json: bool
-) -> None:
-    """Keep NAME: a tenant, an experiment, a sweep, a run, a model or a dataset.
-
-    Of a model or a dataset, NAME means all versions and NAME@N one; with a dataset stays every run
-    that learnt from it. What is marked already is restored.
-    """
-    what = HoldScope(scope)
-    whose = tenant or (name if what is HoldScope.TENANT else DEFAULT)
-    end = None if until is None else _end_of(until)
-    declared = {DEFAULT, *(one.name for one in tenants().all())}
-    with session(quiet=as_json) as platform:
-        placed = platform.holds.place(
-            what,
-            name,
-            tenant_id=TenantId(whose),
-            why=why,
-            who=person(),
-            until=end,
-            declared=declared,
-        )
-    if as_json:
-        print_json(placed)
-    else:
-        click.echo(f"hold {placed.hold_id}: {scope} {name} stays")
-
-
-@hold_group.command("remove")
-@click.argument("number", type=int)
-@json_option
-def remove_hold(number: int, as_json: bool) -> None:
-    """Lift hold NUMBER; that it was there stays known."""
-    with session(quiet=as_json) as platform:
-        lifted = platform.holds.lift(number, who=person())
-    if as_json:
-        print_json(lifted)
-    else:
-        click.echo(
-            f"hold {number} is lifted: {lifted.scope} {lifted.name} follows the policy again"
-        )
-
-
-@hold_group.command("list")
-@click.option("--tenant", help="Only theirs.")
-@click.option("--lifted", is_flag=True, help="Also those that were lifted.")
-@json_option
-def list_holds(tenant: str | None, lifted: bool, as_json: bool) -> None:
-    """Holds, the newest first."""
-    tenant_id = None if tenant is None else TenantId(tenant)
-    with session(quiet=as_json) as platform:
-        found = platform.holds.all(tenant_id=tenant_id, with_lifted=lifted)
-    if as_json:
-        print_json(found)
-    elif not found:
-        click.echo("nothing is on hold")
-    else:
-        columns = ["hold", "tenant", "what", "name", "until", "by", "why"]
-        print_table(columns, [_hold_row(hold) for hold in found])
-
-
-def _hold_row(hold: HoldRow) -> list[object]:
-    until = "lifted" if hold.lifted_at is not None else hold.until
-    return [
-        hold.hold_id, hold.tenant_id, hold.scope, hold.name, until, hold.placed_by, hold.why,
-    ]  # fmt: skip
-
-
 def _print_spared(spared: list[Any]) -> None:
     counts: dict[str, int] = {}
     for item in spared:
@@ -264,28 +203,6 @@ def _print_spared(spared: list[Any]) -> None:
         click.echo(f"spared  {count:,}, {guard}")
     for item in spared[:_SHOWN]:
         click.echo(f"        {subject(item)}: {item.spared_by}")
-
-
-def _number(plan: str) -> int:
-    if plan.isdecimal():
-        return int(plan)
-    path = Path(plan)
-    if not path.is_file():
-        raise click.UsageError(f"{plan} is neither the number of a plan nor a file")
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["plan"]["plan_id"])
-    except (ValueError, KeyError, TypeError) as exc:
-        raise click.UsageError(f"{plan} is no plan that `retention plan --out` wrote") from exc
-
-
-def _end_of(day: dt.datetime) -> dt.datetime:
-    try:
-        return day.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
-    except OverflowError as exc:
-        raise click.BadParameter(
-            "there is no day after it; without --until it holds until somebody lifts it",
-            param_hint="--until",
-        ) from exc
 
 
 def _now() -> dt.datetime:

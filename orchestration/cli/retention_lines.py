@@ -6,7 +6,7 @@ import click
 
 from orchestration.cli.output import print_table
 from retention.bytes_text import bytes_text
-from retention.keeping import PlanRow
+from retention.keeping import ItemState, PlanRow
 from storage.retention.store import DeletionRow, ItemRow
 
 _BAR = 30  # characters of the longest
@@ -43,7 +43,7 @@ def print_plan(made: PlanRow, items: Sequence[ItemRow]) -> None:
         click.echo(
             f"  {tier}: from before {before[:16]}, {summary['exports']:,} runs exported first"
         )
-    going = [item for item in items if item.state == "planned"]
+    going = [item for item in items if item.state == ItemState.PLANNED]
     if going:
         columns = ["what", "why", "bytes", "tenant", "experiment"]
         print_table(columns, [
@@ -72,14 +72,12 @@ def print_status(
     """Plans, what goes when, and what has gone."""
     if plans:
         print_table(
-            ["plan", "made", "applied", "planned", "marked", "deleted", "spared", "restored"],
+            ["plan", "made", "applied", *ItemState],
             [
-                [plan.plan_id, plan.made_at, plan.applied_at]
-                + [plan.count(state)
-                   for state in ("planned", "marked", "deleted", "spared", "restored")]
+                [plan.plan_id, plan.made_at, plan.applied_at, *map(plan.count, ItemState)]
                 for plan in plans
             ],
-        )  # fmt: skip
+        )
     else:
         click.echo("there is no plan; make one: sweepworks retention plan")
     if marked:

@@ -21,7 +21,7 @@ class StoreOwner:
             StoreOfAnother: It names another one.
             StorageUnavailable: The database or the store does not answer.
         """
-        us = self._installation()
+        us = self.installation()
         if self._store.owner() is None:
             self._store.set_owner(us)
         # Read again: of two that find no name, one is the last to write its own.
@@ -30,9 +30,10 @@ class StoreOwner:
 
     def take_over(self) -> None:
         """From now on it is this installation's, whatever it says. `StorageUnavailable`."""
-        self._store.set_owner(self._installation())
+        self._store.set_owner(self.installation())
 
-    def _installation(self) -> str:
+    def installation(self) -> str:
+        """Which installation this is, whatever the store says. `StorageUnavailable`."""
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES["installation"]).fetchone()
         assert row is not None  # a migration has written it

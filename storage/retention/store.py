@@ -1,7 +1,7 @@
 """Plans of retention as rows: written down, applied, undone."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,15 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from retention.keeping import OutOfPlace, PlanRow
+from retention.keeping import ItemState, OutOfPlace, PlanRow
 from retention.planning import plan
 from retention.plans import RetentionPlan
 from retention.policy import RetentionPolicy
 from storage import queries
 from storage.database import Pool, transaction
+from storage.retention.choice import ItemKey, leave_out
 from storage.retention.world import load_world
-from sweeps.errors import PermanentError
+from sweeps.errors import PermanentError, RunNotFound
 from sweeps.ids import TenantId
 
 _QUERIES = queries.load("retention")
@@ -48,7 +49,7 @@ class ItemRow:
     rule: str
     size_bytes: int
     before: dt.datetime | None
-    state: str
+    state: str  #: an `ItemState`
     spared_by: str | None
     due_at: dt.datetime | None
 
@@ -135,7 +136,7 @@ class RetentionStore:
         self,
         *,
         plan_id: int | None = None,
-        state: str | None = None,
+        state: ItemState | None = None,
         tenant_id: TenantId | None = None,
         run_id: str | None = None,
         limit: int | None = None,
@@ -161,20 +162,32 @@ class RetentionStore:
             ).fetchall()
 
     def apply(
-        self, plan_id: int, policy: RetentionPolicy, *, who: str, now: dt.datetime
+        self,
+        plan_id: int,
+        policy: RetentionPolicy,
+        *,
+        who: str,
+        now: dt.datetime,
+        only: Collection[ItemKey] | None = None,
     ) -> PlanRow:
         """Mark what the plan names and a plan of this moment would name again; the rest is spared.
 
         In one transaction: whoever dies in it has done nothing. Twice is once.
 
+        Args:
+            only: Items of the plan that may be marked; None: all of them.
+
         Raises:
             PlanNotFound: There is none of that number.
+            storage.retention.choice.NotInPlan: It does not have one of these items.
             StorageUnavailable: The database does not answer.
         """
         fresh = plan(load_world(self._pool), policy, now=now)
         parameters = {"plan_id": plan_id, "due_at": now + policy.grace, "applied_by": who}
         with transaction(self._pool) as connection:
             _lock(connection, plan_id)
+            if only is not None:
+                leave_out(connection, plan_id, only)
             with (
                 connection.cursor() as cursor,
                 cursor.copy(_QUERIES["copy_fresh"].rstrip(";")) as copy,
@@ -198,8 +211,15 @@ class RetentionStore:
             return connection.execute(_QUERIES["undo_plan"], {"plan_id": plan_id}).rowcount
 
     def undo_items(self, run_id: str, name: str | None) -> int:
-        """Let what is marked of a run stay, or one of its artifacts; returns how much."""
+        """Let what is marked of a run stay, or one of its artifacts; returns how much.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
         with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["is_run"], {"run_id": run_id}).fetchone()
+            if row is None or not row[0]:
+                raise RunNotFound(run_id)
             return connection.execute(
                 _QUERIES["undo_items"], {"run_id": run_id, "name": name}
             ).rowcount
@@ -251,7 +271,7 @@ def _share(count: int, size_bytes: int) -> dict[str, int]:
 
 def _rows(found: RetentionPlan, plan_id: int) -> Iterator[tuple[object, ...]]:
     for ordinal, item in enumerate(found.items()):
-        state = "planned" if item.spared_by is None else "spared"
+        state = ItemState.PLANNED if item.spared_by is None else ItemState.SPARED
         yield (
             plan_id, ordinal, item.kind, item.tenant, item.experiment, item.run_id, item.name,
             item.rule, item.size_bytes, item.before, state, item.spared_by,

@@ -57,6 +57,31 @@ DELETE FROM retention_plans
 WHERE applied_at IS NULL
   AND plan_id < %(plan_id)s;
 
+-- not_in_plan --
+-- Items that the plan does not name.
+SELECT kind, run_id, name
+FROM unnest(%(kinds)s::text[], %(run_ids)s::text[], %(names)s::text[]) AS asked (kind, run_id, name)
+WHERE NOT EXISTS (
+    SELECT FROM retention_items AS items
+    WHERE items.plan_id = %(plan_id)s
+      AND items.kind = asked.kind
+      AND items.run_id = asked.run_id
+      AND items.name = asked.name)
+ORDER BY kind, run_id, name;
+
+-- leave_out --
+-- What is not among these items stays.
+UPDATE retention_items AS items
+SET state = 'spared', spared_by = 'left_out', changed_at = now()
+WHERE items.plan_id = %(plan_id)s
+  AND items.state = 'planned'
+  AND NOT EXISTS (
+      SELECT FROM unnest(%(kinds)s::text[], %(run_ids)s::text[], %(names)s::text[])
+          AS asked (kind, run_id, name)
+      WHERE asked.kind = items.kind
+        AND asked.run_id = items.run_id
+        AND asked.name = items.name);
+
 -- copy_fresh --
 -- What a plan of this moment names, for the length of a transaction.
 COPY retention_fresh (plan_id, kind, run_id, name, spared_by) FROM STDIN;
@@ -116,6 +141,10 @@ UPDATE retention_items
 SET state = 'undone', changed_at = now()
 WHERE plan_id = %(plan_id)s
   AND state IN ('planned', 'marked');
+
+-- is_run --
+-- Whether there is such a run.
+SELECT EXISTS (SELECT FROM runs WHERE run_id = %(run_id)s) AS is_run;
 
 -- undo_items --
 -- Of a run, or one of its artifacts, whatever the plan.

@@ -126,6 +126,78 @@ def test_many_strays_go_only_when_a_person_says_so(
     assert rows.rows("SELECT count(*) FROM blobs") == [(_STRAYS,)]
 
 
+def test_of_a_file_only_what_is_in_it_is_marked(
+    rows: RetentionRows, commands: Commands, tmp_path: Path
+) -> None:
+    run, other = rows.scratch({"a": b"1", "b": b"2"}), rows.scratch({"a": b"3"})
+    time.sleep(1)  # ages are whole seconds
+    file, foreign, strange = (tmp_path / name for name in ("plan", "foreign", "strange"))
+    commands.run("plan", "--out", str(file))
+    document = json.loads(file.read_text())
+    document["items"] = [
+        item for item in document["items"] if (item["run_id"], item["name"]) == (run, "a")
+    ]
+    file.write_text(json.dumps(document))
+    foreign.write_text(json.dumps(document | {"installation": "another"}))
+    added = [*document["items"], {"kind": "artifact", "run_id": other, "name": "z"}]
+    strange.write_text(json.dumps(document | {"items": added}))
+
+    _, of_another = commands.run("apply", str(foreign), "--yes", code=1)
+    _, with_more = commands.run("apply", str(strange), "--yes", code=1)
+    before = rows.rows("SELECT DISTINCT state::text FROM retention_items")
+    told, _ = commands.run("apply", str(file), "--yes")
+
+    assert "is of installation another" in of_another
+    assert f"does not name artifact {other}/z" in with_more
+    assert before == [("planned",)]
+    assert "marked  1 items" in told
+    assert "spared  2, left_out" in told
+    assert rows.rows("SELECT run_id, name FROM retention_items WHERE state = 'marked'") == [
+        (run, "a")
+    ]
+
+
+def test_arguments_are_looked_at_before_a_plan_is_made(
+    rows: RetentionRows, commands: Commands, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "none" / "plan.json")
+
+    errors = [
+        commands.run(*arguments, code=2)[1]
+        for arguments in (
+            ("plan", "--limit", "-5"),
+            ("plan", "--out", missing),
+            ("plan", "--out", str(tmp_path)),
+            ("status", "--limit", "-1"),
+        )
+    ]
+
+    assert ["Invalid value" in error for error in errors] == [True] * 4
+    assert "cannot be written" in errors[1]
+    assert rows.rows("SELECT count(*) FROM retention_plans") == [(0,)]
+
+
+def test_undoing_says_what_stays_or_why_nothing_does(
+    rows: RetentionRows, commands: Commands
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    time.sleep(1)  # ages are whole seconds
+    plan = json.loads(commands.run("plan", "--json")[0])["plan"]["plan_id"]
+    commands.run("apply", str(plan), "--yes")
+
+    told, _ = commands.run("undo", run)
+    _, again = commands.run("undo", run, code=1)
+    _, no_run = commands.run("undo", "nope", code=1)
+    _, no_plan = commands.run("undo", "77", code=1)
+    header, row, *_ = commands.run("status")[0].splitlines()
+
+    assert told == "1 items stay\n"
+    assert f"nothing of {run} is marked" in again
+    assert "there is no run 'nope'" in no_run
+    assert "there is no plan 77" in no_plan
+    assert dict(zip(header.split()[3:], row.split()[-6:], strict=True))["undone"] == "1"
+
+
 def test_a_hold_on_a_tenant_is_on_the_tenant_that_is_named(
     rows: RetentionRows, commands: Commands
 ) -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from governance.lineage.rules import Check, Sample, Scope
+from retention.keeping import ItemState
 from retention.policy import RetentionClass, RetentionPolicy, RunRules
 from retention.world import HoldScope
 from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, transaction
 from storage.lineage.checks import PostgresLineageChecks, record_digests
+from storage.retention.choice import NotInPlan
 from storage.retention.deletion import Carried, RetentionDeletion
 from storage.retention.exclusion import shut_out, while_nobody_ties
 from storage.retention.holds import HoldRefused, HoldStore
 from storage.retention.store import PlanNotFound, RetentionStore
-from sweeps.errors import StateConflict, StorageUnavailable
+from sweeps.errors import RunNotFound, StateConflict, StorageUnavailable
 from tests.integration.storage.retention_rows import LATER, TENANT, RetentionRows
 from tests.waiting import wait_until
 
@@ -82,7 +84,7 @@ def test_what_is_marked_is_there_until_its_day(
 
     assert early.deleted == 0
     assert rows.names() == {f"{run}/a"}
-    assert plans.items(state="marked")[0].due_at == DUE
+    assert plans.items(state=ItemState.MARKED)[0].due_at == DUE
 
 
 def test_on_its_day_it_goes_and_that_is_written_down(
@@ -233,8 +235,60 @@ def test_applied_twice_is_applied_once(rows: RetentionRows, plans: RetentionStor
     plans.apply(plan_id, POLICY, who="you", now=LATER + dt.timedelta(days=1))
 
     assert states(plans, plan_id) == {f"{run}/a": "marked"}
-    assert plans.items(state="marked")[0].due_at == DUE
+    assert plans.items(state=ItemState.MARKED)[0].due_at == DUE
     assert plans.get(plan_id).applied_by == "me"
+
+
+def test_what_a_person_has_left_out_of_a_plan_stays(
+    rows: RetentionRows, plans: RetentionStore
+) -> None:
+    run, other = rows.scratch({"a": b"1", "b": b"2"}), rows.scratch({"a": b"3"})
+    plan_id = make(plans)
+
+    plans.apply(
+        plan_id,
+        POLICY,
+        who="me",
+        now=LATER,
+        only=[("artifact", run, "a"), ("artifact", other, "a")],
+    )
+
+    assert states(plans, plan_id) == {
+        f"{run}/a": "marked",
+        f"{run}/b": "left_out",
+        f"{other}/a": "marked",
+    }
+
+
+def test_a_plan_of_which_nothing_is_left_marks_nothing(
+    rows: RetentionRows, plans: RetentionStore
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+
+    plans.apply(plan_id, POLICY, who="me", now=LATER, only=[])
+
+    assert states(plans, plan_id) == {f"{run}/a": "left_out"}
+
+
+@pytest.mark.parametrize("name", ["b", ""])
+def test_items_of_another_plan_are_refused_and_nothing_is_marked(
+    rows: RetentionRows, plans: RetentionStore, name: str
+) -> None:
+    run = rows.scratch({"a": b"1"})
+    plan_id = make(plans)
+    only = [("artifact", run, "a"), ("artifact", run, name)]
+
+    with pytest.raises(NotInPlan, match="does not name artifact"):
+        plans.apply(plan_id, POLICY, who="me", now=LATER, only=only)
+
+    assert states(plans, plan_id) == {f"{run}/a": "planned"}
+    assert plans.get(plan_id).applied_at is None
+
+
+def test_a_run_that_there_is_not_has_nothing_to_undo(plans: RetentionStore) -> None:
+    with pytest.raises(RunNotFound):
+        plans.undo_items("nope", None)
 
 
 def test_another_plan_marks_nothing_again(rows: RetentionRows, plans: RetentionStore) -> None:
@@ -245,7 +299,7 @@ def test_another_plan_marks_nothing_again(rows: RetentionRows, plans: RetentionS
     apply(plans, second)
 
     assert states(plans, second) == {}
-    assert len(plans.items(state="marked")) == 1
+    assert len(plans.items(state=ItemState.MARKED)) == 1
 
 
 def test_a_newer_plan_stands_for_one_that_nobody_applied(plans: RetentionStore) -> None:
