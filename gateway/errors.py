@@ -12,7 +12,6 @@ from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
 from governance.reports.shelf import ReportNotFound
 from governance.tenants import NotAMember
-from retention.policy import UnknownRetentionClass
 from storage.sweeps.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
 from sweeps.blobs import BlobMissing
@@ -93,7 +92,6 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (NoReason, 422),
     (InvalidTakeaway, 422),
     (UnknownTenant, 422),
-    (UnknownRetentionClass, 422),
     (TooSlow, 408),
     (BlobMissing, 428),
     (Overloaded, 429),

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from storage.policy_store import CurrentPolicies
 from storage.text_files import read_text
 from sweeps.errors import PermanentError
-from sweeps.policies import AppliedPolicy, PolicyChange, PolicyKind, check_files
+from sweeps.policies import PolicyChange, PolicyKind, check_files
 
 USUAL_FOLDERS = (Path("governance/policies"), Path("retention/policies"))  #: in the working folder
 _PATTERNS = ("*.yaml", "*.yml")
@@ -14,14 +15,6 @@ _PATTERNS = ("*.yaml", "*.yml")
 
 class NoPolicyFiles(PermanentError):
     """Nothing to compare or to apply."""
-
-
-class CurrentPolicies(Protocol):
-    """What holds now."""
-
-    def current(self, kind: PolicyKind[Any]) -> AppliedPolicy[Any]:
-        """Of one kind."""
-        ...
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:

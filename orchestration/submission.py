@@ -65,7 +65,7 @@ def submission(
     """
     lines: Mapping[str, int] = {}
     if file is not None:
-        spec, text = _read(file)
+        spec, text = read_file(file)
         folder, lines = str(file.resolve().parent), key_lines(text, source=str(file))
     else:
         spec, folder = tenants().check(document or {}), source_dir
@@ -137,10 +137,9 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
 
     Raises:
         InvalidSetting: Its trials would have nowhere to report to.
-        InvalidSweepFile: It does not comply with its tenant's rules; everything at once.
+        InvalidSweepFile: It does not comply with the policies; everything at once.
         DatasetNotFound: It names a dataset that there is none of.
         DatasetRefused: One that no sweep may start on now.
-        UnknownRetentionClass: Its `retention` is no class of the policy.
         OverBudget: No trial of it could ever start.
     """
     if platform.services.gateway_url is None:
@@ -189,10 +188,11 @@ def check_file(file: Path) -> SweepSpec:
         UnknownTenant: No tenant file declares its tenant.
         AccessDenied: Its owner is not a member of the tenant.
     """
-    return _read(file)[0]
+    return read_file(file)[0]
 
 
-def _read(file: Path) -> tuple[SweepSpec, str]:
+def read_file(file: Path) -> tuple[SweepSpec, str]:
+    """The sweep in `file`, and its text. Raises what `check_file` does."""
     text = read_text(file, hint="give the path of a sweep file; `sweepworks init` writes one")
     first = parse_text(text, source=str(file))
     tenant = tenants().admit(first.tenant, owner=first.owner)

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from sweeps.errors import PermanentError
-
-
-class UnknownRetentionClass(PermanentError):
-    """A class that the policy does not have."""
-
+from sweeps.errors import Problem
 
 NEVER: None = None  #: in place of a length of time: it stays
 
@@ -125,13 +120,20 @@ class RetentionPolicy:
     assignments: Sequence[Assignment] = ()
     budgets: Sequence[ByteBudget] = ()
 
-    def require_class(self, name: str) -> None:
-        """Raise `UnknownRetentionClass` unless there is a class of that name."""
-        if name not in self.classes:
-            raise UnknownRetentionClass(
-                f"retention: {name!r} is none of the classes of the policy; write one of "
-                f"{', '.join(self.classes)}, or leave it out"
-            )
+    def class_problem(self, name: str | None, *, line: int | None = None) -> Problem | None:
+        """What is wrong with a sweep file's `retention:`; None: nothing, or it has none.
+
+        Args:
+            line: Of that key, from 1, where there is a file.
+        """
+        if name is None or name in self.classes:
+            return None
+        return Problem(
+            path="retention",
+            message=f"{name!r} is none of the classes of the policy",
+            hint=f"write one of {', '.join(self.classes)}, or leave it out",
+            line=line,
+        )
 
     def class_of(self, *, tenant: str, experiment: str, chosen: str | None) -> RetentionClass:
         """The rules for a sweep's runs.

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.resources
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from psycopg.rows import class_row
 
@@ -23,6 +23,22 @@ from sweeps.policies import (
 _QUERIES = queries.load("policies")
 _LOCK = 7_305_020  # any number, the same in every process of ours
 T = TypeVar("T")
+
+
+class CurrentPolicies(Protocol):
+    """What holds now."""
+
+    def current(self, kind: PolicyKind[T]) -> AppliedPolicy[T]:
+        """Of one kind. `StorageUnavailable`."""
+        ...
+
+
+class DefaultPolicies:
+    """What holds where nobody has applied anything: the files that ship."""
+
+    def current(self, kind: PolicyKind[T]) -> AppliedPolicy[T]:
+        """Of one kind."""
+        return _default(kind)
 
 
 class PolicyStore:

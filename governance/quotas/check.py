@@ -4,41 +4,34 @@ from collections.abc import Mapping
 
 from governance.gpu_types import is_gpu_type
 from governance.quotas.quota import Amounts, Quotas
-from sweeps.errors import InvalidSweepFile, Problem
+from sweeps.errors import Problem
 from sweeps.specs import SweepSpec
 
 
-def check_quotas(
+def quota_problems(
     quotas: Quotas,
     spec: SweepSpec,
     *,
-    source: str,
     lines: Mapping[str, int] | None = None,
     is_elsewhere: bool = False,
-) -> None:
-    """Raise `InvalidSweepFile`, with all problems at once, when no trial of it could ever start.
+) -> list[Problem]:
+    """Everything for which no trial of a sweep could ever start.
 
     Args:
         lines: Of the keys of the file, from 1, where there is one.
         is_elsewhere: Somebody else, such as Kueue, admits its trials: only its class is looked at.
     """
-    problems = _of_class(quotas, spec)
-    if not problems and not is_elsewhere:
+    found = _of_class(quotas, spec)
+    if not is_elsewhere:
         limits = quotas.of_tenant(spec.tenant).limits
-        problems = [
-            *_too_much(spec, limits, f"tenant {spec.tenant} may hold"),
-            *_too_much(spec, quotas.capacity, "this installation has"),
-            *_no_such_type(spec, quotas.capacity),
-        ]
-    if problems:
-        known = lines or {}
-        raise InvalidSweepFile(
-            source,
-            [
-                Problem(path=path, message=message, hint=hint, line=known.get(path))
-                for path, message, hint in problems
-            ],
-        )
+        found += _too_much(spec, limits, f"tenant {spec.tenant} may hold")
+        found += _too_much(spec, quotas.capacity, "this installation has")
+        found += _no_such_type(spec, quotas.capacity)
+    known = lines or {}
+    return [
+        Problem(path=path, message=message, hint=hint, line=known.get(path))
+        for path, message, hint in found
+    ]
 
 
 def _of_class(quotas: Quotas, spec: SweepSpec) -> list[tuple[str, str, str]]:

@@ -1,6 +1,8 @@
 """`sweepworks validate`: all problems of a sweep file at once."""
 
 import secrets
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,12 +11,14 @@ from governance.budgets.forecasts import Forecast
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
-from orchestration.submission import check_file
+from orchestration.policies_at_hand import PolicyLook, look_at_policies, platform_problems
+from orchestration.settings import Settings
+from orchestration.submission import read_file
 from sweeps.errors import InvalidSweepFile
 from sweeps.ids import sweep_id
 from sweeps.spaces import SearchSpace
 from sweeps.specs import SweepSpec
-from sweeps.sweep_files import warnings
+from sweeps.sweep_files import key_lines, warnings
 
 
 @click.command("validate")
@@ -22,9 +26,17 @@ from sweeps.sweep_files import warnings
 @click.option("--forecast", "asks", is_flag=True, help="Say also what it will cost.")
 @json_option
 def command(file: Path, asks: bool, as_json: bool) -> None:
-    """Check FILE without running anything."""
+    """Check FILE without running anything, also against the policies of this installation."""
+    forecast: Forecast | None = None
     try:
-        spec = check_file(file)
+        spec, text = read_file(file)
+        lines = key_lines(text, source=str(file))
+        if asks:
+            look, forecast = _asked(spec, lines, quiet=as_json)
+        else:
+            settings, opened = Settings.from_environment(), partial(session, quiet=as_json)
+            look = look_at_policies(spec, settings=settings, lines=lines, session=opened)
+        look.require_none(source=str(file))
     except InvalidSweepFile as exc:
         if as_json:
             print_json({"valid": False, "problems": exc.problems})
@@ -34,10 +46,12 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
             click.echo(f"{count} problem{'s' if count > 1 else ''}", err=True)
         raise click.exceptions.Exit(1) from exc
     notes = warnings(spec)
-    forecast = _forecast(spec, quiet=as_json) if asks else None
+    if look.unchecked is not None:
+        notes = [*notes, f"policies were not checked: {look.unchecked}"]
     if as_json:
         cost = {} if forecast is None else {"forecast": forecast_document(forecast)}
-        print_json({"valid": True, "warnings": notes, "digest": spec.digest(), **cost})
+        document = {"valid": True, "warnings": notes, "digest": spec.digest(), **cost}
+        print_json({**document, "policies_checked": look.unchecked is None})
         return
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -52,11 +66,14 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
         print_forecast(forecast)
 
 
-def _forecast(spec: SweepSpec, *, quiet: bool) -> Forecast:
-    """Of what was learnt here; starts the services for it. `OverBudget`."""
+def _asked(
+    spec: SweepSpec, lines: Mapping[str, int], *, quiet: bool
+) -> tuple[PolicyLook, Forecast | None]:
+    """With what was learnt here; starts the services for it. `OverBudget`."""
     name = sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
     with session(quiet=quiet) as platform:
-        return platform.budget_gate.check(name, spec)
+        look = PolicyLook(problems=platform_problems(platform, spec, lines=lines))
+        return look, None if look.problems else platform.budget_gate.check(name, spec)
 
 
 def _configurations(space: SearchSpace) -> str:

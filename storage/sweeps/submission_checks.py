@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from governance.budgets.forecasts import BudgetGate, Forecast
+from governance.naming import naming_problems
 from governance.naming_file import NAMING
-from governance.quotas.check import check_quotas
+from governance.quotas.check import quota_problems
 from governance.quotas.file import QUOTAS
 from retention.policy_file import RETENTION
-from storage.policy_store import PolicyStore
+from storage.policy_store import CurrentPolicies
+from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.ids import SweepId
 from sweeps.specs import SweepSpec
 
@@ -16,7 +18,7 @@ def check_policies(
     sweep_id: SweepId,
     spec: SweepSpec,
     *,
-    policies: PolicyStore,
+    policies: CurrentPolicies,
     budgets: BudgetGate,
     source: str,
     lines: Mapping[str, int] | None = None,
@@ -32,15 +34,39 @@ def check_policies(
         by_platform: Nobody chose its name, nor what it says of itself.
 
     Raises:
-        InvalidSweepFile: It does not comply with its tenant's rules.
-        UnknownRetentionClass: Its `retention` is no class of the policy.
+        InvalidSweepFile: It does not comply with the policies; everything at once.
         OverBudget: No trial of it could ever start.
         StorageUnavailable: The database does not answer.
     """
-    if spec.retention is not None:
-        policies.current(RETENTION).value.require_class(spec.retention)
-    if not by_platform:
-        policies.current(NAMING).value.check(spec, source=source, lines=lines or {})
-    quotas = policies.current(QUOTAS).value
-    check_quotas(quotas, spec, source=source, lines=lines, is_elsewhere=is_elsewhere)
+    problems = policy_problems(
+        spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere, by_platform=by_platform
+    )
+    if problems:
+        raise InvalidSweepFile(source, problems)
     return budgets.check(sweep_id, spec)
+
+
+def policy_problems(
+    spec: SweepSpec,
+    *,
+    policies: CurrentPolicies,
+    lines: Mapping[str, int] | None = None,
+    is_elsewhere: bool = False,
+    by_platform: bool = False,
+) -> list[Problem]:
+    """Everything that the policies have against a sweep, budgets aside, in the order of its file.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    known = lines or {}
+    found: list[Problem] = []
+    if not by_platform:
+        rules = policies.current(NAMING).value.of(spec.tenant)
+        found += naming_problems(rules, spec, lines=known)
+    quotas = policies.current(QUOTAS).value
+    found += quota_problems(quotas, spec, lines=known, is_elsewhere=is_elsewhere)
+    classes = policies.current(RETENTION).value
+    problem = classes.class_problem(spec.retention, line=known.get("retention"))
+    found += [] if problem is None else [problem]
+    return sorted(found, key=lambda problem: problem.line or 0)

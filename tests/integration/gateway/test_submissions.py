@@ -33,6 +33,14 @@ def test_what_a_policy_does_not_know_is_refused_and_nothing_is_written(
     assert platform.rows("SELECT count(*) FROM sweeps") == [(0,)]
 
 
+def test_everything_that_policies_refuse_is_told_at_once(platform: Platform) -> None:
+    answer = submit(platform, retention="for-ever-and-ever", priority="fast")
+
+    assert answer.status_code == 422, answer.text
+    assert "there is no class 'fast'" in answer.text
+    assert "none of the classes of the policy" in answer.text
+
+
 def test_a_class_of_the_retention_policy_is_taken(platform: Platform) -> None:
     answer = submit(platform, retention="standard")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from governance.quotas.check import check_quotas
+from governance.quotas.check import quota_problems
 from governance.quotas.quota import Amounts, PriorityClass, Quotas, TenantQuota
-from sweeps.errors import InvalidSweepFile, Problem
+from sweeps.errors import Problem
 from sweeps.specs import PodOptions, Resources, TrialSpec
 from tests.factories import a_spec
 
@@ -21,11 +21,7 @@ def problems(
         pods=PodOptions(nodes=nodes),
     )
     spec = replace(a_spec(trial=trial), priority=priority)
-    try:
-        check_quotas(quotas, spec, source="sweep.yaml", lines={"priority": 7})
-    except InvalidSweepFile as exc:
-        return list(exc.problems)
-    return []
+    return quota_problems(quotas, spec, lines={"priority": 7})
 
 
 def test_what_fits_is_not_refused() -> None:
@@ -70,7 +66,14 @@ def test_what_somebody_else_admits_is_asked_for_its_class_alone() -> None:
     trial = TrialSpec(command=("true",), resources=Resources(gpu=1))
     spec = a_spec(trial=trial)
 
-    check_quotas(quotas, spec, source="sweep.yaml", is_elsewhere=True)
+    assert quota_problems(quotas, spec, is_elsewhere=True) == []
+    assert quota_problems(quotas, replace(spec, priority="fast"), is_elsewhere=True)
 
-    with pytest.raises(InvalidSweepFile):
-        check_quotas(quotas, replace(spec, priority="fast"), source="sweep.yaml", is_elsewhere=True)
+
+def test_a_class_that_there_is_not_hides_no_limit() -> None:
+    quotas = Quotas(others=TenantQuota(limits=Amounts(gpu=0)))
+
+    assert [one.path for one in problems(quotas, gpu=1, priority="fast")] == [
+        "priority",
+        "trial.resources.gpu",
+    ]
