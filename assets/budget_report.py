@@ -1,6 +1,6 @@
 """Budgets as an asset: where each stands, day by day, and a check that warns.
 
-Materializing it notes each share of a limit that was reached, once in each period. Automation: the
+Materializing it tells each share of a limit that was reached, once in each period. Automation: the
 sensor `budget_warnings` when there is something to be told, the schedule `closed_budget_days`.
 """
 
@@ -33,9 +33,9 @@ def budget_report(
     at = _moment(context.partition_key)
     with dagster_errors():
         positions = budget_reports.at(at)
-        new = budget_reports.warn(positions)
-    for warning in new:
-        context.log.warning(warning.sentence)
+        with budget_reports.telling(positions) as new:
+            for warning in new:
+                context.log.warning(warning.sentence)
     limited = [one.budget.max_usd for one in positions if one.budget.max_usd is not None]
     return dg.MaterializeResult(
         metadata={

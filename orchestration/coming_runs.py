@@ -27,11 +27,19 @@ def coming_run(instance: dg.DagsterInstance, sweep_id: SweepId) -> dg.DagsterRun
     return next(iter(instance.get_runs(filters=filters, limit=1)), None)
 
 
-def may_be_asked_again(instance: dg.DagsterInstance, *, job_name: str, now: float) -> bool:
-    """Whether a job neither comes already nor has failed within the hour.
+def last_run(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> dg.DagsterRun | None:
+    """The newest of some Dagster runs; None: there is none."""
+    return next(iter(instance.get_runs(filters=filters, limit=1)), None)
+
+
+def may_be_asked_again(
+    instance: dg.DagsterInstance, *, job_name: str, now: float, rest: float = _FAILED_SECONDS
+) -> bool:
+    """Whether a job neither comes already nor has failed a moment ago.
 
     Args:
         now: In seconds since 1970.
+        rest: Seconds that it is left alone after it has failed.
     """
     filters = dg.RunsFilter(job_name=job_name)
     last = next(iter(instance.get_run_records(filters=filters, limit=1)), None)
@@ -41,4 +49,4 @@ def may_be_asked_again(instance: dg.DagsterInstance, *, job_name: str, now: floa
         return False
     has_failed = last.dagster_run.status is not dg.DagsterRunStatus.SUCCESS
     ended = last.end_time or last.update_timestamp.timestamp()
-    return not has_failed or now - ended > _FAILED_SECONDS
+    return not has_failed or now - ended > rest

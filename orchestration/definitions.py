@@ -12,6 +12,7 @@ from assets.promotion import evaluations, gates, model_versions
 from assets.sweep import TRIALS, sweep
 from assets.system_metrics import system_metrics
 from orchestration import (
+    budget_schedules,
     cost_schedules,
     jobs,
     resources,
@@ -69,7 +70,7 @@ def defs() -> dg.Definitions:
             jobs.plan_retention,
             jobs.carry_out_retention,
             jobs.check_lineage,
-            jobs.report_budgets,
+            budget_schedules.report_budgets,
             jobs.report_week,
             jobs.report_month,
             jobs.reap_jobs,
@@ -77,8 +78,12 @@ def defs() -> dg.Definitions:
             purge_job.purge_dagster,
             rerun_job.rerun_run,
         ],
-        schedules=[*schedules.SCHEDULES, *cost_schedules.SCHEDULES],
-        sensors=[*sensors.SENSORS, *promotion_sensors.SENSORS],
+        schedules=[
+            *schedules.SCHEDULES,
+            *cost_schedules.SCHEDULES,
+            *budget_schedules.SCHEDULES,
+        ],
+        sensors=[*sensors.SENSORS, *budget_schedules.SENSORS, *promotion_sensors.SENSORS],
         resources=resources.resources(),
         # One process per sweep: a step process more would only add seconds and memory.
         executor=dg.in_process_executor,

@@ -8,7 +8,6 @@ import dagster as dg
 from pydantic import Field
 
 from assets.boundary import dagster_errors
-from assets.budget_report import budget_report
 from assets.datasets import dataset_versions
 from assets.graveyard import graveyard_entries
 from assets.lineage import lineage
@@ -124,14 +123,6 @@ report_month = dg.define_asset_job(
     "report_month",
     selection=dg.AssetSelection.assets(monthly_report),
     description="The report of a month: of the installation and of each tenant.",
-    executor_def=dg.in_process_executor,
-)
-
-
-report_budgets = dg.define_asset_job(
-    "report_budgets",
-    selection=dg.AssetSelection.assets(budget_report),
-    description="Where budgets stand on a day, and what has to be told about them.",
     executor_def=dg.in_process_executor,
 )
 

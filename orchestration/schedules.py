@@ -16,7 +16,6 @@ from orchestration.jobs import (
     plan_retention,
     reap_jobs,
     refresh_rollups,
-    report_budgets,
     report_month,
     report_week,
 )
@@ -209,19 +208,6 @@ def monthly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=month.name, partition_key=month.first.isoformat())
 
 
-@dg.schedule(
-    job=report_budgets,
-    cron_schedule="30 1 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Where budgets stood at the end of the day before.",
-)
-def closed_budget_days(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The day before, once the ledger has it."""
-    day = context.scheduled_execution_time.date() - dt.timedelta(days=1)
-    return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
-
-
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -246,7 +232,6 @@ SCHEDULES = [
     checked_lineage,
     daily_data_checks,
     reaped_cluster,
-    closed_budget_days,
     old_dagster_records,
     weekly_reports,
     monthly_reports,

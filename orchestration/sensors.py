@@ -1,16 +1,14 @@
 """Sensors: start what was submitted, replace what has failed, clean up after cancelling, tell others."""
 
-import datetime as dt
 import time
 
 import dagster as dg
 
 from assets.datasets import dataset_versions
 from assets.partitions import DATASET_VERSIONS, SWEEPS, dataset_partition
-from governance.budgets.report import BudgetReports
 from orchestration.abandoned import close_abandoned
 from orchestration.coming_runs import PARTITION_TAG, coming_run, may_be_asked_again
-from orchestration.jobs import check_datasets, report_budgets, run_sweep, write_graveyard
+from orchestration.jobs import check_datasets, run_sweep, write_graveyard
 from orchestration.openlineage import http_post, send_due
 from orchestration.platform import platform
 from orchestration.settings import Settings
@@ -189,34 +187,11 @@ def ended_sweeps(
     return dg.RunRequest()
 
 
-@dg.sensor(
-    job=report_budgets,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells when a share of a budget is spent that is to be told, once.",
-)
-def budget_warnings(
-    context: dg.SensorEvaluationContext, budget_reports: dg.ResourceParam[BudgetReports]
-) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a report of the present day when anything new was reached.
-
-    No cursor: the rows of warnings say what was told. What was reached is the run key, so that the
-    same tick twice starts one Dagster run.
-    """
-    now = dt.datetime.now(dt.UTC)
-    new = budget_reports.unwarned(budget_reports.at(now))
-    if not new:
-        return dg.SkipReason("no budget has reached a share that was not told")
-    context.log.info(f"to be told: {', '.join(new)}")
-    return dg.RunRequest(run_key="; ".join(new), partition_key=now.date().isoformat())
-
-
 SENSORS = [
     submitted_sweeps,
     failed_sweeps,
     cancelled_sweeps,
     openlineage_events,
     registered_datasets,
-    budget_warnings,
     ended_sweeps,
 ]

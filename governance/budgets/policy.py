@@ -98,7 +98,7 @@ _BUDGET = Section(
         ),
         "warn_at": Field(
             kind=Several(_Share(), [0.5, 0.8, 1.0], most=20),
-            doc="Shares of the limit at which it is told, once each in a period.",
+            doc="Shares of the limit at which it is told, once each in a period and of a limit.",
             default=list(WARN_AT),
         ),
         "at_limit": Field(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from governance.budgets.spending import BudgetPosition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetWarning:
-    """A share of a budget that was reached; told once in each period."""
+    """A share of a limit that was reached; told once in each period."""
 
     budget: str
     begins: dt.date  #: of the period
@@ -43,12 +44,18 @@ class BudgetReports(Protocol):
         """All of the policy, then those of open sweeps' own."""
         ...
 
-    def warn(self, positions: Iterable[BudgetPosition]) -> Sequence[BudgetWarning]:
-        """Note what was reached, and give what nobody had noted before."""
+    def note(self, positions: Iterable[BudgetPosition]) -> None:
+        """Write down what was reached, so that it will be told."""
         ...
 
-    def unwarned(self, positions: Iterable[BudgetPosition]) -> Sequence[str]:
-        """Keys of what was reached that nobody has noted, which stays as it is."""
+    def telling(
+        self, positions: Iterable[BudgetPosition]
+    ) -> AbstractContextManager[Sequence[BudgetWarning]]:
+        """What was reached, or noted before, and nobody was told of; told once the block has ended."""
+        ...
+
+    def untold(self, positions: Iterable[BudgetPosition]) -> Sequence[str]:
+        """Keys of what `telling` would give."""
         ...
 
     def warnings(
@@ -86,6 +93,13 @@ def _sentence(
     if max_gpu_hours is not None:
         parts.append(f"{spent.gpu_hours:.4g} of {gpu_time(max_gpu_hours)}")
     return f"budget {name}: {share:.0%} is spent, {' and '.join(parts)}"
+
+
+def limits(max_usd: Decimal | None, max_gpu_hours: float | None) -> str:
+    """``$500.00 and 200 GPU-hours``; another text for every other limit."""
+    parts = [] if max_usd is None else [f"${max_usd.normalize():f}"]
+    parts += [] if max_gpu_hours is None else [f"{max_gpu_hours!r} GPU-hours"]
+    return " and ".join(parts)
 
 
 def document(position: BudgetPosition) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def command(sweep: str | None, tenant: str | None, as_json: bool) -> None:
             positions = platform.budgets.of_sweep(SweepId(sweep), now=now)
         else:
             positions = platform.budgets.positions(tenant=tenant, now=now)
-        platform.budget_reports.warn(positions)
+        platform.budget_reports.note(positions)
         names = {one.budget.name for one in positions}
         told = [
             warning

@@ -68,17 +68,15 @@ class PostgresBudgetWatch:
         return self._to_tell.pop(sweep_id, [])
 
     def _note(self, sweep_id: SweepId, positions: Sequence[BudgetPosition]) -> None:
-        """Of each budget the greatest share that was reached and not told; written down as well."""
+        """Of each limit the greatest share that was reached and not told; written down as well."""
         for one in positions:
-            new = [
-                share
-                for share in one.crossed
-                if (sweep_id, one.budget.name, one.begins, share) not in self._known
-            ]
+            budget = one.budget
+            key = (sweep_id, budget.name, one.begins, budget.max_usd, budget.max_gpu_hours)
+            new = [share for share in one.crossed if (*key, share) not in self._known]
             if new:
                 self._to_tell.setdefault(sweep_id, []).append(reached(one, max(new)))
-                self._known.update((sweep_id, one.budget.name, one.begins, share) for share in new)
-                self._reports.warn([one])
+                self._known.update((*key, share) for share in new)
+                self._reports.note([one])
 
     def _look(
         self, connection: "psycopg.Connection[tuple[object, ...]]", sweep_id: SweepId

@@ -53,3 +53,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS budget_warnings_limit_key
 
 -- budget_warnings_pkey --
 ALTER TABLE budget_warnings DROP CONSTRAINT IF EXISTS budget_warnings_pkey;
+
+-- budget_warnings_told_at --
+-- Noted by whoever sees it, told by one report; what was noted until now has been told.
+ALTER TABLE budget_warnings ADD COLUMN IF NOT EXISTS told_at timestamptz DEFAULT now();
+ALTER TABLE budget_warnings ALTER COLUMN told_at DROP DEFAULT;

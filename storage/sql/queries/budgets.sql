@@ -288,8 +288,8 @@ WHERE experiments.tenant_id = %(tenant_id)s
 ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;
 
--- add_warnings --
--- Note that shares of limits were reached; gives those that nobody had noted.
+-- note_warnings --
+-- Note that shares of limits were reached, each once of a limit.
 INSERT INTO budget_warnings (budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours,
                              max_usd, max_gpu_hours, warned_at)
 SELECT budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_usd, max_gpu_hours,
@@ -300,9 +300,39 @@ FROM unnest(%(budgets)s::text[], %(begins)s::date[], %(thresholds)s::float8[],
     AS new (budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_usd,
             max_gpu_hours)
 ORDER BY budget, begins, threshold
-ON CONFLICT DO NOTHING
-RETURNING budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_usd, max_gpu_hours,
-          warned_at;
+ON CONFLICT DO NOTHING;
+
+-- tell_warnings --
+-- Those that nobody has told, to be told by whoever commits this.
+WITH told AS (
+    UPDATE budget_warnings
+    SET told_at = now()
+    WHERE told_at IS NULL
+    RETURNING budget, begins, threshold, tenant_id, spent_usd, spent_gpu_hours, max_usd,
+              max_gpu_hours, warned_at
+)
+SELECT *
+FROM told
+ORDER BY budget, begins, threshold;
+
+-- untold --
+-- Shares of limits that nobody has told yet: of those that are reached now, and those that were noted.
+SELECT new.budget, new.begins, new.threshold, new.max_usd, new.max_gpu_hours
+FROM unnest(%(budgets)s::text[], %(begins)s::date[], %(thresholds)s::float8[],
+            %(max_usds)s::numeric[], %(max_hours)s::float8[])
+    AS new (budget, begins, threshold, max_usd, max_gpu_hours)
+WHERE NOT EXISTS (
+    SELECT FROM budget_warnings AS known
+    WHERE known.budget = new.budget
+      AND known.begins = new.begins
+      AND known.threshold = new.threshold
+      AND known.max_usd IS NOT DISTINCT FROM new.max_usd
+      AND known.max_gpu_hours IS NOT DISTINCT FROM new.max_gpu_hours)
+UNION ALL
+SELECT budget, begins, threshold, max_usd, max_gpu_hours
+FROM budget_warnings
+WHERE told_at IS NULL
+ORDER BY 1, 2, 3, 4, 5;
 
 -- list_warnings --
 -- What was told since some day, and before another, newest first.
@@ -341,12 +371,3 @@ WHERE attempt_id IN (
       AND (admissions.predicted_seconds, admissions.predicted_usd, admissions.predicted_gpu_hours)
           IS DISTINCT FROM (%(seconds)s::float8, %(usd)s::numeric, %(gpu_hours)s::float8)
     FOR UPDATE OF admissions SKIP LOCKED);
-
--- unwarned --
--- Shares of limits that nobody has noted yet.
-SELECT new.budget, new.begins, new.threshold
-FROM unnest(%(budgets)s::text[], %(begins)s::date[], %(thresholds)s::float8[])
-    AS new (budget, begins, threshold)
-LEFT JOIN budget_warnings USING (budget, begins, threshold)
-WHERE budget_warnings.budget IS NULL
-ORDER BY 1, 2, 3;

@@ -239,7 +239,7 @@ def test_what_dagster_loads() -> None:
         "checked_lineage": "30 3 * * *",
         "costs_of_today": "7 * * * *",
         "costs_of_yesterday": "20 0 * * *",
-        "closed_budget_days": "30 1 * * *",
+        "closed_budget_days": "30 1-23 * * *",
         "weekly_reports": "0 5 * * 1",
         "monthly_reports": "30 5 1 * *",
         "old_dagster_records": "15 4 * * *",

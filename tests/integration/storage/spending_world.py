@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+import time
+from collections.abc import Callable
 from decimal import Decimal
 
 from storage.budgets.predictions import PostgresPredictor
@@ -41,7 +43,7 @@ class SpendingWorld:
         self._numbers: dict[SweepId, itertools.count[int]] = {}
         self.apply(KIND, PRICES)
 
-    def watch(self) -> PostgresBudgetWatch:
+    def watch(self, monotonic: Callable[[], float] = time.monotonic) -> PostgresBudgetWatch:
         """One that has not looked yet."""
         return PostgresBudgetWatch(
             self.pool,
@@ -49,6 +51,7 @@ class SpendingWorld:
             self.predictor,
             PostgresBudgetReports(self.pool, self.budgets),
             clock=self.clock,
+            monotonic=monotonic,
         )
 
     def database_now(self) -> dt.datetime:

@@ -99,9 +99,9 @@ def test_warnings_are_those_of_the_period(world: SpendingWorld, facts: PostgresR
     world.attempt(sweep, began=100, ended=70)  # 60 dollars of 100, until Sunday
     reports = PostgresBudgetReports(world.pool, world.budgets)
     for at in (WEEK.end - HOUR, WEEK.end + HOUR):
-        reports.warn(reports.at(at))
+        reports.note(reports.at(at))
     world.attempt(sweep, began=60, ended=40)  # 100 of 100, after it
-    reports.warn(reports.at(NOW))
+    reports.note(reports.at(NOW))
 
     def told(scope: Scope) -> set[tuple[str, float]]:
         return {(one.budget, one.threshold) for one in facts.budget_warnings(scope, WEEK)}
