@@ -1,6 +1,7 @@
 """What was tried: which configurations and values fail, what they cost, and what that gains."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from governance.reports.asked import Asked
@@ -19,7 +20,12 @@ from governance.reports.model import (
     shown,
 )
 from governance.reports.rows import Priced
-from governance.reports.tried import ConfigurationOutcomes, PairOutcomes, ValueOutcomes
+from governance.reports.tried import (
+    ConfigurationOutcomes,
+    PairOutcomes,
+    ParameterOutcomes,
+    ValueOutcomes,
+)
 
 _MOST_ROWS = 20
 _MOST_SENTENCES = 3
@@ -31,6 +37,8 @@ Dear = tuple[list[ConfigurationOutcomes], Priced, list[Bargain]]
 def configurations(facts: ReportFacts, asked: Asked) -> Section:
     """All of it."""
     found = facts.parameter_outcomes(asked.scope, asked.period)
+    if asked.scope.tenant is None:  # two tenants may have experiments of one name
+        found = _with_tenants(found)
     blocks = [
         *_gains(found.configurations),
         *_failing(found.configurations),
@@ -42,6 +50,18 @@ def configurations(facts: ReportFacts, asked: Asked) -> Section:
     if not blocks:
         blocks = [Sentence("No configuration was tried often enough to say anything.")]
     return Section(key="configurations", title="Configurations", blocks=tuple(blocks))
+
+
+def _with_tenants(found: ParameterOutcomes) -> ParameterOutcomes:
+    return ParameterOutcomes(
+        values=[replace(row, experiment=_whole_name(row)) for row in found.values],
+        pairs=[replace(row, experiment=_whole_name(row)) for row in found.pairs],
+        configurations=[replace(row, experiment=_whole_name(row)) for row in found.configurations],
+    )
+
+
+def _whole_name(row: ValueOutcomes | PairOutcomes | ConfigurationOutcomes) -> str:
+    return f"{row.tenant} / {row.experiment}"
 
 
 def _gains(rows: Sequence[ConfigurationOutcomes]) -> list[Block]:

@@ -1,7 +1,6 @@
 """What fails more often than by chance, when much was looked at."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 from governance.reports.tried import ConfigurationOutcomes, PairOutcomes, ValueOutcomes
@@ -80,7 +79,6 @@ def worse_pairs(rows: Sequence[PairOutcomes]) -> list[PairOutcomes]:
 
 def worse_values(rows: Sequence[ValueOutcomes]) -> list[ValueOutcomes]:
     """Values whose runs fail clearly more often than those with other values, worst first."""
-    among = Counter((row.tenant, row.experiment) for row in rows)
     worse = [
         (row.failed_share - others, row)
         for row in rows
@@ -92,7 +90,7 @@ def worse_values(rows: Sequence[ValueOutcomes]) -> list[ValueOutcomes]:
             row.runs,
             others_failed=row.all_failed - row.failed,
             others=row.all_runs - row.runs,
-            among=among[row.tenant, row.experiment],
+            among=row.tested,
         )
     ]
     return [row for _, row in sorted(worse, key=lambda item: (-item[0], *_value_name(item[1])))]

@@ -20,7 +20,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1080px; 
 .report table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .report th, .report td { padding: 4px 10px; border-bottom: 1px solid #e6eaf0; text-align: left; vertical-align: top; }
 .report td { white-space: nowrap; }
-.report td.long { white-space: normal; min-width: 280px; }
+.report td.long { white-space: normal; min-width: 360px; }
 .report thead th { color: #5b6879; font-weight: 500; vertical-align: bottom; }
 .report .n { text-align: right; }
 .report img { max-width: 100%; }

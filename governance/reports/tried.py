@@ -24,6 +24,7 @@ class ValueOutcomes:
     amount_usd: Decimal
     all_runs: int  #: with any value of the parameter
     all_failed: int
+    tested: int  #: values of all experiments that enough runs have to say anything
 
     @property
     def failed_share(self) -> float:
@@ -56,7 +57,7 @@ class PairOutcomes:
     one_failed: int
     other_runs: int  #: with the second value and not the first, at least one
     other_failed: int
-    tested: int  #: pairs of the experiment that enough runs have to say anything
+    tested: int  #: pairs, likewise
 
     @property
     def failed_share(self) -> float:
@@ -82,7 +83,7 @@ class ConfigurationOutcomes:
     direction: Direction | None
     others_attempts: int  #: of the experiment's other configurations
     others_failed: int
-    tested: int  #: configurations of the experiment that were tried often enough to say anything
+    tested: int  #: configurations, likewise
     is_unbeaten: bool  #: no other one of the experiment has a better median for less a finished run
 
     @property

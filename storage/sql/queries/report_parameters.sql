@@ -133,7 +133,7 @@ by_value AS (
 values_told AS (
     SELECT *
     FROM (
-        SELECT beside.*,
+        SELECT beside.*, count(*) OVER () AS tested,
                row_number() OVER (ORDER BY failed - runs * (all_failed - failed)::float8
                    / (all_runs - runs) DESC, experiment_id, name, bin) AS failing_place,
                row_number() OVER (ORDER BY amount_usd / runs DESC, experiment_id, name, bin)
@@ -180,7 +180,7 @@ pairs_told AS (
         SELECT by_pair.*, one.runs - by_pair.runs AS one_runs,
                one.failed - by_pair.failed AS one_failed, two.runs - by_pair.runs AS other_runs,
                two.failed - by_pair.failed AS other_failed,
-               count(*) OVER (PARTITION BY by_pair.experiment_id) AS tested
+               count(*) OVER () AS tested
         FROM by_pair
         JOIN paired_values AS one USING (experiment_id, name, bin)
         JOIN paired_values AS two
@@ -200,7 +200,7 @@ placed AS (
     SELECT shaped.*, metrics.metric, metrics.direction,
            sum(attempts) OVER whole - attempts AS others_attempts,
            sum(failed_attempts) OVER whole - failed_attempts AS others_failed,
-           count(*) FILTER (WHERE attempts >= %(fewest)s) OVER whole AS tested,
+           count(*) FILTER (WHERE attempts >= %(fewest)s) OVER () AS tested,
            CASE WHEN objective IS NOT NULL AND finished >= %(fewest_finished)s AND priced = runs
                 THEN amount_usd / finished END AS amount_each,
            CASE direction WHEN 'maximize' THEN -objective ELSE objective END AS loss
@@ -232,7 +232,8 @@ SELECT told.kind, experiments.tenant_id, experiments.name, told.document
 FROM (
     SELECT 'value' AS kind, experiment_id, jsonb_build_object(
         'name', name, 'value', bin, 'runs', runs, 'failed', failed,
-        'amount_usd', amount_usd::text, 'all_runs', all_runs, 'all_failed', all_failed) AS document
+        'amount_usd', amount_usd::text, 'all_runs', all_runs, 'all_failed', all_failed,
+        'tested', tested) AS document
     FROM values_told
     UNION ALL
     SELECT 'pair', experiment_id, jsonb_build_object(

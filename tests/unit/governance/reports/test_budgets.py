@@ -51,7 +51,7 @@ def test_each_limit_has_a_row_and_the_fullest_comes_first() -> None:
 
 
 def test_a_bar_shows_what_is_spent_and_what_is_reserved_of_the_limit() -> None:
-    live = where(of("a", "20"), live=[an_attempt(1)])  # 2 spent, 8 of 10 predicted left
+    live = where(of("a", "20"), counting=[an_attempt(1)])  # 2 spent, 8 of 10 predicted left
 
     (chart,) = [b for b in section(made(Told(positions=[live])), "budgets").blocks if isinstance(b, Chart)]  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_a_budget_of_nothing_is_spent_from_the_beginning() -> None:
 
 
 def test_when_it_runs_out_is_told() -> None:
-    soon = where(of("soon", "20"), live=[an_attempt(1), an_attempt(1)])
+    soon = where(of("soon", "20"), counting=[an_attempt(1), an_attempt(1)])
     idle = after("1", of("idle", "1000"))
     forever = after("0", a_budget("1000", name="ever", period=Period.TOTAL))
 

@@ -19,10 +19,11 @@ from tests.unit.governance.reports.test_sections import section, sentences, tabl
 from tests.unit.governance.reports.world import NOW, WEEK, Told
 
 USD = Decimal
+VISION = Scope(tenant="vision")
 
 
-def made(**outcomes: Any) -> Report:
-    return compose(Told(parameters=ParameterOutcomes(**outcomes)), Scope(), WEEK, now=NOW)
+def made(*, scope: Scope = VISION, **outcomes: Any) -> Report:
+    return compose(Told(parameters=ParameterOutcomes(**outcomes)), scope, WEEK, now=NOW)
 
 
 def a_value(value: str, runs: int, failed: int, **changes: Any) -> ValueOutcomes:
@@ -36,6 +37,7 @@ def a_value(value: str, runs: int, failed: int, **changes: Any) -> ValueOutcomes
         "amount_usd": USD(runs),
         "all_runs": 30,
         "all_failed": 11,
+        "tested": 3,
     }
     return ValueOutcomes(**{**defaults, **changes})
 
@@ -174,6 +176,16 @@ def test_values_that_are_bad_only_together_are_found() -> None:
 @pytest.mark.parametrize("changes", [{"one_failed": 90}, {"other_failed": 90}, {"tested": 10**7}])
 def test_a_pair_is_not_blamed_for_one_of_its_values(changes: dict[str, int]) -> None:
     assert worse_pairs([a_pair(10, 9, **changes)]) == []
+
+
+def test_experiments_of_several_tenants_are_told_apart() -> None:
+    rows = [a_configuration(tenant=tenant) for tenant in ("vision", "speech")]
+
+    found = table(
+        made(scope=Scope(), configurations=rows), "configurations", "Configurations that cost most"
+    ).rows
+
+    assert [row[0] for row in found] == ["speech / digits", "vision / digits"]
 
 
 def test_without_anything_to_say_it_says_so() -> None:
