@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from governance.promotion.names import evaluation_experiment
 
@@ -91,9 +91,8 @@ class BudgetState:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spender:
-    """Who wants to spend."""
+class Spender(NamedTuple):
+    """Who wants to spend. A tuple, since a pass of the scheduler looks thousands of them up."""
 
     tenant: str
     experiment: str
@@ -121,23 +120,25 @@ class ByScope(Generic[T]):
                 self._by_names.setdefault(names, []).append((place, thing))
         #: Which of the four names are given, of all ways in which they might be.
         self._ways = {tuple(name is not None for name in names) for names in self._by_names}
-        self._found: dict[Spender, list[T]] = {}
+        self._sweeps = {names[-1] for names in self._by_names}
+        self._found: dict[tuple[str | None, ...], list[T]] = {}
 
     def covering(self, spender: Spender) -> list[T]:
         """All whose scope covers the spender, in the order in which they were given."""
-        found = self._found.get(spender)
+        tenant, experiment, sweep_id, owner = spender
+        if sweep_id not in self._sweeps:
+            sweep_id = None  # as for any other sweep of its experiment that nothing is named for
+        key = (tenant, experiment, owner, sweep_id)
+        found = self._found.get(key)
         if found is None:
             placed: list[tuple[int, T]] = []
-            for by_tenant, by_experiment, by_owner, by_sweep in self._ways:
-                names = (
-                    spender.tenant if by_tenant else None,
-                    spender.experiment if by_experiment else None,
-                    spender.owner if by_owner else None,
-                    spender.sweep_id if by_sweep else None,
+            for way in self._ways:
+                names = tuple(
+                    name if is_given else None for name, is_given in zip(key, way, strict=True)
                 )
                 placed += self._by_names.get(names, ())
             placed.sort(key=itemgetter(0))
-            found = self._found[spender] = [thing for _, thing in placed]
+            found = self._found[key] = [thing for _, thing in placed]
         return found
 
 

@@ -1,9 +1,10 @@
 """Trials that are alike in everything that the scheduler asks: decided about once, admitted one by one."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 
 from governance.budgets.budget import Spender
 from governance.quotas.quota import PriorityClass, Quotas
@@ -27,13 +28,9 @@ class Bunch:
     spender: Spender
     narrow: tuple[Scope, ...]
     wide: tuple[Scope, ...]
+    scopes: tuple[Scope, ...]  #: narrow and wide ones
     trials: list[Waiting] = field(default_factory=list[Waiting])
     n_admitted: int = 0
-
-    @property
-    def scopes(self) -> tuple[Scope, ...]:
-        """All bounds on them."""
-        return self.narrow + self.wide
 
     @property
     def first(self) -> Waiting:
@@ -78,10 +75,12 @@ def make_bunches(
                 spender=spender_of(trial),
                 narrow=narrow,
                 wide=wide,
+                scopes=narrow + wide,
             )
         bunch.trials.append(trial)
     for bunch in bunches.values():
-        bunch.trials.sort(key=age)
+        if len(bunch.trials) > 1:
+            bunch.trials.sort(key=age)
     return sorted(bunches.values(), key=lambda bunch: age(bunch.first))
 
 
@@ -95,9 +94,8 @@ def spender_of(trial: Waiting) -> Spender:
     )
 
 
-def age(trial: Waiting) -> tuple[dt.datetime, str]:
-    """Who came first."""
-    return trial.queued_at, trial.attempt_id
+#: When a trial came, and its name: who came first has less.
+age: Callable[[Waiting], tuple[dt.datetime, str]] = attrgetter("queued_at", "attempt_id")
 
 
 class _Levels:

@@ -23,11 +23,10 @@ def estimate_starts(line: Line, *, now: float) -> Floats:
     for row, bunch in enumerate(line.bunches):
         for scope in bunch.scopes:
             members.setdefault(scope, []).append(row)
-    by_bunch = np.argsort(line.bunch_of, kind="stable")
-    first = np.searchsorted(line.bunch_of[by_bunch], np.arange(len(line.bunches) + 1))
     for scope, rows in members.items():
-        # Sorted again: by place.
-        here = np.sort(np.concatenate([by_bunch[first[r] : first[r + 1]] for r in rows]))
+        is_member = np.zeros(len(line.bunches), dtype=np.bool_)
+        is_member[rows] = True
+        here = np.flatnonzero(is_member[line.bunch_of])  # by place
         took = seconds[line.bunch_of[here]]
         releases = _Releases(scope)
         for index in range(line.demands.shape[1]):

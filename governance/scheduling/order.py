@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from governance.scheduling.bunches import Bunch
+from governance.scheduling.bunches import Bunch, age
 from governance.scheduling.fair_share import FairShare, Path
 from governance.scheduling.queue import Waiting
 
@@ -44,15 +43,17 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
         for index, amount in bunch.needs:
             needs[row, index] = amount
     levels = np.array([-bunch.level for bunch in bunches])
-    ages = np.array([trial.queued_at.timestamp() for trial in trials])
-    names = np.array([trial.attempt_id for trial in trials])
-    order = np.lexsort((names, ages, levels[bunch_of]))
+    by_age = np.array(sorted(range(len(trials)), key=[age(trial) for trial in trials].__getitem__))
+    order = by_age[np.argsort(levels[bunch_of[by_age]], kind="stable")]
+    numbers = {whose: i for i, whose in enumerate(dict.fromkeys(b.whose for b in bunches))}
+    whose_of = np.array([numbers[bunch.whose] for bunch in bunches])
     for depth in (3, 2, 1):
-        paths = [bunch.whose[:depth] for bunch in bunches]
-        nodes: dict[Path, int] = {path: i for i, path in enumerate(dict.fromkeys(paths))}
-        node_of = np.array([nodes[path] for path in paths])[bunch_of[order]]
-        keys = _keys(node_of, needs[bunch_of[order]], list(nodes), shares)
-        order = order[_merged(levels[bunch_of[order]], keys, paths, bunch_of[order])]
+        here = bunch_of[order]
+        nodes, node_of_whose = _numbered([whose[:depth] for whose in numbers])
+        _, parent_of_whose = _numbered([whose[: depth - 1] for whose in numbers])
+        keys = _keys(node_of_whose[whose_of[here]], needs[here], nodes, shares)
+        # Who is below one parent is in the order of turns.
+        order = order[np.lexsort((keys, parent_of_whose[whose_of[here]], levels[here]))]
     places: list[int] = order.tolist()
     return Line(
         trials=[trials[i] for i in places],
@@ -79,10 +80,8 @@ def _keys(node_of: Indices, needs: Floats, nodes: Sequence[Path], shares: FairSh
     return keys
 
 
-def _merged(
-    levels: npt.NDArray[Any], keys: Floats, paths: Sequence[Path], bunch_of: Indices
-) -> Indices:
-    """Sorted by level, by parent, then by key: who is below one parent is in the order of turns."""
-    parents = {path: i for i, path in enumerate(sorted({path[:-1] for path in paths}))}
-    parent_of = np.array([parents[path[:-1]] for path in paths])[bunch_of]
-    return np.lexsort((np.arange(len(keys)), keys, parent_of, levels))
+def _numbered(paths: Sequence[Path]) -> tuple[Sequence[Path], Indices]:
+    """Different paths, sorted, and of each of all paths which one of them it is."""
+    different = sorted(set(paths))
+    number = {path: i for i, path in enumerate(different)}
+    return different, np.array([number[path] for path in paths])

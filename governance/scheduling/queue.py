@@ -10,9 +10,11 @@ from typing import NamedTuple
 from sweeps.ids import AttemptId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """What one attempt holds while it is there, on all of its nodes together."""
+class Demand(NamedTuple):
+    """What one attempt holds while it is there, on all of its nodes together.
+
+    A tuple, since a pass looks thousands of them up.
+    """
 
     cpu_millis: int = 1000  #: thousandths of a core: whole, so that sums are exact
     memory_bytes: int = 0
