@@ -90,7 +90,11 @@ def retention_deletions(
 def nothing_guarded_is_to_go(
     retention_keeper: dg.ResourceParam[RetentionKeeper],
 ) -> dg.AssetCheckResult:
-    """Look at each reason to stay by itself, apart from what makes the plans."""
+    """Look at each reason to stay by itself, apart from what makes the plans.
+
+    Tags, models, evaluations, holds, what is live or open, warm starts, reruns, and all that these
+    came out of, each for as long as it held. Not what only the policy says: age, the best of a sweep.
+    """
     with dagster_errors():
         found = retention_keeper.out_of_place()
     return dg.AssetCheckResult(

@@ -21,6 +21,7 @@ from sweeps.errors import PermanentError, RunNotFound
 from sweeps.ids import TenantId
 
 _QUERIES = queries.load("retention")
+_CHECK = queries.load("retention_check")
 _ALL = 2**62
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -225,10 +226,13 @@ class RetentionStore:
             ).rowcount
 
     def out_of_place(self, *, limit: int = 100) -> list[OutOfPlace]:
-        """What is to go, or has gone, although something guarded it by then: none, if all is well."""
+        """What is to go, or has gone, although something guarded it by then: none, if all is well.
+
+        Only what the rows prove: what guarded it for a minute before, and for a minute after.
+        """
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(OutOfPlace))
-            return cursor.execute(_QUERIES["out_of_place"], {"limit": limit}).fetchall()
+            return cursor.execute(_CHECK["out_of_place"], {"limit": limit}).fetchall()
 
     def deletions(
         self, *, tenant_id: TenantId | None = None, limit: int = 100

@@ -421,39 +421,6 @@ WHERE items.plan_id = %(plan_id)s
 -- What a tier takes.
 SELECT bytes FROM metric_tier_size(%(tier)s);
 
--- out_of_place --
--- What is planned or marked, or has gone, although something guarded it by then. Found apart from
--- what makes the plans: by looking at each reason, one at a time.
-WITH going AS (
-    SELECT items.run_id, items.name, plans.made_at AS since, items.state::text AS state
-    FROM retention_items AS items
-    JOIN retention_plans AS plans USING (plan_id)
-    WHERE items.state IN ('planned', 'marked')
-      AND items.kind <> 'tier'
-    UNION ALL
-    SELECT run_id, name, deleted_at, 'deleted'
-    FROM deletions
-    WHERE kind <> 'tier'
-), guarded AS (
-    SELECT run_id, 'tag ' || name AS guard, coalesce(set_at, '-infinity') AS since
-    FROM run_tags
-    WHERE name IN ('keeper', 'baseline', 'production_candidate')
-    UNION ALL
-    SELECT run_id, 'a model', created_at FROM model_versions
-    UNION ALL
-    SELECT run_id, 'an evaluation', requested_at FROM evaluations
-    UNION ALL
-    SELECT run_id, 'it has not ended', created_at FROM runs WHERE ended_at IS NULL
-    UNION ALL
-    SELECT name, 'hold ' || hold_id, placed_at FROM holds WHERE scope = 'run' AND lifted_at IS NULL
-)
-SELECT going.run_id, going.name, going.state, guarded.guard
-FROM going
-JOIN guarded USING (run_id)
-WHERE guarded.since < going.since
-ORDER BY going.run_id, going.name
-LIMIT %(limit)s;
-
 -- shares --
 -- Items of a plan by rule and by what spares them; of a tenant, or of all.
 SELECT rule, spared_by, count(*) AS count, sum(size_bytes)::bigint AS size_bytes
