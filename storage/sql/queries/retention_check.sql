@@ -120,12 +120,14 @@ WITH RECURSIVE going AS (
     SELECT run_id, 'hold ' || hold_id, since, until
     FROM involved
     JOIN experiments USING (experiment_id)
+    CROSS JOIN LATERAL (
+        VALUES ('run', run_id), ('sweep', sweep_id), ('experiment', experiments.name),
+               ('tenant', involved.tenant_id)
+    ) AS subject (scope, name)
     JOIN orders
-        ON (orders.scope = 'run' AND orders.name = run_id)
-        OR (orders.scope = 'tenant' AND orders.name = involved.tenant_id)
-        OR (orders.scope = 'sweep' AND orders.name = sweep_id AND orders.tenant_id = involved.tenant_id)
-        OR (orders.scope = 'experiment' AND orders.name = experiments.name
-            AND orders.tenant_id = involved.tenant_id)
+        ON orders.scope = subject.scope
+        AND orders.name = subject.name
+        AND (orders.tenant_id = involved.tenant_id OR orders.scope IN ('run', 'tenant'))
     UNION ALL
     SELECT substr(beside.run, 5), 'hold ' || hold_id, greatest(orders.since, beside.since), until
     FROM orders
