@@ -152,23 +152,23 @@ def _months_later(first: dt.date, months: int) -> dt.date:
 
 
 def _week(year: str, week: str) -> Span:
-    return Period.WEEK.span(_known(dt.date.fromisocalendar(int(year), int(week), 1)))
+    return Period.WEEK.span(known_day(dt.date.fromisocalendar(int(year), int(week), 1)))
 
 
 def _month(year: str, month: str) -> Span:
-    return Period.MONTH.span(_known(dt.date(int(year), int(month), 1)))
+    return Period.MONTH.span(known_day(dt.date(int(year), int(month), 1)))
 
 
 def _quarter(year: str, quarter: str) -> Span:
-    return Period.QUARTER.span(_known(dt.date(int(year), 3 * int(quarter) - 2, 1)))
+    return Period.QUARTER.span(known_day(dt.date(int(year), 3 * int(quarter) - 2, 1)))
 
 
 def _day(day: str) -> Span:
-    return Period.DAY.span(_known(dt.date.fromisoformat(day)))
+    return Period.DAY.span(known_day(dt.date.fromisoformat(day)))
 
 
 def _days(first: str, last: str) -> Span:
-    span = _of_days(_known(dt.date.fromisoformat(first)), _known(dt.date.fromisoformat(last)))
+    span = _of_days(known_day(dt.date.fromisoformat(first)), known_day(dt.date.fromisoformat(last)))
     if not 0 < span.days <= _MOST_DAYS:
         raise ValueError(span.name)
     return span
@@ -184,10 +184,14 @@ _WRITTEN: tuple[tuple[str, Callable[..., Span]], ...] = (
 )
 
 
-def _known(day: dt.date) -> dt.date:
-    """A day that something of ours may have happened on."""
+def known_day(day: dt.date) -> dt.date:
+    """A day that something of ours may have happened on, with room around it to count in.
+
+    Raises:
+        ValueError: It is before the year 1971, or long after anybody who asks.
+    """
     if not BEGINNING.year < day.year < _LATEST_YEAR:
-        raise ValueError(day)
+        raise ValueError(f"{day} is no day that anything of this happened on")
     return day
 
 

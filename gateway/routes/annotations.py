@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from gateway.authentication import GivenOwner
+from gateway.bounds import GivenNote
 from gateway.documents import answer
 from gateway.said import said_about
 from gateway.services import GivenServices
@@ -92,14 +93,16 @@ def add_note(body: NoteRequest, owner: GivenOwner, services: GivenServices) -> J
 
 
 @router.get("/notes/{note}")
-def get_versions(note: int, on: _Given, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+def get_versions(
+    note: GivenNote, on: _Given, owner: GivenOwner, services: GivenServices
+) -> JSONResponse:
     """All that a note has ever said."""
     return answer({"versions": services.notes.versions(on, note, tenant_id=owner.tenant_id)})
 
 
 @router.put("/notes/{note}")
 def edit_note(
-    note: int, body: NoteRequest, owner: GivenOwner, services: GivenServices
+    note: GivenNote, body: NoteRequest, owner: GivenOwner, services: GivenServices
 ) -> JSONResponse:
     """Write a note anew, or take it back."""
     subject = parse_subject(body.on)

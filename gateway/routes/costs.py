@@ -3,12 +3,12 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from gateway.authentication import GivenOwner
+from gateway.bounds import Day
 from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.html import page
@@ -33,8 +33,6 @@ _ON_PAGE = (GroupBy.EXPERIMENT, GroupBy.SWEEP, GroupBy.USER, GroupBy.GPU, GroupB
 
 router = APIRouter()
 
-Day = Annotated[dt.date | None, Query()]
-
 
 @router.get("/api/v1/cost")
 def get_cost(
@@ -42,8 +40,8 @@ def get_cost(
     services: GivenServices,
     *,
     by: GroupBy = GroupBy.EXPERIMENT,
-    since: Day = None,
-    until: Day = None,
+    since: Day | None = None,
+    until: Day | None = None,
 ) -> JSONResponse:
     """What the tenant has spent, from the ledger and estimated where it does not reach yet."""
     first, last = _stretch(services, since, until)
@@ -58,8 +56,8 @@ def show_cost(
     services: GivenServices,
     *,
     by: GroupBy = GroupBy.EXPERIMENT,
-    since: Day = None,
-    until: Day = None,
+    since: Day | None = None,
+    until: Day | None = None,
 ) -> Response:
     """The same with a plot of every day."""
     if by not in _ON_PAGE:

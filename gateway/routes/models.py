@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from gateway.authentication import GivenOwner
+from gateway.bounds import GivenNumber
 from gateway.documents import answer
 from gateway.downloads import blob_answer
 from gateway.html import page
@@ -37,7 +38,9 @@ def get_alias(name: str, alias: str, owner: GivenOwner, services: GivenServices)
 
 
 @router.get("/api/v1/models/{name}/versions/{number}")
-def get_version(name: str, number: int, owner: GivenOwner, services: GivenServices) -> JSONResponse:
+def get_version(
+    name: str, number: GivenNumber, owner: GivenOwner, services: GivenServices
+) -> JSONResponse:
     """One version, and the gates that it passed."""
     found = services.registry.version(check_model_name(name), number, tenant_id=owner.tenant_id)
     record = services.evaluations.record(found.evaluation_id)
@@ -45,7 +48,9 @@ def get_version(name: str, number: int, owner: GivenOwner, services: GivenServic
 
 
 @router.get("/api/v1/models/{name}/versions/{number}/file")
-def read_version(name: str, number: int, owner: GivenOwner, services: GivenServices) -> Response:
+def read_version(
+    name: str, number: GivenNumber, owner: GivenOwner, services: GivenServices
+) -> Response:
     """The bytes of a version, or where they are."""
     found = services.registry.version(check_model_name(name), number, tenant_id=owner.tenant_id)
     key = BlobKey(tenant_id=owner.tenant_id, sha256=found.sha256)

@@ -97,7 +97,8 @@ def refusal(
                 f"limits.max_cost_usd of {dollars(budget.max_usd)} cannot be held: {unpriced}. Set "
                 "prices with `sweepworks policy apply prices.yaml`, or limit max_gpu_hours"
             )
-        why = _never_fits(one, prediction)
+        is_own = budget.scope.sweep_id is not None and budget.name == budget.scope.sweep_id
+        why = (_own_never_fits if is_own else _never_fits)(one, prediction)
         if why is not None:
             return f"it can never start: {why} ({prediction.sentence}). Ask for less, or raise it"
     return None
@@ -123,6 +124,18 @@ class BudgetGate(Protocol):
     def check(self, sweep_id: SweepId, spec: SweepSpec) -> Forecast:
         """What it will cost. `OverBudget` when it could never start, `StorageUnavailable`."""
         ...
+
+
+def _own_never_fits(position: BudgetPosition, prediction: Prediction) -> str | None:
+    """By the keys of its file: it is not there yet, and nobody knows the name it would have."""
+    budget, usd, hours = position.budget, prediction.upper_usd, prediction.upper_gpu_hours
+    if budget.max_usd is not None and usd is not None and usd > budget.max_usd:
+        limit = dollars(budget.max_usd)
+        return f"limits.max_cost_usd is {limit}, and one trial needs {dollars(usd)}"
+    if budget.max_gpu_hours is not None and hours is not None and hours > budget.max_gpu_hours:
+        limit = gpu_time(budget.max_gpu_hours)
+        return f"limits.max_gpu_hours is {limit}, and one trial needs {gpu_time(hours)}"
+    return None
 
 
 def _never_fits(position: BudgetPosition, prediction: Prediction) -> str | None:

@@ -135,7 +135,7 @@ def of_run(run: RunFacts) -> list[Finding]:
         )
     if not run.has_data:
         missing.append(
-            ("no version of any data is recorded", "name it under `datasets` in the sweep file")
+            ("no version of any data is recorded", "name it under `trial.data` in the sweep file")
         )
     if not run.has_software:
         missing.append(
@@ -207,7 +207,7 @@ def of_model(model: ModelFacts) -> list[Finding]:
         problems.append(
             (
                 "no version of a dataset went into it",
-                "train it anew with its data named under `datasets`",
+                "train it anew with its data named under `trial.data`",
             )
         )
     if model.runs_without_code:

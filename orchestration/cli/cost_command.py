@@ -15,7 +15,9 @@ from governance.cost.report import (
 )
 from governance.cost.trials import trial_costs
 from orchestration.cli.cost_lines import sweep_lines, trials_document
+from orchestration.cli.days import DAY
 from orchestration.cli.output import json_option, print_json, print_table
+from orchestration.cli.scopes import require_scope
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
 from sweeps.ids import RunId, is_scratch_run
@@ -35,15 +37,15 @@ _EXAMPLES = (
     type=click.Choice([str(by) for by in GroupBy]),
     help="What to sum by; without it experiments, or the trials of a sweep.",
 )
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC; 30 days ago.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC; today.")
+@click.option("--since", type=DAY, help="First day, UTC; 30 days ago.")
+@click.option("--until", type=DAY, help="Last day, UTC; today.")
 @click.option("--tenant", help="Whose; everybody's without it.")
 @json_option
 def command(
     name: str | None,
     by: str | None,
-    since: dt.datetime | None,
-    until: dt.datetime | None,
+    since: dt.date | None,
+    until: dt.date | None,
     tenant: str | None,
     as_json: bool,
 ) -> None:
@@ -55,8 +57,8 @@ def command(
         raise click.UsageError("a sweep or a run is shown whole: leave --since, --until, --tenant")
     now = dt.datetime.now(dt.UTC)
     if name is None:
-        last = now.date() if until is None else until.date()
-        first = last - dt.timedelta(days=_DAYS - 1) if since is None else since.date()
+        last = until or now.date()
+        first = since or last - dt.timedelta(days=_DAYS - 1)
         if first > last:
             raise click.UsageError(f"{first} is after {last}")
         _show_all(GroupBy(by or "experiment"), first, last, tenant, now=now, as_json=as_json)
@@ -78,6 +80,7 @@ def _show_all(
     from storage.cost.holdings import CostFilter
 
     with session(quiet=as_json) as platform:
+        require_scope(platform, tenant=tenant)
         sheet = platform.cost_reader.sheet(
             by, since=first, until=last, of=CostFilter(tenant_id=tenant), now=now
         )

@@ -8,12 +8,14 @@ from orchestration.people import person
 from sweeps.ids import TenantId
 from sweeps.tags import Note, TagChange, parse_subject
 
+_NUMBER = click.IntRange(1, 2**63 - 1)  # of a note, as the database counts them
+
 
 @click.command("note")
 @click.argument("target")
 @click.argument("text", required=False)
-@click.option("--edit", type=int, metavar="N", help="Write note N anew.")
-@click.option("--remove", type=int, metavar="N", help="Take note N back.")
+@click.option("--edit", type=_NUMBER, metavar="N", help="Write note N anew.")
+@click.option("--remove", type=_NUMBER, metavar="N", help="Take note N back.")
 @click.option("--tenant", default="default", show_default=True, help="Whose it is.")
 @json_option
 def command(

@@ -80,7 +80,7 @@ def apply_command(paths: tuple[Path, ...], comment: str, yes: bool, as_json: boo
 
 @command.command("show")
 @click.argument("kind", required=False)
-@click.option("--version", type=click.IntRange(min=0), help="0: the default that ships.")
+@click.option("--version", type=click.IntRange(0, 2**31 - 1), help="0: the default that ships.")
 @click.option("--text", "only_text", is_flag=True, help="The file alone, to save and edit.")
 @json_option
 def show_command(kind: str | None, version: int | None, only_text: bool, as_json: bool) -> None:

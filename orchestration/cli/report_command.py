@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from governance.cost.books import catch_up
-from governance.periods import Span, parse_span
+from governance.periods import InvalidPeriod, Span, parse_span
 from governance.reports.composing import compose
 from governance.reports.html import page
 from governance.reports.markdown import markdown
 from governance.reports.model import Report, Scope
 from orchestration.cli.output import as_json, print_json
+from orchestration.cli.scopes import require_scope
 from orchestration.cli.session import session
 from orchestration.people import person
 from orchestration.platform import Platform
@@ -54,9 +55,11 @@ def command(
     """
     if portfolio and (sweep or experiment):
         raise click.UsageError("--portfolio is about everybody, or about one tenant")
+    scope = Scope(tenant=tenant, experiment=experiment, sweep_id=sweep)
+    named = None if sweep is not None and period is None else _named(period or _DEFAULT_PERIOD)
     with session(quiet=form == "json") as platform:
-        scope = Scope(tenant=tenant, experiment=experiment, sweep_id=sweep)
-        asked = _period(platform, period, scope)
+        require_scope(platform, tenant=tenant, experiment=experiment)
+        asked = named or _time_of(platform, scope)
         now = dt.datetime.now(dt.UTC)
         catch_up(platform.costs, since=asked.previous.first, until=asked.last, now=now)
         report = compose(
@@ -81,14 +84,24 @@ def command(
         raise click.ClickException("no section of the report could be made")
 
 
-def _period(platform: Platform, name: str | None, scope: Scope) -> Span:
-    today = dt.datetime.now(dt.UTC).date()
-    if name is not None or scope.sweep_id is None:
-        return parse_span(name or _DEFAULT_PERIOD, today=today)
+def _named(period: str) -> Span:
+    try:
+        return parse_span(period, today=_today())
+    except InvalidPeriod as exc:
+        raise click.BadParameter(str(exc), param_hint="--period") from exc
+
+
+def _time_of(platform: Platform, scope: Scope) -> Span:
+    """From a sweep's first day to its last, or to today."""
+    assert scope.sweep_id is not None
     row = platform.catalog.row(SweepId(scope.sweep_id), tenant_id=scope.tenant)
-    last = today if row.ended_at is None else row.ended_at.astimezone(dt.UTC).date()
+    last = _today() if row.ended_at is None else row.ended_at.astimezone(dt.UTC).date()
     first = row.created_at.astimezone(dt.UTC).date()
-    return parse_span(f"{first}..{last}", today=today)
+    return parse_span(f"{first}..{last}", today=last)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 def _write(report: Report, folder: Path, form: str | None) -> None:

@@ -29,6 +29,10 @@ class Shelf:
 
 
 class Catalog:
+    def list(self, *, tenant_id: str | None, limit: int, experiment: str | None = None) -> Any:
+        assert limit == 1
+        return [] if experiment == "nope" or tenant_id == "nope" else [object()]
+
     def row(self, sweep_id: str, *, tenant_id: str | None = None) -> Any:
         if sweep_id != "digits-a":
             raise SweepNotFound(sweep_id)
@@ -42,13 +46,16 @@ class Catalog:
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     shelf = Shelf()
     facts = Told(spent_rows=[spent(amount_usd=Decimal("12.5"))])
-    platform = SimpleNamespace(report_facts=facts, report_shelf=shelf, catalog=Catalog())
+    platform = SimpleNamespace(
+        report_facts=facts, report_shelf=shelf, catalog=Catalog(), costs=None
+    )
 
     @contextlib.contextmanager
     def session(*, quiet: bool = False) -> Generator[Any, None, None]:
         yield platform
 
     monkeypatch.setattr(report_command, "session", session)
+    monkeypatch.setattr(report_command, "catch_up", lambda *_, **__: None)
     return shelf
 
 
@@ -97,7 +104,7 @@ def test_a_sweep_is_told_over_its_own_time(shelf: Shelf) -> None:
 def test_what_is_asked_wrongly_is_said(shelf: Shelf) -> None:
     assert isinstance(run("words-b").exception, SweepNotFound)
     assert "--portfolio" in run("--portfolio", "--experiment", "x").output
-    assert run("--period", "soon").exit_code == 1
+    assert run("--period", "soon").exit_code == 2
 
 
 def test_when_nothing_can_be_told_the_command_fails(
@@ -112,3 +119,27 @@ def test_when_nothing_can_be_told_the_command_fails(
 
     assert result.exit_code == 1
     assert "This section could not be made" in result.output
+
+
+def test_a_period_that_there_is_none_of_is_wrong_usage(shelf: Shelf) -> None:
+    result = run("--period", "2026-13")
+
+    assert result.exit_code == 2
+    assert "--period" in result.output
+    assert not shelf.kept
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--tenant", "tenant 'nope'"), ("--experiment", "there is no sweep of an experiment 'nope'")],
+)
+def test_whom_there_is_none_of_has_no_report(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = run(option, "nope", "--shelve")
+
+    assert result.exit_code == 1
+    assert words in str(result.exception)
+    assert not shelf.kept

@@ -1,6 +1,7 @@
 """What a sweep will cost, and whether it can ever be paid for."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,25 @@ def test_what_can_never_start_is_refused(position: BudgetPosition, words: str) -
 )
 def test_what_can_start_now_or_later_is_not(position: BudgetPosition) -> None:
     assert refusal(KNOWN, positions=[position], unpriced="") is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"max_usd": Decimal("0.5"), "max_gpu_hours": None},
+         "limits.max_cost_usd is $0.50, and one trial needs $2.00"),
+        ({"max_usd": None, "max_gpu_hours": 0.5},
+         "limits.max_gpu_hours is 0.5 GPU-hours, and one trial needs 1 GPU-hours"),
+    ],
+)  # fmt: skip
+def test_a_sweeps_own_limit_is_named_by_its_key(limits: dict[str, Any], words: str) -> None:
+    own = own_budget(SweepId("digits-aaaaaaaa"), **limits)
+    assert own is not None
+
+    why = refusal(KNOWN, positions=[after("0", own)], unpriced="") or ""
+
+    assert words in why
+    assert "digits-aaaaaaaa" not in why
 
 
 def test_a_limit_in_dollars_without_prices_is_refused() -> None:
