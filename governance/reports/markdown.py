@@ -6,9 +6,11 @@ from governance.reports.charts import chart_uri
 from governance.reports.model import Block, Chart, Figures, Report, Section, Sentence, Table, Unit
 from governance.reports.values import change, text
 
-# A dollar begins a formula for some readers.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&$])")
-_BEGINNING = re.compile(r"^(\s*\d*)([-+=.])")  # of a list, a line, or a heading's underline
+# Wherever it stands. Parentheses and ! mean something only beside a bracket, which is among them. A
+# dollar may begin or end a formula, but for one before a digit: that is money, and ends none.
+_SPECIAL = re.compile(r"([\\`*_\[\]#|<>~&]|\$(?![0-9]))")
+# At the beginning: of a list, a line, or a heading's underline.
+_BEGINNING = re.compile(r"^([0-9]*)(\.(?=\s|$)|\)(?=\s|$)|[-+=](?=[-+=\s]|$))")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 

@@ -248,3 +248,22 @@ def test_changes_are_told_beside_the_period_before(
     now: Decimal | None, before: Decimal | None, unit: Unit, shown: str
 ) -> None:
     assert change(Figure("x", now, unit, before)) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("$0.00", "$0.00"),
+        ("0.0", "0.0"),
+        ("2026-11-26 to 2026-11-30 (UTC)", "2026-11-26 to 2026-11-30 (UTC)"),
+        ("-3.5 %", "-3.5 %"),
+        ("1. first", "1\\. first"),
+        ("12) next", "12\\) next"),
+        ("- item", "\\- item"),
+        ("---", "\\---"),
+        ("$x$", "\\$x\\$"),
+        ("[a](b)", "\\[a\\](b)"),
+    ],
+)
+def test_only_what_markdown_would_change_is_escaped(words: str, written: str) -> None:
+    assert escaped(words) == written
