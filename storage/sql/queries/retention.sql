@@ -301,13 +301,13 @@ WHERE items.kind = 'tier'
 ORDER BY length(items.name), items.name DESC, leaving.plan_id;
 
 -- due_tiers --
--- Tiers whose time has come.
+-- Tiers whose time has come, from fine to coarse.
 SELECT plan_id, ordinal, name, before
 FROM retention_items
 WHERE state = 'marked'
   AND due_at <= %(now)s
   AND kind = 'tier'
-ORDER BY length(name), name DESC;  -- from fine to coarse
+ORDER BY length(name), name DESC;
 
 -- lock_due_tier --
 -- One of them, if nobody has undone it: undoing waits.
