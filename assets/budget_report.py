@@ -5,12 +5,12 @@ sensor `budget_warnings` when there is something to be told, the schedule `close
 """
 
 import datetime as dt
-import warnings
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
+from assets.unfinished_features import unfinished_features
 from governance.budgets.budget import dollars
 from governance.budgets.report import BudgetReports, document, markdown
 from governance.periods import midnight
@@ -59,9 +59,7 @@ def budget_report(
     )
 
 
-with warnings.catch_warnings():
-    # That checks of one partition are in preview is nothing to tell everybody.
-    warnings.simplefilter("ignore", dg.PreviewWarning)
+with unfinished_features():
 
     @dg.asset_check(
         asset=budget_report,

@@ -5,7 +5,6 @@ run. Automation: the schedules in `orchestration.cost_schedules`, nothing else.
 """
 
 import datetime as dt
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
@@ -13,6 +12,7 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
+from assets.unfinished_features import unfinished_features
 from governance.cost.books import CostBooks, DayOfCosts, Strays
 
 GROUP = "cost"
@@ -20,9 +20,7 @@ _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
 
-with warnings.catch_warnings():
-    # That backfill policies are in beta is nothing to tell everybody who uses the command line.
-    warnings.simplefilter("ignore", dg.BetaWarning)
+with unfinished_features():
 
     @dg.asset(
         partitions_def=DAYS,
@@ -147,10 +145,7 @@ def _usage(books: CostBooks, day: dt.date) -> str | None:
     return None if owed == usage else f"entries say {owed} USD, usage {usage} USD"
 
 
-with warnings.catch_warnings():
-    # Without partitions a check of a partitioned asset reads all of them; that they are in preview
-    # is nothing to tell everybody who uses the command line.
-    warnings.simplefilter("ignore", dg.PreviewWarning)
+with unfinished_features():
     CHECKS: Sequence[dg.AssetChecksDefinition] = (
         _check(
             cost_entries,

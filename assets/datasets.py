@@ -5,7 +5,6 @@ Automation: the sensor `registered_datasets` for new versions and the schedule `
 nothing else.
 """
 
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -13,6 +12,7 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.histogram_plot import drift_plot, histogram_plot
 from assets.partitions import DATASET_VERSIONS, dataset_of
+from assets.unfinished_features import unfinished_features
 from governance.datasets.drift import Comparison, DriftLevel, comparison, drift
 from sweeps.data_profiles import ColumnProfile
 from sweeps.datasets import CheckResult, DatasetInspector, DatasetLog, DatasetVersion
@@ -41,10 +41,7 @@ BLOCKING = "blocking_expectations_are_met"
 OTHER = "other_expectations_are_met"
 DRIFT = "distributions_are_like_the_previous_version"
 
-with warnings.catch_warnings():
-    # Without partitions a check of a partitioned asset reads all of them; that they are in preview
-    # is nothing to tell everybody who uses the command line.
-    warnings.simplefilter("ignore", dg.PreviewWarning)
+with unfinished_features():
     _SPECS = [
         dg.AssetCheckSpec(
             BLOCKING,

@@ -6,12 +6,12 @@ keeps what is done already, so every op may run twice. Automation: the schedules
 """
 
 import datetime as dt
-import warnings
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
+from assets.unfinished_features import unfinished_features
 from retention.tiers import Chunks, Completeness, MetricTiers, Tier, TierState
 
 GROUP = "metrics"
@@ -113,10 +113,7 @@ def _checks(rollup: dg.AssetsDefinition, tier: Tier) -> list[dg.AssetChecksDefin
     return [lag, completeness]
 
 
-with warnings.catch_warnings():
-    # Without partitions a check of a partitioned asset reads all of them; that they are in preview
-    # is nothing to tell everybody who uses the command line.
-    warnings.simplefilter("ignore", dg.PreviewWarning)
+with unfinished_features():
     CHECKS = [
         *_checks(metric_points_1m, Tier.MINUTES),
         *_checks(metric_points_1h, Tier.HOURS),

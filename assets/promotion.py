@@ -6,13 +6,13 @@ only when all of them have passed: a failed one blocks it. Automation: the senso
 """
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import EVALUATIONS
+from assets.unfinished_features import unfinished_features
 from governance.promotion.evaluations import (
     CandidateEvaluations,
     Evaluation,
@@ -108,9 +108,7 @@ def _is_cancelled(context: dg.AssetExecutionContext) -> bool:
     }
 
 
-with warnings.catch_warnings():
-    # As in `assets.datasets`: checks with partitions are in preview.
-    warnings.simplefilter("ignore", dg.PreviewWarning)
+with unfinished_features():
     _SPECS = [
         dg.AssetCheckSpec(
             str(gate),

@@ -19,14 +19,14 @@ from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
 @click.option("--tenant", default="default", show_default=True, help="Whose run.")
 @json_option
 def command(run: str, detach: bool, timeout: float | None, tenant: str, as_json: bool) -> None:
-    r"""Tag RUN production_candidate, evaluate it, and promote it if it passes every gate.
+    """Tag RUN production_candidate, evaluate it, and promote it if it passes every gate.
 
     What is asked of it is in the policy `promotion`. A run that was evaluated already is not
     evaluated again: `sweepworks promotion retry` does that.
 
-    \b
-    Exit codes: 0 promoted, 3 a gate has failed, 4 waits for approvals, 5 its
-    evaluation has failed, 6 refused, 7 withdrawn, 8 still going on.
+    Exit codes: 0 promoted, 1 an error, 2 wrong usage, 3 a gate has failed,
+    4 waits for approvals, 5 its evaluation has failed, 6 refused,
+    7 withdrawn, 8 still going on.
     """
     if not is_name(run):
         raise RunNotFound(run[:80])
