@@ -262,6 +262,8 @@ class _Parser:
             return Kind.TAGGED, TAGGED_WORDS[token.text]
         if token.text == TIER_WORD:
             return Kind.TIER, token.text
+        if dot and head in TAGGED_WORDS:
+            self._fail(f"{head} asks whether a tag is there: write {head} = NAME", token)
         return Kind.LAST, token.text
 
     def _name(self, name: str, token: _Token) -> str:

@@ -4,7 +4,7 @@ By its own table objects, as in `orchestration.dagster_tables`: their names and 
 """
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -122,7 +122,7 @@ class DagsterRecords:
                 ).scalar_one()
             )
 
-    def drop_checks(self, *, before: dt.datetime, kept_runs: Collection[str] = ()) -> int:
+    def drop_checks(self, *, before: dt.datetime) -> int:
         """Remove results of asset checks that are older, but the last one of each.
 
         Dagster keeps them when it deletes the run that they are of.
@@ -133,7 +133,6 @@ class DagsterRecords:
         old = sa.select(_CHECKS.id).where(
             _CHECKS.create_timestamp < before.replace(tzinfo=None),
             _CHECKS.id.not_in(newest),
-            _CHECKS.run_id.not_in(list(kept_runs)),
         )
         dropped = 0
         with self._events.index_connection() as connection:

@@ -175,3 +175,9 @@ def _written(tree: Filter) -> str:
 @given(_FILTERS)
 def test_a_filter_that_is_written_out_is_read_as_the_same(tree: Filter) -> None:
     assert parse_filter(_written(tree)) == tree
+
+
+@pytest.mark.parametrize("word", ["sweep_tag", "experiment_tag"])
+def test_a_tag_of_what_a_run_belongs_to_has_no_value_to_compare(word: str) -> None:
+    with pytest.raises(InvalidFilter, match=f"write {word} = NAME"):
+        parse_filter(f"{word}.team = vision")
