@@ -131,12 +131,12 @@ class ByScope(Generic[T]):
         key = (tenant, experiment, owner, sweep_id)
         found = self._found.get(key)
         if found is None:
-            placed: list[tuple[int, T]] = []
-            for way in self._ways:
-                names = tuple(
-                    name if is_given else None for name, is_given in zip(key, way, strict=True)
-                )
-                placed += self._by_names.get(names, ())
+            # A set: where the spender has no sweep, several ways lead to the same names.
+            asked = {
+                tuple(name if is_given else None for name, is_given in zip(key, way, strict=True))
+                for way in self._ways
+            }
+            placed = [one for names in asked for one in self._by_names.get(names, ())]
             placed.sort(key=itemgetter(0))
             found = self._found[key] = [thing for _, thing in placed]
         return found

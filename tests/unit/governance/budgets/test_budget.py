@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.budgets.budget import BudgetBook, BudgetScope, BudgetState, Spender
+from governance.budgets.budget import BudgetBook, BudgetScope, BudgetState, ByScope, Spender
 
 SPENDER = Spender(tenant="vision", experiment="digits", sweep_id="digits-aaaaaaaa", owner="ana")
 RENEWAL = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
@@ -58,6 +58,34 @@ def test_a_budget_of_an_experiment_bounds_what_evaluates_its_candidates(
     refused = book.refusal(evaluation, usd=Decimal(5), gpu_hours=0.0) is not None
 
     assert refused is covers
+
+
+NAMES = st.sampled_from((None, "a", "b"))
+SCOPES = st.builds(
+    BudgetScope,
+    tenant=NAMES,
+    experiment=st.sampled_from((None, "a", "b", "a-evaluation")),
+    user=NAMES,
+    sweep_id=NAMES,
+)
+SPENDERS = st.builds(
+    Spender,
+    tenant=st.sampled_from("ab"),
+    experiment=st.sampled_from(("a", "a-evaluation", "c")),
+    sweep_id=st.sampled_from((None, "a", "c")),
+    owner=st.sampled_from(("", "a", "c")),
+)
+
+
+@given(scopes=st.lists(SCOPES, max_size=12), spenders=st.lists(SPENDERS, max_size=4))
+def test_each_is_found_once_whose_scope_covers_who_spends(
+    scopes: list[BudgetScope], spenders: list[Spender]
+) -> None:
+    by_scope = ByScope(list(zip(scopes, range(len(scopes)), strict=True)))
+
+    for spender in spenders:
+        expected = [place for place, scope in enumerate(scopes) if scope.covers(**spender.names())]
+        assert by_scope.covering(spender) == expected
 
 
 def test_what_fits_is_let_in_until_the_reservations_have_taken_all() -> None:
