@@ -208,7 +208,7 @@ class Installation:
 
     def _budgets(self) -> str:
         lines = ["budgets:", "  - {name: all-month, period: month, max_cost_usd: 10000000}"]
-        lines += ["  - {name: all-quarter, period: quarter, max_gpu_hours: 10000000}"]
+        lines += ["  - {name: all-total, period: total, max_cost_usd: 10000000}"]
         lines += [
             f"  - {{name: user-{n:02d}, user: user-{n:02d}, period: week, max_gpu_hours: 100000}}"
             for n in range(_USERS)
