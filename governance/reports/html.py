@@ -6,9 +6,13 @@ from governance.reports.charts import chart_uri
 from governance.reports.model import Block, Chart, Figures, Report, Section, Sentence, Table, Unit
 from governance.reports.values import change, text
 
-_STYLE = """
+_PAGE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1080px; margin: 32px auto; padding: 0 16px; }
-.report h2 { margin: 36px 0 8px; border-bottom: 1px solid #d9dfe8; }
+"""
+#: Of the report alone: it may stand in a page that looks otherwise.
+_STYLE = """
+.report h1 { font-size: 28px; }
+.report h2 { font-size: 21px; margin: 36px 0 8px; border-bottom: 1px solid #d9dfe8; }
 .report h3 { margin: 20px 0 6px; font-size: 15px; }
 .report .about { color: #5b6879; }
 .report .problem { color: #a3261d; background: #fdf0ef; border: 1px solid #f1c9c5; padding: 8px 12px; border-radius: 6px; }
@@ -38,7 +42,7 @@ def page(report: Report) -> str:
         # Whatever opens it: nothing is loaded, and no script runs.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
-        f"<title>{escape(report.title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<title>{escape(report.title)}</title>\n<style>{_PAGE}{_STYLE}</style>\n</head>\n"
         f"<body>\n{fragment(report)}\n</body>\n</html>\n"
     )
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from governance.reports.charts import chart_svg
 from governance.reports.composing import compose
-from governance.reports.html import page
+from governance.reports.html import page, style
 from governance.reports.markdown import escaped, markdown
 from governance.reports.model import (
     Chart,
@@ -199,6 +199,13 @@ def test_what_could_not_be_told_comes_first() -> None:
     for shown in (markdown(report), page(report)):
         assert shown.index("Not everything could be told") < shown.index("It is")
         assert "This section could not be made" in shown
+
+
+def test_the_style_of_a_report_leaves_the_page_around_it_alone() -> None:
+    rules = [line for line in style().splitlines() if "{" in line]
+
+    assert rules
+    assert all(one.startswith(".report ") for one in rules)
 
 
 def test_a_page_needs_nothing_beside_it() -> None:
