@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets.boundary import dagster_errors
 from retention.bytes_text import bytes_text
+from retention.cold_text import cold_lines
 from retention.keeping import PlanRow, RetentionKeeper
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=60)
@@ -55,7 +56,7 @@ def retention_plan(retention_keeper: dg.ResourceParam[RetentionKeeper]) -> dg.Ma
     deps=[retention_plan],
     description=(
         "What was marked and is due, deleted; points whose time is over, dropped; files that "
-        "nothing refers to, collected."
+        "nothing refers to, collected; files that stay, in a colder class of the bucket."
     ),
 )
 def retention_deletions(
@@ -71,6 +72,8 @@ def retention_deletions(
         "dropped_tiers": dg.MetadataValue.int(done.tiers),
         "exported_runs": dg.MetadataValue.int(done.exported_runs),
         "collected_files": dg.MetadataValue.int(done.collected),
+        "moved_files": dg.MetadataValue.int(done.moved),
+        "moved_bytes": dg.MetadataValue.int(done.moved_bytes),
         "strays": dg.MetadataValue.int(done.strays),
         "freed_bytes": dg.MetadataValue.int(done.freed_bytes),
         "by_rule": _table(
@@ -140,6 +143,7 @@ def _report(made: PlanRow) -> str:
     for tier, before in summary["tiers"].items():
         lines += ["", (f"`{tier}` is dropped up to {before[:16]}; {summary['exports']:,} runs become "
                   "files first.")]  # fmt: skip
+    lines += [f"\n{line}" for line in cold_lines(summary)]
     if made.applied_at is None:
         lines += ["", f"It waits: `sweepworks retention apply {made.plan_id}`."]
     elif made.due_at is not None:

@@ -19,7 +19,8 @@ from benchmarks.postgres import fresh_database, server
 from retention.planning import plan
 from retention.policy_file import RETENTION
 from storage.database import connect, open_pool
-from storage.retention.store import RetentionStore, summary_of
+from storage.retention.plan_summary import summary_of
+from storage.retention.store import RetentionStore
 from storage.retention.world import load_world
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId

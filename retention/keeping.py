@@ -16,6 +16,7 @@ class ItemState(StrEnum):
     DELETED = "deleted"
     RESTORED = "restored"  #: something guards it since it was marked
     UNDONE = "undone"  #: by a person
+    MOVED = "moved"  #: its bytes are in a colder class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,10 @@ class CarriedOut:
     exported_runs: int  #: whose points became a file first
     collected: int  #: blobs that nothing referred to
     freed_bytes: int
+    moved: int  #: blobs that went to a colder class
+    moved_bytes: int
     strays: int  #: blobs found that no row knew of; they are in quarantine
-    refused: str = ""  #: why nothing was collected, where a person has to look first
+    refused: str = ""  #: why nothing was collected, or moved, where a person has to look first
     by_rule: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     #: count and bytes of what has gone in the last day
 
@@ -82,7 +85,7 @@ class RetentionKeeper(Protocol):
         ...
 
     def carry_out(self, *, now: dt.datetime) -> CarriedOut:
-        """Delete what is due, drop what is due of points, and collect what nothing refers to."""
+        """Delete what is due, drop what is due of points, collect what nothing refers to, and move what is cold."""
         ...
 
     def out_of_place(self) -> Sequence[OutOfPlace]:

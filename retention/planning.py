@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention.budgets import over_budget
+from retention.cold import ColdMoves, cold_moves
 from retention.guards import Guard, code, guards, tagged
 from retention.plans import RULES, RetentionPlan, Rule
 from retention.policy import Export, RetentionClass, RetentionPolicy
@@ -30,9 +31,15 @@ _BAD = np.array([state in {RunState.FAILED, RunState.CANCELLED} for state in STA
 _CHECKPOINT, _LOG = KINDS.index(ArtifactKind.CHECKPOINT), KINDS.index(ArtifactKind.LOG)
 
 
-def plan(world: World, policy: RetentionPolicy, *, now: dt.datetime) -> RetentionPlan:
-    """What would go now, and what is spared by what."""
-    return _Planning(world, policy, now).plan()
+def plan(
+    world: World, policy: RetentionPolicy, *, now: dt.datetime, has_classes: bool = False
+) -> RetentionPlan:
+    """What would go now, and what is spared by what.
+
+    Args:
+        has_classes: Whether the store has colder classes, so that what stays may go there.
+    """
+    return _Planning(world, policy, now).plan(has_classes=has_classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class _Planning:
         self._best = is_among_best(world, best.astype(np.int32))
         self._young = self._ages < policy.min_age.total_seconds()
 
-    def plan(self) -> RetentionPlan:
+    def plan(self, *, has_classes: bool) -> RetentionPlan:
         world = self._world
         of_runs = self._judge_runs()
         of_artifacts = self._judge_artifacts(of_runs)
@@ -86,6 +93,7 @@ class _Planning:
         )
         kept = (self._guards != NONE) | self._best
         exported = kept | self._exports_all()
+        going = of_artifacts.goes | world.artifacts.is_marked
         return RetentionPlan(
             world=world,
             made_at=self._now,
@@ -98,6 +106,11 @@ class _Planning:
             tiers=tier_drops(
                 world, self._class_of, self._classes, exported=exported, kept=kept, now=self._now
             ),
+            cold=cold_moves(
+                world, self._policy, class_of=self._class_of, going=going, now=self._now
+            )
+            if has_classes
+            else ColdMoves(),
             freed_bytes=_freed(world, of_artifacts.goes & ~world.artifacts.is_marked),
         )
 

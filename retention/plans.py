@@ -2,15 +2,17 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
 import numpy as np
 
+from retention.cold import STORAGE_CLASSES, ColdMoves
 from retention.guards import GUARDS, Guard
 from retention.tiers import Tier
 from retention.world import NONE, Bools, Int8s, Int64s, World
+from sweeps.blobs import StorageClass
 
 Name = TypeVar("Name", bound=StrEnum)
 
@@ -29,6 +31,7 @@ class Rule(StrEnum):
     LOGS = "log_expired"
     BUDGET = "over_budget"
     RESOLUTION = "resolution"  #: points that coarser ones stand for
+    COLD = "cold"  #: it stays, in a colder class of the store
 
 
 RULES = tuple(Rule)  #: codes of columns
@@ -40,6 +43,7 @@ class ItemKind(StrEnum):
     ARTIFACT = "artifact"
     POINTS = "points"  #: of a run, in all tiers
     TIER = "tier"  #: points of all runs from before a time, in one tier
+    COLD = "cold"  #: bytes that go to a colder class, by the name of one of their artifacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ class PlanItem:
     size_bytes: int
     spared_by: Guard | None = None  #: None: it goes
     before: dt.datetime | None = None  #: of a tier
+    storage_class: StorageClass | None = None  #: where what is cold goes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +100,11 @@ class RetentionPlan:
     run_rules: Int8s
     run_guards: Int8s
     tiers: Sequence[TierDrop] = field(default=())
+    cold: ColdMoves = field(default_factory=ColdMoves)
     freed_bytes: int = 0
 
     def items(self) -> Iterator[PlanItem]:
-        """Everything that a rule names, artifacts first, in the order of the world."""
+        """Everything that a rule names: artifacts, points, what goes cold, each in the order of the world."""
         world = self.world
         rows = zip(
             self.artifacts.tolist(),
@@ -117,6 +123,14 @@ class RetentionPlan:
         for place, rule, guard in rows:
             size = int(world.runs.points[place]) * POINT_BYTES
             yield self._item(ItemKind.POINTS, place, "", rule, guard, size)
+        moves = zip(self.cold.artifacts.tolist(), self.cold.classes.tolist(), strict=True)
+        for place, storage_class in moves:
+            name = world.artifacts.names[int(place)]
+            size = int(sizes[place])
+            item = self._item(
+                ItemKind.COLD, int(owners[place]), name, RULES.index(Rule.COLD), NONE, size
+            )
+            yield replace(item, storage_class=STORAGE_CLASSES[storage_class])
         for drop in self.tiers:
             yield PlanItem(
                 kind=ItemKind.TIER, tenant="", experiment="", run_id="", name=drop.tier.value,

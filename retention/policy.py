@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from sweeps.blobs import StorageClass
 from sweeps.errors import Problem
 
 NEVER: None = None  #: in place of a length of time: it stays
@@ -59,13 +60,19 @@ class MetricRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionClass:
-    """Rules under a name."""
+    """Rules under a name.
+
+    Attributes:
+        cold_after: From then on, since its run's end, what is kept is in `cold_class`.
+    """
 
     name: str
     checkpoints: CheckpointRules = CheckpointRules()
     logs_after: dt.timedelta | None = dt.timedelta(days=90)
     runs: RunRules = RunRules()
     metrics: MetricRules = MetricRules()
+    cold_after: dt.timedelta | None = NEVER
+    cold_class: StorageClass | None = None  #: None: the policy's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +116,7 @@ class RetentionPolicy:
         system_metrics: For how long what is measured beside the training is kept after a run was
             sealed, whatever keeps the run. Who looks for a slow disk or an idle GPU does so within
             days.
+        cold_class: Where classes that name none themselves put what is cold.
     """
 
     apply: Approval = Approval.APPROVE
@@ -119,6 +127,16 @@ class RetentionPolicy:
     default_class: str
     assignments: Sequence[Assignment] = ()
     budgets: Sequence[ByteBudget] = ()
+    cold_class: StorageClass | None = None
+
+    @property
+    def moves_bytes(self) -> bool:
+        """Whether any class has bytes go cold."""
+        return any(one.cold_after is not None for one in self.classes.values())
+
+    def cold_class_of(self, one: RetentionClass) -> StorageClass | None:
+        """Where bytes of a class go; None: nowhere."""
+        return None if one.cold_after is None else one.cold_class or self.cold_class
 
     def class_problem(self, name: str | None, *, line: int | None = None) -> Problem | None:
         """What is wrong with a sweep file's `retention:`; None: nothing, or it has none.

@@ -16,6 +16,7 @@ from retention.policy import (
     RunRules,
     Scope,
 )
+from sweeps.blobs import COLD_CLASSES, StorageClass
 from sweeps.policies import PolicyKind
 from sweeps.sweep_files.documents import Path, check_storable
 from sweeps.sweep_files.kinds import SLUG, Integer, Kind, OneOf, Text
@@ -29,6 +30,7 @@ _NEVER = "never"
 LEAST_RAW = dt.timedelta(days=15)
 _PATTERN = r"[a-zA-Z0-9_.*?-]+"
 _MOST_KEPT = 1_000
+_NEEDS_RESTORE = ("GLACIER", "DEEP_ARCHIVE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,25 @@ class _OrNever:
     def schema(self) -> dict[str, Any]:
         schema = self.kind.schema()
         return {**schema, "anyOf": [*schema["anyOf"], {"const": _NEVER}]}
+
+
+@dataclass(frozen=True, slots=True)
+class _ColdClass:
+    """A class of a bucket whose bytes can be read at once, by the name that S3 gives it."""
+
+    def read(self, reader: Reader, path: Path, value: object) -> StorageClass | None:
+        if isinstance(value, str) and value.lower() in COLD_CLASSES:
+            return StorageClass(value.lower())
+        hint = f"write one of {', '.join(one.upper() for one in COLD_CLASSES)}"
+        if value in _NEEDS_RESTORE:
+            message = f"what is in {value} has to be restored for hours before anybody can read it"
+            reader.problem(path, message, hint)
+        else:
+            reader.problem(path, f"{shown(value)} is no colder class", hint)
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": [one.upper() for one in COLD_CLASSES]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,9 @@ _METRIC_SECTION = Section(
         ),
     },
 )
+_COLD = Field(
+    kind=_ColdClass(), doc="Which; of the policy: for all that name none themselves.", default=None
+)
 _CLASS = Section(
     doc="A class.",
     fields={
@@ -136,6 +160,11 @@ _CLASS = Section(
         ),
         "runs": Field(kind=_RUN_SECTION, doc=_RUN_SECTION.doc, default={}),
         "metrics": Field(kind=_METRIC_SECTION, doc=_METRIC_SECTION.doc, default={}),
+        "cold_after": _after(
+            "After a run's end: files that stay go to a colder class of the bucket.",
+            RetentionClass(name="").cold_after,
+        ),
+        "cold_class": _COLD,
     },
 )
 _TENANT = Field(kind=Text("vision", 63, _PATTERN), doc="A tenant, or a pattern.", default="*")
@@ -180,6 +209,7 @@ _FILE = Section(
             "After a run was sealed: what was measured beside its training goes.",
             _POLICY.system_metrics,
         ),
+        "cold_class": _COLD,
         "classes": Field(kind=_Named(_CLASS), doc="Rules by name.", example="{standard: {}}"),
         "default_class": Field(kind=_CLASS_NAME, doc="For whom no other is meant."),
         "assignments": Field(
@@ -210,6 +240,16 @@ def parse_retention(text: str, *, source: str) -> RetentionPolicy:
     for name, one in classes.items():
         if one is not None:
             _check_metrics(reader, ("classes", name, "metrics"), one["metrics"])
+            if one["cold_after"] not in {None, _NEVER} and not (
+                one["cold_class"] or read.get("cold_class")
+                or reader.is_noted_within(("classes", name, "cold_class"))
+                or reader.is_noted_within(("cold_class",))
+            ):  # fmt: skip
+                reader.problem(
+                    ("classes", name, "cold_after"),
+                    "nothing says to which class files go",
+                    "add `cold_class: STANDARD_IA`, here or for all classes",
+                )
     _check_class(reader, ("default_class",), read.get("default_class"), classes)
     for index, one in enumerate(read.get("assignments") or ()):
         _check_class(reader, ("assignments", index, "class"), one["class"], classes)
@@ -218,6 +258,7 @@ def parse_retention(text: str, *, source: str) -> RetentionPolicy:
         apply=Approval(read["apply"]),
         min_age=read["min_age"],
         grace=read["grace"],
+        cold_class=read["cold_class"],
         system_metrics=_without_never(read)["system_metrics"],
         classes={name: _class(name, one) for name, one in classes.items()},
         default_class=read["default_class"],
@@ -267,6 +308,8 @@ def _class(name: str, read: dict[str, Any]) -> RetentionClass:
         logs_after=_without_never(read)["logs_after"],
         runs=RunRules(**_without_never(read["runs"])),
         metrics=_metrics(_without_never(read["metrics"])),
+        cold_after=_without_never(read)["cold_after"],
+        cold_class=read["cold_class"],
     )
 
 

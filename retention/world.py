@@ -169,6 +169,9 @@ class World:
     bonds: Bonds = field(default_factory=Bonds)
     #: Blobs that something other than an artifact refers to: files of datasets.
     other_blobs: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    #: Blobs that are in a colder class of the store, and those that an alias of a model means.
+    cold_blobs: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    serving_blobs: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     #: From when on a tier of points is whole; what is older was dropped. Absent: always.
     kept_since: Mapping[Tier, int] = field(default_factory=dict[Tier, int])
 

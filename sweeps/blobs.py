@@ -4,7 +4,7 @@ import datetime as dt
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from sweepworks.parts import count_parts, part_of
 
@@ -67,6 +67,27 @@ class BlobState(enum.StrEnum):
 
     STORED = "stored"
     DELETING = "deleting"  #: nothing refers to them, and nothing may: they go
+
+
+class StorageClass(enum.StrEnum):
+    """What a bucket asks for keeping bytes, and for reading them: of each class at once.
+
+    Values are those of the price book, and are stored; add, never rename. Upper case is S3's.
+    """
+
+    STANDARD = "standard"
+    STANDARD_IA = "standard_ia"
+    ONEZONE_IA = "onezone_ia"
+    INTELLIGENT_TIERING = "intelligent_tiering"
+    GLACIER_IR = "glacier_ir"
+
+
+#: Where bytes go that are seldom read.
+COLD_CLASSES = tuple(one for one in StorageClass if one is not StorageClass.STANDARD)
+
+
+class NoStorageClass(PermanentError):
+    """The store does not know a class, or does not let this installation use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +237,25 @@ class ArtifactStore(Protocol):
 
     def abandon_unfinished(self, *, older_than: dt.timedelta) -> int:
         """Forget parts of which nothing came for so long; returns of how many blobs."""
+        ...
+
+
+@runtime_checkable
+class StoreWithClasses(Protocol):
+    """A store that keeps bytes in classes of different prices.
+
+    **Idempotency.** Bytes that are in the class already are left alone. They can be read all the
+    while; whoever dies leaves them in one class or in the other.
+    """
+
+    def move(self, key: BlobKey, storage_class: StorageClass) -> None:
+        """Put the blob into a class.
+
+        Raises:
+            ArtifactNotFound: It is not there.
+            NoStorageClass: The store does not have the class.
+            StorageUnavailable: The store does not answer.
+        """
         ...
 
 

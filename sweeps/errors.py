@@ -19,6 +19,7 @@
     │   ├── SubjectNotFound · NoteNotFound (sweeps.tags)
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── StoreOfAnother · TooManyStrays (sweeps.blobs) nothing is deleted before a person has looked
+    │   ├── NoStorageClass                 (sweeps.blobs) a store without such a class
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored
     │   ├── UnreadableCredentials          (compute.kubernetes) a file of them that is none

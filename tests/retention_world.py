@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from retention.world import (
     Bonds,
     Group,
     Hold,
+    Int64s,
     Runs,
     SweepFacts,
     World,
@@ -37,6 +38,9 @@ class File:
     level: int = NONE
     value: float = math.nan
     blob: int | None = None  #: None: bytes of its own
+    is_cold: bool = False
+    is_serving: bool = False  #: an alias of a model means it
+    is_data: bool = False  #: it is a file of a dataset, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,13 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
         seconds - int(run.age_days * DAY) if over else NONE
         for run, over in zip(runs, is_over, strict=True)
     ]
+    blobs = [10_000 + i if f.blob is None else f.blob for i, (_, f) in enumerate(files)]
+
+    def named(is_it: Callable[[File], bool]) -> Int64s:
+        return np.array(
+            [blob for blob, (_, file) in zip(blobs, files, strict=True) if is_it(file)], np.int64
+        )
+
     return World(
         groups=[Group(*group) for group in groups],
         sweeps=[
@@ -152,12 +163,12 @@ def world_of(rows: Rows, *, now: dt.datetime = NOW) -> World:
             created=np.array([seconds - int(f.age_days * DAY) for _, f in files], np.int64),
             levels=np.array([file.level for _, file in files], np.int64),
             values=np.array([file.value for _, file in files], np.float64),
-            blobs=np.array(
-                [10_000 + i if f.blob is None else f.blob for i, (_, f) in enumerate(files)],
-                np.int64,
-            ),
+            blobs=np.array(blobs, np.int64),
             is_marked=np.zeros(len(files), np.bool_),
         ),
+        other_blobs=named(lambda file: file.is_data),
+        cold_blobs=named(lambda file: file.is_cold),
+        serving_blobs=named(lambda file: file.is_serving),
         bonds=Bonds(
             run_tags={run.run_id: frozenset(run.tags) for run in runs if run.tags},
             sweep_tags={one.sweep_id: frozenset(one.tags) for one in rows.sweeps if one.tags},

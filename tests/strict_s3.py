@@ -28,6 +28,7 @@ os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", "16777216")
 
 SECRET = "a-secret"  # of every key
 _SUM = re.compile(rb"<ChecksumCRC32>[^<]*</ChecksumCRC32>")
+_UPLOAD = re.compile(rb"<UploadId>([^<]*)</UploadId>")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
@@ -74,6 +75,7 @@ class StrictS3:
         self._app = app
         self._checks = checks
         self._faults: list[dict[str, Any]] = []
+        self._sumless: set[str] = set()  # uploads that were begun without sums: copies in parts
         self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -84,15 +86,24 @@ class StrictS3:
         fault = self._fault(environ)
         if fault is not None and fault["when"] == "before":
             return _error(start_response, fault["status"], fault["code"])
-        if self._checks and (wrong := _look(environ)):
+        if self._checks and (wrong := _look(environ, self._sumless)):
             return _error(start_response, *wrong)
         if fault is None:
-            return self._app(environ, start_response)
+            return self._noted(environ, self._app(environ, start_response))
         if fault["when"] == "never":
             return _without_sums(self._app(environ, lambda *_: None), start_response)
         for _ in self._app(environ, lambda *_: None):  # it is done, and the answer is lost
             pass
         return _error(start_response, fault["status"], fault["code"])
+
+    def _noted(self, environ: Environ, answer: Iterable[bytes]) -> Iterable[bytes]:
+        """The answer; of an upload that begins, what will be asked of its end is noted."""
+        begins = environ["REQUEST_METHOD"] == "POST" and "uploads" in environ["QUERY_STRING"]
+        if not begins or "HTTP_X_AMZ_CHECKSUM_ALGORITHM" in environ:
+            return answer
+        body = b"".join(answer)
+        self._sumless |= {name.decode() for name in _UPLOAD.findall(body)}
+        return [body]
 
     def _fault(self, environ: Environ) -> dict[str, Any] | None:
         seen = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
@@ -119,7 +130,7 @@ def _error(start_response: StartResponse, status: int, code: str) -> list[bytes]
     return _answer(start_response, f"{status} No", text.encode())
 
 
-def _look(environ: Environ) -> tuple[int, str] | None:
+def _look(environ: Environ, sumless: set[str]) -> tuple[int, str] | None:
     """What moto would let pass: a status, and its word."""
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if "X-Amz-Signature" in query and (code := _wrong_signature(environ, query)):
@@ -132,10 +143,10 @@ def _look(environ: Environ) -> tuple[int, str] | None:
         if not _is_right(environ, body):
             return 400, "BadDigest"
         environ["wsgi.input"] = io.BytesIO(body)
-    if environ["REQUEST_METHOD"] == "POST" and "uploadId" in query:
+    if environ["REQUEST_METHOD"] == "POST" and query.get("uploadId", "") not in {"", *sumless}:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         if len(_SUM.findall(body)) < body.count(b"<Part>"):
-            return 400, "InvalidRequest"  # all uploads here are begun with sums
+            return 400, "InvalidRequest"  # it was begun with sums
         environ["wsgi.input"] = io.BytesIO(body)
     return None
 

@@ -23,8 +23,6 @@ _MICROCORES = 1_000_000
 _GIB = 2**30
 _DECIMALS = 10  # of an amount
 
-STANDARD = "standard"  #: the storage class of everything in the artifact store
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:

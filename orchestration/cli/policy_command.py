@@ -11,6 +11,7 @@ from orchestration.cli.output import json_option, print_json, print_table
 from orchestration.cli.session import session
 from orchestration.people import person
 from orchestration.policy_files import compare
+from retention.policy_file import RETENTION
 from storage.policy_catalog import KINDS
 from sweeps.policies import (
     DEFAULT_VERSION,
@@ -70,6 +71,9 @@ def apply_command(paths: tuple[Path, ...], comment: str, yes: bool, as_json: boo
             names = ", ".join(change.kind.name for change in pending)
             confirm(f"apply {names}?")
         versions = platform.policies.apply(pending, by=person(), comment=comment)
+        warning = platform.retention.warning() if RETENTION.name in versions else None
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)
     if as_json:
         documents = [_change_document(change) for change in changes]
         print_json({"valid": True, "changes": documents, "applied": versions})

@@ -14,6 +14,7 @@ from orchestration.cli.retention_file import check_writable, read_plan_file
 from orchestration.cli.retention_lines import print_plan, print_status, subject
 from orchestration.cli.session import session
 from orchestration.people import person
+from retention.bytes_text import bytes_text
 from retention.keeping import CarriedOut, ItemState
 from sweeps.ids import TenantId
 
@@ -190,7 +191,10 @@ def _print_carried_out(done: CarriedOut) -> None:
     )
     click.echo(f"points     {done.tiers} tiers dropped, {done.exported_runs:,} runs exported")
     click.echo(f"collected  {done.collected:,} files that nothing refers to")
-
+    if done.moved:
+        click.echo(
+            f"moved      {done.moved:,} files, {bytes_text(done.moved_bytes)}, to a colder class"
+        )
     if done.strays:
         click.echo(f"strays     {done.strays:,} files that no row knew of: they go in a week")
 

@@ -6,6 +6,7 @@ import click
 
 from orchestration.cli.output import print_table
 from retention.bytes_text import bytes_text
+from retention.cold_text import cold_lines
 from retention.keeping import ItemState, PlanRow
 from storage.retention.store import DeletionRow, ItemRow
 
@@ -19,6 +20,8 @@ def subject(item: ItemRow | DeletionRow) -> str:
             return f"{item.name} of all runs"
         case "points":
             return f"points of {item.run_id}"
+        case "cold" if isinstance(item, ItemRow):
+            return f"{item.run_id}/{item.name} to {(item.storage_class or '').upper()}"
         case _:
             return f"{item.run_id}/{item.name}"
 
@@ -43,6 +46,8 @@ def print_plan(made: PlanRow, items: Sequence[ItemRow]) -> None:
         click.echo(
             f"  {tier}: from before {before[:16]}, {summary['exports']:,} runs exported first"
         )
+    for line in cold_lines(summary):
+        click.echo(line)
     going = [item for item in items if item.state == ItemState.PLANNED]
     if going:
         columns = ["what", "why", "bytes", "tenant", "experiment"]

@@ -16,12 +16,21 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]  it
 )
 
 from storage.artifacts.blob_paths import OWNER_NAME, blob_path, parse_blob_path
+from storage.artifacts.bucket_classes import MOST_AT_ONCE, BucketClasses
 from storage.artifacts.bucket_errors import bucket_errors, code_of, is_no_key
 from storage.artifacts.bucket_requests import BucketRequests, sum_text
 from storage.artifacts.location import BucketLocation
 from storage.artifacts.s3_client import s3_client
 from sweeps.artifacts import InvalidArtifact, attachment
-from sweeps.blobs import Blob, BlobKey, BlobMissing, BlobPart, MissingPart, StoredBytes
+from sweeps.blobs import (
+    Blob,
+    BlobKey,
+    BlobMissing,
+    BlobPart,
+    MissingPart,
+    StorageClass,
+    StoredBytes,
+)
 from sweeps.errors import ArtifactNotFound
 
 _GONE = frozenset({"NoSuchUpload", "InvalidPart"})  # another writer was faster, or it was abandoned
@@ -41,14 +50,24 @@ class _Arrived:
 
 
 class ArtifactBucket:
-    """An `ArtifactStore` in a bucket. Nothing is asked of it before the first call."""
+    """An `ArtifactStore` with classes, in a bucket. Nothing is asked of it before the first call.
 
-    def __init__(self, location: BucketLocation) -> None:
+    Args:
+        most_copied: Bytes that are copied at once when a blob goes to another class.
+    """
+
+    def __init__(self, location: BucketLocation, *, most_copied: int = MOST_AT_ONCE) -> None:
         self._location = location
         self._prefix = f"{location.prefix}/" if location.prefix else ""
         self._client = s3_client(location)
         self._patient_client = s3_client(location, is_patient=True)
         self._requests = BucketRequests(self._client, location)
+        self._classes = BucketClasses(
+            self._patient_client,
+            location,
+            encryption=self._requests.encryption,
+            most_at_once=most_copied,
+        )
 
     def size_of(self, key: BlobKey) -> int | None:
         """Bytes of the blob; None when it is not there."""
@@ -123,6 +142,10 @@ class ArtifactBucket:
         """Remove the blob; a bucket with versions keeps an older one as long as it likes."""
         with bucket_errors(self._location):
             self._client.delete_object(**self._object(key))
+
+    def move(self, key: BlobKey, storage_class: StorageClass) -> None:
+        """Put the blob into a class; it can be read all the while."""
+        self._classes.move(self._object(key), storage_class)
 
     def stored(self, *, before: dt.datetime) -> Iterator[StoredBytes]:
         """All blobs under our prefix that have not changed since; what others have there is left out."""

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from governance.cost.books import Balance, DayOfCosts, Strays, Unpriced
 from governance.cost.entries import CostEntry
-from governance.cost.ledger import STANDARD, compute_entries, storage_entries
+from governance.cost.ledger import compute_entries, storage_entries
 from governance.cost.price_file import PRICES
 from governance.cost.prices import PriceBook, Resource
 from storage import queries
@@ -137,14 +137,15 @@ class CostLedger:
                     )
                     owed += hours * (usd or 0)
                     held[Resource(name)] += hours
-            row = connection.execute(
+            stored = connection.execute(
                 _QUERIES["raw_bytes"], {"start": start, "end": until}
-            ).fetchone()
+            ).fetchall()
             rows = connection.execute(_QUERIES["held_by_ledger"], {"day": day}).fetchall()
-        assert row is not None  # a sum always gives one
-        held[Resource.STORAGE] = row[0] / (2**30 * 86_400)
-        month = book.price(Resource.STORAGE, at=start, kind=STANDARD) or 0
-        owed += held[Resource.STORAGE] * month / calendar.monthrange(day.year, day.month)[1]
+        for storage_class, byte_seconds in stored:
+            gib_days = byte_seconds / (2**30 * 86_400)
+            month = book.price(Resource.STORAGE, at=start, kind=storage_class) or 0
+            owed += gib_days * month / calendar.monthrange(day.year, day.month)[1]
+            held[Resource.STORAGE] += gib_days
         ledger = {Resource(name): (amount, usd) for name, amount, usd in rows}
         nothing = (Decimal(0), Decimal(0))
         return Balance(

@@ -65,9 +65,10 @@ class RetentionDeletion:
     them, and nobody has to wait until they are removed.
     """
 
-    def __init__(self, pool: Pool, *, batch: int = _BATCH) -> None:
+    def __init__(self, pool: Pool, *, batch: int = _BATCH, has_classes: bool = False) -> None:
         self._pool = pool
         self._batch = batch
+        self._has_classes = has_classes
 
     def delete_due(self, *, now: dt.datetime) -> Carried:
         """Delete what is due by `now`, but for what is guarded now: that is marked no more.
@@ -83,7 +84,7 @@ class RetentionDeletion:
     def restore_changed(self, policy: RetentionPolicy, *, now: dt.datetime) -> int:
         """Mark no more what is due and a plan of this moment would not name; returns how much.
 
-        The policy, a class, or the baseline may be another one than when it was marked.
+        What is to go cold is among it. The policy, a class, or the baseline may be another one than when it was marked.
 
         Raises:
             StorageUnavailable: The database does not answer.
@@ -92,14 +93,16 @@ class RetentionDeletion:
             due = connection.execute(_QUERIES["all_due"], {"now": now}).fetchall()
         if not due:
             return 0
-        fresh = plan(_unmarked(load_world(self._pool)), policy, now=now)
+        world = _unmarked(load_world(self._pool))
+        fresh = plan(world, policy, now=now, has_classes=self._has_classes)
         #: What spares each; nothing: it goes.
         spared_by = {
-            (item.kind.value, item.run_id, item.name): item.spared_by for item in fresh.items()
+            (item.kind.value, item.run_id, item.name, item.storage_class): item.spared_by
+            for item in fresh.items()
         }
         changed: list[tuple[int, int, str]] = []
-        for plan_id, ordinal, kind, run_id, name in due:
-            key = (kind, run_id, name)
+        for plan_id, ordinal, kind, run_id, name, storage_class in due:
+            key = (kind, run_id, name, storage_class)
             guard = spared_by.get(key)
             if key not in spared_by or guard is not None:
                 changed.append((plan_id, ordinal, "changed" if guard is None else guard.value))

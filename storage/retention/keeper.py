@@ -12,9 +12,11 @@ from storage.artifacts.store_owner import StoreOwner
 from storage.database import Pool, transaction
 from storage.points.tier_retention import TierRetention
 from storage.policy_store import PolicyStore
+from storage.retention.cold import ColdStorage, Moved
 from storage.retention.deletion import RetentionDeletion
+from storage.retention.plan_summary import NO_CLASSES
 from storage.retention.store import RetentionStore
-from sweeps.blobs import ArtifactStore, CollectionRefused
+from sweeps.blobs import ArtifactStore, CollectionRefused, NoStorageClass, StoreWithClasses
 from sweeps.policies import AppliedPolicy
 
 _QUERIES = queries.load("retention")
@@ -33,8 +35,10 @@ class PostgresRetentionKeeper:
     ) -> None:
         self._pool = pool
         self._policies = PolicyStore(pool)
-        self.plans = RetentionStore(pool)
-        self._deletion = RetentionDeletion(pool)
+        classes = store if isinstance(store, StoreWithClasses) else None
+        self.plans = RetentionStore(pool, has_classes=classes is not None)
+        self._deletion = RetentionDeletion(pool, has_classes=classes is not None)
+        self._cold = None if classes is None else ColdStorage(pool, classes)
         self._tiers = TierRetention(pool, store)
         self.owner = StoreOwner(pool, store)
         self._collection = BlobCollection(pool, store, least_age=least_age)
@@ -43,6 +47,10 @@ class PostgresRetentionKeeper:
     def policy(self) -> AppliedPolicy[RetentionPolicy]:
         """What holds now."""
         return self._policies.current(RETENTION)
+
+    def warning(self) -> str | None:
+        """What the policy asks for and this installation cannot do; None: there is no such thing."""
+        return NO_CLASSES if self._cold is None and self.policy.value.moves_bytes else None
 
     def plan(self, *, who: str, now: dt.datetime) -> PlanRow:
         """Make a plan, and apply it where the policy says so."""
@@ -53,7 +61,7 @@ class PostgresRetentionKeeper:
         return self.plans.apply(made.plan_id, policy.value, who=who, now=now)
 
     def carry_out(self, *, now: dt.datetime, with_strays: bool = False) -> CarriedOut:
-        """Delete what is due, drop what is due of points, and collect what nothing refers to.
+        """Delete what is due, drop what is due of points, collect what nothing refers to, and move what is cold.
 
         Args:
             with_strays: A person has said that strays may go, however many they are.
@@ -67,6 +75,12 @@ class PostgresRetentionKeeper:
             collected = self._collection.collect(now=now, with_strays=with_strays)
         except CollectionRefused as exc:
             collected, refused = Collected(), str(exc)
+        moved = Moved()
+        try:
+            if self._cold is not None:
+                moved = self._cold.move_due(now=now)
+        except NoStorageClass as exc:
+            refused = f"{refused}; {exc}" if refused else str(exc)
         with transaction(self._pool) as connection:
             rows = connection.execute(
                 _QUERIES["freed"], {"since": now - _DAY, "tenant_id": None}
@@ -79,6 +93,8 @@ class PostgresRetentionKeeper:
             exported_runs=dropped.exported_runs,
             collected=collected.deleted,
             freed_bytes=collected.freed_bytes + dropped.freed_bytes,
+            moved=moved.count,
+            moved_bytes=moved.size_bytes,
             strays=collected.adopted,
             refused=refused,
             by_rule={rule: (count, size) for rule, count, size in rows},

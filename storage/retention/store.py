@@ -1,7 +1,7 @@
 """Plans of retention as rows: written down, applied, undone."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,16 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from governance.cost.price_file import PRICES
 from retention.keeping import ItemState, OutOfPlace, PlanRow
 from retention.planning import plan
 from retention.plans import RetentionPlan
 from retention.policy import RetentionPolicy
 from storage import queries
 from storage.database import Pool, transaction
+from storage.policy_store import PolicyStore
 from storage.retention.choice import ItemKey, leave_out
+from storage.retention.plan_summary import cold_summary, summary_of
 from storage.retention.world import load_world
 from sweeps.errors import PermanentError, RunNotFound
 from sweeps.ids import TenantId
@@ -53,6 +56,7 @@ class ItemRow:
     state: str  #: an `ItemState`
     spared_by: str | None
     due_at: dt.datetime | None
+    storage_class: str | None  #: where what is cold goes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +87,16 @@ class ShareRow:
 
 
 class RetentionStore:
-    """Plans of an installation."""
+    """Plans of an installation.
 
-    def __init__(self, pool: Pool) -> None:
+    Args:
+        has_classes: Whether its store has classes of other prices, so that bytes may go cold.
+    """
+
+    def __init__(self, pool: Pool, *, has_classes: bool = False) -> None:
         self._pool = pool
+        self._policies = PolicyStore(pool)
+        self._has_classes = has_classes
 
     def make(
         self, policy: RetentionPolicy, *, policy_version: int, who: str, now: dt.datetime
@@ -96,11 +106,31 @@ class RetentionStore:
         Raises:
             StorageUnavailable: The database does not answer.
         """
-        found = plan(load_world(self._pool), policy, now=now)
-        return self.keep(found, policy_version=policy_version, who=who)
+        found = self._plan(policy, now)
+        cold = cold_summary(
+            found,
+            self._policies.current(PRICES),
+            is_asked=policy.moves_bytes,
+            has_classes=self._has_classes,
+        )
+        return self.keep(found, policy_version=policy_version, who=who, cold=cold)
 
-    def keep(self, found: RetentionPlan, *, policy_version: int, who: str) -> PlanRow:
-        """Write a plan down."""
+    def _plan(self, policy: RetentionPolicy, now: dt.datetime) -> RetentionPlan:
+        return plan(load_world(self._pool), policy, now=now, has_classes=self._has_classes)
+
+    def keep(
+        self,
+        found: RetentionPlan,
+        *,
+        policy_version: int,
+        who: str,
+        cold: Mapping[str, Any] | None = None,
+    ) -> PlanRow:
+        """Write a plan down.
+
+        Args:
+            cold: What goes cold comes to, in numbers; None: nobody has asked for it.
+        """
         with transaction(self._pool) as connection:
             row = connection.execute(
                 _QUERIES["insert_plan"],
@@ -108,7 +138,7 @@ class RetentionStore:
                     "made_at": found.made_at,
                     "made_by": who,
                     "policy_version": policy_version,
-                    "summary": Jsonb(summary_of(found)),
+                    "summary": Jsonb({**summary_of(found), "cold": cold}),
                 },
             ).fetchone()
             assert row is not None  # an insert gives its row
@@ -183,8 +213,13 @@ class RetentionStore:
             storage.retention.choice.NotInPlan: It does not have one of these items.
             StorageUnavailable: The database does not answer.
         """
-        fresh = plan(load_world(self._pool), policy, now=now)
-        parameters = {"plan_id": plan_id, "due_at": now + policy.grace, "applied_by": who}
+        fresh = self._plan(policy, now)
+        parameters = {
+            "plan_id": plan_id,
+            "now": now,
+            "due_at": now + policy.grace,
+            "applied_by": who,
+        }
         with transaction(self._pool) as connection:
             _lock(connection, plan_id)
             if only is not None:
@@ -252,33 +287,12 @@ class RetentionStore:
             ).fetchall()
 
 
-def summary_of(found: RetentionPlan) -> dict[str, Any]:
-    """What a plan comes to, in numbers."""
-    going = found.shares()
-    return {
-        "artifacts": len(found.world.artifacts),
-        "runs": len(found.world.runs),
-        "stored_bytes": int(found.world.artifacts.sizes.sum()),
-        "goes": {rule.value: _share(one.count, one.size_bytes) for rule, one in going.items()},
-        "spared": {
-            guard.value: _share(one.count, one.size_bytes) for guard, one in found.spared().items()
-        },
-        "tiers": {drop.tier.value: drop.before.isoformat() for drop in found.tiers},
-        "exports": sum(len(drop.exports) for drop in found.tiers),
-        "freed_bytes": found.freed_bytes,
-    }
-
-
-def _share(count: int, size_bytes: int) -> dict[str, int]:
-    return {"count": count, "bytes": size_bytes}
-
-
 def _rows(found: RetentionPlan, plan_id: int) -> Iterator[tuple[object, ...]]:
     for ordinal, item in enumerate(found.items()):
         state = ItemState.PLANNED if item.spared_by is None else ItemState.SPARED
         yield (
             plan_id, ordinal, item.kind, item.tenant, item.experiment, item.run_id, item.name,
-            item.rule, item.size_bytes, item.before, state, item.spared_by,
+            item.rule, item.size_bytes, item.before, state, item.spared_by, item.storage_class,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from retention.guards import TAGS
 from retention.tiers import Tier
-from retention.world import NONE, Artifacts, Bonds, Group, Runs, SweepFacts, World
+from retention.world import NONE, Artifacts, Bonds, Group, Int64s, Runs, SweepFacts, World
 from storage import queries
 from storage.arrays import column_cursor
 from storage.database import Pool, snapshot
@@ -64,12 +64,18 @@ class _Reading:
 
     def whole(self) -> World:
         world = self.runs_only()
-        blobs = [row["blob"] for row in self._rows("dataset_blobs")]
         return replace(
             world,
             artifacts=_artifacts(self._artifact_pages(world.runs.run_ids)),
-            other_blobs=np.array(blobs, dtype=np.int64),
+            other_blobs=self._blobs("dataset_blobs"),
+            cold_blobs=self._blobs("cold_blobs"),
+            serving_blobs=self._blobs("serving_blobs"),
         )
+
+    def _blobs(self, query: str) -> Int64s:
+        row = column_cursor(self._connection, dict_row).execute(_QUERIES[query]).fetchone()
+        blobs = None if row is None else row["blobs"]
+        return np.zeros(0, dtype=np.int64) if blobs is None else blobs
 
     def _rows(self, query: str, **parameters: object) -> list[Row]:
         cursor = self._connection.cursor(row_factory=dict_row)

@@ -93,13 +93,14 @@ WITH of_sweep AS MATERIALIZED (
     JOIN runs USING (run_id)
     WHERE runs.sweep_id = %(sweep_id)s
 ), blob AS MATERIALIZED (
-    SELECT tenant_id, sha256, size_bytes, created_at, NULL::timestamptz AS gone_at
+    SELECT tenant_id, sha256, size_bytes, created_at, NULL::timestamptz AS gone_at, storage_class,
+           class_since
     FROM blobs
     WHERE created_at < %(end)s
       AND has_arrived
       AND (%(sweep_id)s::text IS NULL OR (tenant_id, sha256) IN (SELECT * FROM of_sweep))
     UNION ALL
-    SELECT tenant_id, sha256, size_bytes, created_at, gone_at
+    SELECT tenant_id, sha256, size_bytes, created_at, gone_at, storage_class, class_since
     FROM gone_blobs
     WHERE created_at < %(end)s
       AND gone_at > %(start)s
@@ -120,17 +121,23 @@ WITH of_sweep AS MATERIALIZED (
 )
 SELECT %(day)s::date AS day, blob.tenant_id, runs.experiment_id, runs.sweep_id,
        coalesce(sweeps.spec ->> 'owner', runs.created_by, '') AS owner,
-       'standard' AS storage_class,
+       stay.storage_class,
        sum(blob.size_bytes::numeric * round(1000000 * extract(epoch FROM
-           least(coalesce(blob.gone_at, %(end)s), %(end)s) - greatest(blob.created_at, %(start)s)
+           least(stay.until, %(end)s) - greatest(stay.since, %(start)s)
        ))) AS byte_microseconds
 FROM blob
+CROSS JOIN LATERAL (
+    VALUES ('standard', blob.created_at,
+            least(coalesce(blob.class_since, %(end)s), coalesce(blob.gone_at, %(end)s))),
+           (blob.storage_class, blob.class_since, coalesce(blob.gone_at, %(end)s))
+) AS stay (storage_class, since, until)
 LEFT JOIN charged USING (tenant_id, sha256)
 LEFT JOIN runs USING (run_id)
 LEFT JOIN sweeps ON sweeps.sweep_id = runs.sweep_id
 WHERE (%(tenant_id)s::text IS NULL OR blob.tenant_id = %(tenant_id)s)
   AND (%(sweep_id)s::text IS NULL OR runs.sweep_id = %(sweep_id)s)
-  AND least(coalesce(blob.gone_at, %(end)s), %(end)s) > greatest(blob.created_at, %(start)s)
+  AND least(stay.until, %(end)s) > greatest(stay.since, %(start)s)
+  AND stay.since IS NOT NULL  -- it was never moved
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 2, 3, 4, 5, 6;
 
@@ -263,18 +270,28 @@ WHERE least(coalesce(attempts.ended_at, %(end)s), %(end)s)
 GROUP BY 1, 2, 3, 4;
 
 -- raw_bytes --
--- Bytes times seconds that were in the store in a stretch of time, from its own rows.
-SELECT coalesce(sum(size_bytes * extract(epoch FROM
-           least(gone_at, %(end)s) - greatest(created_at, %(start)s))), 0) AS byte_seconds
-FROM (
-    SELECT size_bytes, created_at, %(end)s AS gone_at
+-- Bytes times seconds that were in the store in a stretch of time, by class, from its own rows.
+WITH stored AS (
+    SELECT size_bytes, created_at, %(end)s AS gone_at, storage_class, class_since
     FROM blobs
     WHERE has_arrived
     UNION ALL
-    SELECT size_bytes, created_at, gone_at
+    SELECT size_bytes, created_at, gone_at, storage_class, class_since
     FROM gone_blobs
-) AS stored
-WHERE least(gone_at, %(end)s) > greatest(created_at, %(start)s);
+), stretches AS (
+    SELECT 'standard' AS storage_class, size_bytes, created_at AS since,
+           CASE WHEN class_since < gone_at THEN class_since ELSE gone_at END AS until
+    FROM stored
+    UNION ALL
+    SELECT storage_class, size_bytes, class_since, gone_at
+    FROM stored
+    WHERE class_since < gone_at
+)
+SELECT storage_class, sum(size_bytes * extract(epoch FROM
+           least(until, %(end)s) - greatest(since, %(start)s))) AS byte_seconds
+FROM stretches
+WHERE least(until, %(end)s) > greatest(since, %(start)s)
+GROUP BY storage_class;
 
 -- missing_attempts --
 -- Attempts that have ended, held something on the day, and have no entry; the first ones.

@@ -8,7 +8,7 @@ RETURNING plan_id;
 -- What a plan names.
 COPY retention_items (
     plan_id, ordinal, kind, tenant_id, experiment, run_id, name, rule, size_bytes, before, state,
-    spared_by
+    spared_by, storage_class
 ) FROM STDIN;
 
 -- plans --
@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
            min(due_at) AS due_at
     FROM (
         SELECT state, count(*) AS count, sum(size_bytes)::bigint AS bytes,
-               min(due_at) FILTER (WHERE state = 'marked') AS due_at
+               min(due_at) FILTER (WHERE state = 'marked' AND kind <> 'cold') AS due_at
         FROM retention_items
         WHERE plan_id = plans.plan_id
         GROUP BY state
@@ -35,7 +35,7 @@ LIMIT %(limit)s;
 -- items --
 -- Items of a plan, or marked ones of all plans, the first to go first.
 SELECT plan_id, kind, tenant_id, experiment, run_id, name, rule, size_bytes, before,
-       state::text, spared_by, due_at
+       state::text, spared_by, due_at, storage_class
 FROM retention_items
 WHERE (plan_id = %(plan_id)s OR %(plan_id)s::bigint IS NULL)
   AND (state = %(state)s::retention_item_state OR %(state)s::text IS NULL)
@@ -122,9 +122,11 @@ WHERE items.plan_id = %(plan_id)s
   );
 
 -- mark --
--- What is left of the plan goes on that day.
+-- What is left of the plan goes on that day; what goes cold stays, and does so at once.
 UPDATE retention_items
-SET state = 'marked', due_at = %(due_at)s, changed_at = now()
+SET state = 'marked',
+    due_at = CASE kind WHEN 'cold' THEN %(now)s ELSE %(due_at)s END::timestamptz,
+    changed_at = now()
 WHERE plan_id = %(plan_id)s
   AND state = 'planned';
 
@@ -172,14 +174,14 @@ SELECT plan_id, ordinal, kind, tenant_id, experiment, run_id, name, rule, size_b
 FROM retention_items
 WHERE state = 'marked'
   AND due_at <= %(now)s
-  AND kind <> 'tier'
+  AND kind IN ('artifact', 'points')
 ORDER BY due_at, plan_id, ordinal
 LIMIT %(limit)s
 FOR UPDATE;
 
 -- all_due --
 -- Everything of that, to be compared with what a plan of this moment names.
-SELECT plan_id, ordinal, kind, run_id, name
+SELECT plan_id, ordinal, kind, run_id, name, storage_class
 FROM retention_items
 WHERE state = 'marked'
   AND due_at <= %(now)s

@@ -136,10 +136,27 @@ FROM (
 
 -- dataset_blobs --
 -- Bytes that are files of datasets.
-SELECT DISTINCT hashtextextended(
+SELECT array_agg(DISTINCT hashtextextended(
     tenant_id, ('x' || encode(substr(sha256, 1, 8), 'hex'))::bit(64)::bigint
-) AS blob
+)) AS blobs
 FROM dataset_blobs;
+
+-- cold_blobs --
+-- Bytes that are in a colder class of the store.
+SELECT array_agg(hashtextextended(
+    tenant_id, ('x' || encode(substr(sha256, 1, 8), 'hex'))::bit(64)::bigint
+)) AS blobs
+FROM blobs
+WHERE storage_class <> 'standard';
+
+-- serving_blobs --
+-- Bytes of what an alias of a model means.
+SELECT array_agg(hashtextextended(
+    models.tenant_id, ('x' || encode(substr(model_versions.sha256, 1, 8), 'hex'))::bit(64)::bigint
+)) AS blobs
+FROM model_aliases
+JOIN model_versions USING (model_id, number)
+JOIN models USING (model_id);
 
 -- run_tags --
 -- Tags that retention goes by.

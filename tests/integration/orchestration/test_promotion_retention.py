@@ -10,6 +10,7 @@ from governance.promotion.evaluations import EvaluationState
 from retention.policy import CheckpointRules, RetentionClass, RetentionPolicy, RunRules
 from storage.database import Pool, open_pool
 from storage.retention.store import RetentionStore
+from sweeps.blobs import StorageClass
 from sweeps.ids import RunId
 from tests.integration.orchestration.promotion_world import PromotionWorld
 from tests.integration.storage.retention_rows import LATER
@@ -89,3 +90,24 @@ def test_a_version_that_was_rolled_back_stays(world: PromotionWorld) -> None:
 
     assert world.alias() == 1
     assert (fate(world, first), fate(world, second)) == ("promoted", "promoted")
+
+
+def test_what_an_alias_means_stays_hot_until_it_means_another(world: PromotionWorld) -> None:
+    never = RunRules(scratch_after=None, failed_after=None, below_baseline_after=None)
+    cold = RetentionClass(
+        name="standard", runs=never, cold_after=DAY, cold_class=StorageClass.STANDARD_IA
+    )
+    policy = RetentionPolicy(classes={"standard": cold}, default_class="standard")
+    first, second = RunId("scratch-aaaaaaaaaaaa"), RunId("scratch-bbbbbbbbbbbb")
+    world.promoted(first, content=b"1" * 200_000)
+    world.promoted(second, content=b"2" * 200_000)
+    plans = RetentionStore(world.pool, has_classes=True)
+
+    def moves() -> list[str]:
+        made = plans.make(policy, policy_version=0, who="me", now=LATER)
+        return [one.run_id for one in plans.items(plan_id=made.plan_id) if one.kind == "cold"]
+
+    before = moves()
+    world.registry.rollback("digits", "production", tenant_id=world.tenant, by="ana", reason="x")
+
+    assert (before, moves()) == ([first], [second])

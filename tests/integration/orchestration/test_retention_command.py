@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from retention.keeping import ItemState
 from retention.policy_file import RETENTION
 from storage.artifacts.folder import ArtifactFolder
 from storage.database import open_pool
@@ -57,10 +58,10 @@ class Commands:
             "SWEEPWORKS_ARTIFACTS": str(folder / "artifacts"),
         }
 
-    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+    def run(self, *arguments: str, code: int = 0, group: str = "retention") -> tuple[str, str]:
         """What it writes to stdout and stderr."""
         done = subprocess.run(
-            [sys.executable, "-m", "orchestration.cli", "retention", *arguments],
+            [sys.executable, "-m", "orchestration.cli", group, *arguments],
             env=self._environment,
             capture_output=True,
             text=True,
@@ -195,7 +196,9 @@ def test_undoing_says_what_stays_or_why_nothing_does(
     assert f"nothing of {run} is marked" in again
     assert "there is no run 'nope'" in no_run
     assert "there is no plan 77" in no_plan
-    assert dict(zip(header.split()[3:], row.split()[-6:], strict=True))["undone"] == "1"
+    assert (
+        dict(zip(header.split()[3:], row.split()[-len(ItemState) :], strict=True))["undone"] == "1"
+    )
 
 
 def test_a_hold_on_a_tenant_is_on_the_tenant_that_is_named(
@@ -254,3 +257,20 @@ def test_what_is_due_goes_although_the_store_is_refused(
         sha for (sha,) in rows.rows("SELECT sha256 FROM blobs")
     }
     assert run in commands.run("status")[0]
+
+
+def test_a_policy_that_a_folder_cannot_follow_is_applied_with_a_warning(
+    rows: RetentionRows, commands: Commands, tmp_path: Path
+) -> None:
+    rows.scratch({"a": bytes(200_000)})
+    file = tmp_path / "retention.yaml"
+    file.write_text(
+        "cold_class: STANDARD_IA\ndefault_class: a\nclasses: {a: {cold_after: 0.001s}}\n"
+    )
+
+    applied, warned = commands.run("apply", str(file), "--yes", group="policy")
+    told, _ = commands.run("plan")
+
+    assert "applied  retention" in applied
+    assert "warning: the policy has files go cold" in warned
+    assert "has no storage classes: nothing moves" in told

@@ -152,6 +152,13 @@ class CostWorld:
             _sha256(content), size, MIDNIGHT + since * HOUR,
         )  # fmt: skip
 
+    def cool(self, content: str, storage_class: str, *, at: float) -> None:
+        """Its bytes are in a colder class from then on."""
+        self.execute(
+            "UPDATE blobs SET storage_class = %s, class_since = %s WHERE sha256 = %s",
+            storage_class, MIDNIGHT + at * HOUR, _sha256(content),
+        )  # fmt: skip
+
     def delete_artifact(self, run_id: str, *, at: float, name: str = "model.pt") -> None:
         with transaction(self.pool) as connection:
             connection.execute("SET LOCAL sweepworks.retention = 'on'")

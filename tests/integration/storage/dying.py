@@ -1,6 +1,6 @@
 """A process that is killed at one of the moments at which something has just been done for good.
 
-These are statements that write, their commits (before and after), and what an artifact folder does.
+These are statements that write, their commits (before and after), and what an artifact store does.
 The process is another one: nothing of it is left but what it has written.
 """
 
@@ -15,13 +15,14 @@ from typing import Any
 
 import psycopg
 
+from storage.artifacts.bucket import ArtifactBucket
 from storage.artifacts.folder import ArtifactFolder
 
 _WRITES = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*(?:INSERT|UPDATE|DELETE|COPY|CALL|WITH|SELECT (?:leave|delete)_)",
     re.IGNORECASE,
 )
-_FOLDER_METHODS = ("put", "delete", "set_owner")
+_STORES = {ArtifactFolder: ("put", "delete", "set_owner"), ArtifactBucket: ("move",)}
 _SECONDS = 60
 
 
@@ -84,14 +85,15 @@ def _live(work: Callable[..., object], arguments: Any, moment: int, told: str) -
 
     setattr(psycopg.Cursor, "execute", executed)  # noqa: B010 - of the process that is killed
     setattr(psycopg.Connection, "commit", committed)  # noqa: B010 - likewise
-    for name in _FOLDER_METHODS:
-        _surround(name, pass_by)
+    for store, names in _STORES.items():
+        for name in names:
+            _surround(store, name, pass_by)
     work(*arguments)
     Path(told).write_text(str(seen))
 
 
-def _surround(name: str, pass_by: Callable[[], None]) -> None:
-    original = getattr(ArtifactFolder, name)
+def _surround(store: type, name: str, pass_by: Callable[[], None]) -> None:
+    original = getattr(store, name)
 
     def surrounded(*arguments: Any, **named: Any) -> Any:
         pass_by()
@@ -99,4 +101,4 @@ def _surround(name: str, pass_by: Callable[[], None]) -> None:
         pass_by()
         return done
 
-    setattr(ArtifactFolder, name, surrounded)
+    setattr(store, name, surrounded)

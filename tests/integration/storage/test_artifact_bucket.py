@@ -12,8 +12,8 @@ from storage.artifacts.bucket import ArtifactBucket
 from storage.artifacts.location import BucketLocation
 from storage.artifacts.s3_client import s3_client
 from sweeps.artifacts import InvalidArtifact
-from sweeps.blobs import BlobMissing
-from sweeps.errors import DiskFull, StorageUnavailable
+from sweeps.blobs import COLD_CLASSES, BlobMissing, NoStorageClass, StorageClass, StoreWithClasses
+from sweeps.errors import ArtifactNotFound, DiskFull, StorageUnavailable
 from tests.contracts.artifact_store_contract import (
     ArtifactStoreContract,
     a_blob,
@@ -286,3 +286,85 @@ def test_uploads_of_others_in_the_bucket_are_left_alone(
     assert store.abandon_unfinished(older_than=dt.timedelta(seconds=-5)) == 1
 
     assert [upload["Key"] for upload in uploads(bucket)] == ["backups/monday.tar"]
+
+
+def class_of(location: BucketLocation, sha256: str) -> str:
+    key = f"runs/default/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    head = s3_client(location).head_object(Bucket=location.bucket, Key=key)
+    return head.get("StorageClass", "STANDARD")
+
+
+@pytest.mark.parametrize("storage_class", COLD_CLASSES)
+def test_a_blob_goes_to_a_class_in_place(
+    store: ArtifactBucket, bucket: BucketLocation, storage_class: StorageClass
+) -> None:
+    key = bring(store, b"x" * 2000)
+
+    store.move(key, storage_class)
+    store.move(key, storage_class)  # as if whoever wrote it down had died
+
+    assert class_of(bucket, key.sha256) == storage_class.upper()
+    assert read(store, key) == b"x" * 2000
+    assert isinstance(store, StoreWithClasses)
+
+
+def test_a_large_blob_is_copied_in_parts(bucket: BucketLocation, large: bytes) -> None:
+    store = ArtifactBucket(bucket, most_copied=PART_BYTES)
+    key = bring(store, large)
+
+    store.move(key, StorageClass.GLACIER_IR)
+
+    assert class_of(bucket, key.sha256) == "GLACIER_IR"
+    assert read(store, key) == large
+    assert uploads(bucket) == []
+
+
+def test_a_copy_in_parts_that_fails_leaves_the_blob_and_nothing_else(
+    bucket: BucketLocation, s3_server: S3Server, large: bytes
+) -> None:
+    store = ArtifactBucket(bucket, most_copied=PART_BYTES)
+    key = bring(store, large)
+    s3_server.fault("PUT", "partNumber=2", status=403, code="AccessDenied")
+
+    with pytest.raises(StorageUnavailable):
+        store.move(key, StorageClass.GLACIER_IR)
+
+    assert class_of(bucket, key.sha256) == "STANDARD"
+    assert read(store, key) == large
+    assert uploads(bucket) == []
+    store.move(key, StorageClass.GLACIER_IR)
+    assert class_of(bucket, key.sha256) == "GLACIER_IR"
+
+
+def test_what_a_dead_copy_has_left_is_abandoned_and_hinders_no_upload(
+    bucket: BucketLocation, large: bytes
+) -> None:
+    store = ArtifactBucket(bucket, most_copied=PART_BYTES)
+    key = bring(store, large)
+    place = {"Bucket": bucket.bucket, "Key": keys(bucket)[0]}
+    s3_client(bucket).create_multipart_upload(**place, StorageClass="GLACIER_IR")
+
+    again = bring(store, large)
+    store.move(key, StorageClass.GLACIER_IR)
+    abandoned = store.abandon_unfinished(older_than=dt.timedelta(0))
+
+    assert again == key
+    assert abandoned == 1
+    assert read(store, key) == large
+
+
+def test_a_server_without_the_class_says_so(
+    store: ArtifactBucket, s3_server: S3Server, bucket: BucketLocation
+) -> None:
+    key = bring(store, b"x")
+    s3_server.fault("PUT", "/runs/", status=400, code="InvalidStorageClass")
+
+    with pytest.raises(NoStorageClass, match="has no storage class ONEZONE_IA"):
+        store.move(key, StorageClass.ONEZONE_IA)
+
+    assert class_of(bucket, key.sha256) == "STANDARD"
+
+
+def test_what_is_not_there_goes_nowhere(store: ArtifactBucket) -> None:
+    with pytest.raises(ArtifactNotFound):
+        store.move(a_key(b"x"), StorageClass.STANDARD_IA)

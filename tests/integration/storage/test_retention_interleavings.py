@@ -79,7 +79,7 @@ class Retention(RuleBasedStateMachine):
         self.held: dict[str, int] = {}
         self.used: set[str] = set()
         self.evaluated: set[str] = set()  #: whatever came of it
-        self.open: dict[str, str] = {}  #: evaluations that are measured at some time, by run
+        self.open: dict[RunId, str] = {}  #: evaluations that are measured at some time, by run
         for number in range(_RUNS):
             files = {"a": bytes([number % 2]) * 3, "b": b"b%d" % number}
             run = self.rows.scratch(files, state="failed" if number % 2 else "completed")
@@ -131,11 +131,21 @@ class Retention(RuleBasedStateMachine):
     @rule(data=st.data(), values=st.sampled_from([_GOOD, _BAD]))
     def judge(self, data: st.DataObject, values: tuple[float, ...]) -> None:
         """An evaluation comes to its end: the candidate becomes a version, or does not."""
-        run = data.draw(st.sampled_from(sorted(self.open)))
+        self._judge(data.draw(st.sampled_from(sorted(self.open))), values)
+
+    @rule(number=candidates_of, values=st.sampled_from([_GOOD, _BAD]))
+    def evaluate_at_once(self, number: int, values: tuple[float, ...]) -> None:
+        self.evaluate(number)
+        if self.runs[number] in self.open:
+            self._judge(self.runs[number], values)
+
+    def _judge(self, run: RunId, values: tuple[float, ...]) -> None:
         found = self.promotion.evaluations.get(self.open.pop(run))
         others = _GOOD if found.compared_with is not None else ()
         self.promotion.measure(found, values, production=others)
         record = self.promotion.through(found.evaluation_id)
+        # Else the evaluation's own runs, to which something may still come, would keep the candidate.
+        self.rows.rows("UPDATE runs SET sealed_at = now() WHERE sweep_id = %s", found.sweep_id)
         is_good = record.evaluation.state is EvaluationState.PROMOTED
         assert is_good == (values == _GOOD), record.evaluation.reason
 
@@ -188,6 +198,13 @@ class Retention(RuleBasedStateMachine):
     def plan_and_apply(self) -> None:
         self.plan()
         self.apply()
+
+    @rule()
+    def a_week(self) -> None:
+        """What the schedules do when nothing comes between."""
+        self.plan_and_apply()
+        self.wait(7)
+        self.delete_all()
 
     @rule(days=st.sampled_from([1, 7, 7]))
     def wait(self, days: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from retention.policy import Approval, Export, RetentionPolicy
 from retention.policy_file import RETENTION, parse_retention
+from sweeps.blobs import StorageClass
 from sweeps.errors import InvalidSweepFile
 
 
@@ -91,3 +92,35 @@ def test_coarser_points_may_stay_for_ever() -> None:
     policy = parsed("default_class: a\nclasses: {a: {metrics: {raw: 20d, minutes: never}}}")
 
     assert policy.classes["a"].metrics.minutes is None
+
+
+def test_files_go_to_a_class_that_the_class_or_the_policy_names() -> None:
+    policy = parsed(
+        "cold_class: STANDARD_IA\ndefault_class: a\n"
+        "classes: {a: {cold_after: 14d}, b: {cold_after: 30d, cold_class: GLACIER_IR}, c: {}}"
+    )
+
+    found = [policy.cold_class_of(one) for one in policy.classes.values()]
+
+    assert found == [StorageClass.STANDARD_IA, StorageClass.GLACIER_IR, None]
+    assert policy.moves_bytes
+    assert not parsed("default_class: a\nclasses: {a: {}}").moves_bytes
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "message"),
+    [
+        ("cold_class: DEEP_ARCHIVE", "cold_class", "has to be restored for hours"),
+        ("cold_class: GLACIER", "cold_class", "has to be restored for hours"),
+        ("cold_class: STANDARD", "cold_class", "is no colder class"),
+        ("cold_class: [x]", "cold_class", "is no colder class"),
+        ("grace: 7d", "classes.a.cold_after", "nothing says to which class files go"),
+    ],
+)
+def test_a_class_that_cannot_be_read_at_once_is_refused(
+    written: str, path: str, message: str
+) -> None:
+    found = problems(f"{written}\ndefault_class: a\nclasses: {{a: {{cold_after: 14d}}}}")
+
+    assert list(found) == [path]
+    assert message in found[path]
