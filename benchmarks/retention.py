@@ -1,8 +1,12 @@
-"""How long a plan of retention takes over a million artifacts of a hundred thousand runs.
+"""How long a plan of retention takes over a million artifacts of a hundred thousand runs, and a deletion.
 
 A hundred sweeps of a thousand trials, each with ten artifacts: checkpoints with reports, logs and
 files. One run of a thousand is kept, and learnt from others. The floor is a bare scan: the same rows
 counted and summed by the database, nothing judged.
+
+Then a tenth of the artifacts is due, and is deleted while somebody tags runs, one after another: how
+long the deletion takes, and how long the longest of these tags does. Its floor is a tag while nothing
+is deleted.
 """
 
 import argparse
@@ -10,6 +14,7 @@ import datetime as dt
 import resource
 import subprocess
 import sys
+import threading
 import time
 from importlib.resources import files
 from typing import Any
@@ -18,14 +23,20 @@ from benchmarks.machine import show
 from benchmarks.postgres import fresh_database, server
 from retention.planning import plan
 from retention.policy_file import RETENTION
-from storage.database import connect, open_pool
+from storage.annotations.tags import TagStore
+from storage.database import Pool, connect, open_pool, transaction
+from storage.retention.deletion import RetentionDeletion
 from storage.retention.plan_summary import summary_of
 from storage.retention.store import RetentionStore
 from storage.retention.world import load_world
 from storage.token_store import TokenStore
-from sweeps.ids import TenantId
+from sweeps.ids import RunId, TenantId
+from sweeps.tags import Subject, SubjectKind, Tag
 
 _GOAL_SECONDS, _GOAL_MEGABYTES = 30.0, 500.0
+_GOAL_TAG_SECONDS = 1.0
+_GRACE = dt.timedelta(days=8)
+_TAG_PAUSE_SECONDS = 0.01
 #: Without triggers, which would take minutes; the edges that they make are made here.
 _FILL = """
 SET session_replication_role = replica;
@@ -70,6 +81,18 @@ SELECT 'default', 'artifact:' || run_id || '/checkpoints/7/model.pt', 'run:' || 
 FROM (SELECT run_id, lead(run_id) OVER (ORDER BY run_id) AS next, seed FROM runs) AS r
 WHERE seed % 1000 BETWEEN 990 AND 999 AND next IS NOT NULL;
 """
+#: Of what is marked all but a tenth of the artifacts.
+_KEEP_OTHERS = """
+UPDATE sweepworks.retention_items
+SET state = 'undone'
+WHERE state = 'marked'
+  AND (plan_id, ordinal) NOT IN (
+      SELECT plan_id, ordinal
+      FROM sweepworks.retention_items
+      WHERE state = 'marked' AND kind = 'artifact'
+      ORDER BY due_at, plan_id, ordinal
+      LIMIT {due})
+"""
 _SCAN = """
 SELECT count(*), sum(artifacts.size_bytes), count(reports.value)
 FROM sweepworks.artifacts
@@ -88,7 +111,7 @@ def main() -> None:
     parser.add_argument("--url", help="Measure there: the second process of a benchmark.")
     arguments = parser.parse_args()
     if arguments.url:
-        _measure(arguments.url)
+        _measure(arguments.url, due=arguments.runs)
         return
     artifacts = arguments.runs * 10
     with server() as address, fresh_database(address) as url:
@@ -103,7 +126,10 @@ def main() -> None:
                 statement: Any = f"VACUUM (ANALYZE) sweepworks.{table}"
                 connection.execute(statement)
         # A process of its own, so that the memory is the plan's.
-        command = [sys.executable, "-m", "benchmarks.retention", "--url", url]
+        command = [
+            sys.executable, "-m", "benchmarks.retention", "--url", url,
+            "--runs", str(arguments.runs),
+        ]  # fmt: skip
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures: dict[str, object] = {"artifacts": artifacts, "runs": arguments.runs}
     for line in told.splitlines():
@@ -112,11 +138,12 @@ def main() -> None:
     figures["is_good"] = (
         float(str(figures["plan_seconds"])) <= _GOAL_SECONDS
         and float(str(figures["peak_megabytes"])) <= _GOAL_MEGABYTES
+        and float(str(figures["longest_tag_seconds"])) <= _GOAL_TAG_SECONDS
     )
     show(figures, as_json=arguments.json)
 
 
-def _measure(url: str) -> None:
+def _measure(url: str, *, due: int) -> None:
     text = (files(RETENTION.package) / RETENTION.file_name).read_text(encoding="utf-8")
     policy = RETENTION.parse(text, source=RETENTION.file_name)
     now = dt.datetime.now(dt.UTC)
@@ -138,8 +165,54 @@ def _measure(url: str) -> None:
         print("planned_items", sum(share["count"] for share in summary["goes"].values()))
         print("spared_items", sum(share["count"] for share in summary["spared"].values()))
         began = time.perf_counter()
-        RetentionStore(pool).keep(found, policy_version=0, who="benchmark")
+        kept = RetentionStore(pool).keep(found, policy_version=0, who="benchmark")
         print("keep_seconds", time.perf_counter() - began)
+        del world, found
+    with open_pool(url, max_size=4) as pool:
+        began = time.perf_counter()
+        RetentionStore(pool).apply(kept.plan_id, policy, who="benchmark", now=now)
+        print("apply_seconds", time.perf_counter() - began)
+        with connect(url) as connection:
+            keep_others: Any = _KEEP_OTHERS.format(due=due)
+            connection.execute(keep_others)
+        _delete(pool, now=now + _GRACE)
+
+
+def _delete(pool: Pool, *, now: dt.datetime) -> None:
+    """Delete what is due while somebody tags."""
+    with transaction(pool) as connection:
+        statement: Any = "SELECT run_id FROM runs ORDER BY md5(run_id) LIMIT 10000"
+        runs = [RunId(run_id) for (run_id,) in connection.execute(statement)]
+    alone = [_tag(pool, run) for run in runs[:100]]
+    print("longest_tag_alone_seconds", max(alone))
+    waits: list[float] = []
+    is_done = threading.Event()
+
+    def tag() -> None:
+        for run in runs:
+            waits.append(_tag(pool, run))
+            if is_done.wait(_TAG_PAUSE_SECONDS):
+                return
+
+    thread = threading.Thread(target=tag)
+    thread.start()
+    began = time.perf_counter()
+    carried = RetentionDeletion(pool).delete_due(now=now)
+    print("delete_seconds", time.perf_counter() - began)
+    is_done.set()
+    thread.join()
+    print("deleted_items", carried.deleted)
+    print("tags_meanwhile", len(waits))
+    print("longest_tag_seconds", max(waits))
+
+
+def _tag(pool: Pool, run: RunId) -> float:
+    """How long it takes to tag a run with what retention does not go by."""
+    began = time.perf_counter()
+    TagStore(pool).set(
+        Subject(SubjectKind.RUN, run), Tag("looked_at"), tenant_id=TenantId("default"), by="me"
+    )
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
