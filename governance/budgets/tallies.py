@@ -11,6 +11,7 @@ from decimal import Decimal
 from governance.budgets.budget import Amount, BudgetState, ByScope, Spender
 from governance.budgets.policy import Budget
 from governance.budgets.spending import WINDOW_DAYS, BudgetPosition, Closed
+from governance.cost.entries import DECIMALS
 from governance.periods import Period, day_of, midnight
 
 _NOTHING = Decimal(0)
@@ -166,7 +167,8 @@ class _Tally:
         left_usd = left_hours = None
         if budget.max_usd is not None:
             within = sum([one.within_usd for one in self.accounts], _NOTHING)
-            left_usd = budget.max_usd - (usd - within)
+            # As exact as the ledger: what was cut off of thirds of a cent keeps nobody from starting.
+            left_usd = round(budget.max_usd - (usd - within), DECIMALS)
         if budget.max_gpu_hours is not None:
             left_hours = budget.max_gpu_hours - (
                 hours - sum([one.within_hours for one in self.accounts])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sweeps.states import ExitReason, RunState
 
 CENT = Decimal("0.01")
+DECIMALS = 10  #: of an amount in dollars, wherever one is kept
 
 
 class Outcome(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from governance.cost.entries import CostEntry, Outcome
+from governance.cost.entries import DECIMALS, CostEntry, Outcome
 from governance.cost.idleness import IdleSpan
 from governance.cost.prices import PriceBook, PriceSpan, Resource
 from governance.gpu_types import gpu_type
@@ -21,7 +21,6 @@ _DAY = dt.timedelta(days=1)
 _HOUR = 3_600_000_000  # in microseconds
 _MICROCORES = 1_000_000
 _GIB = 2**30
-_DECIMALS = 10  # of an amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +137,7 @@ def _rate(span: PriceSpan, resource: Resource, per_unit: int, kind: str) -> _Rat
         span.start,
         span.end,
         span.usd,
-        numerator * 10**_DECIMALS,
+        numerator * 10**DECIMALS,
         denominator * divisor,
         divisor,
         kind,
@@ -264,11 +263,11 @@ def storage_entries(
 def exact_amount(parts: int, divisor: int, usd: Decimal) -> Decimal:
     """`parts / divisor * usd`, rounded once, half up, to ten-billionths of a dollar."""
     numerator, denominator = usd.as_integer_ratio()
-    return _rounded(numerator * parts * 10**_DECIMALS, denominator * divisor)
+    return _rounded(numerator * parts * 10**DECIMALS, denominator * divisor)
 
 
 def _rounded(numerator: int, denominator: int) -> Decimal:
-    return Decimal((2 * numerator + denominator) // (2 * denominator)).scaleb(-_DECIMALS)
+    return Decimal((2 * numerator + denominator) // (2 * denominator)).scaleb(-DECIMALS)
 
 
 def _microseconds(start: dt.datetime, end: dt.datetime) -> int:

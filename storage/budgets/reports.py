@@ -8,13 +8,13 @@ from psycopg.rows import class_row
 
 from governance.budgets.report import BudgetWarning, limits
 from governance.budgets.spending import BudgetPosition
+from governance.cost.entries import DECIMALS
 from storage import queries
 from storage.budgets.store import BudgetStore
 from storage.database import Pool, transaction
 
 _QUERIES = queries.load("budgets")
 _MOST_WARNINGS = 1000
-_DECIMALS = 10  # of an amount in the table
 
 
 class PostgresBudgetReports:
@@ -93,11 +93,11 @@ class _Crossed:
             "begins": [one.begins for one, _ in self._crossed],
             "thresholds": [share for _, share in self._crossed],
             "tenants": [one.scope.tenant or "" for one in budgets],
-            "spent_usds": [round(one.spent.usd, _DECIMALS) for one, _ in self._crossed],
+            "spent_usds": [round(one.spent.usd, DECIMALS) for one, _ in self._crossed],
             "spent_hours": [one.spent.gpu_hours for one, _ in self._crossed],
             # Rounded as their column is: a limit is compared with what was noted of it.
             "max_usds": [
-                None if one.max_usd is None else round(one.max_usd, _DECIMALS) for one in budgets
+                None if one.max_usd is None else round(one.max_usd, DECIMALS) for one in budgets
             ],
             "max_hours": [one.max_gpu_hours for one in budgets],
         }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from governance.budgets.budget import Amount, BudgetBook, BudgetScope, Spender
 from governance.budgets.exhaustion import verdict
+from governance.budgets.held import Rate
 from governance.budgets.policy import Budget
 from governance.budgets.predictions import Basis, Prediction
 from governance.budgets.spending import BudgetPosition, Closed
@@ -194,6 +195,23 @@ def test_a_scheduler_lets_in_what_all_reservations_leave(
         refused = book.refusal(SPENDER, usd=asked, gpu_hours=0.0) is not None
         assert refused is (asked > free)
     assert abs(found.spent.usd + found.reserved.usd - taken) < Decimal("0.000001")
+
+
+@given(microseconds=st.lists(st.integers(0, 3_600_000_000), min_size=4, max_size=4))
+def test_what_fits_exactly_starts_however_much_the_others_have_burnt(
+    microseconds: list[int],
+) -> None:
+    rate, accounts = Rate(usd_per_hour=Decimal(2), gpus=1), Accounts()
+    account = accounts.of(SPENDER)
+    for held in microseconds:
+        account.hold(rate.usd(held), rate.gpu_hours(held), Decimal(2), 1.0)
+    together = sum(microseconds)
+    account.spend(NOW.date(), rate.usd(together), rate.gpu_hours(together))
+    book = BudgetBook(states([a_budget("10", 5.0)], accounts, closed={}, now=NOW))
+    for _ in microseconds:
+        book.reserve(SPENDER, usd=Decimal(2), gpu_hours=1.0)
+
+    assert book.refusal(SPENDER, usd=Decimal(2), gpu_hours=1.0) is None
 
 
 NEXT = Prediction(basis=Basis.SWEEP, upper_usd=Decimal(6), upper_gpu_hours=3.0)
