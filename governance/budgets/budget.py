@@ -60,12 +60,6 @@ class Amount:
     usd: Decimal = Decimal(0)
     gpu_hours: float = 0.0
 
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(usd=self.usd + other.usd, gpu_hours=self.gpu_hours + other.gpu_hours)
-
-    def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(usd=self.usd - other.usd, gpu_hours=self.gpu_hours - other.gpu_hours)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
@@ -131,12 +125,16 @@ class ByScope(Generic[T]):
         key = (tenant, experiment, owner, sweep_id)
         found = self._found.get(key)
         if found is None:
-            # A set: where the spender has no sweep, several ways lead to the same names.
-            asked = {
-                tuple(name if is_given else None for name, is_given in zip(key, way, strict=True))
-                for way in self._ways
-            }
-            placed = [one for names in asked for one in self._by_names.get(names, ())]
+            placed: list[tuple[int, T]] = []
+            for by_tenant, by_experiment, by_owner, by_sweep in self._ways:
+                if sweep_id is not None or not by_sweep:
+                    names = (
+                        tenant if by_tenant else None,
+                        experiment if by_experiment else None,
+                        owner if by_owner else None,
+                        sweep_id if by_sweep else None,
+                    )
+                    placed += self._by_names.get(names, ())
             placed.sort(key=itemgetter(0))
             found = self._found[key] = [thing for _, thing in placed]
         return found

@@ -13,6 +13,7 @@ from governance.cost.ledger import Holding, exact_amount
 from governance.cost.prices import PriceBook, Resource
 
 _HOUR = 3_600_000_000  # in microseconds
+_EXACT_HOUR = Decimal(_HOUR)
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -90,7 +91,7 @@ class Rate(NamedTuple):
 
     def usd(self, microseconds: int) -> Decimal:
         """For some time."""
-        return self.usd_per_hour * microseconds / _HOUR
+        return self.usd_per_hour * microseconds / _EXACT_HOUR
 
     def gpu_hours(self, microseconds: int) -> float:
         """Likewise."""

@@ -20,16 +20,13 @@ _NOTHING = Decimal(0)
 class Account:
     """What one spender has spent on days that the ledger does not have, and holds."""
 
-    __slots__ = (
-        "days", "hourly_gpus", "hourly_usd", "live", "reserved_hours", "reserved_usd",
-        "unknown_both", "unknown_hours", "unknown_usd", "within_hours", "within_usd",
-    )  # fmt: skip
+    # Of the class, since few of what a pass makes hundreds of have all of it.
+    reserved_usd = within_usd = hourly_usd = _NOTHING
+    reserved_hours = within_hours = hourly_gpus = 0.0
+    live = unknown_usd = unknown_hours = unknown_both = 0
 
     def __init__(self) -> None:
         self.days: dict[dt.date, tuple[Decimal, float]] = {}
-        self.reserved_usd = self.within_usd = self.hourly_usd = _NOTHING
-        self.reserved_hours = self.within_hours = self.hourly_gpus = 0.0
-        self.live = self.unknown_usd = self.unknown_hours = self.unknown_both = 0
 
     def spend(self, day: dt.date, usd: Decimal, gpu_hours: float) -> None:
         """Count what attempts have cost, or what live ones have so far.

@@ -1,11 +1,11 @@
 """What attempts cost on days that the ledger does not have, and what is reserved for live ones."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -56,8 +56,7 @@ class Whose:
         return {"tenant_id": self.tenant_id, "sweep_id": self.sweep_id}
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """A stretch of time within which prices stay the same, and no period begins; half-open."""
 
     place: int
@@ -89,8 +88,9 @@ class Attempts:
         self._facts = facts
         self._book = book
         self._of = of
-        self._gaps = ledger.gaps(now)
-        self._stretches = _stretches(self._gaps, book, budgets, now)
+        gaps = ledger.gaps(now)
+        self._last_gap = gaps[-1][0] if gaps else None
+        self._stretches = _stretches(gaps, book, budgets, now)
         self._accounts = Accounts()
         self._groups: dict[tuple[str, int, str, str, str], _Group] = {}
         self._rates: dict[tuple[object, ...], list[Rate]] = {}
@@ -101,35 +101,40 @@ class Attempts:
         Live ones first: where every statement sees another moment, who ends in between is counted
         twice for once, and never not at all.
         """
-        self._count_live()
-        self._count_ended()
-        missing = [(one.place, day_of(one.start)) for one in self._stretches if one.is_missing]
+        with self._connection.pipeline():
+            live = self._ask("live_attempts", "live_of_some", {})
+            # The database sends them, and looks for the others while these are counted here.
+            self._connection.pgconn.send_flush_request()
+            missing = [one for one in self._stretches if one.is_missing]
+            columns: dict[str, object] = {
+                "places": [one.place for one in missing],
+                "starts": [one.start for one in missing],
+                "ends": [one.end for one in missing],
+                "last_gap": self._last_gap,
+            }
+            ended = self._ask("held_in_stretches", "held_by_some", columns)
+            self._count_live(live.fetchall())
+            self._count_ended(ended.fetchall())
+        days = [(one.place, day_of(one.start)) for one in missing]
         for group in self._groups.values():
-            group.settle(missing)
+            group.settle(days)
         return self._accounts
 
-    def _count_live(self) -> None:
-        query = "live_attempts" if self._of.is_everybody else "live_of_some"
-        rows = self._connection.execute(_QUERIES[query], self._of.parameters()).fetchall()
+    def _ask(
+        self, of_all: str, of_some: str, parameters: Mapping[str, object]
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        query = _QUERIES[of_all if self._of.is_everybody else of_some]
+        return self._connection.execute(query, {**parameters, **self._of.parameters()})
+
+    def _count_live(self, rows: Sequence[tuple[Any, ...]]) -> None:
         facts = self._facts.of_spenders(self._connection, {row[0] for row in rows})
-        latest = [(one.place, one.start, one.end) for one in reversed(self._stretches)]
+        latest = self._stretches[::-1]
         for name, began, gpus, model, capacity, region, usd, hours in rows:
             key = (name, gpus, model, capacity, region)
             group = self._groups.get(key) or self._group(facts[name], key)
             group.hold(latest, began, usd, hours)
 
-    def _count_ended(self) -> None:
-        missing = [one for one in self._stretches if one.is_missing]
-        rows = self._connection.execute(
-            _QUERIES["held_in_stretches" if self._of.is_everybody else "held_by_some"],
-            {
-                "places": [one.place for one in missing],
-                "starts": [one.start for one in missing],
-                "ends": [one.end for one in missing],
-                "last_gap": self._gaps[-1][0] if self._gaps else None,
-                **self._of.parameters(),
-            },
-        ).fetchall()
+    def _count_ended(self, rows: Sequence[tuple[Any, ...]]) -> None:
         facts = self._facts.of_spenders(self._connection, {row[1] for row in rows})
         for place, name, gpus, model, capacity, region, microseconds in rows:
             key = (name, gpus, model, capacity, region)
@@ -162,7 +167,7 @@ class _Group:
 
     def hold(
         self,
-        latest: Sequence[tuple[int, dt.datetime, dt.datetime]],
+        latest: Sequence[_Stretch],
         began: dt.datetime | None,
         usd: Decimal | None,
         hours: float | None,
@@ -175,7 +180,7 @@ class _Group:
         burnt_usd, burnt_hours = _NOTHING, 0.0
         if began is not None:
             self.begun += 1
-            for place, start, end in latest:
+            for place, start, end, _ in latest:
                 is_first = start <= began
                 held = (end - (began if is_first else start)) // _MICROSECOND
                 if held > 0:  # it may have begun after the moment that is asked about

@@ -68,17 +68,21 @@ class ClosedSums:
         """
         window = today - dt.timedelta(days=WINDOW_DAYS - 1)
         first_days = {period: period.begins(today) for period in Period}
-        in_period = {one.name: (one.scope, first_days[one.period]) for one in budgets}
-        in_window = {one.name: (one.scope, window) for one in budgets if is_paced}
-        wanted = {_key(*one): one for one in (*in_period.values(), *in_window.values())}
+        wanted: dict[str, tuple[BudgetScope, dt.date]] = {}
+        keys: list[tuple[str, str, str | None]] = []  # of a budget: its period, its last days
+        for one in budgets:
+            in_period, lately = first_days[one.period], None
+            key = _key(one.scope, in_period)
+            wanted[key] = (one.scope, in_period)
+            if is_paced:
+                lately = _key(one.scope, window)
+                wanted[lately] = (one.scope, window)
+            keys.append((one.name, key, lately))
         sums = self._sums(connection, wanted, ledger, today)
         nothing = Amount()
         return {
-            name: Closed(
-                in_period=sums[_key(*since)],
-                in_window=sums[_key(*in_window[name])] if is_paced else nothing,
-            )
-            for name, since in in_period.items()
+            name: Closed(in_period=sums[key], in_window=nothing if lately is None else sums[lately])
+            for name, key, lately in keys
         }
 
     def _sums(
