@@ -110,6 +110,8 @@ def apply_command(plan: str, yes: bool, as_json: bool) -> None:
     click.echo(f"marked  {marked:,} items of plan {number}")
     if applied.due_at is not None:
         click.echo(f"goes    {applied.due_at.astimezone():%Y-%m-%d %H:%M}")
+    if (applied.summary.get("cold") or {}).get("classes"):
+        click.echo("cold    with the next daily run, or sweepworks retention delete")
     _print_spared(spared)
     if marked:
         click.echo(f"Take it back until then:  sweepworks retention undo {number}")

@@ -54,9 +54,10 @@ class BucketClasses:
         with bucket_errors(self._location):
             try:
                 head = self._client.head_object(**place)
-                if head.get("StorageClass", StorageClass.STANDARD.upper()) == name:
+                if _class_of(head) == name:
                     return
                 self._copy(place, name, size=int(head["ContentLength"]), etag=str(head["ETag"]))
+                is_there = _class_of(self._client.head_object(**place)) == name
             except ClientError as exc:
                 if is_no_key(exc):
                     raise ArtifactNotFound(place["Key"].rsplit("/", 1)[-1]) from exc
@@ -66,6 +67,11 @@ class BucketClasses:
                         "another one in the policy of retention, or leave `cold_after` out"
                     ) from exc
                 raise
+        if not is_there:  # some servers take any word for a class, and do nothing with it
+            raise NoStorageClass(
+                f"{self._location} was asked for storage class {name} and stores as before: leave "
+                "`cold_after` out of the policy of retention"
+            )
 
     def _copy(self, place: Mapping[str, str], name: str, *, size: int, etag: str) -> None:
         # Of what is there now, and not of what somebody puts there meanwhile.
@@ -87,3 +93,7 @@ class BucketClasses:
         except ClientError:
             self._client.abort_multipart_upload(**upload)
             raise
+
+
+def _class_of(head: Mapping[str, Any]) -> str:
+    return str(head.get("StorageClass", StorageClass.STANDARD.upper()))
