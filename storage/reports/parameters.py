@@ -22,11 +22,11 @@ from sweeps.states import ExitReason
 _QUERIES = queries.load("report_parameters")
 _LIMITS: Mapping[str, object] = {
     "few": 12,  # values of a parameter that each stand for themselves
-    "sample": 500,  # runs of an experiment from which it is seen how many there are
+    "sample": 200,  # runs of an experiment from which it is seen how many there are
     "fewest": 5,  # runs or attempts, before a value or a configuration says anything
     "fewest_finished": 3,  # runs of a configuration, before their median says anything
     "most": 500,  # of each kind, by each reason to tell it
-    "most_pairs": 5_000_000,  # pairs of runs' values that are looked at
+    "most_pairs": 2_000_000,  # pairs of runs' values that are looked at
 }
 _REASONS = {reason: outcome(reason, final=None) for reason in ExitReason}
 _FAILED = [str(reason) for reason, became in _REASONS.items() if became is Outcome.FAILED]
