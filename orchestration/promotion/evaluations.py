@@ -36,6 +36,7 @@ from sweeps.errors import (
     RunsElsewhere,
     StateConflict,
     StorageUnavailable,
+    SweepNotFound,
 )
 from sweeps.ids import SweepId, TenantId
 from sweeps.objectives import Direction
@@ -202,20 +203,17 @@ class PlatformEvaluations:
     def look(self, evaluation_id: str) -> Evaluation:
         """How far it is; keeps its sweep going, and ends both when one has lost its sense."""
         found = self._tagged(evaluation_id)
-        if found.sweep_id is None:
+        if found.state.has_ended:  # withdrawn meanwhile
+            self._end_sweep(found)
+            return found
+        if found.sweep_id is None or found.state is not EvaluationState.RUNNING:
             return found
         sweep = self._platform.catalog.get(found.sweep_id)
-        if found.state.has_ended:  # withdrawn meanwhile
-            if not sweep.state.is_terminal:
-                self._end_sweep(found.sweep_id)
-            return found
-        if found.state is not EvaluationState.RUNNING:
-            return found
         try:
             assert found.artifact is not None  # it has begun
             self._file(found, found.artifact)
         except EvaluationRefused as exc:
-            self._end_sweep(found.sweep_id)
+            self._end_sweep(found)
             reason = f"the candidate was pruned during its evaluation: {exc}"
             self._store.end(evaluation_id, EvaluationState.REFUSED, reason=reason)
             return self._store.get(evaluation_id)
@@ -243,11 +241,13 @@ class PlatformEvaluations:
             with contextlib.suppress(StorageUnavailable, RunsElsewhere):
                 Controllers(self._platform, sweep_id).look_after()
         except LauncherUnavailable as exc:
-            self._end_sweep(sweep_id)
+            self._end_sweep(found)
             self._store.end(found.evaluation_id, EvaluationState.FAILED, reason=str(exc))
 
-    def _end_sweep(self, sweep_id: SweepId) -> None:
-        with contextlib.suppress(StateConflict):  # it has ended, or is ending
+    def _end_sweep(self, found: Evaluation) -> None:
+        """Also one that was submitted, and nobody has come to note."""
+        sweep_id = found.sweep_id or evaluation_sweep_id(found.experiment, found.evaluation_id)
+        with contextlib.suppress(StateConflict, SweepNotFound):  # it has ended, or never was
             self._platform.catalog.request(sweep_id, SweepRequest.CANCEL)
 
     def cancel(self, evaluation_id: str, *, reason: str, dagster_run_id: str) -> None:
@@ -255,8 +255,7 @@ class PlatformEvaluations:
         found = self._store.get(evaluation_id)
         if found.dagster_run_id not in {None, dagster_run_id} or found.is_at_rest:
             return
-        if found.sweep_id is not None:
-            self._end_sweep(found.sweep_id)
+        self._end_sweep(found)
         self._store.end(evaluation_id, EvaluationState.FAILED, reason=reason)
 
     def measured(self, evaluation_id: str) -> EvaluationRecord:

@@ -9,6 +9,7 @@ from governance.promotion.evaluations import EvaluationState
 from governance.promotion.gates.results import Verdict
 from governance.promotion.policy import Gate, PromotionPolicy
 from sweeps.errors import StateConflict, StorageError
+from sweeps.ids import SweepId
 from tests.integration.compute.test_code_tree import commit, git
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.integration.storage.lineage_world import TENANT
@@ -264,3 +265,26 @@ def _same_files(world: PromotionWorld, first: str, second: str) -> None:
         files, second, first,
     )  # fmt: skip
     world.policy = _on(f"{first}@2")
+
+
+def test_a_tag_that_is_taken_away_while_its_runs_are_submitted_leaves_no_sweep_behind(
+    world: PromotionWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = world.candidate()
+    world.tag(run)
+    (name,) = world.evaluations.request_tagged()
+    note = world.evaluations.note_sweep
+
+    def note_late(evaluation_id: str, sweep_id: SweepId) -> None:
+        world.untag(run)
+        world.evaluations.withdraw_untagged()
+        note(evaluation_id, sweep_id)
+
+    monkeypatch.setattr(world.evaluations, "note_sweep", note_late)
+
+    world.steps.begin(name)
+    found = world.steps.look(name)
+
+    assert found.state is EvaluationState.WITHDRAWN
+    assert world.rows("SELECT kind, requested::text FROM sweeps") == [("evaluation", "cancel")]
+    assert world.steps.is_measured(found)
