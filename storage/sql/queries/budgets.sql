@@ -104,27 +104,45 @@ GROUP BY budgets.place;
 
 -- held_in_stretches --
 -- How long attempts that have ended held the same things, in stretches of time: microseconds. Of a
--- sweep together, and of each rerun. Whose they are, their admissions tell soonest; of others, and of
--- what ended before the last stretch that the ledger does not have, their runs do.
-WITH parts AS (
-    SELECT stretches.place, known.sweep_id AS name,
-           CASE WHEN known.attempt_id IS NULL THEN attempts.run_id END AS run_id,
-           CASE WHEN attempts.gpu_count > 0 THEN attempts.gpu_count
-                ELSE cardinality(attempts.gpus) END AS gpus,
-           attempts.gpu_model, attempts.capacity, attempts.region,
-           sum(least(attempts.ended_at, stretches."end")
-               - greatest(coalesce(attempts.scheduled_at, attempts.started_at), stretches.start))
-               AS held
+-- sweep together, and of each rerun. Most stretches are of the last gap of the ledger: what has ended
+-- since it began is found by its end, and whose it is by its admission; of the others their runs tell.
+WITH recent AS MATERIALIZED (
+    SELECT attempts.run_id, admissions.sweep_id AS name,
+           coalesce(attempts.scheduled_at, attempts.started_at) AS begun_at, attempts.ended_at,
+           attempts.gpu_count, attempts.gpus, attempts.gpu_model, attempts.capacity,
+           attempts.region
+    FROM attempts
+    LEFT JOIN admissions ON admissions.attempt_id = attempts.attempt_id
+        AND admissions.ended_at >= %(last_gap)s::timestamptz
+    WHERE attempts.state = 'ended'
+      AND attempts.ended_at >= %(last_gap)s::timestamptz
+), stretches AS MATERIALIZED (
+    SELECT place, start, "end"
     FROM unnest(%(places)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-        AS stretches (place, start, "end")
-    JOIN attempts ON attempts.state = 'ended'
-        AND held_during(attempts.scheduled_at, attempts.started_at, attempts.ended_at)
+        AS given (place, start, "end")
+), held AS (
+    SELECT stretches.place, name, run_id, gpu_count, gpus, gpu_model, capacity, region,
+           least(ended_at, stretches."end") - greatest(begun_at, stretches.start) AS held
+    FROM stretches
+    JOIN recent ON begun_at < least(ended_at, stretches."end") AND ended_at > stretches.start
+    WHERE stretches.start >= %(last_gap)s::timestamptz
+    UNION ALL
+    SELECT stretches.place, NULL, run_id, gpu_count, gpus, gpu_model, capacity, region,
+           least(ended_at, stretches."end")
+               - greatest(coalesce(scheduled_at, started_at), stretches.start)
+    FROM stretches
+    JOIN attempts ON state = 'ended'
+        AND held_during(scheduled_at, started_at, ended_at)
             && tstzrange(stretches.start, stretches."end")
-    LEFT JOIN admissions AS known ON known.attempt_id = attempts.attempt_id
-        AND known.ended_at >= %(last_gap)s::timestamptz
+    WHERE stretches.start < %(last_gap)s::timestamptz
+), parts AS (
+    SELECT place, name, CASE WHEN name IS NULL THEN run_id END AS run_id,
+           CASE WHEN gpu_count > 0 THEN gpu_count ELSE cardinality(gpus) END AS gpus, gpu_model,
+           capacity, region, sum(held) AS held
+    FROM held
     GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
-SELECT *
+SELECT place, name, gpus, gpu_model, capacity, region, microseconds
 FROM (
     SELECT place,
            coalesce(name,
@@ -161,7 +179,7 @@ GROUP BY 1, 2, 3, 4, 5, 6;
 
 -- live_attempts --
 -- Attempts that were let in, or have begun, and have not ended; and what is reserved for them.
-SELECT *
+SELECT name, began_at, gpus, gpu_model, capacity, region, predicted_usd, predicted_gpu_hours
 FROM (
     SELECT coalesce(let_in.sweep_id,
                     (SELECT coalesce(runs.sweep_id, runs.run_id)
@@ -174,7 +192,8 @@ FROM (
            coalesce(begun.gpu_model, '') AS gpu_model, coalesce(begun.capacity, '') AS capacity,
            coalesce(begun.region, '') AS region, let_in.predicted_usd, let_in.predicted_gpu_hours
     FROM (
-        SELECT *
+        SELECT attempt_id, run_id, scheduled_at, started_at, gpu_count, gpus, gpu_model, capacity,
+               region
         FROM attempts
         WHERE state <> 'ended'
           AND (started_at IS NOT NULL OR scheduled_at IS NOT NULL)
@@ -186,8 +205,9 @@ FROM (
           AND ended_at IS NULL
     ) AS let_in USING (attempt_id)
     WHERE begun.run_id IS NOT NULL
-       OR EXISTS (SELECT FROM attempts
-                  WHERE attempts.attempt_id = let_in.attempt_id AND attempts.state <> 'ended')
+       OR (SELECT attempts.state <> 'ended'
+           FROM attempts
+           WHERE attempts.attempt_id = let_in.attempt_id)
 ) AS named
 WHERE name IS NOT NULL;
 
