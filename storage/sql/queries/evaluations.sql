@@ -57,16 +57,27 @@ ON CONFLICT DO NOTHING
 RETURNING evaluation_id;
 
 -- withdraw_untagged --
--- Open ones whose run has lost the tag; of one run, or of all where none is named.
-UPDATE evaluations
-SET state = 'withdrawn', reason = 'the tag was taken away', ended_at = now()
-WHERE state IN ('requested', 'running', 'waiting')
-  AND (evaluations.run_id = %(run_id)s OR %(run_id)s::text IS NULL)
-  AND NOT EXISTS (
-      SELECT FROM run_tags
-      WHERE run_tags.run_id = evaluations.run_id
-        AND run_tags.name = %(tag)s)
-RETURNING evaluation_id;
+-- Open ones whose run has lost the tag; of one run, or of all where none is named. Their runs are
+-- cancelled with them: no Dagster run may be there to see to it.
+WITH withdrawn AS (
+    UPDATE evaluations
+    SET state = 'withdrawn', reason = 'the tag was taken away', ended_at = now()
+    WHERE state IN ('requested', 'running', 'waiting')
+      AND (evaluations.run_id = %(run_id)s OR %(run_id)s::text IS NULL)
+      AND NOT EXISTS (
+          SELECT FROM run_tags
+          WHERE run_tags.run_id = evaluations.run_id
+            AND run_tags.name = %(tag)s)
+    RETURNING evaluation_id, sweep_id
+), cancelled AS (
+    UPDATE sweeps
+    SET requested = 'cancel'
+    FROM withdrawn
+    WHERE sweeps.sweep_id = withdrawn.sweep_id
+      AND sweeps.state NOT IN ('completed', 'failed', 'cancelled')
+)
+SELECT evaluation_id
+FROM withdrawn;
 
 -- due_evaluations --
 -- What somebody has to begin, once the candidate has ended, or to judge anew after an approval; a

@@ -267,6 +267,18 @@ def _same_files(world: PromotionWorld, first: str, second: str) -> None:
     world.policy = _on(f"{first}@2")
 
 
+def test_runs_of_what_is_withdrawn_end_though_no_dagster_run_looks_after_it(
+    world: PromotionWorld,
+) -> None:
+    found = world.begun(world.candidate())
+    other = world.begun(world.candidate(OTHER, content=b"others"))
+
+    world.untag(found.run_id)
+
+    sweeps = dict(world.rows("SELECT sweep_id, requested::text FROM sweeps"))
+    assert sweeps == {found.sweep_id: "cancel", other.sweep_id: "run"}
+
+
 def test_a_tag_that_is_taken_away_while_its_runs_are_submitted_leaves_no_sweep_behind(
     world: PromotionWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
