@@ -54,7 +54,7 @@ def test_every_statement_plans(pool: Pool) -> None:
     [
         ("trials", "decided_reports", "reports_decided_idx"),
         ("trials", "undecided_reports", "reports_undecided_idx"),
-        ("runs", "fail_silent_runs", "runs_scratch_running_idx"),
+        ("runs", "fail_silent_runs", "runs_scratch_open_idx"),
         ("runs", "seal_runs", "runs_unsealed_idx"),
     ],
 )
