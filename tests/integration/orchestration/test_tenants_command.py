@@ -56,7 +56,7 @@ def test_what_changes_is_shown_and_nothing_is_done_without_a_yes(cluster: FakeCl
     assert f"create  Namespace {NAMESPACE}" in refused.stdout
     assert "+  name: sweepworks-vision" in refused.stdout
     assert "apply 13 objects?" in refused.stdout
-    assert (refused.exit_code, silent.exit_code) == (1, 1)
+    assert (refused.exit_code, silent.exit_code) == (1, 2)  # there is nobody to answer
     assert cluster.namespaces == set()
 
 

@@ -96,7 +96,7 @@ rules:
     model: words
     artifact: model.pt
     evaluation: {command: [e], holdout: words@1, data: [words@2], seeds: [1]}
-    gates: {thresholds: [{metric: m, at_least: 1, on: confidence}]}
+    gates: {thresholds: [{metric: m, at_least: 1}]}
     deployment: {image: x, inference: {}}
   - nothing
   - {experiment: x, model: x, artifact: x, gates: {lineage: true}}
@@ -110,7 +110,7 @@ rules[0].gates.not_worse_than_production[0].direction
 rules[0].gates.not_worse_than_production[0].confidence rules[0].gates.training.max_cost_usd
 rules[0].gates.training.max_gpu_hours rules[0].gates.reproducible.rerun_within
 rules[0].gates.approvals.count rules[0].deployment.image rules[0].deployment.inference
-rules[1].evaluation.data[0] rules[1].gates.thresholds[0].on rules[1].deployment.image
+rules[1].evaluation.data[0] rules[1].evaluation.seeds rules[1].deployment.image
 rules[2] rules[3].gates rules[3].evaluation rules[3].deployment""",
     ),
     "budgets": (
