@@ -5,13 +5,14 @@ from typing import Any
 
 from sweeps.ids import SweepId
 from sweeps.objectives import Direction, Objective
-from sweeps.specs import Limits, ProvenanceSpec, Resources, SweepSpec, TrialSpec
+from sweeps.specs import Limits, ProvenanceSpec, SweepSpec, TrialSpec
 from sweeps.sweep_files.commands import check_placeholders
 from sweeps.sweep_files.documents import Document, check_storable
 from sweeps.sweep_files.fields import SWEEP
 from sweeps.sweep_files.metrics_section import check_objective
 from sweeps.sweep_files.pod_section import pod_options
 from sweeps.sweep_files.reading import Reader, as_mapping
+from sweeps.sweep_files.resources_section import resources_of
 from sweeps.sweep_files.sizes import check_size
 from sweeps.sweep_files.space_section import parameter_names
 from sweeps.sweep_files.whole_configurations import checked_configurations, with_constraints
@@ -132,7 +133,6 @@ def _check_space(reader: Reader, read: dict[str, Any], names: list[str]) -> None
 
 def _spec(read: Mapping[str, Any]) -> SweepSpec:
     objective, trial = read["objective"], read["trial"]
-    resources = trial["resources"]
     return SweepSpec(
         experiment=read["experiment"],
         tenant=read["tenant"],
@@ -147,12 +147,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         limits=Limits(**read["limits"]),
         trial=TrialSpec(
             command=trial["command"],
-            resources=Resources(
-                cpu=resources["cpu"],
-                memory_bytes=resources["memory"],
-                gpu=resources["gpu"],
-                gpu_type=resources["gpu_type"] or "",
-            ),
+            resources=resources_of(trial["resources"]),
             environment=trial["environment"],
             metrics=trial["metrics"],
             data=trial["data"],

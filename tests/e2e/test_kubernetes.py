@@ -61,7 +61,8 @@ def test_a_sweep_runs_in_a_cluster(in_cluster: Installation, cluster: FakeCluste
 def test_a_trial_is_made_again_by_the_digest_of_its_image(
     in_cluster: Installation, cluster: FakeCluster
 ) -> None:
-    file = write_sweep(in_cluster, "again", trials=1, epochs=3)
+    # Longer than a second: a cluster tells of starts and ends to the second.
+    file = write_sweep(in_cluster, "again", trials=1, epochs=3, seconds=0.7)
     sweep = in_cluster.json("run", str(file))["sweep"]
 
     plan = in_cluster.json("rerun", f"{sweep}-00001", "--dry-run")

@@ -16,7 +16,7 @@ from governance.promotion.policy import (
     TrainingCeiling,
 )
 from sweeps.objectives import Direction
-from sweeps.specs import Resources
+from sweeps.sweep_files.resources_section import resources_of
 
 
 def rule_of(read: Mapping[str, Any], written: Mapping[str, object]) -> PromotionRule:
@@ -58,7 +58,6 @@ def rule_of(read: Mapping[str, Any], written: Mapping[str, object]) -> Promotion
 
 def plan_of(read: Mapping[str, Any]) -> EvaluationPlan:
     """How a candidate is measured, from values that are good."""
-    resources = read["resources"]
     return EvaluationPlan(
         command=read["command"],
         holdout=read["holdout"],
@@ -66,12 +65,7 @@ def plan_of(read: Mapping[str, Any]) -> EvaluationPlan:
         data=read["data"],
         source=read["source"],
         image=read["image"],
-        resources=Resources(
-            cpu=resources["cpu"],
-            memory_bytes=resources["memory"],
-            gpu=resources["gpu"],
-            gpu_type=resources["gpu_type"] or "",
-        ),
+        resources=resources_of(read["resources"]),
         environment=read["environment"],
         timeout=read["timeout"],
         max_parallel=read["max_parallel"],
