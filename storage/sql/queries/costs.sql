@@ -337,7 +337,9 @@ LIMIT 50;
 
 -- days_behind --
 -- Days that the ledger does not have, or not as they turned out: attempts went on at the end of what
--- it has and have ended since, or were not known when it was written.
+-- it has and have ended since, or were not known when it was written, whether they have ended or go on.
+-- Those that go on are found by `attempts_begun_idx`, and what the books have of each by its run: neither
+-- grows with the attempts that there ever were.
 WITH span AS (
     SELECT greatest(%(since)s::date,
                     min(coalesce(scheduled_at, started_at))::date) AS first
@@ -373,6 +375,25 @@ WHERE cost_days.day IS NULL
              WHERE cost_entries.day = days.day
                AND cost_entries.attempt_id = attempts.attempt_id
          )
+   )
+   OR EXISTS (
+       SELECT FROM attempts
+       JOIN runs USING (run_id)
+       LEFT JOIN LATERAL (
+           SELECT true AS is_known
+           FROM cost_entries
+           WHERE cost_entries.run_id = attempts.run_id
+             AND cost_entries.attempt_id = attempts.attempt_id
+             AND cost_entries.day = days.day
+           LIMIT 1
+       ) AS books ON true
+       WHERE attempts.state <> 'ended'
+         AND (attempts.started_at IS NOT NULL OR attempts.scheduled_at IS NOT NULL)
+         AND coalesce(attempts.scheduled_at, attempts.started_at)
+             < (days.day + 1)::timestamp AT TIME ZONE 'UTC'
+         AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL
+              OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
+         AND books.is_known IS NULL
    )
 ORDER BY days.day;
 

@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from governance.cost.entries import CENT
+from storage import queries
 from storage.cost.ledger import CostLedger
 from storage.database import Pool, open_pool
 from storage.policy_store import PolicyStore
@@ -165,6 +166,58 @@ def test_a_day_is_behind_when_an_attempt_turns_up_that_it_did_not_know(costs: Co
     assert costs.ledger.behind(since=DAY, until=DAY) == [DAY]
     costs.replace()
     assert costs.ledger.behind(since=DAY, until=DAY) == []
+
+
+def test_a_day_is_behind_when_a_start_is_told_late_of_what_goes_on(costs: CostWorld) -> None:
+    sweep = costs.sweep()
+    costs.attempt(costs.run(sweep, 1), 1, 2)
+    costs.waiting(costs.run(sweep, 2), 1)
+    for day in (DAY, NEXT):
+        costs.replace(day)
+    assert costs.ledger.behind(since=DAY, until=NEXT) == []
+
+    attempt = costs.attempt(costs.run(sweep, 3), 23, None)
+
+    assert costs.ledger.behind(since=DAY, until=NEXT) == [DAY, NEXT]
+    costs.replace(DAY)
+    assert costs.ledger.behind(since=DAY, until=NEXT) == [NEXT]
+    costs.replace(NEXT)
+    assert costs.ledger.behind(since=DAY, until=NEXT) == []
+    held = [row for row in costs.entries() if row["attempt_id"] == attempt]
+    assert {(row["day"], row["quantity"]) for row in held} == {(DAY, 1), (NEXT, 24)}
+
+
+def test_what_goes_on_is_compared_with_the_books_by_its_runs_alone(costs: CostWorld) -> None:
+    """However much the books have, each attempt that goes on is a look into an index."""
+    sweep = costs.sweep()
+    first = costs.run(sweep, 1)
+    costs.attempt(first, 1, 2)
+    costs.execute(
+        """INSERT INTO runs (run_id, tenant_id, experiment_id, sweep_id, number, seed, created_by, state)
+           SELECT %s || n, tenant_id, experiment_id, sweep_id, n + 1, 1, 'me', 'running'
+           FROM runs, generate_series(1, 3000) AS n""",
+        "many-",
+    )
+    costs.execute(
+        """INSERT INTO attempts (attempt_id, run_id, number, state, created_at, started_at, ended_at,
+                                 exit_reason)
+           SELECT run_id || '-a1', run_id, 1, 'ended', %s, %s, %s, 'completed'
+           FROM runs WHERE run_id LIKE %s""",
+        MIDNIGHT, MIDNIGHT, MIDNIGHT + HOUR, "many-%",
+    )  # fmt: skip
+    costs.attempt(costs.run(sweep, 4000), 1, None)
+    for day in (DAY, NEXT):
+        costs.replace(day)
+    with costs.pool.connection() as connection:
+        connection.execute("ANALYZE attempts, runs, cost_entries, cost_days")
+        query = "EXPLAIN (COSTS off) " + queries.load("costs")["days_behind"]
+        rows = connection.execute(query, {"since": DAY, "until": NEXT}).fetchall()
+
+    assert costs.ledger.behind(since=DAY, until=NEXT) == []
+    plan = "\n".join(line for (line,) in rows)
+    of_live = plan[plan.index("attempts_begun_idx") :]
+    assert "cost_entries_run_id_idx" in of_live, plan
+    assert "Seq Scan" not in of_live, plan
 
 
 def test_a_day_does_not_lose_what_it_has_when_somebody_comes_late(costs: CostWorld) -> None:

@@ -107,15 +107,15 @@ class Ledger(RuleBasedStateMachine):
             self.costs.admit(name, gpu=gpus, cores=0)
 
     @precondition(lambda self: self.waiting())
-    @rule(data=st.data(), has_node=st.booleans())
-    def launch(self, data: st.DataObject, has_node: bool) -> None:
-        """It gets its place now; where a node gives it, its process starts later."""
+    @rule(data=st.data(), has_node=st.booleans(), late=st.sampled_from([0.0, 0.0, 2.0, 26.0]))
+    def launch(self, data: st.DataObject, has_node: bool, late: float) -> None:
+        """It gets its place; who says so may come a day later. On a node its process starts later."""
         one = data.draw(st.sampled_from(self.waiting()))
-        one.start = self.now
+        one.start = max(0.0, self.now - late)
         self.costs.execute(
             "UPDATE attempts SET state = 'running', gpu_count = %s, gpu_model = 'NVIDIA A100',"
             " started_at = %s, scheduled_at = %s WHERE attempt_id = %s",
-            one.gpus, self.at(self.now + 0.25 * has_node), self.at(self.now) if has_node else None,
+            one.gpus, self.at(one.start + 0.25 * has_node), self.at(one.start) if has_node else None,
             one.attempt_id,
         )  # fmt: skip
 
@@ -271,6 +271,10 @@ class Ledger(RuleBasedStateMachine):
         last = self.date(min(int(self.now // 24), _DAYS - 1))
         for day in self.costs.ledger.behind(since=DAY, until=last):
             self.write((day - DAY).days)
+        for day, (until, held, _) in self.written.items():
+            if until == 24.0 * (day + 1):
+                owed = {one.attempt_id: one.hours(24.0 * day, until) for one in self.attempts}
+                assert held == pytest.approx({name: hours for name, hours in owed.items() if hours})
         for day in self.written:  # written with prices that hold no more
             self.write(day)
         self.costs.check(*self.costs.days())
@@ -280,11 +284,11 @@ class Ledger(RuleBasedStateMachine):
         spent: dict[str, float] = {}
         for line in sheet.lines:
             spent[line.key] = spent.get(line.key, 0.0) + line.quantity
-        owed: dict[str, float] = {}
+        of_runs: dict[str, float] = {}
         for one in self.attempts:
             if hours := one.hours(0.0, self.now):
-                owed[one.run_id] = owed.get(one.run_id, 0.0) + hours
-        assert spent == pytest.approx(owed)
+                of_runs[one.run_id] = of_runs.get(one.run_id, 0.0) + hours
+        assert spent == pytest.approx(of_runs)
         in_all = sum((line.amount_usd for line in sheet.lines), Decimal(0))
         assert abs(in_all - self.usd(0.0, self.now)) < CENT
 
