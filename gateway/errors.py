@@ -35,7 +35,14 @@ from sweeps.errors import (
 from sweeps.lineage import InvalidNode, NodeNotFound
 from sweeps.policies import UnknownPolicy
 from sweeps.run_filters import InvalidFilter
-from sweeps.tags import InvalidLink, InvalidNote, InvalidTag, NoteNotFound, SubjectNotFound
+from sweeps.tags import (
+    InvalidLink,
+    InvalidNote,
+    InvalidTag,
+    NoteNotFound,
+    NothingTagged,
+    SubjectNotFound,
+)
 
 
 class Overloaded(TransientError):
@@ -87,6 +94,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (LaunchRejected, 422),
     (InvalidFilter, 422),
     (InvalidTag, 422),
+    (NothingTagged, 422),
     (InvalidNote, 422),
     (InvalidLink, 422),
     (NoReason, 422),

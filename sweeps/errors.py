@@ -16,7 +16,7 @@
     │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
     │   ├── InvalidDataset · DatasetNotFound · DatasetRefused  (sweeps.datasets)
     │   ├── InvalidTag · InvalidNote · InvalidLink  (sweeps.tags) what cannot be said of something
-    │   ├── SubjectNotFound · NoteNotFound (sweeps.tags)
+    │   ├── SubjectNotFound · NoteNotFound · NothingTagged  (sweeps.tags)
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── StoreOfAnother · TooManyStrays (sweeps.blobs) nothing is deleted before a person has looked
     │   ├── NoStorageClass                 (sweeps.blobs) a store without such a class

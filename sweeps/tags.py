@@ -2,8 +2,8 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -43,7 +43,19 @@ class SubjectNotFound(PermanentError):
 
     def __init__(self, subject: "Subject") -> None:
         self.subject = subject
-        super().__init__(f"there is no {subject.kind} {subject.name!r}")
+        meant, hint = str(subject.kind), ""
+        if subject.is_guess:
+            meant, hint = "run or sweep", "; an experiment is written as experiment:NAME"
+        super().__init__(f"there is no {meant} {subject.name!r}{hint}")
+
+
+class NothingTagged(PermanentError):
+    """Several of those that were to be tagged together cannot be, so none is."""
+
+    def __init__(self, problems: Sequence[PermanentError]) -> None:
+        self.problems = tuple(problems)
+        told = dict.fromkeys(map(str, problems))
+        super().__init__(f"nothing was changed: {'; '.join(told)}")
 
 
 class NoteNotFound(PermanentError):
@@ -78,6 +90,8 @@ class Subject:
 
     kind: SubjectKind
     name: str
+    #: Whether nobody has said the kind, and the name does not tell it.
+    is_guess: bool = field(default=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
@@ -157,14 +171,40 @@ def parse_subject(text: str) -> Subject:
     elif is_scratch_run(text) or _RUN.fullmatch(text):
         subject = Subject(SubjectKind.RUN, text)
     else:
-        subject = Subject(SubjectKind.SWEEP, text)
+        subject = Subject(SubjectKind.SWEEP, text, is_guess=True)
     if subject.kind is SubjectKind.EXPERIMENT:
         is_possible = bool(subject.name) and len(subject.name) <= 128 and "\x00" not in text
     else:
         is_possible = is_name(subject.name)
     if not is_possible:
-        raise SubjectNotFound(Subject(subject.kind, subject.name[:80]))
+        raise SubjectNotFound(replace(subject, name=subject.name[:80]))
     return subject
+
+
+def parse_subjects(texts: Iterable[str]) -> list[Subject]:
+    """The same of several, in order.
+
+    Raises:
+        SubjectNotFound: Nothing can be called what one of them is.
+        NothingTagged: The same of several.
+    """
+    subjects: list[Subject] = []
+    problems: list[PermanentError] = []
+    for text in texts:
+        try:
+            subjects.append(parse_subject(text))
+        except SubjectNotFound as exc:
+            problems.append(exc)
+    raise_all(problems)
+    return subjects
+
+
+def raise_all(problems: Sequence[PermanentError]) -> None:
+    """Raise the only problem, or `NothingTagged` of several; none: go on."""
+    if len(problems) > 1:
+        raise NothingTagged(problems)
+    if problems:
+        raise problems[0]
 
 
 def parse_tag(text: str) -> Tag:

@@ -1,5 +1,6 @@
 """What people say about runs, sweeps and experiments: tags, notes, links."""
 
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -11,7 +12,7 @@ from gateway.bounds import GivenNote
 from gateway.documents import answer
 from gateway.said import said_about
 from gateway.services import GivenServices
-from sweeps.tags import Subject, parse_subject, parse_tag
+from sweeps.tags import Subject, parse_subject, parse_subjects, parse_tag
 
 _MOST_AT_ONCE = 1_000
 
@@ -62,14 +63,11 @@ def get_changes(on: _Given, owner: GivenOwner, services: GivenServices) -> JSONR
 
 @router.put("/tags")
 def set_tags(body: TagRequest, owner: GivenOwner, services: GivenServices) -> JSONResponse:
-    """Give each of them the tag, in order; what comes before one that is refused has it."""
+    """Give all of them the tag, or none; of one experiment, the last one is its baseline."""
     tag = parse_tag(body.tag)
-    moved = [
-        run
-        for subject in [parse_subject(name) for name in body.on]
-        for run in services.tags.set(subject, tag, tenant_id=owner.tenant_id, by=owner.name)
-    ]
-    return answer({"tag": str(tag), "moved_from": moved})
+    subjects = parse_subjects(body.on)
+    moved = services.tags.set_all(subjects, tag, tenant_id=owner.tenant_id, by=owner.name)
+    return answer({"tag": str(tag), "moved_from": list(chain.from_iterable(moved))})
 
 
 @router.delete("/tags")

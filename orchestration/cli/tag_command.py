@@ -1,5 +1,7 @@
 """`sweepworks tag`."""
 
+from collections.abc import Sequence
+
 import click
 
 from orchestration.cli.output import json_option, print_json
@@ -7,7 +9,7 @@ from orchestration.cli.session import session
 from orchestration.people import person
 from sweeps.errors import PermanentError
 from sweeps.ids import TenantId
-from sweeps.tags import parse_subject, parse_tag
+from sweeps.tags import NothingTagged, parse_subjects, parse_tag
 
 
 @click.command("tag")
@@ -17,7 +19,7 @@ from sweeps.tags import parse_subject, parse_tag
 @click.option("--tenant", default="default", show_default=True, help="Whose they are.")
 @json_option
 def command(name: str, targets: tuple[str, ...], remove: bool, tenant: str, as_json: bool) -> None:
-    """Give TARGETs the tag NAME, or NAME=VALUE.
+    """Give TARGETs the tag NAME, or NAME=VALUE: all of them, or none when one cannot have it.
 
     A TARGET is a run, a sweep, or experiment:NAME; finished ones take tags as well. Known tags:
     baseline (one run of an experiment has it: another one loses it), production_candidate,
@@ -26,27 +28,31 @@ def command(name: str, targets: tuple[str, ...], remove: bool, tenant: str, as_j
     tag = parse_tag(name)
     by, tenant_id = person(), TenantId(tenant)
     done: list[dict[str, object]] = []
-    problems: list[str] = []
+    problems: Sequence[PermanentError] = ()
     with session(quiet=as_json) as platform:
-        for target in targets:
-            try:
-                subject = parse_subject(target)
-                if remove:
-                    had = platform.tags.remove(subject, tag.name, tenant_id=tenant_id, by=by)
-                    done.append({"target": target, "removed": tag.name if had else None})
-                else:
-                    moved = platform.tags.set(subject, tag, tenant_id=tenant_id, by=by)
-                    done.append({"target": target, "tag": str(tag), "moved_from": moved})
-            except PermanentError as exc:  # the others get theirs
-                problems.append(str(exc))
+        try:
+            subjects = parse_subjects(targets)
+            if remove:
+                had = platform.tags.remove_all(subjects, tag.name, tenant_id=tenant_id, by=by)
+                lines = [{"removed": tag.name if one else None} for one in had]
+            else:
+                moved = platform.tags.set_all(subjects, tag, tenant_id=tenant_id, by=by)
+                lines = [{"tag": str(tag), "moved_from": one} for one in moved]
+            done = [{"target": t, **line} for t, line in zip(targets, lines, strict=True)]
+        except NothingTagged as exc:
+            problems = exc.problems
+        except PermanentError as exc:
+            problems = [exc]
     if as_json:
-        print_json({"done": done, "problems": problems})
+        print_json({"done": done, "problems": [str(problem) for problem in problems]})
     else:
         for line in done:
             click.echo(_sentence(line, tag.name))
-    for problem in problems if not as_json else ():
-        click.echo(f"error: {problem}", err=True)
+        for problem in problems:
+            click.echo(f"error: {problem}", err=True)
     if problems:
+        if len(targets) > 1 and not as_json:
+            click.echo("nothing was changed", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -23,13 +23,13 @@ WHERE name = %(name)s
 -- For the rows of tag_changes that this transaction makes.
 SELECT set_config('sweepworks.person', %(by)s, true);
 
--- lock_experiment_of_run --
+-- lock_experiments_of_runs --
 -- Whoever gives an experiment another baseline waits for whoever is doing so.
-SELECT experiments.experiment_id
+SELECT experiment_id
 FROM experiments
-JOIN runs USING (experiment_id)
-WHERE runs.run_id = %(run_id)s
-FOR NO KEY UPDATE OF experiments;
+WHERE experiment_id IN (SELECT experiment_id FROM runs WHERE run_id = ANY(%(run_ids)s::text[]))
+ORDER BY experiment_id
+FOR NO KEY UPDATE;
 
 -- other_baselines --
 -- Runs that are the baseline of the experiment that a run is in.

@@ -103,6 +103,28 @@ def test_what_makes_no_sense_is_refused(
     assert said(platform, SWEEP)["tags"] == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "status", "told"),
+    [
+        (["nope"], 404, "no run or sweep 'nope'"),
+        (["../x", "run:nope"], 404, "no run or sweep '../x'"),
+        (["sweep:nope", "experiment:nope"], 422, "no sweep 'nope'; there is no experiment 'nope'"),
+        (["x y", "run:"], 422, "no run or sweep 'x y'"),
+    ],
+)
+def test_when_one_cannot_be_tagged_none_is(
+    platform: Platform, wrong: list[str], status: int, told: str
+) -> None:
+    run = platform.trials()[0]
+
+    answer = send(platform, "PUT", "/tags", on=[run, SWEEP, *wrong], tag="keeper")
+
+    assert answer.status_code == status, answer.text
+    assert told in answer.json()["error"]
+    assert said(platform, run)["tags"] == []
+    assert said(platform, SWEEP)["tags"] == []
+
+
 def test_another_tenant_is_told_that_there_is_nothing(platform: Platform) -> None:
     run = platform.trials()[0]
     note = send(platform, "POST", "/notes", on=run, text="ours").json()["note_id"]

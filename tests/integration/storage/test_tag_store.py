@@ -14,7 +14,7 @@ from storage.runs.search import RunSearch
 from storage.sweeps.catalog import SweepCatalog
 from storage.sweeps.trials import PostgresTrialStore
 from sweeps import ids
-from sweeps.errors import StateConflict
+from sweeps.errors import StateConflict, SweepsError
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.run_filters import parse_filter
 from sweeps.states import RunState
@@ -24,6 +24,7 @@ from sweeps.tags import (
     MOST_TAGS,
     InvalidTag,
     NoteNotFound,
+    NothingTagged,
     Subject,
     SubjectKind,
     SubjectNotFound,
@@ -46,9 +47,12 @@ def notes(pool: Pool) -> NoteStore:
     return NoteStore(pool)
 
 
-def some_runs(pool: Pool, n: int = 3, *, sweep: SweepId = SWEEP) -> list[RunId]:
+def some_runs(
+    pool: Pool, n: int = 3, *, sweep: SweepId = SWEEP, experiment: str = "digits"
+) -> list[RunId]:
     """Sealed runs of one sweep."""
-    SweepCatalog(pool).submit(sweep, a_spec(), source_dir="/there", created_by="me")
+    spec = a_spec(experiment=experiment)
+    SweepCatalog(pool).submit(sweep, spec, source_dir="/there", created_by="me")
     store = PostgresTrialStore(pool)
     lease = store.take_over(sweep, controller="test")
     trials = [a_trial(i + 1, sweep_id=sweep) for i in range(n)]
@@ -164,6 +168,111 @@ def test_tags_have_bounds(pool: Pool, tags: TagStore) -> None:
     tags.set(subject, Tag("t1", "again"), tenant_id=TENANT, by="ana")
     with pytest.raises(InvalidTag, match="remove one first"):
         tags.set(subject, Tag("another"), tenant_id=TENANT, by="ana")
+
+
+def test_several_are_tagged_together(pool: Pool, tags: TagStore) -> None:
+    first, second, _ = some_runs(pool)
+    several = [run(second), parse_subject(SWEEP), run(first), EXPERIMENT, run(second)]
+
+    assert tags.set_all(several, Tag(KEEPER), tenant_id=TENANT, by="ana") == [()] * 5
+    for subject in several:
+        assert [tag.name for tag in tags.tags(subject, tenant_id=TENANT)] == [KEEPER]
+    tags.remove(run(second), KEEPER, tenant_id=TENANT, by="ana")
+
+    assert tags.remove_all(several[:3], KEEPER, tenant_id=TENANT, by="ana") == [False, True, True]
+
+
+def test_of_several_runs_that_become_the_baseline_the_last_one_does(
+    pool: Pool, tags: TagStore
+) -> None:
+    first, second, third = some_runs(pool)
+    tags.set(run(second), Tag(BASELINE), tenant_id=TENANT, by="ana")
+
+    moved = tags.set_all([run(third), run(first)], Tag(BASELINE), tenant_id=TENANT, by="ana")
+
+    assert moved == [(second,), (third,)]
+    assert [tag.name for tag in tags.tags(run(first), tenant_id=TENANT)] == [BASELINE]
+
+
+NOBODY, NOTHING = run("digits-aaaaaaaa-09999"), parse_subject("nope")
+
+
+@pytest.mark.parametrize(
+    ("tag", "wrong", "problem"),
+    [
+        (Tag(KEEPER), [NOBODY], SubjectNotFound),
+        (Tag(BASELINE), [parse_subject(SWEEP)], InvalidTag),
+        (Tag("t0"), [NOBODY, NOTHING], NothingTagged),
+        (Tag(BASELINE), [EXPERIMENT, NOBODY], NothingTagged),
+    ],
+)
+def test_when_one_cannot_be_tagged_none_is(
+    pool: Pool, tags: TagStore, tag: Tag, wrong: list[Subject], problem: type[Exception]
+) -> None:
+    runs = [run(name) for name in some_runs(pool)]
+
+    with pytest.raises(problem) as told:
+        tags.set_all([*runs, *wrong], tag, tenant_id=TENANT, by="ana")
+
+    if isinstance(told.value, NothingTagged):
+        assert len(told.value.problems) == len(wrong)
+    for subject in runs:
+        assert tags.changes(subject, tenant_id=TENANT) == []
+
+
+def test_one_that_has_too_many_tags_keeps_the_others_from_theirs(
+    pool: Pool, tags: TagStore
+) -> None:
+    full, other, _ = some_runs(pool)
+    for n in range(MOST_TAGS):
+        tags.set(run(full), Tag(f"t{n}"), tenant_id=TENANT, by="ana")
+
+    with pytest.raises(InvalidTag, match="remove one first"):
+        tags.set_all([run(other), run(full)], Tag(KEEPER), tenant_id=TENANT, by="ana")
+
+    assert tags.tags(run(other), tenant_id=TENANT) == []
+
+
+def test_when_one_is_not_there_none_loses_its_tag(pool: Pool, tags: TagStore) -> None:
+    runs = [run(name) for name in some_runs(pool)]
+    tags.set_all(runs, Tag(KEEPER), tenant_id=TENANT, by="ana")
+
+    with pytest.raises(SubjectNotFound):
+        tags.remove_all([*runs, NOBODY], KEEPER, tenant_id=TENANT, by="ana")
+
+    for subject in runs:
+        assert [tag.name for tag in tags.tags(subject, tenant_id=TENANT)] == [KEEPER]
+
+
+@pytest.mark.parametrize("tag", [Tag(KEEPER), Tag(BASELINE)], ids=str)
+def test_who_tag_the_same_in_another_order_do_not_block_each_other(
+    pool: Pool, tags: TagStore, tag: Tag
+) -> None:
+    """Runs of two experiments: a baseline locks both."""
+    here = [run(name) for name in some_runs(pool, 6)]
+    other = some_runs(pool, 6, sweep=SweepId("other-bbbbbbbb"), experiment="other")
+    there = [run(name) for name in other]
+    orders = [[*here, *there], [*there, *here], [*here[::-1], *there], [*there[::-1], *here]]
+    start = threading.Barrier(4)
+    failed: list[Exception] = []
+
+    def set_all(subjects: list[Subject]) -> None:
+        try:
+            for round_ in range(10):
+                start.wait()
+                mine = Tag(tag.name, f"{round_}-{subjects[0]}") if tag.name == KEEPER else tag
+                tags.set_all(subjects, mine, tenant_id=TENANT, by="ana")
+        except (SweepsError, threading.BrokenBarrierError) as exc:
+            failed.append(exc)
+            start.abort()
+
+    threads = [threading.Thread(target=set_all, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
 
 
 def test_a_note_is_edited_by_another_version(pool: Pool, notes: NoteStore) -> None:

@@ -12,6 +12,7 @@ from sweeps.tags import (
     InvalidLink,
     InvalidNote,
     InvalidTag,
+    NothingTagged,
     Subject,
     SubjectKind,
     SubjectNotFound,
@@ -21,6 +22,7 @@ from sweeps.tags import (
     check_tag,
     is_web_address,
     parse_subject,
+    parse_subjects,
     parse_tag,
 )
 
@@ -49,6 +51,35 @@ def test_a_kind_before_the_name_counts() -> None:
 def test_what_nothing_is_called_is_not_found(text: str) -> None:
     with pytest.raises(SubjectNotFound):
         parse_subject(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("digits-mlp-ab12cd34-00003", "there is no run 'digits-mlp-ab12cd34-00003'"),
+        ("scratch-abcdefghijkl", "there is no run 'scratch-abcdefghijkl'"),
+        ("run:nope", "there is no run 'nope'"),
+        ("sweep:nope", "there is no sweep 'nope'"),
+        ("experiment:nope", "there is no experiment 'nope'"),
+        ("nope", "there is no run or sweep 'nope'; an experiment is written as experiment:NAME"),
+    ],
+)
+def test_what_is_not_there_is_called_what_it_was_asked_for_as(text: str, told: str) -> None:
+    assert str(SubjectNotFound(parse_subject(text))) == told
+
+
+def test_all_names_of_nothing_are_told() -> None:
+    assert parse_subjects(["a", "run:b"]) == [parse_subject("a"), parse_subject("run:b")]
+
+    with pytest.raises(SubjectNotFound, match="x y"):
+        parse_subjects(["a", "x y"])
+    with pytest.raises(NothingTagged) as told:
+        parse_subjects(["x y", "a", "run:"])
+
+    assert [str(problem)[:23] for problem in told.value.problems] == [
+        "there is no run or swee",
+        "there is no run ''",
+    ]
 
 
 @given(
