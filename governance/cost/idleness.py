@@ -15,14 +15,38 @@ LEAST_IDLE = dt.timedelta(minutes=10)
 #: Two samples this far apart belong together; the SDK takes one every 15 seconds.
 _GAP = dt.timedelta(minutes=2)
 _MINUTE = dt.timedelta(minutes=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleSpan:
-    """A stretch of time in which one GPU did nothing."""
+    """A stretch of time in which GPUs did nothing, one of them all the time unless it says otherwise.
+
+    Args:
+        microseconds: Of GPUs, all together, where it is known how much of the stretch that was and
+            not when; None: one of them, from `start` to `end`.
+    """
 
     start: dt.datetime
     end: dt.datetime
+    microseconds: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Microseconds of GPUs."""
+        return self._lasts if self.microseconds is None else self.microseconds
+
+    def within(self, start: dt.datetime, end: dt.datetime) -> int:
+        """Microseconds of it that are in another stretch. Of pieces that make it up they sum up to `total`."""
+        low, high = max(self.start, start), min(self.end, end)
+        return self._until(high) - self._until(low) if low < high else 0
+
+    def _until(self, moment: dt.datetime) -> int:
+        return self.total * ((moment - self.start) // _MICROSECOND) // self._lasts
+
+    @property
+    def _lasts(self) -> int:
+        return (self.end - self.start) // _MICROSECOND
 
 
 def idle_spans(minutes: Iterable[dt.datetime]) -> list[IdleSpan]:

@@ -276,4 +276,4 @@ def _microseconds(start: dt.datetime, end: dt.datetime) -> int:
 
 def _overlap(idle: Sequence[IdleSpan], start: dt.datetime, end: dt.datetime) -> int:
     """Microseconds that GPUs were idle in a stretch, together."""
-    return sum(max(0, _microseconds(max(one.start, start), min(one.end, end))) for one in idle)
+    return sum(one.within(start, end) for one in idle)

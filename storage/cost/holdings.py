@@ -1,23 +1,20 @@
 """What attempts held, and what was in the store, in a stretch of time: read for the ledger."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg.rows import dict_row
 
 from governance.cost.entries import outcome
-from governance.cost.idleness import IDLE_PERCENT, LEAST_IDLE, IdleSpan, idle_spans
 from governance.cost.ledger import Holding, StoredBytes
 from storage import queries
+from storage.cost.idle_time import NOTHING_KEPT, Connection, IdleTime, KeptIdle
 from sweeps.states import ExitReason, RunState
 
 _QUERIES = queries.load("costs")
 _BATCH = 5_000  # holdings at once: enough to be quick, and a few megabytes
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +31,25 @@ class CostFilter:
 
 
 def read_holdings(
-    connection: Connection, *, start: dt.datetime, end: dt.datetime, of: CostFilter
+    connection: Connection,
+    *,
+    start: dt.datetime,
+    end: dt.datetime,
+    of: CostFilter,
+    kept: Mapping[str, Sequence[KeptIdle]] = NOTHING_KEPT,
 ) -> Iterator[list[Holding]]:
-    """What attempts held in a stretch of time, some at once, with the idle time of their GPUs."""
+    """What attempts held in a stretch of time, some at once, with the idle time of their GPUs.
+
+    Args:
+        kept: What was measured of it once, by attempt: it counts where the metrics are gone.
+    """
     parameters = {"start": start, "end": end, **of.parameters()}
     with connection.cursor("holdings", row_factory=dict_row) as cursor:
         cursor.execute(_QUERIES["holdings"], parameters)
         while rows := cursor.fetchmany(_BATCH):
-            runs = sorted({row["run_id"] for row in rows if row["gpus"]})
-            idle = _idle(connection, runs, start=start, end=end) if runs else {}
-            yield [_holding(row, idle.get(row["run_id"], ())) for row in rows]
+            with_gpus = {row["attempt_id"]: row["run_id"] for row in rows if row["gpus"]}
+            idle = IdleTime.read(connection, with_gpus, start=start, end=end, kept=kept)
+            yield [_holding(row, idle) for row in rows]
 
 
 def read_stored_bytes(
@@ -63,7 +69,7 @@ def read_stored_bytes(
     ]
 
 
-def _holding(row: dict[str, Any], idle: Sequence[IdleSpan]) -> Holding:
+def _holding(row: dict[str, Any], idle: IdleTime) -> Holding:
     reason, final = row.pop("reason"), row.pop("final")
     ended = row["ended_at"]
     return Holding(
@@ -73,33 +79,5 @@ def _holding(row: dict[str, Any], idle: Sequence[IdleSpan]) -> Holding:
             None if ended is None else ExitReason(reason or ExitReason.LOST),
             final=None if final is None else RunState(final),
         ),
-        idle=_within(idle, row["started_at"], ended) if idle else (),
+        idle=idle.of(row["attempt_id"], row["run_id"], start=row["started_at"], end=ended),
     )
-
-
-def _within(
-    idle: Sequence[IdleSpan], start: dt.datetime, end: dt.datetime | None
-) -> Sequence[IdleSpan]:
-    """Idle time of a run's GPUs that belongs to one of its attempts."""
-    return [
-        IdleSpan(start=max(one.start, start), end=one.end if end is None else min(one.end, end))
-        for one in idle
-        if one.end > start and (end is None or one.start < end)
-    ]
-
-
-def _idle(
-    connection: Connection, run_ids: Sequence[str], *, start: dt.datetime, end: dt.datetime
-) -> dict[str, list[IdleSpan]]:
-    """Idle stretches by run. One that crosses the edge of the stretch of time counts from outside."""
-    parameters = {
-        "run_ids": list(run_ids),
-        "start": start - LEAST_IDLE,
-        "end": end + LEAST_IDLE,
-        "idle_percent": IDLE_PERCENT,
-    }
-    found: dict[str, list[IdleSpan]] = {}
-    for run_id, buckets in connection.execute(_QUERIES["idle_minutes"], parameters):
-        minutes = (dt.datetime.fromtimestamp(bucket / 10, dt.UTC) for bucket in buckets)
-        found.setdefault(run_id, []).extend(idle_spans(minutes))
-    return found

@@ -14,7 +14,8 @@ from governance.cost.ledger import compute_entries, storage_entries
 from governance.cost.price_file import PRICES
 from governance.cost.prices import PriceBook, Resource
 from storage import queries
-from storage.cost.holdings import Connection, CostFilter, read_holdings, read_stored_bytes
+from storage.cost.holdings import CostFilter, read_holdings, read_stored_bytes
+from storage.cost.idle_time import Connection, read_kept_idle
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
 from sweeps.policies import AppliedPolicy
@@ -43,6 +44,7 @@ class CostLedger:
 
         Two at once come one after the other. Who comes late with an earlier `now`, or with prices
         that do not hold any more, writes what the other one would have: the ledger never goes back.
+        Idle time stays as it was measured once, also when its metrics are gone.
 
         Raises:
             InvalidSweepFile: The prices that hold are of another version of the platform.
@@ -70,13 +72,16 @@ class CostLedger:
         start, end = _bounds(day)
         row = connection.execute(_QUERIES["covered_until"], {"day": day}).fetchone()
         until = max(start, min(end, max(now, now if row is None else row[0])))
+        kept = read_kept_idle(connection, day)
         connection.execute(_QUERIES["remove_day"], {"day": day})
         stored = read_stored_bytes(connection, start=start, end=until, of=CostFilter())
         count = _copy(
             connection,
             storage_entries(stored, book=prices.value, price_version=prices.version),
         )
-        for holdings in read_holdings(connection, start=start, end=until, of=CostFilter()):
+        for holdings in read_holdings(
+            connection, start=start, end=until, of=CostFilter(), kept=kept
+        ):
             entries = compute_entries(
                 holdings,
                 book=prices.value,

@@ -14,7 +14,8 @@ from governance.cost.price_file import PRICES
 from governance.cost.prices import PriceBook
 from governance.cost.report import CostLine, CostSheet, GroupBy
 from storage import queries
-from storage.cost.holdings import Connection, CostFilter, read_holdings, read_stored_bytes
+from storage.cost.holdings import CostFilter, read_holdings, read_stored_bytes
+from storage.cost.idle_time import Connection
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
 from sweeps.ids import RunId

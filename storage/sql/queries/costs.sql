@@ -77,6 +77,52 @@ WHERE series.run_id = ANY(%(run_ids)s::text[])
 GROUP BY series.series_id, series.run_id
 ORDER BY series.run_id, series.series_id;
 
+-- measured_still --
+-- Of some runs those whose measurements of GPUs in a stretch of time are all there: they were not
+-- dropped with their run's, nor with everybody's of that time.
+SELECT asked.run_id
+FROM unnest(%(run_ids)s::text[]) AS asked (run_id)
+LEFT JOIN run_summaries USING (run_id)
+WHERE run_summaries.system_dropped_at IS NULL
+  AND (SELECT kept_since FROM metric_tiers WHERE tier = 'metric_points_1m')
+      <= metric_tenths(%(start)s)
+  AND EXISTS (
+      SELECT FROM series
+      JOIN metric_points_1m AS minute USING (series_id)
+      WHERE series.run_id = asked.run_id
+        AND series.family = 'system'
+        AND series.key LIKE 'gpu/%%/utilization_percent'
+        AND minute.bucket >= metric_tenths(%(start)s)
+        AND minute.bucket < metric_tenths(%(end)s)
+  );
+
+-- kept_idle --
+-- Idle hours that a day has in the books, by attempt and stretch of one price. The key of an entry says
+-- since when its price held; without that it is the first one.
+WITH idle AS MATERIALIZED (
+    SELECT DISTINCT run_id, attempt_id
+    FROM cost_entries
+    WHERE day = %(day)s
+      AND is_waste
+), stretches AS (
+    SELECT attempt_id,
+           (%(day)s::date + substring(entry.entry_key FROM '/gpu@([0-9:.]+)')::time)
+               AT TIME ZONE 'UTC' AS since,
+           sum(entry.quantity) FILTER (WHERE entry.is_waste) AS hours
+    FROM idle
+    JOIN cost_entries AS entry USING (run_id, attempt_id)
+    WHERE entry.day = %(day)s
+      AND entry.resource = 'gpu'
+    GROUP BY 1, 2
+), bounded AS (
+    SELECT attempt_id, since,
+           lead(since) OVER (PARTITION BY attempt_id ORDER BY since NULLS FIRST) AS until, hours
+    FROM stretches
+)
+SELECT attempt_id, since, until, hours
+FROM bounded
+WHERE hours IS NOT NULL;
+
 -- stored_bytes --
 -- What was in the store in a stretch of time within a day, by whom it is charged to: bytes times
 -- microseconds. Each blob is charged once: to the run that was the first to log it of those that have

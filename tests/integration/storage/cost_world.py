@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -178,7 +179,9 @@ class CostWorld:
                 (MIDNIGHT + at * HOUR, _sha256(content)),
             )
 
-    def idle_minutes(self, run_id: str, percent: float, minutes: range, *, gpu: int = 0) -> None:
+    def idle_minutes(
+        self, run_id: str, percent: float, minutes: Sequence[int], *, gpu: int = 0
+    ) -> None:
         """What the SDK measures of a GPU, at the beginning of each of these minutes of the day."""
         from storage.points.points import SYSTEM, fingerprint, series_id
 

@@ -6,9 +6,11 @@ whole seconds what the books have in entries.
 
 import datetime as dt
 import threading
+from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -51,6 +53,8 @@ class Attempt:
     start: float | None = None  #: None: it waits, or was given up
     end: float | None = None
     is_over: bool = False
+    idle: set[int] = field(default_factory=set[int])  #: hours in which one of its GPUs did nothing
+    is_measured: bool = True  #: its metrics are there
 
     def hours(self, low: float, high: float) -> float:
         """GPU-hours that it held in a stretch of time."""
@@ -58,6 +62,10 @@ class Attempt:
             return 0.0
         end = high if self.end is None else min(self.end, high)
         return max(0.0, end - max(self.start, low)) * self.gpus
+
+    def idle_hours(self, low: float, high: float) -> float:
+        """GPU-hours of these that were measured as idle."""
+        return sum(max(0.0, min(one + 1.0, high) - max(one, low)) for one in self.idle)
 
 
 class Ledger(RuleBasedStateMachine):
@@ -68,6 +76,9 @@ class Ledger(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         with self.pool.connection() as connection:
+            connection.execute(
+                "SELECT delete_metric_series(coalesce(array_agg(series_id), '{}')) FROM series"
+            )
             connection.execute(
                 "TRUNCATE runs, sweeps, policies, cost_entries, cost_days, usage_daily CASCADE"
             )
@@ -83,6 +94,8 @@ class Ledger(RuleBasedStateMachine):
         self.apply_prices(((0.0, 2),))
         #: What each day has: up to when, GPU-hours by attempt, dollars.
         self.written: dict[int, tuple[float, dict[str, float], Decimal]] = {}
+        #: GPU-hours of them that were idle, by attempt.
+        self.idle: dict[int, dict[str, float]] = {}
 
     # Attempts.
 
@@ -134,13 +147,49 @@ class Ledger(RuleBasedStateMachine):
         """It ends; who says so may come a day later. A trial may get another attempt."""
         one = data.draw(st.sampled_from(self.live()))
         assert one.start is not None
-        self.end_at(one, max(one.start, self.now - late), reason)
-        if is_again and len(self.attempts) < _MOST_ATTEMPTS:
+        end = max(one.start, self.now - late, *(hour + 1.0 for hour in one.idle))
+        self.end_at(one, end, reason)
+        if is_again and not one.idle and len(self.attempts) < _MOST_ATTEMPTS:
             self.waits(one.run_id, one.gpus)
 
     def end_at(self, one: Attempt, end: float, reason: str) -> None:
         one.end, one.is_over = end, True
         self.costs.end(one.attempt_id, end, reason=reason)
+
+    # What GPUs did. Each attempt of these is the only one of its run, whose metrics they are.
+
+    @precondition(lambda self: self.unmeasured())
+    @rule(data=st.data(), hours=st.sets(st.integers(0, 24 * _DAYS - 1), min_size=1, max_size=9))
+    def measure(self, data: st.DataObject, hours: set[int]) -> None:
+        """It is told late in which whole hours of its own one of its GPUs did nothing."""
+        one = data.draw(st.sampled_from(self.unmeasured()))
+        assert one.start is not None
+        end = self.now if one.end is None else one.end
+        one.idle = {hour for hour in hours if one.start <= hour and hour + 1.0 <= end}
+        minutes = (range(hour * 60, hour * 60 + 60) for hour in one.idle)
+        self.costs.idle_minutes(one.run_id, 1.0, list(chain.from_iterable(minutes)))
+
+    @precondition(lambda self: self.measured())
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        """Retention takes what was measured of one that is over."""
+        one = data.draw(st.sampled_from(self.measured()))
+        one.is_measured = False
+        with self.pool.connection() as connection:
+            connection.execute(
+                "SELECT delete_metric_series(array_agg(series_id)) FROM series WHERE run_id = %s",
+                (one.run_id,),
+            )
+
+    def unmeasured(self) -> list[Attempt]:
+        return [one for one in self.alone() if one.start is not None and not one.idle]
+
+    def measured(self) -> list[Attempt]:
+        return [one for one in self.alone() if one.is_over and one.idle and one.is_measured]
+
+    def alone(self) -> list[Attempt]:
+        runs = Counter(one.run_id for one in self.attempts)
+        return [one for one in self.attempts if runs[one.run_id] == 1]
 
     def waiting(self) -> list[Attempt]:
         return [one for one in self.attempts if one.start is None and not one.is_over]
@@ -235,6 +284,16 @@ class Ledger(RuleBasedStateMachine):
             {name: hours for name, hours in held.items() if hours},
             self.usd(low, until),
         )
+        kept = self.idle.get(day, {})
+        self.idle[day] = {
+            one.attempt_id: idle
+            for one in self.attempts
+            if (
+                idle := one.idle_hours(low, until)
+                if one.is_measured
+                else kept.get(one.attempt_id, 0.0)
+            )
+        }
 
     def usd(self, low: float, high: float) -> Decimal:
         """What everything has cost in a stretch of time, by the prices that hold."""
@@ -258,10 +317,15 @@ class Ledger(RuleBasedStateMachine):
         for day in range(_DAYS):
             _, held, usd = self.written.get(day, (0.0, {}, Decimal(0)))
             charged: dict[str, float] = {}
+            idle: dict[str, float] = {}
             owed = Decimal(0)
             for row in self.costs.entries(self.date(day)):
-                charged[row["attempt_id"]] = charged.get(row["attempt_id"], 0.0) + row["quantity"]
+                name, hours = row["attempt_id"], row["quantity"]
+                charged[name] = charged.get(name, 0.0) + hours
+                if row["is_waste"]:
+                    idle[name] = idle.get(name, 0.0) + hours
                 owed += row["amount_usd"] or 0
+            assert idle == pytest.approx(self.idle.get(day, {}))
             assert charged == pytest.approx(held)
             assert abs(owed - usd) < CENT
 

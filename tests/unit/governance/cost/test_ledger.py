@@ -161,6 +161,39 @@ def test_every_way_to_end_has_an_outcome():
             assert outcome(reason, final=final) not in {Outcome.RUNNING, Outcome.IDLE}
 
 
+def test_idle_time_of_which_only_its_length_is_known_lies_evenly_in_its_stretch():
+    idle = [IdleSpan(start=DAY, end=DAY + HOUR, microseconds=1_800_000_000)]
+    book = PriceBook(
+        (
+            price(Resource.GPU, "2", until=DAY + 15 * MINUTE),
+            price(Resource.GPU, "4", since=DAY + 15 * MINUTE),
+        )
+    )
+
+    lines = entries(dataclasses.replace(HOLDING, idle=idle), book=book)
+
+    wasted = [(one.quantity, one.amount_usd) for one in lines if one.is_waste]
+    assert wasted == [(0.125, Decimal("0.25")), (0.375, Decimal("1.5"))]
+
+
+@given(
+    lasts=st.integers(1, 10**11),
+    share=st.integers(0, 10**6),
+    cuts=st.lists(st.integers(-(10**6), 10**11), max_size=8),
+)
+def test_pieces_of_idle_time_sum_up_to_the_whole(lasts: int, share: int, cuts: list[int]):
+    end = DAY + dt.timedelta(microseconds=lasts)
+    span = IdleSpan(start=DAY, end=end, microseconds=lasts * 8 * share // 10**6)
+    edges = [DAY, *sorted(DAY + dt.timedelta(microseconds=cut) for cut in cuts), end]
+    edges = [min(max(edge, DAY), end) for edge in edges]
+
+    pieces = [span.within(low, high) for low, high in itertools.pairwise(edges)]
+
+    assert sum(pieces) == span.total
+    assert min(pieces) >= 0
+    assert IdleSpan(start=DAY, end=end).total == lasts
+
+
 def test_only_long_stretches_of_measured_minutes_are_idle():
     minutes = [DAY + n * MINUTE for n in (*range(12), *range(20, 25), *range(40, 50))]
 
