@@ -85,7 +85,7 @@ def spending(facts: ReportFacts, asked: Asked) -> Section:
             (
                 Figure("cost", now.amount_usd, Unit.USD, then.amount_usd),
                 Figure("GPU-hours", now.gpu_hours, Unit.HOURS, then.gpu_hours),
-                Figure("CPU-hours", now.cpu_hours, Unit.HOURS, then.cpu_hours),
+                Figure("core-hours", now.cpu_hours, Unit.HOURS, then.cpu_hours),
                 Figure(
                     "storage, GiB-days", now.storage_gib_days, Unit.HOURS, then.storage_gib_days
                 ),

@@ -2,8 +2,14 @@
 
 import click
 
-from orchestration.cli.output import json_option, print_json
-from orchestration.cli.promotion_follow import follow_evaluation, tell
+from orchestration.cli.output import json_option
+from orchestration.cli.promotion_follow import (
+    detach_option,
+    follow_evaluation,
+    tell,
+    tell_asked,
+    timeout_option,
+)
 from orchestration.cli.session import import_dagster_meanwhile, session
 from orchestration.people import person
 from sweeps.errors import RunNotFound
@@ -13,9 +19,8 @@ from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
 
 @click.command("promote")
 @click.argument("run")
-@click.option("--detach", is_flag=True, help="Ask for it and return; the daemon does the rest.")
-@click.option("--timeout", type=click.FloatRange(min=1), metavar="SECONDS",
-              help="Return after that long, with 8 when it still goes on.")  # fmt: skip
+@detach_option
+@timeout_option()
 @click.option("--tenant", default="default", show_default=True, help="Whose run.")
 @json_option
 def command(run: str, detach: bool, timeout: float | None, tenant: str, as_json: bool) -> None:
@@ -39,10 +44,7 @@ def command(run: str, detach: bool, timeout: float | None, tenant: str, as_json:
         platform.tags.set(subject, Tag(PRODUCTION_CANDIDATE), tenant_id=tenant_id, by=by)
         found = platform.evaluations.request(RunId(run), tenant_id=tenant_id, by=by)
         if detach:
-            if as_json:
-                print_json({"evaluation": found})
-            else:
-                click.echo(f"{found.evaluation_id} {found.state}")
+            tell_asked(found, as_json=as_json)
             return
         tell(
             follow_evaluation(platform, found.evaluation_id, quiet=as_json, within_seconds=timeout),

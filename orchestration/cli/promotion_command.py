@@ -5,7 +5,13 @@ import click
 from governance.promotion.approvals import check_rejection, check_word
 from governance.promotion.evaluations import Evaluation, EvaluationState
 from orchestration.cli.output import json_option, print_json, print_table
-from orchestration.cli.promotion_follow import follow_evaluation, tell
+from orchestration.cli.promotion_follow import (
+    detach_option,
+    follow_evaluation,
+    tell,
+    tell_asked,
+    timeout_option,
+)
 from orchestration.cli.promotion_lines import document, explain_lines
 from orchestration.cli.session import import_dagster_meanwhile, session
 from orchestration.people import person
@@ -89,10 +95,13 @@ def explain_command(run: str, tenant: str, as_json: bool) -> None:
 @command.command("approve")
 @click.argument("run")
 @click.option("--comment", "-m", default="", help="Kept with it.")
-@click.option("--detach", is_flag=True, help="Say it and return; the daemon does the rest.")
+@detach_option
+@timeout_option(_JUDGING_SECONDS)
 @tenant_option
 @json_option
-def approve_command(run: str, comment: str, detach: bool, tenant: str, as_json: bool) -> None:
+def approve_command(
+    run: str, comment: str, detach: bool, timeout: float | None, tenant: str, as_json: bool
+) -> None:
     """Say that RUN may go to production. Who owns it cannot.
 
     Its gates are judged anew, from the runs that there are. Exits as `sweepworks promote` does.
@@ -105,10 +114,10 @@ def approve_command(run: str, comment: str, detach: bool, tenant: str, as_json: 
         check_word(found, owners=owners, by=by)
         platform.evaluations.approve(found.evaluation_id, by=by, comment=comment)
         if detach:
-            click.echo(f"{found.evaluation_id} approved by {by}")
+            tell_asked(found, as_json=as_json, said=f"approved by {by}")
             return
         record = follow_evaluation(
-            platform, found.evaluation_id, quiet=as_json, within_seconds=_JUDGING_SECONDS
+            platform, found.evaluation_id, quiet=as_json, within_seconds=timeout
         )
         tell(record, as_json=as_json)
 
@@ -134,10 +143,13 @@ def reject_command(run: str, comment: str, tenant: str, as_json: bool) -> None:
 
 @command.command("retry")
 @click.argument("run")
-@click.option("--detach", is_flag=True, help="Ask for it and return; the daemon does the rest.")
+@detach_option
+@timeout_option()
 @tenant_option
 @json_option
-def retry_command(run: str, detach: bool, tenant: str, as_json: bool) -> None:
+def retry_command(
+    run: str, detach: bool, timeout: float | None, tenant: str, as_json: bool
+) -> None:
     """Evaluate RUN again, by the policy as it is now. Exits as `sweepworks promote` does.
 
     What is in production already is not evaluated again.
@@ -156,9 +168,12 @@ def retry_command(run: str, detach: bool, tenant: str, as_json: bool) -> None:
                 f"{found.run_id} is not evaluated again: {found.reason or found.state}", err=True
             )
         if detach:
-            click.echo(f"{again.evaluation_id} {again.state}")
+            tell_asked(again, as_json=as_json)
             return
-        tell(follow_evaluation(platform, again.evaluation_id, quiet=as_json), as_json=as_json)
+        record = follow_evaluation(
+            platform, again.evaluation_id, quiet=as_json, within_seconds=timeout
+        )
+        tell(record, as_json=as_json)
 
 
 def _newest(platform: Platform, run: str, tenant: str) -> Evaluation:

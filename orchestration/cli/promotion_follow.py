@@ -1,7 +1,8 @@
 """Following an evaluation until nothing happens any more without a person."""
 
 import time
-from typing import Never
+from collections.abc import Callable
+from typing import Any, Never, TypeVar
 
 import click
 
@@ -11,8 +12,20 @@ from orchestration.cli.promotion_lines import EXIT_CODES, document, explain_line
 from orchestration.platform import Platform
 from sweeps.errors import StorageUnavailable
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _LOOK_SECONDS = 0.5
 _CONTROLLER_SECONDS = 2.0  # between looks whether its Dagster run is alive
+
+detach_option = click.option(
+    "--detach", is_flag=True, help="Ask for it and return; the daemon does the rest."
+)
+
+
+def timeout_option(default: float | None = None) -> Callable[[_Command], _Command]:
+    """How long is followed; without a default, until it is at rest."""
+    return click.option("--timeout", type=click.FloatRange(min=1), metavar="SECONDS",
+                        default=default, show_default=default is not None,
+                        help="Return after that long, with 8 when it still goes on.")  # fmt: skip
 
 
 def follow_evaluation(
@@ -51,6 +64,14 @@ def _progress(platform: Platform, found: Evaluation) -> str:
         return str(found.state)
     row = platform.catalog.row(found.sweep_id)
     return f"{found.state}, {row.completed + row.failed} of {row.max_trials} runs of {row.sweep_id}"
+
+
+def tell_asked(evaluation: Evaluation, *, as_json: bool, said: str = "") -> None:
+    """What was asked for, when nobody waits for what becomes of it."""
+    if as_json:
+        print_json({"evaluation": evaluation})
+    else:
+        click.echo(f"{evaluation.evaluation_id} {said or evaluation.state}")
 
 
 def tell(record: EvaluationRecord, *, as_json: bool) -> Never:

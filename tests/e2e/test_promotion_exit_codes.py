@@ -114,13 +114,25 @@ def test_a_candidate_that_passes_is_promoted_and_stays_so(candidates: Candidates
     assert candidates.installation.json("promotion", "explain", run)["exit_code"] == 0
 
 
-def test_an_evaluation_that_crashes_exits_with_5_and_its_last_words(candidates: Candidates) -> None:
+def test_an_evaluation_that_crashes_exits_with_5_and_its_last_words_and_is_tried_again(
+    candidates: Candidates,
+) -> None:
     told = candidates.installation.run("promote", candidates.runs["crash"], code=5, timeout=240)
 
     assert "the weights are of another network" in told
     assert "sweepworks promotion retry" in told
     assert candidates.explain("crash").strip() in told
     assert candidates.state("crash") == "failed"
+
+    run = candidates.runs["crash"]
+    candidates.installation.run("promotion", "retry", run, "--timeout", "1", code=8)
+    candidates.installation.run("promote", run, code=5, timeout=240)
+
+    (second, first) = candidates.installation.json("promotion", "show", run)
+    assert [(one["number"], one["state"]) for one in (second, first)] == [
+        (2, "failed"),
+        (1, "failed"),
+    ]
 
 
 def test_an_evaluation_that_yields_nan_exits_with_3(candidates: Candidates) -> None:

@@ -104,3 +104,11 @@ def test_an_approval_is_kept_for_whoever_judges_next_and_what_has_ended_takes_no
     assert isinstance(late.exception, StateConflict)
     assert isinstance(too_late.exception, StateConflict)
     assert "approved by ben" in says(monkeypatch, "cleo", "explain", found.run_id).output
+
+
+def test_what_nobody_waits_for_is_told_in_json_too(
+    found: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = says(monkeypatch, "ben", "approve", found.run_id, "--detach", "--json")
+
+    assert json.loads(said.output)["evaluation"]["evaluation_id"] == found.evaluation_id
