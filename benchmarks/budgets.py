@@ -89,6 +89,10 @@ class TimedBudgets:
         self._parts.note("budgets", time.perf_counter() - began)
         return found
 
+    def keep_sums(self) -> None:
+        """As the store; it is part of the whole pass only."""
+        self._store.keep_sums()
+
 
 def timed_connections(parts: Parts) -> type[psycopg.Connection[tuple[Any, ...]]]:
     """Connections that note how long each statement of the desk takes, by its name."""

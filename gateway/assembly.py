@@ -111,7 +111,7 @@ def open_gateway(
         meters = Meters()
         policies = PolicyStore(pool)
         budgets = BudgetStore(pool, policies)
-        predictor = PostgresPredictor(pool, book=lambda: budgets.book, clock=clock)
+        predictor = PostgresPredictor(pool, book=budgets.book, clock=clock)
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         datasets = DatasetCatalog(pool)
         services = Services(
@@ -133,7 +133,7 @@ def open_gateway(
             blob_intake=store if isinstance(store, ArtifactFolder) else None,
             datasets=datasets,
             data_gate=DataGate(datasets, SuiteFolder(configuration.expectations)),
-            budget_gate=PostgresBudgetGate(pool, budgets, predictor, clock=clock),
+            budget_gate=PostgresBudgetGate(budgets, predictor, clock=clock),
             budgets=budgets,
             budget_reports=PostgresBudgetReports(pool, budgets),
             tokens=tokens,

@@ -74,7 +74,7 @@ class PolicyStores(RecordStores):
         """What attempts will take and cost."""
         from storage.budgets.predictions import PostgresPredictor
 
-        return PostgresPredictor(self.pool, book=lambda: self.budgets.book)
+        return PostgresPredictor(self.pool, book=self.budgets.book)
 
     @functools.cached_property
     def budget_watch(self) -> "PostgresBudgetWatch":
@@ -88,7 +88,7 @@ class PolicyStores(RecordStores):
         """Whether sweeps can ever be paid for."""
         from storage.budgets.gate import PostgresBudgetGate
 
-        return PostgresBudgetGate(self.pool, self.budgets, self.predictor)
+        return PostgresBudgetGate(self.budgets, self.predictor)
 
     @functools.cached_property
     def budget_reports(self) -> "PostgresBudgetReports":

@@ -1,10 +1,12 @@
 """Policies as they were applied, every version; without one, the default that ships."""
 
+import contextlib
 import hashlib
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
+import psycopg
 from psycopg.rows import class_row
 
 from storage import queries
@@ -23,6 +25,7 @@ from sweeps.policies import (
 _QUERIES = queries.load("policies")
 _LOCK = 7_305_020  # any number, the same in every process of ours
 T = TypeVar("T")
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class CurrentPolicies(Protocol):
@@ -51,18 +54,29 @@ class PolicyStore:
         self._pool = pool
         self._parsed: dict[tuple[str, int], AppliedPolicy[Any]] = {}
 
-    def current(self, kind: PolicyKind[T]) -> AppliedPolicy[T]:
+    def current(
+        self, kind: PolicyKind[T], *, connection: Connection | None = None
+    ) -> AppliedPolicy[T]:
         """What holds now. Parsed once for each version: asking is one look at an index.
+
+        Args:
+            connection: Of a caller who holds one: whoever waits for another one then may wait for
+                ever. None: one of the pool.
 
         Raises:
             InvalidSweepFile: Another version of the platform applied what this one cannot read.
         """
-        with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES["newest_version"], {"kind": kind.name}).fetchone()
-        return self.at(kind, DEFAULT_VERSION if row is None else row[0])
+        with self._on(connection) as asked:
+            row = asked.execute(_QUERIES["newest_version"], {"kind": kind.name}).fetchone()
+            return self.at(kind, DEFAULT_VERSION if row is None else row[0], connection=asked)
 
-    def at(self, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
+    def at(
+        self, kind: PolicyKind[T], version: int, *, connection: Connection | None = None
+    ) -> AppliedPolicy[T]:
         """One version.
+
+        Args:
+            connection: As of `current`.
 
         Raises:
             UnknownPolicy: There is no such version.
@@ -70,7 +84,11 @@ class PolicyStore:
         """
         known = self._parsed.get((kind.name, version))
         if known is None:
-            known = _default(kind) if version == DEFAULT_VERSION else self._load(kind, version)
+            if version == DEFAULT_VERSION:
+                known = _default(kind)
+            else:
+                with self._on(connection) as asked:
+                    known = _load(asked, kind, version)
             self._parsed[kind.name, version] = known
         return known
 
@@ -118,21 +136,29 @@ class PolicyStore:
                 connection.execute(_QUERIES["insert_policy"], parameters)
         return versions
 
-    def _load(self, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
-        with transaction(self._pool) as connection:
-            parameters = {"kind": kind.name, "version": version}
-            row = connection.execute(_QUERIES["get_policy"], parameters).fetchone()
-        if row is None:
-            raise UnknownPolicy(f"policy {kind.name!r} has no version {version}")
-        text, applied_at, applied_by, comment = row
-        return AppliedPolicy(
-            value=kind.parse(text, source=f"{kind.name} (version {version})"),
-            text=text,
-            version=version,
-            applied_at=applied_at,
-            applied_by=applied_by,
-            comment=comment,
-        )
+    @contextlib.contextmanager
+    def _on(self, connection: Connection | None) -> Generator[Connection, None, None]:
+        if connection is not None:
+            yield connection
+        else:
+            with transaction(self._pool) as own:
+                yield own
+
+
+def _load(connection: Connection, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
+    parameters = {"kind": kind.name, "version": version}
+    row = connection.execute(_QUERIES["get_policy"], parameters).fetchone()
+    if row is None:
+        raise UnknownPolicy(f"policy {kind.name!r} has no version {version}")
+    text, applied_at, applied_by, comment = row
+    return AppliedPolicy(
+        value=kind.parse(text, source=f"{kind.name} (version {version})"),
+        text=text,
+        version=version,
+        applied_at=applied_at,
+        applied_by=applied_by,
+        comment=comment,
+    )
 
 
 def _default(kind: PolicyKind[T]) -> AppliedPolicy[T]:

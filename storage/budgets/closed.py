@@ -6,6 +6,7 @@ day was closed, reopened or written anew, whoever did that.
 
 import datetime as dt
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ from storage import queries
 from storage.database import Pool, transaction
 
 _QUERIES = queries.load("budgets")
+_MOST_NEW = 100  # looks whose sums wait to be written
 _FEW = 20  # sums that are asked for by name: of more it is quicker to read all
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -50,6 +52,9 @@ class ClosedSums:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        #: New ones, each with the state of the ledger: whoever asked holds a connection, and may be
+        #: only reading, or come to nothing. What does not fit is summed again.
+        self._new: deque[tuple[str, Mapping[str, Amount]]] = deque(maxlen=_MOST_NEW)
 
     def of(
         self,
@@ -101,21 +106,26 @@ class ClosedSums:
         if missing:
             amounts = sums_of_closed_days(connection, [wanted[key] for key in missing], today=today)
             new = dict(zip(missing, amounts, strict=True))
-            self._keep(new, ledger)
+            self._new.append((ledger.digest, new))
             found.update(new)
         return found
 
-    def _keep(self, sums: Mapping[str, Amount], ledger: LedgerState) -> None:
-        """In a transaction of its own: who asks may only be reading, and may come to nothing."""
-        with transaction(self._pool) as connection:
+    def keep(self) -> None:
+        """Write down what was summed since the last time; for a caller who holds no connection."""
+        while self._new:
+            try:
+                ledger, sums = self._new.popleft()
+            except IndexError:  # another thread has taken it
+                return
             parameters = {
-                "ledger": ledger.digest,
+                "ledger": ledger,
                 "scopes": list(sums),
                 "usds": [amount.usd for amount in sums.values()],
                 "hours": [amount.gpu_hours for amount in sums.values()],
             }
-            connection.execute(_QUERIES["keep_sums"], parameters)
-            connection.execute(_QUERIES["forget_sums"], {"ledger": ledger.digest})
+            with transaction(self._pool) as connection:
+                connection.execute(_QUERIES["keep_sums"], parameters)
+                connection.execute(_QUERIES["forget_sums"], {"ledger": ledger})
 
 
 def ledger_state(connection: Connection, *, today: dt.date) -> LedgerState:

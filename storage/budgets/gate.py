@@ -12,7 +12,6 @@ from governance.budgets.predictions import Basis, Prediction
 from governance.budgets.spending import BudgetPosition
 from storage.budgets.predictions import PostgresPredictor
 from storage.budgets.store import BudgetStore
-from storage.database import Pool, snapshot
 from storage.sweeps.facts import facts_of, facts_of_rerun
 from sweeps.clock import Clock, SystemClock
 from sweeps.ids import SweepId
@@ -27,13 +26,11 @@ class PostgresBudgetGate:
 
     def __init__(
         self,
-        pool: Pool,
         budgets: BudgetStore,
         predictor: PostgresPredictor,
         *,
         clock: Clock | None = None,
     ) -> None:
-        self._pool = pool
         self._budgets = budgets
         self._predictor = predictor
         self._clock = clock or SystemClock()
@@ -45,11 +42,12 @@ class PostgresBudgetGate:
             OverBudget: No trial of it could ever start.
         """
         facts, now = facts_of(sweep_id, spec), self._clock.now()
-        with snapshot(self._pool) as connection:
+        with self._budgets.snapshot() as connection:
             positions = self._budgets.covering(connection, facts, now=now)
             prediction = self._predictor.of(connection, facts)
+            book = self._budgets.book(connection)
         held = facts.held(gpus=0, gpu_model=facts.gpu_type, capacity="", region="")
-        unpriced = held.unpriced(self._budgets.book, now)
+        unpriced = held.unpriced(book, now)
         why = refusal(prediction, positions=positions, unpriced=unpriced)
         if why is not None:
             raise OverBudget(why)
@@ -74,5 +72,5 @@ class PostgresBudgetGate:
 
     def _positions_of(self, demand: RerunDemand) -> list[BudgetPosition]:
         spender = facts_of_rerun(demand).spender
-        with snapshot(self._pool) as connection:
+        with self._budgets.snapshot() as connection:
             return self._budgets.of_spender(connection, spender, now=self._clock.now())

@@ -36,11 +36,11 @@ class PostgresPredictor:
     """Predicts attempts of sweeps. Every method raises `StorageUnavailable`.
 
     Args:
-        book: Gives prices as they hold now.
+        book: Gives prices as they hold now, by a connection that is held already.
     """
 
     def __init__(
-        self, pool: Pool, *, book: Callable[[], PriceBook], clock: Clock | None = None
+        self, pool: Pool, *, book: Callable[[Connection], PriceBook], clock: Clock | None = None
     ) -> None:
         self._pool = pool
         self._book = book
@@ -51,9 +51,8 @@ class PostgresPredictor:
     ) -> Mapping[AttemptId, Prediction]:
         """For each of the attempts, which all are of that sweep."""
         facts = facts_of(sweep_id, spec)
-        book = self._book()
         with transaction(self._pool) as connection:
-            experience, rates = self._known(connection, facts, book)
+            experience, rates = self._known(connection, facts)
             rows = connection.execute(
                 _QUERIES["reached_levels"], {"attempt_ids": list(attempt_ids)}
             ).fetchall()
@@ -66,7 +65,7 @@ class PostgresPredictor:
 
     def of(self, connection: Connection, facts: SweepFacts) -> Prediction:
         """What the next new trial of a sweep will take; the sweep need not be there yet."""
-        experience, rates = self._known(connection, facts, self._book())
+        experience, rates = self._known(connection, facts)
         return _predicted(facts, experience, rates, reached=0)
 
     def of_rerun(self, demand: RerunDemand) -> Prediction:
@@ -82,7 +81,8 @@ class PostgresPredictor:
             experience, basis = Experience(sweep=_as_finished(rows)), Basis.RUN
             if not rows and sweep_id is not None:
                 experience, basis = Experience(sweep=_finished(connection, [sweep_id])), Basis.SWEEP
-        rates = _rates(facts_of_rerun(demand), self._book(), tuple(parts), self._clock.now())
+            book = self._book(connection)
+        rates = _rates(facts_of_rerun(demand), book, tuple(parts), self._clock.now())
         found = predict(
             experience,
             rates=rates,
@@ -91,9 +91,7 @@ class PostgresPredictor:
         )
         return replace(found, basis=basis) if found.basis is Basis.SWEEP else found
 
-    def _known(
-        self, connection: Connection, facts: SweepFacts, book: PriceBook
-    ) -> tuple[Experience, Rates]:
+    def _known(self, connection: Connection, facts: SweepFacts) -> tuple[Experience, Rates]:
         sweep_id, now = facts.sweep_id, self._clock.now()
         own = _finished(connection, [sweep_id])
         others: list[str] = []
@@ -115,7 +113,7 @@ class PostgresPredictor:
         machine = connection.execute(
             _QUERIES["last_machine"], {"sweep_ids": [sweep_id, *others]}
         ).fetchone()
-        return experience, _rates(facts, book, machine, now)
+        return experience, _rates(facts, self._book(connection), machine, now)
 
 
 def _finished(connection: Connection, sweep_ids: Sequence[str]) -> list[Finished]:

@@ -1,7 +1,8 @@
 """Where budgets stand: the ledger's closed days, and since then the attempts themselves."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -41,16 +42,18 @@ class BudgetStore:
         """Every budget at whose limit nothing new starts, for a scheduler's pass.
 
         Args:
-            connection: In whose transaction: what others admit must not change meanwhile.
+            connection: In whose transaction: what others admit must not change meanwhile. When it
+                is over, `keep_sums` writes down what was summed in it.
         """
-        budgets = [one for one in (*self._policy(), *self._own(connection)) if one.stops]
+        found = (*self._policy(connection), *self._own(connection))
+        budgets = [one for one in found if one.stops]
         accounts, closed = self._look(connection, budgets, now=now, tenant=None, is_paced=False)
         return states(budgets, accounts, closed=closed, now=now)
 
     def all_positions(self, *, now: dt.datetime) -> list[BudgetPosition]:
         """Where all budgets of the policy stand, and those of open sweeps' own."""
-        with snapshot(self._pool) as connection:
-            budgets = [*self._policy(), *self._own(connection)]
+        with self.snapshot() as connection:
+            budgets = [*self._policy(connection), *self._own(connection)]
             return self._positions(connection, budgets, now=now)
 
     def positions(self, *, tenant: str | None, now: dt.datetime) -> list[BudgetPosition]:
@@ -59,15 +62,16 @@ class BudgetStore:
         Args:
             tenant: Only what may cover sweeps of this one; None: all.
         """
-        budgets = [one for one in self._policy() if tenant in {None, one.scope.tenant or tenant}]
-        with snapshot(self._pool) as connection:
+        with self.snapshot() as connection:
+            budgets = self._policy(connection)
             if tenant is not None:
+                budgets = [one for one in budgets if one.scope.tenant in {None, tenant}]
                 budgets = self._of_own_sweeps(connection, budgets, tenant)
             return self._positions(connection, budgets, now=now)
 
     def of_sweep(self, sweep_id: SweepId, *, now: dt.datetime) -> list[BudgetPosition]:
         """Where every budget stands that covers a sweep, its own one first; none: no such sweep."""
-        with snapshot(self._pool) as connection:
+        with self.snapshot() as connection:
             facts = self._facts.of(connection, [sweep_id]).get(sweep_id)
             if facts is None:
                 return []
@@ -100,22 +104,35 @@ class BudgetStore:
     ) -> list[BudgetPosition]:
         """Where budgets of the policy stand that cover somebody, after those of their own."""
         names = spender.names()
-        budgets = [one for one in self._policy() if one.scope.covers(**names)]
+        budgets = [one for one in self._policy(connection) if one.scope.covers(**names)]
         return self._positions(
             connection, [*own, *budgets], now=now, tenant=spender.tenant, is_paced=is_paced
         )
 
-    @property
-    def book(self) -> PriceBook:
+    @contextlib.contextmanager
+    def snapshot(self) -> Generator[Connection, None, None]:
+        """For looks that have to agree; what is summed for them is written down after it."""
+        with snapshot(self._pool) as connection:
+            yield connection
+        self.keep_sums()
+
+    def keep_sums(self) -> None:
+        """Write down what was summed in transactions of callers, for whoever asks next.
+
+        The caller holds no connection: the pool may have no other one.
+        """
+        self._sums.keep()
+
+    def book(self, connection: Connection) -> PriceBook:
         """Prices as they hold now."""
-        return self._policies.current(PRICES).value
+        return self._policies.current(PRICES, connection=connection).value
 
     def facts(self, connection: Connection, sweep_id: SweepId) -> SweepFacts | None:
         """What a sweep asks for; None: there is no such sweep."""
         return self._facts.of(connection, [sweep_id]).get(sweep_id)
 
-    def _policy(self) -> Sequence[Budget]:
-        return self._policies.current(BUDGETS).value.budgets
+    def _policy(self, connection: Connection) -> Sequence[Budget]:
+        return self._policies.current(BUDGETS, connection=connection).value.budgets
 
     def _own(self, connection: Connection) -> list[Budget]:
         """What the files of open sweeps let them spend."""
@@ -167,7 +184,8 @@ class BudgetStore:
         today = day_of(now)
         ledger = ledger_state(connection, today=today)
         of = Whose.covered_by(budgets, tenant=tenant)
-        attempts = Attempts(connection, self._facts, self.book, budgets, ledger, of=of, now=now)
+        book = self.book(connection)
+        attempts = Attempts(connection, self._facts, book, budgets, ledger, of=of, now=now)
         accounts = attempts.accounts()
         closed = self._sums.of(connection, budgets, ledger, today=today, is_paced=is_paced)
         return accounts, closed

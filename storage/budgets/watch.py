@@ -13,7 +13,7 @@ from storage import queries
 from storage.budgets.predictions import PostgresPredictor
 from storage.budgets.reports import PostgresBudgetReports
 from storage.budgets.store import BudgetStore
-from storage.database import Pool, snapshot, transaction
+from storage.database import Pool, transaction
 from sweeps.clock import Clock, SystemClock
 from sweeps.endings import WITHIN_BUDGETS, BudgetVerdict
 from sweeps.ids import SweepId
@@ -51,7 +51,7 @@ class PostgresBudgetWatch:
         """What budgets mean for a sweep, at most some seconds ago."""
         if self._monotonic() < self._look_at.get(sweep_id, 0.0):
             return self._said[sweep_id]
-        with snapshot(self._pool) as connection:
+        with self._budgets.snapshot() as connection:
             positions, following = self._look(connection, sweep_id)
         said = WITHIN_BUDGETS if following is None else verdict(positions, following)
         if following is not None:

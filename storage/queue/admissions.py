@@ -61,6 +61,10 @@ class BudgetSource(Protocol):
         """All that hold now, read in the transaction of the pass."""
         ...
 
+    def keep_sums(self) -> None:
+        """Write down what was summed for a pass, which is over."""
+        ...
+
 
 def predict_nothing(
     sweep_id: SweepId,  # noqa: ARG001 - as the port says
@@ -215,6 +219,8 @@ class PostgresAdmissionDesk:
                     "shares": Jsonb(dict(result.shares)),
                 },
             )
+        if self._budgets is not None:
+            self._budgets.keep_sums()
         return result
 
     def _is_due(self, connection: Connection) -> bool:

@@ -66,7 +66,10 @@ class SweepClaims:
 
     @contextlib.contextmanager
     def try_starting(self, sweep_id: SweepId) -> Generator[bool, None, None]:
-        """Whether this process alone may start a controller of the sweep, for as long as it holds."""
+        """Whether this process alone may start a controller of the sweep, for as long as it holds.
+
+        That takes a connection of the pool: what is asked meanwhile needs another one.
+        """
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES["try_starting"], {"sweep_id": sweep_id}).fetchone()
             assert row is not None  # a SELECT without FROM gives one row

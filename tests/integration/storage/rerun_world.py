@@ -40,8 +40,8 @@ class RerunWorld:
         self.pool = pool
         self.policies = PolicyStore(pool)
         self.budgets = BudgetStore(pool, self.policies)
-        self.predictor = PostgresPredictor(pool, book=lambda: self.budgets.book)
-        self.gate = PostgresBudgetGate(pool, self.budgets, self.predictor)
+        self.predictor = PostgresPredictor(pool, book=self.budgets.book)
+        self.gate = PostgresBudgetGate(self.budgets, self.predictor)
         self.reruns = RerunStore(pool)
         self.runs = RunCatalog(pool)
         self.upkeep = RunUpkeep(pool)

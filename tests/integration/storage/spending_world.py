@@ -39,7 +39,7 @@ class SpendingWorld:
         self.clock = FakeClock(NOW)
         self.policies = PolicyStore(pool)
         self.budgets = BudgetStore(pool, self.policies)
-        self.predictor = PostgresPredictor(pool, book=lambda: self.budgets.book, clock=self.clock)
+        self.predictor = PostgresPredictor(pool, book=self.budgets.book, clock=self.clock)
         self._numbers: dict[SweepId, itertools.count[int]] = {}
         self.apply(KIND, PRICES)
 

@@ -276,6 +276,9 @@ def test_budgets_hold_also_where_somebody_else_admits(desk_world: PostgresDeskWo
                 )
             ]
 
+        def keep_sums(self) -> None:
+            """It sums nothing."""
+
     desk_world.set_policy("other_tenants: {limits: {gpu: 0}}")
     kueue = desk_world.another_desk(is_elsewhere=lambda _: True)
     bounded = desk_world.another_desk(is_elsewhere=lambda _: True, budgets=Spent())
@@ -367,6 +370,9 @@ def test_who_dies_within_a_pass_has_decided_nothing(desk_world: PostgresDeskWorl
             with psycopg.connect(connection.info.dsn) as other:
                 other.execute("SELECT pg_terminate_backend(%s)", (backend,))
             return []
+
+        def keep_sums(self) -> None:
+            raise AssertionError("a pass that has failed is not over")
 
     with pytest.raises(StorageUnavailable):
         desk_world.another_desk(budgets=Killed()).ask(FIRST, gpu_spec(), names)
