@@ -20,7 +20,8 @@ class InvalidPeriod(PermanentError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"{name[:80]!r} is no period; write for example 2026-11, 2026-W47, 2026-Q4, "
-            "2026-11-02, 2026-11-02..2026-11-15, or last- or this- with week, month or quarter"
+            f"2026-11-02, 2026-11-02..2026-11-15 (at most {_MOST_DAYS} days), or last- or this- with "
+            "week, month or quarter"
         )
 
 
@@ -107,7 +108,7 @@ class Span:
         """The one before: the week, the month, or as many days."""
         if self.period is not None:
             return self.period.span(self.first - _DAY)
-        return _of_days(self.first - self.days * _DAY, self.last - self.days * _DAY)
+        return days_between(self.first - self.days * _DAY, self.last - self.days * _DAY)
 
     def __str__(self) -> str:
         """For people: ``2026-W47 (2026-11-16 to 2026-11-22)``."""
@@ -168,7 +169,9 @@ def _day(day: str) -> Span:
 
 
 def _days(first: str, last: str) -> Span:
-    span = _of_days(known_day(dt.date.fromisoformat(first)), known_day(dt.date.fromisoformat(last)))
+    span = days_between(
+        known_day(dt.date.fromisoformat(first)), known_day(dt.date.fromisoformat(last))
+    )
     if not 0 < span.days <= _MOST_DAYS:
         raise ValueError(span.name)
     return span
@@ -195,5 +198,6 @@ def known_day(day: dt.date) -> dt.date:
     return day
 
 
-def _of_days(first: dt.date, last: dt.date) -> Span:
+def days_between(first: dt.date, last: dt.date) -> Span:
+    """All days from `first` to `last`, both included, however many; `parse_span` takes a year of them."""
     return Span(f"{first}..{last}", first, last + _DAY)

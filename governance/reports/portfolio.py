@@ -18,7 +18,7 @@ from governance.reports.model import (
 )
 from governance.reports.spending import Total, grouped, total
 from governance.reports.waste import by_kind
-from governance.reports.working import attempts_by_day
+from governance.reports.working import attempts_over_time
 
 _TRENDS = 8  # periods, this one among them
 _FEWEST_TENANTS = 3  # among two, each would know the other
@@ -57,7 +57,7 @@ def portfolio(facts: ReportFacts, asked: Asked) -> Section:
             )
         ),
         *_trends(facts, asked),
-        *([attempts_by_day(ended)] if ended else []),
+        *([attempts_over_time(ended, asked.period)] if ended else []),
         *_shares(grouped(rows, lambda row: row.tenant), now),
     ]
     return Section(key="portfolio", title="Portfolio", blocks=tuple(blocks))

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from governance.periods import Span
 from governance.reports.asked import Asked
 from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Chart,
-    ChartKind,
     Column,
     Figure,
     Figures,
@@ -19,6 +19,7 @@ from governance.reports.model import (
     Unit,
     shown,
 )
+from governance.reports.over_time import over_time
 from governance.reports.rows import DaySpent, Spent
 
 MOST_ROWS = 20
@@ -113,7 +114,7 @@ def spending(facts: ReportFacts, asked: Asked) -> Section:
         blocks.append(Sentence("The ledger has no entries for this period."))
     else:
         blocks += [
-            _day_chart(facts.spent_by_day(asked.scope, asked.period)),
+            _chart(facts.spent_by_day(asked.scope, asked.period), asked.period),
             *(
                 _table(f"Cost by {what}", what, grouped(rows, key), grouped(before, key), now)
                 for what, key in _dimensions(asked)
@@ -147,9 +148,8 @@ def _before(facts: ReportFacts, asked: Asked) -> Sequence[Spent]:
     return facts.spent(asked.before.scope, asked.before.period)
 
 
-def _day_chart(days: Sequence[DaySpent]) -> Chart:
-    points = tuple((f"{day.day:%d %b}", (float(day.amount_usd),)) for day in days)
-    return Chart("Cost by day", ChartKind.DAYS, Unit.USD, points)
+def _chart(days: Sequence[DaySpent], period: Span) -> Chart:
+    return over_time("Cost", Unit.USD, {day.day: (float(day.amount_usd),) for day in days}, period)
 
 
 def _table(

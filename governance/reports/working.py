@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from governance.cost.entries import Outcome
+from governance.periods import Span
 from governance.reports.asked import Asked
 from governance.reports.facts import ReportFacts
 from governance.reports.model import (
     Block,
     Chart,
-    ChartKind,
     Column,
     Figure,
     Figures,
@@ -18,6 +18,7 @@ from governance.reports.model import (
     Unit,
     shown,
 )
+from governance.reports.over_time import over_time
 from governance.reports.rows import Activity, AttemptsEnded
 
 _MOST_ROWS = 20
@@ -79,7 +80,7 @@ def activity(facts: ReportFacts, asked: Asked) -> Section:
     ]
     ended = facts.attempts_ended(asked.scope, asked.period)
     if ended:
-        blocks.append(attempts_by_day(ended))
+        blocks.append(attempts_over_time(ended, asked.period))
         blocks.append(
             _endings(ended, facts.attempts_ended(asked.before.scope, asked.before.period))
         )
@@ -100,17 +101,14 @@ def _together(rows: Sequence[Activity]) -> Activity:
     )
 
 
-def attempts_by_day(rows: Sequence[AttemptsEnded]) -> Chart:
-    """A column for each day on which any ended."""
+def attempts_over_time(rows: Sequence[AttemptsEnded], period: Span) -> Chart:
+    """A column for each day, or month, on which any ended."""
     counts = {(row.day, row.outcome): row.attempts for row in rows}
-    points = tuple(
-        (
-            f"{day:%d %b}",
-            tuple(float(counts.get((day, outcome), 0)) for outcome in ENDINGS.values()),
-        )
-        for day in sorted({row.day for row in rows})
-    )
-    return Chart("Attempts that ended, by day", ChartKind.DAYS, Unit.COUNT, points, tuple(ENDINGS))
+    values = {
+        day: tuple(float(counts.get((day, outcome), 0)) for outcome in ENDINGS.values())
+        for day in {row.day for row in rows}
+    }
+    return over_time("Attempts that ended,", Unit.COUNT, values, period, series=tuple(ENDINGS))
 
 
 def _endings(rows: Sequence[AttemptsEnded], before: Sequence[AttemptsEnded]) -> Table:

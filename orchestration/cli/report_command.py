@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from governance.cost.books import catch_up
-from governance.periods import InvalidPeriod, Span, parse_span
+from governance.periods import InvalidPeriod, Span, days_between, parse_span
 from governance.reports.composing import compose
 from governance.reports.html import page
 from governance.reports.markdown import markdown
@@ -61,7 +61,9 @@ def command(
         require_scope(platform, tenant=tenant, experiment=experiment)
         asked = named or _time_of(platform, scope)
         now = dt.datetime.now(dt.UTC)
-        catch_up(platform.costs, since=asked.previous.first, until=asked.last, now=now)
+        # Before a sweep's own time there is nothing of it to compare with.
+        since = asked.first if named is None else asked.previous.first
+        catch_up(platform.costs, since=since, until=asked.last, now=now)
         report = compose(
             platform.report_facts,
             scope,
@@ -92,12 +94,12 @@ def _named(period: str) -> Span:
 
 
 def _time_of(platform: Platform, scope: Scope) -> Span:
-    """From a sweep's first day to its last, or to today."""
+    """From a sweep's first day to its last, or to today, however long it went on."""
     assert scope.sweep_id is not None
     row = platform.catalog.row(SweepId(scope.sweep_id), tenant_id=scope.tenant)
     last = _today() if row.ended_at is None else row.ended_at.astimezone(dt.UTC).date()
     first = row.created_at.astimezone(dt.UTC).date()
-    return parse_span(f"{first}..{last}", today=last)
+    return days_between(first, last)
 
 
 def _today() -> dt.date:

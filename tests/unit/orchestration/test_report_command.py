@@ -28,18 +28,27 @@ class Shelf:
         return 7
 
 
+#: When sweeps began that ended on the 18th of November 2026.
+BEGAN = {
+    "digits-a": dt.datetime(2026, 11, 16, 23, tzinfo=dt.UTC),
+    "digits-old": dt.datetime(2024, 1, 31, 23, tzinfo=dt.UTC),
+}
+
+
 class Catalog:
     def list(self, *, tenant_id: str | None, limit: int, experiment: str | None = None) -> Any:
         assert limit == 1
         return [] if experiment == "nope" or tenant_id == "nope" else [object()]
 
     def row(self, sweep_id: str, *, tenant_id: str | None = None) -> Any:
-        if sweep_id != "digits-a":
+        if sweep_id not in BEGAN:
             raise SweepNotFound(sweep_id)
         return SimpleNamespace(
-            created_at=dt.datetime(2026, 11, 16, 23, tzinfo=dt.UTC),
-            ended_at=dt.datetime(2026, 11, 18, 1, tzinfo=dt.UTC),
+            created_at=BEGAN[sweep_id], ended_at=dt.datetime(2026, 11, 18, 1, tzinfo=dt.UTC)
         )
+
+
+OLD = BEGAN["digits-old"].date()
 
 
 @pytest.fixture
@@ -99,6 +108,15 @@ def test_a_sweep_is_told_over_its_own_time(shelf: Shelf) -> None:
         dt.date(2026, 11, 16),
         dt.date(2026, 11, 18),
     )
+
+
+def test_a_sweep_that_went_on_for_years_is_told_over_its_own_time(shelf: Shelf) -> None:
+    result = run("digits-old", "--shelve")
+
+    assert result.exit_code == 0, result.output
+    ((report, _),) = shelf.kept
+    assert (report.period.first, report.period.last) == (OLD, dt.date(2026, 11, 18))
+    assert report.period.days == 1023
 
 
 def test_what_is_asked_wrongly_is_said(shelf: Shelf) -> None:
