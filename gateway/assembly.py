@@ -122,7 +122,7 @@ def open_gateway(
             comparisons=RunComparisons(pool),
             lineage=LineageStore(pool),
             costs=CostReader(pool, PolicyStore(pool)),
-            reports=PostgresReportShelf(pool),
+            reports=PostgresReportShelf(pool, store),
             evaluations=EvaluationStore(pool),
             candidates=CandidateFacts(pool),
             registry=RegistryStore(pool),

@@ -10,7 +10,7 @@ from governance.promotion.approvals import NoApprover, NoReason
 from governance.promotion.evaluations import EvaluationNotFound
 from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
-from governance.reports.shelf import ReportNotFound
+from governance.reports.shelf import ReportLost, ReportNotFound
 from governance.tenants import NotAMember
 from storage.sweeps.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
@@ -84,6 +84,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (OverBudget, 409),
     (StateConflict, 409),
     (LeaseLost, 409),
+    (ReportLost, 410),
     (TooLarge, 413),
     (ArtifactTooLarge, 413),
     (InvalidArtifact, 422),

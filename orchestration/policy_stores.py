@@ -109,7 +109,7 @@ class PolicyStores(RecordStores):
         """Reports that were made."""
         from storage.reports.shelf import PostgresReportShelf
 
-        return PostgresReportShelf(self.pool)
+        return PostgresReportShelf(self.pool, self.artifact_store)
 
     @functools.cached_property
     def evaluations(self) -> "EvaluationStore":

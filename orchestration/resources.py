@@ -210,7 +210,7 @@ class ReportShelfResource(dg.ConfigurableResource[ReportShelf]):
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator[ReportShelf, None, None]:
-        """That of the process's pool."""
+        """That of the process's pool and artifact store."""
         yield platform().report_shelf
 
 

@@ -219,6 +219,10 @@ class ArtifactStore(Protocol):
         """Where a client reads the blob from the store itself; None: through the gateway."""
         ...
 
+    def address(self, key: BlobKey) -> str:
+        """Where the blob is or would be, for people with rights of their own: a path or an s3:// URL."""
+        ...
+
     def delete(self, key: BlobKey) -> None:
         """Remove the blob; removing one that is not there is success."""
         ...

@@ -14,6 +14,7 @@
     │   │   └── NotAMember                 (governance.tenants) an owner the tenant does not admit
     │   ├── OverBudget                     (governance.budgets.forecasts) a sweep that can never start
     │   ├── InvalidNode · NodeNotFound     (sweeps.lineage) a name of nothing
+    │   ├── ReportNotFound · ReportLost    (governance.reports.shelf)
     │   ├── InvalidDataset · DatasetNotFound · DatasetRefused  (sweeps.datasets)
     │   ├── InvalidTag · InvalidNote · InvalidLink  (sweeps.tags) what cannot be said of something
     │   ├── SubjectNotFound · NoteNotFound · NothingTagged  (sweeps.tags)

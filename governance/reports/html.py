@@ -30,21 +30,33 @@ _STYLE = """
 .report img { max-width: 100%; }
 """
 
+_BODY, _END = "<body>\n", "\n</body>\n"  # no report has the first: its angle brackets are escaped
 _LONG = 48  # letters: what has more is broken into lines
 _LONG_CLASS = ' class="long"'
 
 
 def page(report: Report) -> str:
     """The whole page."""
+    return page_around(fragment(report))
+
+
+def page_around(article: str) -> str:
+    """The whole page of a `fragment`."""
+    title = article.partition("<h1>")[2].partition("</h1>")[0]  # escaped as it has to be here
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Whatever opens it: nothing is loaded, and no script runs.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
-        f"<title>{escape(report.title)}</title>\n<style>{_PAGE}{_STYLE}</style>\n</head>\n"
-        f"<body>\n{fragment(report)}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>{_PAGE}{_STYLE}</style>\n</head>\n"
+        f"{_BODY}{article}{_END}</html>\n"
     )
+
+
+def fragment_of(page: str) -> str:
+    """The `fragment` within a page that was made here."""
+    return page.partition(_BODY)[2].rpartition(_END)[0]
 
 
 def style() -> str:

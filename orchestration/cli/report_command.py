@@ -72,8 +72,8 @@ def command(
             is_portfolio=portfolio,
         )
         if shelve:
-            number = platform.report_shelf.put(report, by=person())
-            click.echo(f"report {number} is on the shelf", err=True)
+            kept = platform.report_shelf.put(report, by=person())
+            click.echo(f"report {kept.report_id} is on the shelf", err=True)
     if out is not None:
         _write(report, out, form)
     elif form == "json":

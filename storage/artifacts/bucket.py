@@ -138,6 +138,10 @@ class ArtifactBucket:
                 self._object(key), disposition=attachment(name), expires_at=expires_at
             )
 
+    def address(self, key: BlobKey) -> str:
+        """The object as an s3:// URL, which AWS's own tools take."""
+        return "s3://{Bucket}/{Key}".format_map(self._object(key))
+
     def delete(self, key: BlobKey) -> None:
         """Remove the blob; a bucket with versions keeps an older one as long as it likes."""
         with bucket_errors(self._location):

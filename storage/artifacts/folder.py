@@ -113,6 +113,10 @@ class ArtifactFolder:
         """None: a folder has no address of its own."""
         return None
 
+    def address(self, key: BlobKey) -> str:
+        """The path of the blob."""
+        return str(self._path(key))
+
     def delete(self, key: BlobKey) -> None:
         """Remove the blob; removing one that is not there is success."""
         with filesystem_errors(self._root):

@@ -261,6 +261,14 @@ class ArtifactStoreContract:
         assert failures == []
         assert read(store, blob.key) == large
 
+    def test_each_blob_has_an_address_that_names_it(self, store: ArtifactStore) -> None:
+        keys = [a_key(b"a"), a_key(b"b"), a_key(b"a", tenant="vision"), a_key(b"a", tenant="(us)")]
+
+        addresses = [store.address(key) for key in keys]
+
+        assert len(set(addresses)) == len(keys)
+        assert all(key.sha256 in one for key, one in zip(keys, addresses, strict=True))
+
     def test_tenants_have_stores_of_their_own(self, store: ArtifactStore) -> None:
         bring(store, b"mine", tenant="us")
 

@@ -303,7 +303,8 @@ WHERE attempts.run_id = ANY(%(run_ids)s::text[])
 -- Bytes in the artifact store, by tenant: those on their way count from their announcement on.
 SELECT tenant_id, sum(size_bytes)::bigint
 FROM blobs
-WHERE tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL
+WHERE (tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
+  AND tenant_id <> installation_tenant()
 GROUP BY 1;
 
 -- is_stored --

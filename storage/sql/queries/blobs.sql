@@ -49,21 +49,21 @@ RETURNING size_bytes;
 -- Bytes that nothing refers to and that were not announced for some time; those first whose deletion
 -- was interrupted.
 SELECT tenant_id, encode(sha256, 'hex') AS sha256
-FROM blobs
-WHERE state = 'deleting'
-   OR (
-       renewed_at < now() - %(least_age)s::interval
-       AND NOT EXISTS (
-           SELECT FROM artifacts
-           WHERE artifacts.tenant_id = blobs.tenant_id
-             AND artifacts.sha256 = blobs.sha256
-       )
-       AND NOT EXISTS (
-           SELECT FROM dataset_blobs
-           WHERE dataset_blobs.tenant_id = blobs.tenant_id
-             AND dataset_blobs.sha256 = blobs.sha256
-       )
-   )
+FROM (
+    SELECT tenant_id, sha256, state, renewed_at
+    FROM blobs
+    WHERE state = 'deleting'
+    UNION ALL
+    SELECT tenant_id, sha256, state, renewed_at
+    FROM blobs
+    WHERE state <> 'deleting'
+      AND renewed_at < now() - %(least_age)s::interval
+      AND NOT EXISTS (
+          SELECT FROM blob_references AS used
+          WHERE used.tenant_id = blobs.tenant_id
+            AND used.sha256 = blobs.sha256
+      )
+) AS due
 ORDER BY state DESC, renewed_at
 LIMIT %(limit)s;
 
@@ -93,14 +93,9 @@ WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s
   AND renewed_at < now() - %(least_age)s::interval
   AND NOT EXISTS (
-      SELECT FROM artifacts
-      WHERE artifacts.tenant_id = blobs.tenant_id
-        AND artifacts.sha256 = blobs.sha256
-  )
-  AND NOT EXISTS (
-      SELECT FROM dataset_blobs
-      WHERE dataset_blobs.tenant_id = blobs.tenant_id
-        AND dataset_blobs.sha256 = blobs.sha256
+      SELECT FROM blob_references AS used
+      WHERE used.tenant_id = blobs.tenant_id
+        AND used.sha256 = blobs.sha256
   )
 RETURNING size_bytes;
 

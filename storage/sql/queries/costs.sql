@@ -127,7 +127,8 @@ WHERE hours IS NOT NULL;
 -- What was in the store in a stretch of time within a day, by whom it is charged to: bytes times
 -- microseconds. Each blob is charged once: to the run that was the first to log it of those that have
 -- it at some time of the stretch, to nobody of its tenant when there is none, such as the bytes of a
--- dataset. What was announced and never came is not there.
+-- dataset. What was announced and never came is not there; what is the installation's, such as reports,
+-- costs no tenant anything.
 WITH of_sweep AS MATERIALIZED (
     SELECT artifacts.tenant_id, artifacts.sha256
     FROM artifacts
@@ -144,12 +145,14 @@ WITH of_sweep AS MATERIALIZED (
     FROM blobs
     WHERE created_at < %(end)s
       AND has_arrived
+      AND tenant_id <> installation_tenant()
       AND (%(sweep_id)s::text IS NULL OR (tenant_id, sha256) IN (SELECT * FROM of_sweep))
     UNION ALL
     SELECT tenant_id, sha256, size_bytes, created_at, gone_at, storage_class, class_since
     FROM gone_blobs
     WHERE created_at < %(end)s
       AND gone_at > %(start)s
+      AND tenant_id <> installation_tenant()
 ), charged AS MATERIALIZED (
     SELECT DISTINCT ON (tenant_id, sha256) tenant_id, sha256, run_id
     FROM (
@@ -321,9 +324,11 @@ WITH stored AS (
     SELECT size_bytes, created_at, %(end)s AS gone_at, storage_class, class_since
     FROM blobs
     WHERE has_arrived
+      AND tenant_id <> '(installation)'
     UNION ALL
     SELECT size_bytes, created_at, gone_at, storage_class, class_since
     FROM gone_blobs
+    WHERE tenant_id <> '(installation)'
 ), stretches AS (
     SELECT 'standard' AS storage_class, size_bytes, created_at AS since,
            CASE WHEN class_since < gone_at THEN class_since ELSE gone_at END AS until
@@ -515,7 +520,7 @@ ORDER BY runs.sweep_id, model_versions.created_at, models.name;
 -- When anything could have cost something for the first time; null: nothing is there.
 SELECT least(
     (SELECT min(coalesce(scheduled_at, started_at)) FROM attempts),
-    (SELECT min(created_at) FROM blobs)
+    (SELECT min(created_at) FROM blobs WHERE tenant_id <> installation_tenant())
 )::date;
 
 -- first_cost --

@@ -191,9 +191,10 @@ WHERE run_id = ANY(%(run_ids)s::text[])
   AND NOT EXISTS (SELECT FROM attempts WHERE attempts.run_id = runs.run_id);
 
 -- all_tenants --
--- Whom anything belongs to.
+-- Whom anything belongs to, but for the installation.
 SELECT tenant_id
 FROM tenants
+WHERE tenant_id <> installation_tenant()
 ORDER BY tenant_id;
 
 -- update_attempts --

@@ -1,7 +1,9 @@
 """Reports of weeks and months are made by themselves, for everybody and for each tenant."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,9 +17,13 @@ from governance.reports.rows import SweepFront
 from governance.reports.shelf import Reader
 from orchestration.definitions import defs
 from orchestration.schedules import monthly_reports, weekly_reports
+from storage.artifacts.bucket import ArtifactBucket
+from storage.artifacts.folder import ArtifactFolder
+from storage.artifacts.location import BucketLocation
 from storage.database import Pool, open_pool
 from storage.reports.facts import PostgresReportFacts
 from storage.reports.shelf import PostgresReportShelf
+from sweeps.blobs import ArtifactStore
 from sweeps.errors import StorageUnavailable
 from tests.integration.storage.report_world import ReportWorld
 from tests.plugins.postgres import Database
@@ -36,6 +42,11 @@ def pool(database: Database) -> Generator[Pool, None, None]:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> ArtifactFolder:
+    return ArtifactFolder(tmp_path / "artifacts")
+
+
+@pytest.fixture
 def world(pool: Pool) -> ReportWorld:
     world = ReportWorld(pool)
     world.sweep("a", experiment="digits")
@@ -48,7 +59,13 @@ def world(pool: Pool) -> ReportWorld:
 
 
 def materialize(
-    pool: Pool, asset: dg.AssetsDefinition, day: str, *, facts: Any = None, **options: Any
+    pool: Pool,
+    store: ArtifactStore,
+    asset: dg.AssetsDefinition,
+    day: str,
+    *,
+    facts: Any = None,
+    **options: Any,
 ) -> dg.ExecuteInProcessResult:
     with dg.instance_for_test() as instance:
         return dg.materialize(
@@ -57,7 +74,7 @@ def materialize(
             instance=instance,
             resources={
                 "report_facts": facts or PostgresReportFacts(pool),
-                "report_shelf": PostgresReportShelf(pool),
+                "report_shelf": PostgresReportShelf(pool, store),
             },
             **options,
         )
@@ -68,14 +85,16 @@ def told(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.metadata.items()}
 
 
-def test_a_week_is_told_to_everybody_and_to_each_tenant(pool: Pool, world: ReportWorld) -> None:
-    found = told(materialize(pool, weekly_report, "2025-06-16"), "weekly_report")
+def test_a_week_is_told_to_everybody_and_to_each_tenant(
+    pool: Pool, store: ArtifactFolder, world: ReportWorld
+) -> None:
+    found = told(materialize(pool, store, weekly_report, "2025-06-16"), "weekly_report")
 
     assert (found["cost_usd"], found["waste_usd"], found["tenants"]) == (8.0, 1.0, 2)
     assert found["problems"] == []
     assert found["report"].startswith("# Report 2025")
     assert "digits" not in found["portfolio"]
-    shelf = PostgresReportShelf(pool)
+    shelf = PostgresReportShelf(pool, store)
     shelved = [(row.scope.tenant, row.is_portfolio, row.cost_usd) for row in shelf.list(EVERYTHING)]
     assert sorted(shelved, key=str) == [
         ("default", False, 4),
@@ -89,33 +108,65 @@ def test_a_week_is_told_to_everybody_and_to_each_tenant(pool: Pool, world: Repor
     assert "words" not in text
 
 
-def test_a_month_is_told_and_told_again_in_the_same_place(pool: Pool, world: ReportWorld) -> None:
-    first = told(materialize(pool, monthly_report, "2025-06-01"), "monthly_report")
+def test_a_month_is_told_and_told_again_in_the_same_place(
+    pool: Pool, store: ArtifactFolder, world: ReportWorld
+) -> None:
+    first = told(materialize(pool, store, monthly_report, "2025-06-01"), "monthly_report")
     world.trial("a", 3, cost="2")
     world.summed()
-    second = told(materialize(pool, monthly_report, "2025-06-01"), "monthly_report")
+    second = told(materialize(pool, store, monthly_report, "2025-06-01"), "monthly_report")
 
     assert (first["cost_usd"], second["cost_usd"]) == (8.0, 10.0)
-    assert len(PostgresReportShelf(pool).list(EVERYTHING)) == 4
+    assert len(PostgresReportShelf(pool, store).list(EVERYTHING)) == 4
 
 
-def test_a_part_that_fails_is_told_and_the_rest_is_there(pool: Pool, world: ReportWorld) -> None:
+def test_a_part_that_fails_is_told_and_the_rest_is_there(
+    pool: Pool, store: ArtifactFolder, world: ReportWorld
+) -> None:
     class Broken(PostgresReportFacts):
         def fronts(self, scope: Scope, period: Span) -> list[SweepFront]:
             raise StorageUnavailable("the database is away")
 
-    result = materialize(pool, weekly_report, "2025-06-16", facts=Broken(pool))
+    result = materialize(pool, store, weekly_report, "2025-06-16", facts=Broken(pool))
 
     found = told(result, "weekly_report")
     assert found["cost_usd"] == 8.0
     assert "the database is away" in found["problems"][0]
     assert "This section could not be made" in found["report"]
-    (row,) = PostgresReportShelf(pool).list(Reader(tenant="default"))
+    (row,) = PostgresReportShelf(pool, store).list(Reader(tenant="default"))
     assert row.problems == ["What the best costs: the database is away"]
 
 
-def test_an_empty_week_is_a_report_too(pool: Pool) -> None:
-    found = told(materialize(pool, weekly_report, "2025-06-16"), "weekly_report")
+def test_the_asset_says_where_the_pages_are(
+    pool: Pool, store: ArtifactFolder, world: ReportWorld
+) -> None:
+    found = told(materialize(pool, store, weekly_report, "2025-06-16"), "weekly_report")
+
+    page = Path(found["page"]).read_bytes()
+    assert page.startswith(b"<!doctype html>")
+    assert b"What the best costs" in page
+    assert hashlib.sha256(page).hexdigest() == found["page_sha256"]
+    assert len(found["files"]) == 4
+    for made in found["files"]:
+        text = Path(made["markdown"]["address"]).read_text()
+        assert text.partition("\n")[0].replace("\\", "") == f"# {made['title']}"
+        assert made["html"]["size_bytes"] == Path(made["html"]["address"]).stat().st_size
+
+
+def test_pages_in_a_bucket_have_its_address(
+    pool: Pool, bucket: BucketLocation, world: ReportWorld
+) -> None:
+    store = ArtifactBucket(bucket)
+
+    found = told(materialize(pool, store, weekly_report, "2025-06-16"), "weekly_report")
+
+    assert found["page"].startswith(f"s3://{bucket.bucket}/{bucket.prefix}/")
+    assert found["page"].endswith(found["page_sha256"])
+    assert PostgresReportShelf(pool, store).html(found["report_number"], EVERYTHING)
+
+
+def test_an_empty_week_is_a_report_too(pool: Pool, store: ArtifactFolder) -> None:
+    found = told(materialize(pool, store, weekly_report, "2025-06-16"), "weekly_report")
 
     assert (found["cost_usd"], found["tenants"]) == (0.0, 0)
 

@@ -105,6 +105,7 @@ class Platform:
     pool: Pool
     url: str
     database: Database
+    artifacts: Path  #: the folder of its store
 
     def scratch(self, **body: Any) -> tuple[str, str]:
         """A new scratch run and its token."""
@@ -212,7 +213,7 @@ def listening(database: Database, folder: Path, **changes: Any) -> Generator[Pla
             wait_for(lambda: server.started)
             url = f"http://127.0.0.1:{port}"
             with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
-                yield Platform(client, pool, url, database)
+                yield Platform(client, pool, url, database, folder / "artifacts")
         finally:
             server.should_exit = True
             thread.join(timeout=20)

@@ -282,14 +282,14 @@ def test_a_version_is_stored_whole_or_not_at_all(
     assert not data.get("people@2").row.is_stored
 
 
-def test_bytes_that_are_being_deleted_have_not_arrived(
-    platform: Platform, owner: Connection, data: DataWorld, tmp_path: Path
-) -> None:
-    put(owner, data)
+def test_bytes_that_are_being_deleted_have_not_arrived(platform: Platform, data: DataWorld) -> None:
     data.register(data.file("other/d.csv", "x\n1\n").parent, name="other")
-    key = BlobKey(tenant_id=US, sha256=data.get("other@1").files[0].sha256)
+    (file,) = data.get("other@1").files
     platform.rows(
-        "UPDATE blobs SET state = 'deleting' WHERE sha256 = %s", bytes.fromhex(key.sha256)
+        "INSERT INTO blobs (tenant_id, sha256, size_bytes, state)"
+        " VALUES ('default', %s, %s, 'deleting')",
+        bytes.fromhex(file.sha256),
+        file.size_bytes,
     )
 
     assert len(StoredFiles(platform.pool).store(data.get("other@1").pinned(), tenant_id=US)) == 1

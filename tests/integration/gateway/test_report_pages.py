@@ -10,6 +10,8 @@ from governance.periods import Period
 from governance.reports.composing import compose
 from governance.reports.model import Scope
 from governance.reports.shelf import Reader
+from storage.artifacts.folder import ArtifactFolder
+from storage.database import transaction
 from storage.reports.shelf import PostgresReportShelf
 from storage.token_store import TokenStore
 from sweeps.ids import TenantId
@@ -29,7 +31,11 @@ def shelved(
 ) -> int:
     facts = Told(spent_rows=[spent(experiment=experiment, amount_usd=Decimal(1234))])
     report = compose(facts, Scope(tenant=tenant), WEEK, now=NOW, is_portfolio=is_portfolio)
-    return PostgresReportShelf(platform.pool).put(report, by="ana")
+    return shelf_of(platform).put(report, by="ana").report_id
+
+
+def shelf_of(platform: Platform) -> PostgresReportShelf:
+    return PostgresReportShelf(platform.pool, ArtifactFolder(platform.artifacts))
 
 
 def test_reports_are_listed_and_read(platform: Platform) -> None:
@@ -153,7 +159,7 @@ def test_a_report_made_again_takes_the_place_of_the_first(platform: Platform) ->
 
 
 def test_reports_of_several_periods_come_newest_first(platform: Platform) -> None:
-    shelf = PostgresReportShelf(platform.pool)
+    shelf = shelf_of(platform)
     for day in (dt.date(2026, 10, 1), dt.date(2026, 11, 1), dt.date(2026, 9, 1)):
         shelf.put(
             compose(Told(), Scope(tenant="default"), Period.WEEK.span(day), now=NOW), by="ana"
@@ -164,3 +170,46 @@ def test_reports_of_several_periods_come_newest_first(platform: Platform) -> Non
         "2026-W40",
         "2026-W36",
     ]
+
+
+def test_pages_are_read_from_the_artifact_store(platform: Platform) -> None:
+    number = shelved(platform)
+    for path in platform.artifacts.glob("*/??/??/*"):
+        path.unlink()
+    browser = a_browser(platform)
+
+    answers = [browser.get(f"/reports/{number}"), browser.get(f"/reports/{number}/markdown")]
+
+    assert [answer.status_code for answer in answers] == [410, 410]
+    assert "sweepworks report --shelve" in answers[0].text
+
+
+def test_what_somebody_has_put_in_the_place_of_a_page_is_not_shown(platform: Platform) -> None:
+    number = shelved(platform)
+    for path in platform.artifacts.glob("*/??/??/*"):
+        path.write_text("<body>\n<script>alert(1)</script>\n</body>\n")
+
+    answer = a_browser(platform).get(f"/reports/{number}")
+
+    assert answer.status_code == 410
+    assert "<script>alert" not in answer.text
+
+
+def test_a_report_of_a_version_before_is_read_by_whom_it_is_for(platform: Platform) -> None:
+    own, other = shelved(platform), shelved(platform, tenant="vision")
+    browser = a_browser(platform)
+    before = browser.get(f"/reports/{own}").text
+    with transaction(platform.pool) as connection:
+        connection.execute("DELETE FROM report_files")
+        connection.execute(
+            "UPDATE shelved_reports SET html = '<article class=\"report\"><h1>Of before</h1></article>',"
+            " markdown = '# Of before'"
+        )
+
+    pages = [browser.get(f"/reports/{number}") for number in (own, other)]
+    text = browser.get(f"/reports/{own}/markdown").text
+
+    assert [page.status_code for page in pages] == [200, 404]
+    assert "<h1>Of before</h1>" in pages[0].text
+    assert "Of before" not in before
+    assert text == "# Of before"

@@ -295,6 +295,21 @@ def test_bytes_are_paid_for_once_by_the_run_that_logged_them_first(costs: CostWo
     ]
 
 
+def test_bytes_of_the_installation_cost_no_tenant_anything(costs: CostWorld) -> None:
+    costs.execute(
+        "INSERT INTO blobs (tenant_id, sha256, size_bytes, created_at)"
+        " SELECT installation_tenant(), sha256(name::bytea), 1073741824, %s - interval '1 day'"
+        " FROM unnest(ARRAY['a report', 'an older one']) AS name",
+        dt.datetime.combine(DAY, dt.time(), dt.UTC),
+    )
+    costs.delete_blob("an older one", at=6)
+
+    costs.replace()
+
+    assert costs.entries() == []
+    costs.check(DAY)
+
+
 def test_bytes_that_are_gone_were_paid_for_as_long_as_they_were_there(costs: CostWorld) -> None:
     run = costs.run(costs.sweep(), 1)
     costs.artifact(run, "old", 2**30, -30)

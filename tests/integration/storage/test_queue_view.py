@@ -98,6 +98,19 @@ def announce(world: PostgresDeskWorld, blob: Blob) -> None:
     )
 
 
+def test_bytes_of_the_installation_are_in_no_tenants_room(desk_world: PostgresDeskWorld) -> None:
+    desk_world.set_policy(_POLICY)
+    announce(desk_world, a_blob(1, 60))
+    desk_world.execute(
+        "INSERT INTO blobs (tenant_id, sha256, size_bytes)"
+        " SELECT installation_tenant(), sha256('a report'), 1000"
+    )
+
+    found = QueueView(desk_world.pool, desk_world.policies).report()
+
+    assert [(one.tenant_id, one.storage_bytes) for one in found.tenants] == [("default", 60)]
+
+
 def test_what_does_not_fit_into_a_tenants_room_is_refused(desk_world: PostgresDeskWorld) -> None:
     desk_world.set_policy(_POLICY)
     announce(desk_world, a_blob(1, 60))

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from governance.periods import Span
 from governance.reports.model import Report, Scope
+from governance.reports.shelf import KeptReport
 from orchestration.cli import report_command
 from sweeps.errors import SweepNotFound
 from tests.unit.governance.reports.world import WEEK, Told, spent
@@ -23,9 +24,9 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: list[tuple[Report, str]] = []
 
-    def put(self, report: Report, *, by: str) -> int:
+    def put(self, report: Report, *, by: str) -> KeptReport:
         self.kept.append((report, by))
-        return 7
+        return KeptReport(report_id=7, files={})
 
 
 #: When sweeps began that ended on the 18th of November 2026.
