@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compute.attempt_folder import AttemptFolder
 from orchestration.home import Home
-from orchestration.supervisor.file_lock import hold_exclusive, try_exclusive
+from orchestration.supervisor.file_lock import has_holders, hold_exclusive, try_exclusive
 from storage.embedded.failures import filesystem_errors
 from sweeps import ids
 from sweeps.ids import RunId
@@ -45,6 +45,25 @@ def rerun_folder(home: Home, run_id: RunId, *, keep: bool) -> Generator[Path, No
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def left_reruns(home: Home) -> list[RunId]:
+    """Reruns that have begun, and whose commands are gone, those that have ended included.
+
+    Raises:
+        StorageUnavailable: The place cannot be read.
+    """
+    left: list[RunId] = []
+    with filesystem_errors(home.reruns):
+        folders = list(home.reruns.iterdir()) if home.reruns.exists() else []
+        for folder in folders:
+            run_id = RunId(folder.name)
+            if not ids.is_scratch_run(run_id) or not (folder / "lock").exists():
+                continue
+            attempt = AttemptFolder.of(home.runs, ids.attempt_id(run_id, 1))
+            if attempt is not None and attempt.was_started and not has_holders(folder / "lock"):
+                left.append(run_id)
+    return left
 
 
 def remove_left(home: Home) -> None:

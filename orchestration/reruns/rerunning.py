@@ -5,7 +5,9 @@ from pathlib import Path
 
 from orchestration.platform import Platform
 from orchestration.reruns.execution import Rerun
+from orchestration.reruns.folders import left_reruns
 from orchestration.reruns.in_cluster import PodRecipe, pod_recipe, rerun_in_cluster
+from orchestration.reruns.left import settle
 from orchestration.reruns.recipe import Recipe, recipe
 from orchestration.reruns.requests import RerunRefused
 from orchestration.reruns.rerun import rerun
@@ -63,5 +65,7 @@ def make_again(
     platform.budget_gate.check_rerun(demand)
     if isinstance(found, PodRecipe):
         return rerun_in_cluster(platform, found, demand, say=say)
-    environments(platform.settings.home).forget_unused()
+    home = platform.settings.home
+    settle(home, platform.reruns, left_reruns(home))  # where no supervisor does
+    environments(home).forget_unused()
     return rerun(platform, found, demand, keep=keep, is_forced=is_forced, say=say)

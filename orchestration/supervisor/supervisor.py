@@ -22,6 +22,7 @@ from orchestration.supervisor.file_lock import has_holders, try_exclusive
 from orchestration.supervisor.leftovers import stop_leftovers
 from orchestration.supervisor.ports import LOOPBACK, PortBook
 from orchestration.supervisor.probes import answers_ok
+from orchestration.supervisor.rerun_upkeep import RerunUpkeep
 from orchestration.supervisor.spool_upkeep import SpoolUpkeep
 from orchestration.supervisor.status import SupervisorState, SupervisorStatus
 from storage.embedded.failures import filesystem_errors
@@ -138,6 +139,7 @@ class Supervisor:
         self._start_gateway()
         self._change(state=SupervisorState.READY, phase="ready")
         SpoolUpkeep(self._home.spool, gateway=self._gateway_address).start()
+        RerunUpkeep(self._home, database_url=url).start()
 
     def _gateway_address(self) -> tuple[str, str]:
         assert self._settings.gateway_url is not None  # since it was launched

@@ -21,11 +21,12 @@ from storage.points.metric_store import copy_points
 from storage.points.point_import import import_points, is_import
 from storage.points.points import SYSTEM, USER, Curves, RunPoints
 from storage.points.series_registry import SeriesRegistry
+from storage.runs.hearing import hear_of
 from sweeps.errors import RunNotFound, StateConflict, SweepsError
+from sweeps.ids import RunId
 from sweeps.states import Decision
 
 _QUERIES = queries.load("ingest")
-_RUNS = queries.load("runs")
 Connection = psycopg.Connection[tuple[Any, ...]]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Value = TypeVar("_Value")
@@ -269,7 +270,7 @@ class Batch:
         if seen:
             self._run("note_activity", run_ids=sorted(seen))
         if lost := sorted(run_id for run_id in seen if runs[run_id].is_lost):
-            self._connection.execute(_RUNS["hear_of_runs"], {"run_ids": lost})
+            hear_of(self._connection, [RunId(run_id) for run_id in lost])
 
     def _finish(self, places: Sequence[int]) -> None:
         ended = {

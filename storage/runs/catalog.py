@@ -15,6 +15,7 @@ from storage.database import Pool, transaction
 from storage.lineage.origins import write_scratch_origin
 from storage.lineage.provenance import provenance_of_run
 from storage.points.points import USER
+from storage.runs.hearing import hear_of
 from storage.runs.summaries import summaries_of_run
 from sweeps.errors import RunNotFound, StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
@@ -160,7 +161,7 @@ class RunCatalog:
             row = connection.execute(_RUNS["beat"], parameters).fetchone()
             if row is None:
                 raise RunNotFound(run_id)
-            connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run_id]})
+            hear_of(connection, [run_id])
         return str(row[0])
 
     def watermarks(self, run_id: RunId) -> dict[str, int]:
@@ -210,7 +211,7 @@ def write_scratch_run(connection: Connection, run: ScratchRun, *, tenant_id: Ten
     elif not connection.execute(_RUNS["is_scratch_run"], of_run).fetchone():
         raise StateConflict(f"run {run.run_id!r}", current="another one", asked="made")
     connection.execute(_RUNS["touch_scratch_run"], of_run)
-    connection.execute(_RUNS["hear_of_runs"], {"run_ids": [run.run_id]})
+    hear_of(connection, [run.run_id])
     if run.ended_at is not None:
         connection.execute(_RUNS["record_end"], {**of_run, "ended_at": run.ended_at})
     return is_new is not None

@@ -1,17 +1,25 @@
 """Runs that repeat other runs, each with the one attempt that executes it."""
 
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
 from storage import queries
 from storage.database import Pool, transaction
 from storage.runs.attempt_columns import attempt_columns, column_text
 from storage.runs.catalog import write_scratch_run
+from storage.runs.hearing import DESERTED
 from sweeps import ids
 from sweeps.ids import AttemptId, RunId, TenantId
 from sweeps.runs import ScratchRun
-from sweeps.states import RunState
+from sweeps.states import AttemptState, RunState
 from sweeps.trials import Attempt
 
 _QUERIES = queries.load("reruns")
 _TRIALS = queries.load("trials")
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class RerunStore:
@@ -49,14 +57,28 @@ class RerunStore:
         return row is not None and bool(row[0])
 
     def note_attempt(self, attempt: Attempt) -> bool:
-        """Write down what its launcher says; False: somebody has ended it, and it stays so."""
+        """Write down what its launcher says; False: somebody has ended it, and it stays so.
+
+        Who ended it for whoever was gone knew when it was heard of last; its launcher knows when it
+        ended, and what it held until then is charged.
+        """
         with transaction(self._pool) as connection:
             held = connection.execute(
                 _QUERIES["hold_attempt"], {"attempt_id": attempt.attempt_id}
             ).fetchone()
             if held is not None:
                 connection.execute(_TRIALS["update_attempts"], attempt_columns([attempt]))
+            elif attempt.state is AttemptState.ENDED:
+                _tell_end(connection, attempt)
         return held is not None
+
+    def state_of(self, attempt_id: AttemptId) -> AttemptState | None:
+        """What its row says; None: there is none."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(
+                _QUERIES["state_of_attempt"], {"attempt_id": attempt_id}
+            ).fetchone()
+        return None if row is None else AttemptState(row[0])
 
     def end(self, rerun: RunId, state: RunState, *, reason: str) -> None:
         """End a rerun whose script did not say how it ended; one that did stays as it is."""
@@ -70,3 +92,23 @@ class RerunStore:
         with transaction(self._pool) as connection:
             rows = connection.execute(_QUERIES["reruns_of_run"], parameters)
             return [RunId(row[0]) for row in rows]
+
+
+def _tell_end(connection: Connection, attempt: Attempt) -> None:
+    """Of an attempt that others have ended, if they have."""
+    of_attempt = {"attempt_id": attempt.attempt_id}
+    deserted = connection.execute(
+        _QUERIES["hold_deserted"], {**of_attempt, "deserted": DESERTED}
+    ).fetchone()
+    if deserted is None or attempt.ended_at is None or attempt.exit is None:
+        return
+    started_at, ended_at = deserted
+    message = "; ".join(filter(None, (DESERTED, attempt.exit.message)))
+    told = replace(
+        attempt,
+        started_at=attempt.started_at or started_at,
+        ended_at=max(attempt.ended_at, ended_at),
+        exit=replace(attempt.exit, message=f"{message}; its process has ended"),
+    )
+    connection.execute(_TRIALS["update_attempts"], attempt_columns([told]))
+    connection.execute(_QUERIES["note_revised"], of_attempt)

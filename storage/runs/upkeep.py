@@ -8,6 +8,7 @@ from retention.sealing import SealingRule
 from storage import queries
 from storage.database import Pool, transaction
 from storage.lineage.checks import record_digests
+from storage.runs.hearing import DESERTED
 from sweeps.ids import RunId
 
 _RUNS = queries.load("runs")
@@ -38,7 +39,8 @@ class RunUpkeep:
 
         What they hold is free then, and they have cost what they cost.
         """
-        return self._change(_RERUNS["end_left_attempts"], silence=_DESERTED_AFTER)
+        statement = _RERUNS["end_left_attempts"]
+        return self._change(statement, silence=_DESERTED_AFTER, deserted=DESERTED)
 
     def seal(self, rule: SealingRule) -> tuple[RunId, ...]:
         """Seal the runs that are due, and write down what they are; returns which.

@@ -1,5 +1,6 @@
 """A run is made again from the code it had, and its metrics are compared."""
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -9,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+import psycopg
 import pytest
 
+from compute.records import read_json
 from tests.e2e.conftest import Installation, wait_for
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("reruns")]
@@ -309,6 +313,59 @@ def test_a_killed_rerun_leaves_nothing_that_the_next_does_not_remove(
     state = wait_for(lambda: installation.json("show", first.name)["state"] != "running")
     assert state
     assert reproduce(installation, run)[1]["verdict"] == "bitwise"
+
+
+def forget(installation: Installation, run: str) -> None:
+    """As if a quarter of an hour had passed since its script and its command were heard of."""
+    databases = json.loads((installation.home / "secrets" / "databases.json").read_text())
+    with psycopg.connect(databases["database_url"]) as connection:
+        connection.execute("SET search_path = sweepworks")
+        for statement in (
+            "UPDATE run_activity SET last_seen_at = last_seen_at - interval '16 minutes' WHERE run_id = %s",
+            "UPDATE admission_seekers SET asked_at = asked_at - interval '16 minutes' WHERE sweep_id = %s",
+            "UPDATE attempts SET started_at = started_at - interval '20 minutes' WHERE run_id = %s",
+        ):
+            connection.execute(statement, (run,))
+
+
+@pytest.mark.slow
+def test_what_a_killed_command_leaves_ends_with_its_row_and_is_charged_until_then(
+    installation: Installation,
+) -> None:
+    hanging = (
+        "import os, time\ntime.sleep(600 if '.sweepworks' in os.getcwd() else 0)\nrun.finish()"
+    )
+    script = SEEDED.replace('init("reruns"', 'init("hanging"').replace("run.finish()", hanging)
+    run = train(installation, a_repository(installation.folder, "hanging", script))
+    with installation.start("rerun", run) as command:
+        (held,) = wait_for(
+            lambda: installation.json("list", "--where", f"rerun_of = {run} and state = running")
+        )
+        rerun = held["run_id"]
+        folder = installation.home / "runs" / rerun / f"{rerun}-a1"
+        wait_for(lambda: installation.json("show", rerun)["attempts"][0]["started_at"])
+        shim = psutil.Process(wait_for(lambda: read_json(folder / "shim.json"))["pid"])
+        command.kill()
+    script_of = shim.children(recursive=True)
+    alive = [process for process in script_of if process.is_running()]
+
+    forget(installation, rerun)
+    psutil.wait_procs([shim, *script_of], timeout=60)
+    ended = wait_for(lambda: read_json(folder / "exit.json"))["ended_at"]
+
+    assert alive
+    assert not [process for process in (shim, *script_of) if process.is_running()]
+    attempt = wait_for(
+        lambda: (
+            (found := installation.json("show", rerun)["attempts"][0])["exit"]["signal"] and found
+        )
+    )
+    assert attempt["exit"]["reason"] == "lost"
+    assert dt.datetime.fromisoformat(attempt["ended_at"]).timestamp() == pytest.approx(ended)
+    lasted = ended - dt.datetime.fromisoformat(attempt["started_at"]).timestamp()
+    shown = installation.json("show", rerun)
+    assert shown["cost"]["core_hours"] == pytest.approx(lasted / 3600, rel=0.01)
+    assert installation.json("queue")["n_held"] == 0
 
 
 @pytest.mark.slow

@@ -66,7 +66,8 @@ WITH ended AS (
     CROSS JOIN LATERAL (
         SELECT greatest(-700, -extract(epoch FROM %(now)s - least(ended.ended_at, %(now)s))
                               / %(tau)s) AS until_end,
-               greatest(-700, -extract(epoch FROM %(now)s - least(attempts.started_at, %(now)s))
+               greatest(-700, -extract(epoch FROM %(now)s
+                                  - least(greatest(attempts.started_at, ended.counted_until), %(now)s))
                               / %(tau)s) AS until_start
     ) AS ages
     CROSS JOIN LATERAL (
@@ -111,7 +112,8 @@ FROM (
     JOIN attempts USING (attempt_id)
     CROSS JOIN LATERAL (
         SELECT %(tau)s / 3600 * (1 - exp(greatest(-700, least(0,
-                   -extract(epoch FROM %(now)s - attempts.started_at) / %(tau)s))::float8))
+                   -extract(epoch FROM %(now)s
+                       - greatest(attempts.started_at, admissions.counted_until)) / %(tau)s))::float8))
                AS weight
     ) AS weights
     WHERE settled_at IS NULL

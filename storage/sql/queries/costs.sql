@@ -205,13 +205,14 @@ COPY cost_entries (
 
 -- cover_day --
 -- Up to when the ledger has the day now.
-INSERT INTO cost_days (day, covered_until, price_version, entries, replaced_at)
-VALUES (%(day)s, %(covered_until)s, %(price_version)s, %(entries)s, clock_timestamp())
+INSERT INTO cost_days (day, covered_until, price_version, entries, replaced_at, read_at)
+VALUES (%(day)s, %(covered_until)s, %(price_version)s, %(entries)s, clock_timestamp(), now())
 ON CONFLICT (day) DO UPDATE
 SET covered_until = excluded.covered_until,
     price_version = excluded.price_version,
     entries = excluded.entries,
-    replaced_at = excluded.replaced_at;
+    replaced_at = excluded.replaced_at,
+    read_at = excluded.read_at;
 
 -- cover_usage --
 -- Up to when the usage of a day is there: as far as its entries are.
@@ -388,7 +389,8 @@ LIMIT 50;
 
 -- days_behind --
 -- Days that the ledger does not have, or not as they turned out: attempts went on at the end of what
--- it has and have ended since, or were not known when it was written, whether they have ended or go on.
+-- it has and have ended since, or were not known when it was written, whether they have ended or go on,
+-- or were found to have gone on for longer than their rows said then.
 -- Those that go on are found by `attempts_begun_idx`, and what the books have of each by its run: neither
 -- grows with the attempts that there ever were.
 WITH span AS (
@@ -445,6 +447,15 @@ WHERE cost_days.day IS NULL
          AND (runs.sweep_id IS NOT NULL OR runs.rerun_of IS NOT NULL
               OR attempts.gpu_count > 0 OR cardinality(attempts.gpus) > 0)
          AND books.is_known IS NULL
+   )
+   OR EXISTS (
+       SELECT FROM attempts
+       WHERE attempts.revised_at IS NOT NULL
+         AND attempts.revised_at >= coalesce(cost_days.read_at, cost_days.replaced_at)
+         AND coalesce(attempts.scheduled_at, attempts.started_at)
+             < (days.day + 1)::timestamp AT TIME ZONE 'UTC'
+         AND (attempts.ended_at IS NULL
+              OR attempts.ended_at > days.day::timestamp AT TIME ZONE 'UTC')
    )
 ORDER BY days.day;
 

@@ -53,6 +53,56 @@ WHERE attempt_id = %(attempt_id)s
   AND state <> 'ended'
 FOR UPDATE;
 
+-- hold_deserted --
+-- An attempt under lock that others have ended, by what was heard of its script last.
+SELECT started_at, ended_at
+FROM attempts
+WHERE attempt_id = %(attempt_id)s
+  AND state = 'ended'
+  AND message = %(deserted)s
+FOR UPDATE;
+
+-- note_revised --
+-- Its end is another one than days of the ledger may have.
+UPDATE attempts
+SET revised_at = clock_timestamp()
+WHERE attempt_id = %(attempt_id)s;
+
+-- state_of_attempt --
+-- No row: it is of another installation.
+SELECT state::text
+FROM attempts
+WHERE attempt_id = %(attempt_id)s;
+
+-- reopen_attempts --
+-- Reruns that live again have held all the while what they held, also where others have ended their
+-- attempts meanwhile. What was counted in shares until then is not counted again.
+WITH ended AS (
+    SELECT attempts.attempt_id, attempts.ended_at,
+           coalesce(attempts.started_at, attempts.scheduled_at, runs.started_at) AS started_at
+    FROM attempts
+    JOIN runs USING (run_id)
+    WHERE attempts.run_id = ANY(%(run_ids)s::text[])
+      AND runs.rerun_of IS NOT NULL
+      AND attempts.state = 'ended'
+      AND attempts.message = %(deserted)s
+    ORDER BY attempts.attempt_id
+    FOR UPDATE OF attempts
+), again AS (
+    UPDATE attempts
+    SET state = 'running', started_at = ended.started_at, ended_at = NULL, exit_reason = NULL,
+        message = '', revised_at = clock_timestamp()
+    FROM ended
+    WHERE attempts.attempt_id = ended.attempt_id
+    RETURNING attempts.attempt_id, ended.ended_at AS was_ended_at
+)
+UPDATE admissions
+SET ended_at = NULL,
+    settled_at = NULL,
+    counted_until = CASE WHEN settled_at IS NULL THEN counted_until ELSE again.was_ended_at END
+FROM again
+WHERE admissions.attempt_id = again.attempt_id;
+
 -- end_rerun --
 -- A rerun whose script has ended without saying so.
 UPDATE runs
@@ -71,7 +121,7 @@ SET state = 'ended',
     started_at = deserted.started_at,
     ended_at = greatest(deserted.ended_at, deserted.started_at),
     exit_reason = deserted.exit_reason,
-    message = 'whoever made the rerun was gone'
+    message = %(deserted)s
 FROM (
     SELECT attempts.attempt_id,
            coalesce(attempts.started_at, attempts.scheduled_at,

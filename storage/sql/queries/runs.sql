@@ -117,7 +117,8 @@ WITH held AS (
 UPDATE runs
 SET state = 'running', ended_at = NULL, reason = '', lost_at = NULL
 FROM held
-WHERE runs.run_id = held.run_id;
+WHERE runs.run_id = held.run_id
+RETURNING runs.run_id, runs.rerun_of IS NOT NULL AS is_rerun;
 
 -- record_end --
 -- When the script has ended, of a run whose last flush is still to come.

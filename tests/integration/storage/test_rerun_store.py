@@ -1,5 +1,6 @@
 """Reruns at the desk, in budgets and in the ledger, and what becomes of those that are left behind."""
 
+import dataclasses
 import datetime as dt
 from decimal import Decimal
 
@@ -417,6 +418,103 @@ def test_one_of_which_nothing_is_heard_has_cost_what_it_held_until_then(
     assert found.started_at is not None
     assert found.ended_at is not None
     assert (found.ended_at - found.started_at).total_seconds() == pytest.approx(44 * 60, abs=5)
+
+
+def heard_again(world: RerunWorld, attempt: AttemptId) -> None:
+    """Its script says that it lives."""
+    world.runs.beat(ids.run_of(attempt), tenant_id=TENANT)
+
+
+def test_one_that_is_heard_of_again_holds_what_it_held_all_the_while(
+    world: RerunWorld, demand: RerunDemand
+) -> None:
+    world.quotas(ONE_GPU)
+    left = world.live(demand, hours=1)
+    began = attempt_of(world, left).started_at
+    world.go_silent(left, minutes=16)
+    world.keep_up()
+    world.desk().run_pass()  # what it used until then counts in shares
+
+    heard_again(world, left)
+
+    again = attempt_of(world, left)
+    assert (again.state, again.started_at) == (AttemptState.RUNNING, began)
+    assert (again.ended_at, again.exit) == (None, None)
+    other = world.create(demand)
+    assert not world.desk().ask_for_rerun(other, demand).is_admitted
+    world.end(left)
+    assert world.desk().ask_for_rerun(other, demand).is_admitted
+    ((hours,),) = world.execute("SELECT sum(gpu_hours) FROM fair_share_usage")
+    assert hours == pytest.approx(1, abs=0.01)  # and not once more what had been counted
+
+
+def test_days_that_were_written_while_it_was_given_up_are_behind(
+    world: RerunWorld, demand: RerunDemand
+) -> None:
+    world.prices()
+    left = world.live(demand, hours=30)
+    world.go_silent(left, minutes=26 * 60)
+    world.keep_up()
+    first, today = attempt_of(world, left).started_at, world.now().date()
+    assert first is not None
+    days = [first.date() + dt.timedelta(days=n) for n in range((today - first.date()).days + 1)]
+    for day in days:
+        world.ledger.replace(day, now=world.now())
+    over = world.ledger.behind(since=days[0], until=days[-2])
+
+    heard_again(world, left)
+    behind = world.ledger.behind(since=days[0], until=days[-2])
+    for day in days:
+        world.ledger.replace(day, now=world.now())
+
+    assert (over, behind) == ([], days[:-1])
+    assert world.ledger.behind(since=days[0], until=days[-2]) == []
+    ((hours,),) = world.execute("SELECT sum(quantity) FROM cost_entries WHERE resource = 'gpu'")
+    assert hours == pytest.approx(30, abs=0.01)
+
+
+def test_what_its_launcher_says_of_its_end_is_what_it_costs(
+    world: RerunWorld, demand: RerunDemand
+) -> None:
+    left = world.live(demand, hours=1)
+    world.go_silent(left, minutes=16)
+    world.keep_up()
+    guessed = attempt_of(world, left)
+    ended = Attempt(
+        attempt_id=left, run_id=guessed.run_id, number=1, created_at=guessed.created_at,
+        started_at=guessed.started_at, ended_at=world.now(), state=AttemptState.ENDED,
+        exit=Exit(reason=ExitReason.LOST, signal=15),
+    )  # fmt: skip
+
+    for later in (0, 5):
+        at = ended.ended_at
+        assert at is not None
+        told = dataclasses.replace(ended, ended_at=at + dt.timedelta(minutes=later))
+        assert not world.reruns.note_attempt(told)
+
+    found = attempt_of(world, left)
+    assert guessed.ended_at is not None
+    assert found.ended_at == ended.ended_at  # told once
+    assert found.exit is not None
+    assert found.exit.signal == 15
+    heard_again(world, left)  # by what it had left in its spool
+    assert attempt_of(world, left).state is AttemptState.ENDED
+
+
+def test_what_its_script_said_of_its_end_stays_when_something_is_heard_later(
+    world: RerunWorld, demand: RerunDemand
+) -> None:
+    left = world.live(demand, hours=1)
+    world.go_silent(left, minutes=5)
+    world.execute(
+        "UPDATE runs SET state = 'completed', ended_at = now() WHERE run_id = %s",
+        (ids.run_of(left),),
+    )
+    world.keep_up()
+
+    heard_again(world, left)
+
+    assert attempt_of(world, left).state is AttemptState.ENDED
 
 
 def test_a_script_that_nobody_saw_start_has_run_when_it_was_heard(
