@@ -11,6 +11,7 @@ from gateway.errors import InvalidRequest
 from gateway.html import page
 from gateway.said import said_about
 from gateway.services import GivenServices, Services
+from gateway.spent import cost_words
 from gateway.viewports import MOST_CURVES, MOST_KEYS, asked_runs
 from retention.resolution import Axis
 from storage.token_store import TokenOwner
@@ -105,6 +106,7 @@ def show_run(
         run_ids=[run],
         is_live=record.run.ended_at is None,
         evaluations=services.evaluations.list(tenant_id=owner.tenant_id, run_id=run, limit=1),
+        cost=cost_words(services, owner, run_id=run),
         said=said_about(Subject(SubjectKind.RUN, run), owner.tenant_id, services),
     )
 

@@ -7,6 +7,7 @@ from gateway.authentication import GivenOwner, GivenSweep
 from gateway.html import page
 from gateway.said import said_about
 from gateway.services import GivenServices
+from gateway.spent import cost_words
 from sweeps.comparison import ranking
 from sweeps.states import RunState
 from sweeps.tags import Subject, SubjectKind
@@ -58,5 +59,6 @@ def show_sweep(sweep: GivenSweep, owner: GivenOwner, services: GivenServices) ->
         trials=ranked[:_MOST_TRIALS],
         n_trials=len(trials),
         parameters=list(spec.space.parameters),
+        cost=cost_words(services, owner, sweep_id=sweep),
         said=said_about(Subject(SubjectKind.SWEEP, sweep), owner.tenant_id, services),
     )

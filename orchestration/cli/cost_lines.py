@@ -3,8 +3,9 @@
 import datetime as dt
 from decimal import Decimal
 
-from governance.cost.report import CostSheet, CostSummary, GroupBy, dollars, summary_document, total
+from governance.cost.report import CostSummary, GroupBy, dollars, summary_document, total
 from governance.cost.trials import TrialCosts
+from governance.cost.words import cost_line
 from orchestration.platform import Platform
 from sweeps.ids import RunId, SweepId
 
@@ -25,23 +26,6 @@ def sweep_lines(costs: TrialCosts, spent: CostSummary) -> list[str]:
             f"stopping {saving.trials} trials early saved about {dollars(saving.usd)}{percent}"
         )
     return lines
-
-
-def cost_line(sheet: CostSheet) -> str:
-    """What something cost, in one line: ``$1.25, 2.5 GPU-hours, 3% for idle GPUs``."""
-    spent = total(sheet.lines)
-    parts = [dollars(spent.amount_usd)]
-    if spent.gpu_hours:
-        parts.append(f"{spent.gpu_hours:.4g} GPU-hours")
-    else:
-        parts.append(f"{spent.core_hours:.4g} core-hours")
-    if spent.waste_share:
-        parts.append(f"{spent.waste_share:.0%} for idle GPUs")
-    if spent.lost_share:
-        parts.append(f"{spent.lost_share:.0%} for work that failed")
-    if spent.unpriced:
-        parts.append("some of it without a price")
-    return ", ".join(parts) + (" (example prices)" if sheet.has_example_prices else "")
 
 
 def trials_document(costs: TrialCosts, *, metric: str) -> dict[str, object]:

@@ -29,8 +29,8 @@ def subject(item: ItemRow | DeletionRow) -> str:
 def print_plan(made: PlanRow, items: Sequence[ItemRow]) -> None:
     """What goes by rule, what is spared by what, and some items."""
     summary = made.summary
-    click.echo(f"plan {made.plan_id} of {made.made_at.astimezone():%Y-%m-%d %H:%M}, "
-               f"policy version {made.policy_version}")  # fmt: skip
+    by = f"policy version {made.policy_version}" if made.policy_version else "the default policy"
+    click.echo(f"plan {made.plan_id} of {made.made_at.astimezone():%Y-%m-%d %H:%M}, by {by}")
     click.echo(f"of {summary['artifacts']:,} files of {summary['runs']:,} runs, "
                f"{bytes_text(summary['stored_bytes'])}")  # fmt: skip
     if summary["goes"]:

@@ -67,11 +67,12 @@ def propose(
         for name, value in best.configuration.items()
     )
     sentences = [f"The best {objective.metric} of {n} trials is {best.objective:.5g}, at {at}"]
-    if found.shares:
+    steps = [one for one in proposals if one.kind not in {AdviceKind.STOP, AdviceKind.GO_ON}][:1]
+    # A refinement says itself what matters most.
+    if found.shares and not any(one.kind is AdviceKind.REFINE for one in steps):
         name, share = next(iter(found.shares.items()))
         sentences.append(f"{name} matters most ({share:.0%})")
-    steps = [one for one in proposals if one.kind not in {AdviceKind.STOP, AdviceKind.GO_ON}]
-    sentences += [one.sentence for one in steps[:1]]
+    sentences += [one.sentence for one in steps]
     if snapshot.sweep.state is not SweepState.COMPLETED:
         sentences.append(f"the sweep is {snapshot.sweep.state}, so that this is not all of it")
     return (". ".join(s[0].upper() + s[1:] for s in sentences) + ".")[:LONGEST_TAKEAWAY]

@@ -75,7 +75,7 @@ def _is_near(
     bound = base + (abs(scale) * asked.margin if asked.is_relative else asked.margin)
     return Criterion(
         subject=asked.metric,
-        asked=words,
+        asked=f"{words}: {'<=' if turn > 0 else '>='} {turn * bound:.6g}",
         value=turn * value,
         bound=turn * bound,
         # Never for NaN. Just at the margin, what adding rounds away is not held against it.

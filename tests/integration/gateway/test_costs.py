@@ -62,3 +62,13 @@ def test_what_cannot_be_shown_is_said(platform: Platform) -> None:
     assert "Nothing was held" in browser.get("/cost").text
     refused = platform.client.get("/api/v1/cost")
     assert refused.status_code == 401
+
+
+def test_pages_of_a_sweep_and_of_a_run_say_what_they_cost(
+    platform: Platform, spent: CostWorld
+) -> None:
+    browser = a_browser(platform)
+
+    for path in ("/sweeps/digits-aaaaaaaa", "/runs/digits-aaaaaaaa-00001"):
+        assert "cost $8.18, 4 GPU-hours" in browser.get(path).text
+    assert browser.get("/sweeps/digits-bbbbbbbb").status_code == 404

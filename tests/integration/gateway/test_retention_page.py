@@ -54,6 +54,12 @@ def test_what_is_marked_is_shown_with_its_day(platform: Platform) -> None:
     assert listed["artifacts"][0]["goes_at"].startswith(day)
 
 
+def test_a_plan_of_nothing_says_so(platform: Platform) -> None:
+    RetentionStore(platform.pool).make(POLICY, policy_version=0, who="me", now=LATER)
+
+    assert "Nothing would go." in platform.client.get("/retention", headers=bearer(TOKEN)).text
+
+
 def test_what_has_gone_is_shown_and_other_tenants_see_none_of_it(platform: Platform) -> None:
     policy = dataclasses.replace(POLICY, grace=dt.timedelta(0))
     run = a_marked_file(platform, policy)

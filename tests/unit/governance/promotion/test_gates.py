@@ -149,6 +149,20 @@ def test_a_candidate_is_held_to_production_on_the_same_seeds(
     assert production["version"] == 4
 
 
+def test_the_bound_that_production_sets_is_said_as_a_number() -> None:
+    both = [*measured(0.95, 0.96, 0.97), *measured(0.96, 0.97, 0.98, subject=PRODUCTION)]
+
+    found = gate(
+        COMPARED % (0.02, "mean"),
+        Gate.PRODUCTION,
+        measurements=both,
+        production=4,
+        production_now=4,
+    )
+
+    assert found.criteria[0].asked == "mean within production - 0.02: >= 0.95"
+
+
 def test_the_first_candidate_has_nothing_to_be_worse_than() -> None:
     found = gate(COMPARED % (0, "mean"), Gate.PRODUCTION)
 

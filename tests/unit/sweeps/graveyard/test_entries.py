@@ -198,6 +198,7 @@ def test_a_page_says_all_of_it() -> None:
     assert "abc123" in page
     assert "proposed; nobody has confirmed it yet" in page
     assert f"at lr = {best.configuration['lr']:.4g}" in entry.proposal
+    assert entry.proposal.count("matters most") == 1
 
 
 def test_a_confirmed_takeaway_stands_in_for_the_proposal() -> None:
