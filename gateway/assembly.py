@@ -46,6 +46,7 @@ from storage.queue.storage_quotas import StorageQuotas
 from storage.queue.view import QueueView
 from storage.reports.portfolio import Portfolio
 from storage.reports.shelf import PostgresReportShelf
+from storage.retention.cold import ColdStorage
 from storage.retention.store import RetentionStore
 from storage.runs.catalog import RunCatalog
 from storage.runs.comparisons import RunComparisons
@@ -57,6 +58,7 @@ from storage.sweeps.catalog import SweepCatalog
 from storage.sweeps.graveyard import PostgresGraveyard
 from storage.tenant_file import TenantFile
 from storage.token_store import TokenStore
+from sweeps.blobs import StoreWithClasses
 from sweeps.clock import Clock, SystemClock
 from sweeps.ids import TenantId
 
@@ -165,5 +167,6 @@ def open_gateway(
             silence=configuration.silence,
             period_seconds=configuration.upkeep_seconds,
         )
-        store_upkeep = StoreUpkeep(store, BlobDeletion(pool, store), meters=meters)
+        cold = ColdStorage(pool, store) if isinstance(store, StoreWithClasses) else None
+        store_upkeep = StoreUpkeep(store, BlobDeletion(pool, store), cold=cold, meters=meters)
         yield Gateway(services, upkeep=(upkeep, store_upkeep))

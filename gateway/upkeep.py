@@ -1,4 +1,4 @@
-"""What has to be done now and then: say that a gateway is there, end and seal runs, make room.
+"""What has to be done now and then: say that a gateway is there, end and seal runs, look after the store.
 
 The store of artifacts has a loop of its own: it may be slow, and runs must not wait for it.
 """
@@ -13,6 +13,7 @@ from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.artifacts.blob_deletion import BlobDeletion
 from storage.points.metric_store import MetricStore
+from storage.retention.cold import ColdStorage
 from storage.runs.summaries import RunSummaries
 from storage.runs.upkeep import RunUpkeep
 from sweeps.blobs import ArtifactStore
@@ -22,6 +23,7 @@ _PERIOD_SECONDS = 3.0
 _UNFINISHED_FOR = dt.timedelta(days=1)  # an upload of that age has lost its process
 _STORE_PERIOD_SECONDS = 3600.0
 _DELETED_AT_ONCE = 1_000
+_BACK_SECONDS = 60.0  # a look at an index of what is cold
 
 logger = logging.getLogger(__name__)
 
@@ -85,30 +87,47 @@ class Upkeep:
 
 
 class StoreUpkeep:
-    """Makes room where artifacts are: what was begun and given up, and what nothing refers to."""
+    """Makes room where artifacts are, and has at hand there what is in use again.
+
+    Args:
+        cold: Of a store that has classes.
+    """
 
     def __init__(
         self,
         store: ArtifactStore,
         deletion: BlobDeletion,
         *,
+        cold: ColdStorage | None,
         meters: Meters,
         period_seconds: float = _STORE_PERIOD_SECONDS,
     ) -> None:
         self._store = store
+        self._cold = cold
         self._deletion = deletion
         self._meters = meters
         self._period_seconds = period_seconds
 
     async def run(self) -> None:
-        """Look after it until cancelled. One of both that fails does not keep the other from it."""
+        """Look after it until cancelled. One that fails does not keep the others from it."""
+        period = self._period_seconds
         await asyncio.gather(
-            _repeat("unfinished uploads", self._abandon, period_seconds=self._period_seconds),
-            _repeat("deletion of artifacts", self._delete, period_seconds=self._period_seconds),
+            _repeat("unfinished uploads", self._abandon, period_seconds=period),
+            _repeat("deletion of artifacts", self._delete, period_seconds=period),
+            _repeat("cold files that are in use", self._bring_back, period_seconds=_BACK_SECONDS),
         )
 
     def _abandon(self) -> None:
         self._store.abandon_unfinished(older_than=_UNFINISHED_FOR)
+
+    def _bring_back(self) -> None:
+        back = self._cold.bring_back() if self._cold is not None else None
+        if back is not None and back.count:
+            logger.info(
+                "%d files of %d bytes are in the standard class again, since models are made of them",
+                back.count,
+                back.size_bytes,
+            )
 
     def _delete(self) -> None:
         while True:

@@ -90,6 +90,10 @@ class NoStorageClass(PermanentError):
     """The store does not know a class, or does not let this installation use it."""
 
 
+class BytesArchived(PermanentError):
+    """Bytes in a class of archives, where no plan of ours puts any: nobody can read them there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobKey:
     """Where bytes are: equal ones are shared within a tenant, never across tenants.
@@ -258,6 +262,7 @@ class StoreWithClasses(Protocol):
         Raises:
             ArtifactNotFound: It is not there.
             NoStorageClass: The store does not have the class.
+            BytesArchived: It is in a class of archives.
             StorageUnavailable: The store does not answer.
         """
         ...

@@ -21,6 +21,7 @@
     │   ├── InvalidArtifact · ArtifactTooLarge  (sweeps.artifacts) a file that cannot be kept
     │   ├── StoreOfAnother · TooManyStrays (sweeps.blobs) nothing is deleted before a person has looked
     │   ├── NoStorageClass                 (sweeps.blobs) a store without such a class
+    │   ├── BytesArchived                  (sweeps.blobs) a person has to restore them first
     │   ├── InvalidSetting                 (orchestration.settings) a variable that makes no sense
     │   ├── InvalidFlush                   a client sent what cannot be stored
     │   ├── UnreadableCredentials          (compute.kubernetes) a file of them that is none

@@ -9,11 +9,12 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]  it
 
 from storage.artifacts.bucket_errors import bucket_errors, code_of, is_no_key
 from storage.artifacts.location import BucketLocation
-from sweeps.blobs import NoStorageClass, StorageClass
+from sweeps.blobs import BytesArchived, NoStorageClass, StorageClass
 from sweeps.errors import ArtifactNotFound
 
 #: S3 copies 5 GiB at once; of less, no copy takes longer than anybody waits for an answer.
 MOST_AT_ONCE = 2**30
+_ARCHIVED = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 _UNKNOWN = frozenset({"InvalidStorageClass", "NotImplemented", "UnsupportedOperation"})
 
 
@@ -48,6 +49,7 @@ class BucketClasses:
         Raises:
             ArtifactNotFound: There is no such object.
             NoStorageClass: The server has no such class.
+            BytesArchived: It is in a class of archives.
             StorageUnavailable: The bucket does not answer.
         """
         name = storage_class.upper()
@@ -65,6 +67,11 @@ class BucketClasses:
                     raise NoStorageClass(
                         f"{self._location} has no storage class {name} ({code_of(exc)}): name "
                         "another one in the policy of retention, or leave `cold_after` out"
+                    ) from exc
+                if code_of(exc) in _ARCHIVED:
+                    raise BytesArchived(
+                        f"{place['Key']} of {self._location} was archived, by a rule of the bucket's "
+                        "own: restore it there (RestoreObject), and it comes back by itself"
                     ) from exc
                 raise
         if not is_there:  # some servers take any word for a class, and do nothing with it

@@ -1,4 +1,4 @@
-"""Moves bytes that are marked and due to a colder class of the store, in place."""
+"""Moves bytes that are marked and due to a colder class of the store, in place, and what is in use again back."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from storage import queries
 from storage.database import Pool, transaction
-from sweeps.blobs import BlobKey, NoStorageClass, StorageClass, StoreWithClasses
+from sweeps.blobs import BlobKey, BytesArchived, NoStorageClass, StorageClass, StoreWithClasses
 from sweeps.errors import ArtifactNotFound, StorageUnavailable
 from sweeps.ids import TenantId
 
@@ -22,7 +22,7 @@ _WORKERS = 8  # a bucket copies by itself, and takes its time for each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What went to a colder class."""
+    """What went to another class."""
 
     count: int = 0
     size_bytes: int = 0
@@ -73,6 +73,36 @@ class ColdStorage:
             while batch := self._take(now):
                 total += self._move(workers, batch)
         return total
+
+    def bring_back(self) -> Moved:
+        """Move what aliases of models mean to the standard class again.
+
+        Others that fail are no reason to leave one where it is.
+
+        Raises:
+            BytesArchived: Of some, and by no plan of ours; the others are back.
+            StorageUnavailable: The database or the store does not answer.
+        """
+        with transaction(self._pool) as connection:
+            found = connection.execute(_QUERIES["cold_serving"]).fetchall()
+        back = Moved()
+        trouble: Exception | None = None
+        for tenant_id, sha256, size_bytes in found:
+            key = BlobKey(tenant_id=TenantId(tenant_id), sha256=sha256)
+            try:
+                self._store.move(key, StorageClass.STANDARD)
+            except (ArtifactNotFound, BytesArchived, StorageUnavailable) as exc:
+                trouble = exc
+                continue
+            with transaction(self._pool) as connection:
+                connection.execute(
+                    _QUERIES["note_back"],
+                    {"tenant_id": tenant_id, "sha256": bytes.fromhex(sha256)},
+                )
+            back += Moved(count=1, size_bytes=size_bytes)
+        if trouble is not None:
+            raise trouble
+        return back
 
     def _take(self, now: dt.datetime) -> list[_Move]:
         with transaction(self._pool) as connection:

@@ -139,19 +139,26 @@ WITH of_sweep AS MATERIALIZED (
     FROM gone_artifacts
     JOIN runs USING (run_id)
     WHERE runs.sweep_id = %(sweep_id)s
-), blob AS MATERIALIZED (
-    SELECT tenant_id, sha256, size_bytes, created_at, NULL::timestamptz AS gone_at, storage_class,
-           class_since
+), stay AS MATERIALIZED (
+    -- In its class now, or when it went; and in each that it was in before.
+    SELECT tenant_id, sha256, size_bytes, storage_class, coalesce(class_since, created_at) AS since,
+           %(end)s::timestamptz AS until
     FROM blobs
-    WHERE created_at < %(end)s
+    WHERE coalesce(class_since, created_at) < %(end)s
       AND has_arrived
       AND tenant_id <> installation_tenant()
       AND (%(sweep_id)s::text IS NULL OR (tenant_id, sha256) IN (SELECT * FROM of_sweep))
     UNION ALL
-    SELECT tenant_id, sha256, size_bytes, created_at, gone_at, storage_class, class_since
+    SELECT tenant_id, sha256, size_bytes, storage_class, coalesce(class_since, created_at), gone_at
     FROM gone_blobs
     WHERE created_at < %(end)s
       AND gone_at > %(start)s
+      AND tenant_id <> installation_tenant()
+    UNION ALL
+    SELECT tenant_id, sha256, size_bytes, storage_class, since, until
+    FROM class_stays
+    WHERE since < %(end)s
+      AND until > %(start)s
       AND tenant_id <> installation_tenant()
 ), charged AS MATERIALIZED (
     SELECT DISTINCT ON (tenant_id, sha256) tenant_id, sha256, run_id
@@ -168,25 +175,19 @@ WITH of_sweep AS MATERIALIZED (
     ) AS reference
     ORDER BY tenant_id, sha256, created_at, run_id, name
 )
-SELECT %(day)s::date AS day, blob.tenant_id, runs.experiment_id, runs.sweep_id,
+SELECT %(day)s::date AS day, stay.tenant_id, runs.experiment_id, runs.sweep_id,
        coalesce(sweeps.spec ->> 'owner', runs.created_by, '') AS owner,
        stay.storage_class,
-       sum(blob.size_bytes::numeric * round(1000000 * extract(epoch FROM
+       sum(stay.size_bytes::numeric * round(1000000 * extract(epoch FROM
            least(stay.until, %(end)s) - greatest(stay.since, %(start)s)
        ))) AS byte_microseconds
-FROM blob
-CROSS JOIN LATERAL (
-    VALUES ('standard', blob.created_at,
-            least(coalesce(blob.class_since, %(end)s), coalesce(blob.gone_at, %(end)s))),
-           (blob.storage_class, blob.class_since, coalesce(blob.gone_at, %(end)s))
-) AS stay (storage_class, since, until)
+FROM stay
 LEFT JOIN charged USING (tenant_id, sha256)
 LEFT JOIN runs USING (run_id)
 LEFT JOIN sweeps ON sweeps.sweep_id = runs.sweep_id
-WHERE (%(tenant_id)s::text IS NULL OR blob.tenant_id = %(tenant_id)s)
+WHERE (%(tenant_id)s::text IS NULL OR stay.tenant_id = %(tenant_id)s)
   AND (%(sweep_id)s::text IS NULL OR runs.sweep_id = %(sweep_id)s)
   AND least(stay.until, %(end)s) > greatest(stay.since, %(start)s)
-  AND stay.since IS NOT NULL  -- it was never moved
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 2, 3, 4, 5, 6;
 
@@ -321,23 +322,20 @@ GROUP BY 1, 2, 3, 4;
 
 -- raw_bytes --
 -- Bytes times seconds that were in the store in a stretch of time, by class, from its own rows.
-WITH stored AS (
-    SELECT size_bytes, created_at, %(end)s AS gone_at, storage_class, class_since
+WITH stretches AS (
+    SELECT size_bytes, storage_class, %(end)s AS until,
+           CASE WHEN class_since IS NULL THEN created_at ELSE class_since END AS since
     FROM blobs
     WHERE has_arrived
       AND tenant_id <> '(installation)'
     UNION ALL
-    SELECT size_bytes, created_at, gone_at, storage_class, class_since
+    SELECT size_bytes, storage_class, gone_at,
+           CASE WHEN class_since IS NULL THEN created_at ELSE class_since END
     FROM gone_blobs
     WHERE tenant_id <> '(installation)'
-), stretches AS (
-    SELECT 'standard' AS storage_class, size_bytes, created_at AS since,
-           CASE WHEN class_since < gone_at THEN class_since ELSE gone_at END AS until
-    FROM stored
     UNION ALL
-    SELECT storage_class, size_bytes, class_since, gone_at
-    FROM stored
-    WHERE class_since < gone_at
+    SELECT size_bytes, storage_class, until, since
+    FROM class_stays
 )
 SELECT storage_class, sum(size_bytes * extract(epoch FROM
            least(until, %(end)s) - greatest(since, %(start)s))) AS byte_seconds

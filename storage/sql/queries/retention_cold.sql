@@ -72,3 +72,25 @@ FROM unnest(%(plan_ids)s::bigint[], %(ordinals)s::int[]) AS gone (plan_id, ordin
 WHERE items.plan_id = gone.plan_id
   AND items.ordinal = gone.ordinal
   AND items.state = 'marked';
+
+-- cold_serving --
+-- Bytes of what aliases of models mean that are in a colder class.
+SELECT tenant_id, encode(sha256, 'hex') AS sha256, size_bytes
+FROM blobs
+WHERE storage_class <> 'standard'
+  AND state <> 'deleting'
+  AND EXISTS (
+      SELECT FROM model_versions
+      JOIN model_aliases USING (model_id, number)
+      JOIN models USING (model_id)
+      WHERE models.tenant_id = blobs.tenant_id
+        AND model_versions.sha256 = blobs.sha256)
+ORDER BY tenant_id, sha256;
+
+-- note_back --
+-- It is standard from now on, by the clock as above.
+UPDATE blobs
+SET storage_class = 'standard', class_since = clock_timestamp()
+WHERE tenant_id = %(tenant_id)s
+  AND sha256 = %(sha256)s
+  AND storage_class <> 'standard';

@@ -1,6 +1,7 @@
 """The file that a promotion would take, and has taken, is in no plan of retention; the plan says why."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Generator
 from pathlib import Path
 
@@ -8,9 +9,13 @@ import pytest
 
 from governance.promotion.evaluations import EvaluationState
 from retention.policy import CheckpointRules, RetentionClass, RetentionPolicy, RunRules
+from storage.artifacts.bucket import ArtifactBucket
+from storage.artifacts.location import BucketLocation
+from storage.artifacts.s3_client import s3_client
 from storage.database import Pool, open_pool
+from storage.retention.cold import ColdStorage, Moved
 from storage.retention.store import RetentionStore
-from sweeps.blobs import StorageClass
+from sweeps.blobs import BlobKey, BytesArchived, StorageClass
 from sweeps.ids import RunId
 from tests.integration.orchestration.promotion_world import PromotionWorld
 from tests.integration.storage.retention_rows import LATER
@@ -113,3 +118,85 @@ def test_what_an_alias_means_stays_hot_until_it_means_another(world: PromotionWo
     world.registry.rollback("digits", "production", tenant_id=world.tenant, by="ana", reason="x")
 
     assert (before, moves()) == ([first], [second])
+
+
+class Cold:
+    """Bytes of runs in a bucket, where retention has moved all of them."""
+
+    def __init__(self, world: PromotionWorld, bucket: BucketLocation, *contents: bytes) -> None:
+        self._world, self._bucket = world, bucket
+        self.store = ArtifactBucket(bucket)
+        self.storage = ColdStorage(world.pool, self.store)
+        for content in contents:
+            self.store.put(self.key(content), content)
+            self.store.move(self.key(content), StorageClass.STANDARD_IA)
+        world.rows("UPDATE blobs SET storage_class = 'standard_ia', class_since = now()")
+
+    def key(self, content: bytes) -> BlobKey:
+        return BlobKey(tenant_id=self._world.tenant, sha256=hashlib.sha256(content).hexdigest())
+
+    def place(self, content: bytes) -> dict[str, str]:
+        key = self.store.address(self.key(content)).partition(f"{self._bucket.bucket}/")[2]
+        return {"Bucket": self._bucket.bucket, "Key": key}
+
+    def of(self, content: bytes) -> tuple[str, str]:
+        """Its class as the bucket has it, and as the database has."""
+        head = s3_client(self._bucket).head_object(**self.place(content))
+        ((written,),) = self._world.rows(
+            "SELECT storage_class FROM blobs WHERE sha256 = %s",
+            bytes.fromhex(self.key(content).sha256),
+        )
+        return head.get("StorageClass", "STANDARD"), written
+
+
+HOT, COLD = ("STANDARD", "standard"), ("STANDARD_IA", "standard_ia")
+FIRST, SECOND = RunId("scratch-aaaaaaaaaaaa"), RunId("scratch-bbbbbbbbbbbb")
+
+
+def test_a_cold_model_that_an_alias_means_comes_back(
+    world: PromotionWorld, bucket: BucketLocation
+) -> None:
+    world.promoted(FIRST, content=b"first")
+    world.promoted(SECOND, content=b"second")
+    cold = Cold(world, bucket, b"first", b"second")
+
+    back = cold.storage.bring_back()
+    after = [cold.of(b"first"), cold.of(b"second")]
+    world.registry.rollback("digits", "production", tenant_id=world.tenant, by="ana", reason="x")
+    again = cold.storage.bring_back()
+
+    assert (back, again) == (Moved(count=1, size_bytes=6), Moved(count=1, size_bytes=5))
+    assert after == [COLD, HOT]
+    assert cold.of(b"first") == HOT
+    assert cold.storage.bring_back() == Moved()
+
+
+def test_what_came_back_and_was_not_written_down_is_written_down(
+    world: PromotionWorld, bucket: BucketLocation
+) -> None:
+    world.promoted(FIRST, content=b"first")
+    cold = Cold(world, bucket, b"first")
+    cold.store.move(cold.key(b"first"), StorageClass.STANDARD)  # and died
+
+    cold.storage.bring_back()
+
+    assert cold.of(b"first") == HOT
+
+
+def test_a_model_that_the_bucket_archived_is_told_of_and_keeps_no_other(
+    world: PromotionWorld, bucket: BucketLocation
+) -> None:
+    world.promoted(FIRST, content=b"first")
+    world.promoted(SECOND, content=b"second")
+    world.registry.set_alias(
+        "digits", "staging", 1, tenant_id=world.tenant, by="ana", reason="it is tried"
+    )
+    cold = Cold(world, bucket, b"first", b"second")
+    place = cold.place(b"first")
+    s3_client(bucket).copy_object(**place, CopySource=place, StorageClass="GLACIER")
+
+    with pytest.raises(BytesArchived, match="RestoreObject"):
+        cold.storage.bring_back()
+
+    assert cold.of(b"second") == HOT
+    assert cold.of(b"first") == ("GLACIER", "standard_ia")

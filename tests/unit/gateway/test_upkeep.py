@@ -62,7 +62,7 @@ def look_after(store: Store, deletion: Deletion) -> str:
     """Until everything is deleted; what the meters say then."""
     meters = Meters()
     upkeep = StoreUpkeep(
-        cast("ArtifactStore", store), cast("BlobDeletion", deletion), meters=meters
+        cast("ArtifactStore", store), cast("BlobDeletion", deletion), cold=None, meters=meters
     )
 
     async def scenario() -> None:
