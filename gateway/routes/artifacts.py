@@ -23,9 +23,10 @@ def begin(
     """Which parts of the bytes to bring, and where; null when all of them are there."""
     draft = body.draft()
     refuse_reserved(draft)
-    blob = draft.blob(writer.tenant_id)
-    services.storage_quotas.check(blob)
-    services.artifacts.begin(run, draft, tenant_id=writer.tenant_id)
+    tenant_id = writer.tenant_id
+    blob = draft.blob(tenant_id)
+    take_room = services.storage_quotas.of(tenant_id)
+    services.artifacts.begin(run, draft, tenant_id=tenant_id, take_room=take_room)
     return answer({"upload": upload_of(services, blob, run=run)})
 
 

@@ -30,8 +30,7 @@ Limit = Annotated[int, Query(ge=1, le=_MOST_FILES)]
 def begin(body: UploadRequest, owner: GivenOwner, services: GivenServices) -> JSONResponse:
     """Which parts of a file to bring, and where. What nothing refers to in a day is deleted."""
     blob = body.draft().blob(owner.tenant_id)
-    services.storage_quotas.check(blob)
-    services.announcements.begin(blob)
+    services.announcements.begin(blob, take_room=services.storage_quotas.of(owner.tenant_id))
     return answer({"upload": upload_of(services, blob, run=_NO_RUN)})
 
 

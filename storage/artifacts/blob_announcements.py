@@ -14,6 +14,8 @@ from sweeps.blobs import Blob, BlobKey, BlobLeaving, BlobMissing
 
 _QUERIES = queries.load("blobs")
 Connection = psycopg.Connection[tuple[Any, ...]]
+#: Sees to it that there is room for bytes, in the transaction that announces them.
+TakeRoom = Callable[[Connection, Blob], None]
 
 
 class BlobAnnouncements:
@@ -27,14 +29,17 @@ class BlobAnnouncements:
         self._pool = pool
         self._least_age = least_age
 
-    def begin(self, blob: Blob) -> None:
+    def begin(self, blob: Blob, *, take_room: TakeRoom | None = None) -> None:
         """See to it that the bytes are not deleted while they come.
 
         Raises:
+            StorageQuotaExceeded: There is no room for them.
             BlobLeaving: They are being deleted at this moment.
             InvalidArtifact: Bytes of that sha256 are known, and are not as many.
         """
         with transaction(self._pool) as connection:
+            if take_room is not None:
+                take_room(connection, blob)
             announce(connection, blob.key, size_bytes=blob.size_bytes)
 
     def commit(self, blob: Blob, *, has_bytes: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from storage import queries
-from storage.artifacts.blob_announcements import announce, keep
+from storage.artifacts.blob_announcements import TakeRoom, announce, keep
 from storage.artifacts.blob_deletion import LEAST_AGE
 from storage.database import Pool, transaction
 from sweeps.artifacts import Artifact, ArtifactDraft, Checkpoint
@@ -31,10 +31,18 @@ class ArtifactCatalog:
         self._pool = pool
         self._least_age = least_age
 
-    def begin(self, run_id: RunId, draft: ArtifactDraft, *, tenant_id: TenantId) -> None:
+    def begin(
+        self,
+        run_id: RunId,
+        draft: ArtifactDraft,
+        *,
+        tenant_id: TenantId,
+        take_room: TakeRoom | None = None,
+    ) -> None:
         """Check that the run can take the artifact, and see to it that its bytes are not deleted.
 
         Raises:
+            StorageQuotaExceeded: There is no room for them.
             RunNotFound: There is none of that name for the tenant.
             StateConflict: The run is sealed, or the name is taken by other bytes.
             BlobLeaving: Its bytes are being deleted at this moment.
@@ -43,7 +51,10 @@ class ArtifactCatalog:
         with transaction(self._pool) as connection:
             if not _stored(connection, run_id, draft, tenant_id):
                 _hold(connection, run_id, tenant_id)
-                announce(connection, draft.blob(tenant_id).key, size_bytes=draft.size_bytes)
+                blob = draft.blob(tenant_id)
+                if take_room is not None:
+                    take_room(connection, blob)
+                announce(connection, blob.key, size_bytes=blob.size_bytes)
 
     def commit(
         self,

@@ -317,3 +317,36 @@ WHERE tenant_id = %(tenant_id)s
   AND sha256 = %(sha256)s
   AND size_bytes >= %(size_bytes)s
   AND state <> 'deleting';
+
+-- is_added_up --
+-- Whether what a tenant has was added up within the last seconds.
+SELECT added_up_at > clock_timestamp() - %(lasting)s::interval
+FROM storage_sums
+WHERE tenant_id = %(tenant_id)s;
+
+-- ensure_sum --
+-- A tenant's sum is there to be locked.
+INSERT INTO storage_sums (tenant_id, bytes, added_up_at)
+VALUES (%(tenant_id)s, 0, '-infinity')
+ON CONFLICT DO NOTHING;
+
+-- hold_sum --
+-- What a tenant has. Whoever is let in, and whoever adds up, holds it until that is committed.
+SELECT bytes
+FROM storage_sums
+WHERE tenant_id = %(tenant_id)s
+FOR UPDATE;
+
+-- add_up --
+-- A statement of its own behind the lock: it sees all that was let in before. Bytes that are on their way
+-- count from their announcement on.
+UPDATE storage_sums
+SET bytes = coalesce((SELECT sum(size_bytes) FROM blobs WHERE tenant_id = %(tenant_id)s), 0),
+    added_up_at = clock_timestamp()
+WHERE tenant_id = %(tenant_id)s;
+
+-- let_in --
+-- More bytes, until all are added up again.
+UPDATE storage_sums
+SET bytes = bytes + %(size_bytes)s
+WHERE tenant_id = %(tenant_id)s;

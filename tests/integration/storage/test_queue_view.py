@@ -4,10 +4,8 @@ import pytest
 
 from governance.scheduling.report import usage_words
 from storage.database import Pool
-from storage.queue.storage_quotas import StorageQuotas
 from storage.queue.view import QueueView
 from sweeps import ids
-from sweeps.artifacts import StorageQuotaExceeded
 from sweeps.blobs import Blob, BlobKey
 from sweeps.ids import TenantId
 from tests.contracts.admission_desk_contract import FIRST, gpu_spec
@@ -109,37 +107,3 @@ def test_bytes_of_the_installation_are_in_no_tenants_room(desk_world: PostgresDe
     found = QueueView(desk_world.pool, desk_world.policies).report()
 
     assert [(one.tenant_id, one.storage_bytes) for one in found.tenants] == [("default", 60)]
-
-
-def test_what_does_not_fit_into_a_tenants_room_is_refused(desk_world: PostgresDeskWorld) -> None:
-    desk_world.set_policy(_POLICY)
-    announce(desk_world, a_blob(1, 60))
-    quotas = StorageQuotas(desk_world.pool, desk_world.policies)
-
-    quotas.check(a_blob(2, 30))
-    with pytest.raises(StorageQuotaExceeded) as caught:
-        quotas.check(a_blob(3, 30))
-    quotas.check(a_blob(1, 60))  # it is there: it takes no more room
-
-    assert "has 90 bytes in the artifact store and may have 100 bytes" in str(caught.value)
-
-
-def test_without_a_limit_nothing_is_added_up(desk_world: PostgresDeskWorld) -> None:
-    StorageQuotas(desk_world.pool, desk_world.policies).check(a_blob(1, 2**60))
-
-
-def test_an_upload_that_is_announced_again_takes_its_room_once(
-    desk_world: PostgresDeskWorld,
-) -> None:
-    desk_world.set_policy(_POLICY)
-    quotas = StorageQuotas(desk_world.pool, desk_world.policies)
-
-    announce(desk_world, a_blob(1, 40))
-
-    for _ in range(3):
-        quotas.check(a_blob(1, 40))  # its row is there
-        quotas.check(a_blob(2, 30))  # not yet
-    quotas.check(a_blob(4, 30))
-
-    with pytest.raises(StorageQuotaExceeded):
-        quotas.check(a_blob(3, 1))
