@@ -88,6 +88,6 @@ class RetentionKeeper(Protocol):
         """Delete what is due, drop what is due of points, collect what nothing refers to, and move what is cold."""
         ...
 
-    def out_of_place(self) -> Sequence[OutOfPlace]:
-        """What is to go, or has gone, although something guarded it by then."""
+    def out_of_place(self, *, since: dt.datetime) -> Sequence[OutOfPlace]:
+        """What is to go, or has gone since then, although something guarded it."""
         ...

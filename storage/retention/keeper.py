@@ -100,6 +100,6 @@ class PostgresRetentionKeeper:
             by_rule={rule: (count, size) for rule, count, size in rows},
         )
 
-    def out_of_place(self) -> list[OutOfPlace]:
-        """What is to go, or has gone, although something guarded it by then."""
-        return self.plans.out_of_place()
+    def out_of_place(self, *, since: dt.datetime) -> list[OutOfPlace]:
+        """What is to go, or has gone since then, although something guarded it."""
+        return self.plans.out_of_place(since=since)

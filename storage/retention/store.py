@@ -260,14 +260,16 @@ class RetentionStore:
                 _QUERIES["undo_items"], {"run_id": run_id, "name": name}
             ).rowcount
 
-    def out_of_place(self, *, limit: int = 100) -> list[OutOfPlace]:
-        """What is to go, or has gone, although something guarded it by then: none, if all is well.
+    def out_of_place(self, *, since: dt.datetime, limit: int = 100) -> list[OutOfPlace]:
+        """What is to go, or has gone since then, although something guarded it: none, if all is well.
 
         Only what the rows prove: what guarded it for a minute before, and for a minute after.
         """
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(OutOfPlace))
-            return cursor.execute(_CHECK["out_of_place"], {"limit": limit}).fetchall()
+            return cursor.execute(
+                _CHECK["out_of_place"], {"since": since, "limit": limit}
+            ).fetchall()
 
     def deletions(
         self, *, tenant_id: TenantId | None = None, limit: int = 100

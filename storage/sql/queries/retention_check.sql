@@ -1,5 +1,5 @@
 -- out_of_place --
--- What is planned or marked, or has gone, although something guarded it by then. Found apart from
+-- What is planned or marked, or has gone since `since`, although something guarded it by then. Found apart from
 -- what makes the plans, and from the looks at the database that they are made of: each reason to stay
 -- has a time from when on and until when it held, and is compared with the moment when a plan was made,
 -- or something deleted. What the rows do not prove is not said: a tag that was removed before changes
@@ -16,6 +16,7 @@ WITH RECURSIVE going AS (
     SELECT run_id, name, 'deleted', deleted_at
     FROM deletions
     WHERE kind IN ('artifact', 'points')
+      AND deleted_at > %(since)s
 ), edges AS MATERIALIZED (
     -- An artifact is as much as its run.
     SELECT tenant_id, upstream, downstream, min(created_at) AS since

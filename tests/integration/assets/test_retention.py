@@ -8,7 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.retention import ASSETS, CHECKS, retention_deletions, retention_plan
+from assets.retention import (
+    ASSETS,
+    CHECKS,
+    nothing_guarded_is_to_go,
+    retention_deletions,
+    retention_plan,
+)
 from orchestration.definitions import defs
 from orchestration.schedules import daily_retention, weekly_retention
 from retention.policy_file import RETENTION
@@ -151,9 +157,37 @@ def test_the_check_fails_when_something_guarded_is_to_go(rows: RetentionRows) ->
     )
     keeper = PostgresRetentionKeeper(rows.pool, rows.store)
 
-    found = keeper.out_of_place()
+    found = keeper.out_of_place(since=dt.datetime.now(dt.UTC))
 
     assert [dataclasses.astuple(one) for one in found] == [(run, "a", "planned", "tag keeper")]
+
+
+@pytest.mark.parametrize(("days", "passed"), [(20, False), (60, True)])
+def test_the_check_looks_at_what_went_of_late(rows: RetentionRows, days: int, passed: bool) -> None:
+    run = rows.scratch({"a": b"1"})
+    rows.rows("ALTER TABLE runs DISABLE TRIGGER USER")
+    rows.rows(
+        "UPDATE runs SET created_at = now() - interval '1 year', ended_at = now() - interval '1 year',"
+        " sealed_at = now() - interval '1 year'"
+    )
+    rows.rows("ALTER TABLE runs ENABLE TRIGGER USER")
+    rows.rows(
+        "INSERT INTO run_tags (run_id, name, value, set_at)"
+        " VALUES (%s, 'keeper', '', now() - interval '99 days')",
+        run,
+    )
+    rows.rows(
+        "INSERT INTO deletions (plan_id, kind, tenant_id, experiment, run_id, name, rule, size_bytes,"
+        " deleted_at) VALUES (1, 'artifact', 'default', '', %s, 'a', 'x', 1,"
+        " now() - make_interval(days => %s))",
+        run,
+        days,
+    )
+
+    found = nothing_guarded_is_to_go(PostgresRetentionKeeper(rows.pool, rows.store))
+
+    assert isinstance(found, dg.AssetCheckResult)
+    assert found.passed is passed
 
 
 def test_schedules_ask_once_a_week_and_once_a_day(instance: dg.DagsterInstance) -> None:

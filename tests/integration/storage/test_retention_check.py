@@ -3,6 +3,7 @@
 What has gone did so an hour from now, when all that a test does is long done.
 """
 
+import datetime as dt
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from storage.retention.store import RetentionStore
 from sweeps.ids import RunId
 from tests.integration.storage.retention_rows import RetentionRows
 
+EVER = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+
 
 class Gone:
     """Runs of which something has gone."""
@@ -21,8 +24,8 @@ class Gone:
     def __init__(self, rows: RetentionRows) -> None:
         self.rows = rows
 
-    def run(self, *, sweep: str | None = None, sealed: bool = True) -> RunId:
-        """A run, of which an artifact has gone."""
+    def run(self, *, sweep: str | None = None, sealed: bool = True, hours: int = 1) -> RunId:
+        """A run, of which an artifact has gone so many hours from now."""
         run = self.rows.open_run()
         if sweep is not None:
             self.rows.rows(
@@ -36,8 +39,10 @@ class Gone:
         self.rows.rows(
             "INSERT INTO deletions (plan_id, kind, tenant_id, experiment, run_id, name, rule,"
             " size_bytes, deleted_at)"
-            " VALUES (1, 'artifact', 'default', '', %s, 'a', 'x', 1, now() + interval '1 hour')",
+            " VALUES (1, 'artifact', 'default', '', %s, 'a', 'x', 1,"
+            " now() + make_interval(hours => %s))",
             run,
+            hours,
         )
         return run
 
@@ -69,10 +74,10 @@ class Gone:
             " VALUES ('default', %s, %s)", upstream, downstream,
         )  # fmt: skip
 
-    def found(self) -> dict[str, set[str]]:
+    def found(self, *, since: dt.datetime = EVER) -> dict[str, set[str]]:
         """Why each should not have gone."""
         found: dict[str, set[str]] = defaultdict(set)
-        for one in RetentionStore(self.rows.pool).out_of_place():
+        for one in RetentionStore(self.rows.pool).out_of_place(since=since):
             assert (one.name, one.state) == ("a", "deleted")
             found[one.run_id].add(one.guard)
         return dict(found)
@@ -88,6 +93,16 @@ def test_what_nothing_guards_may_go(gone: Gone) -> None:
     gone.run(sweep=gone.sweep("s"))
 
     assert gone.found() == {}
+
+
+def test_what_went_before_is_not_looked_at_again(gone: Gone) -> None:
+    before, after = gone.run(), gone.run(hours=9)
+    for run in (before, after):
+        gone.rows.tag(run)
+    ((at,),) = gone.rows.rows("SELECT deleted_at FROM deletions WHERE run_id = %s", before)
+
+    assert set(gone.found()) == {before, after}
+    assert set(gone.found(since=at)) == {after}
 
 
 def test_tags_of_runs_sweeps_and_experiments_guard(gone: Gone) -> None:
