@@ -1,7 +1,7 @@
 """Reports of budgets: when something has to be told, and of each day that is over.
 
 What is told, and by which run, is said by the rows of warnings: a Dagster run that fails has told
-nothing. So a run key names what is asked for and the failure after which it is asked for again.
+nothing, and is asked for again.
 """
 
 import datetime as dt
@@ -11,8 +11,12 @@ import dagster as dg
 
 from assets.budget_report import budget_report
 from governance.budgets.report import BudgetReports
-from governance.periods import midnight
-from orchestration.coming_runs import PARTITION_TAG, UNFINISHED, last_run, may_be_asked_again
+from orchestration.coming_runs import (
+    key_after,
+    last_run,
+    may_be_asked_again,
+    request_of_ended,
+)
 
 _DAY = dt.timedelta(days=1)
 _BACK = 3  # days that are over and looked at: what failed, or was missed, is made up for
@@ -47,7 +51,9 @@ def budget_warnings(
         return dg.SkipReason("a report is coming, or could not be made a moment ago")
     context.log.info(f"to be told: {', '.join(new)}")
     last = last_run(context.instance, dg.RunsFilter(job_name=job))
-    return dg.RunRequest(run_key=_key("; ".join(new), last), partition_key=now.date().isoformat())
+    return dg.RunRequest(
+        run_key=key_after("; ".join(new), last), partition_key=now.date().isoformat()
+    )
 
 
 @dg.schedule(
@@ -61,27 +67,18 @@ def closed_budget_days(
     context: dg.ScheduleEvaluationContext,
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Of the last days those without a report that was made after their end."""
-    requests: list[dg.RunRequest] = []
-    for back in range(1, _BACK + 1):
-        day = context.scheduled_execution_time.astimezone(dt.UTC).date() - back * _DAY
-        since_its_end = dg.RunsFilter(
-            job_name=report_budgets.name,
-            tags={PARTITION_TAG: day.isoformat()},
-            created_after=midnight(day + _DAY),
+    present = context.scheduled_execution_time.astimezone(dt.UTC).date()
+    days = [present - back * _DAY for back in range(1, _BACK + 1)]
+    requests = [
+        request
+        for day in days
+        if (
+            request := request_of_ended(
+                context.instance, job_name=report_budgets.name, first=day, until=day + _DAY
+            )
         )
-        last = last_run(context.instance, since_its_end)
-        if last is None or _has_failed(last):
-            key = _key(day.isoformat(), last)
-            requests.append(dg.RunRequest(run_key=key, partition_key=day.isoformat()))
+    ]
     return requests or dg.SkipReason("every day that is over has its report, or it is coming")
-
-
-def _key(what: str, last: dg.DagsterRun | None) -> str:
-    return what if last is None or not _has_failed(last) else f"{what} after {last.run_id}"
-
-
-def _has_failed(run: dg.DagsterRun) -> bool:
-    return run.status not in {*UNFINISHED, dg.DagsterRunStatus.SUCCESS}
 
 
 SENSORS = [budget_warnings]

@@ -1,7 +1,14 @@
-"""Dagster runs that are on their way to a sweep and have not said so in its row yet."""
+"""Dagster runs that are on their way, have succeeded, or are to be asked for again.
+
+Dagster remembers run keys: one whose run has failed is never launched again. So a key names what is
+asked for and the failure after which it is asked for again.
+"""
+
+import datetime as dt
 
 import dagster as dg
 
+from governance.periods import midnight
 from sweeps.ids import SweepId
 
 PARTITION_TAG = "dagster/partition"
@@ -50,3 +57,32 @@ def may_be_asked_again(
     has_failed = last.dagster_run.status is not dg.DagsterRunStatus.SUCCESS
     ended = last.end_time or last.update_timestamp.timestamp()
     return not has_failed or now - ended > rest
+
+
+def request_of_ended(
+    instance: dg.DagsterInstance, *, job_name: str, first: dt.date, until: dt.date
+) -> dg.RunRequest | None:
+    """A run for a partition of days that are over; None: since then one has succeeded, or comes.
+
+    Args:
+        first: The first day, which the partition is named after.
+        until: The first day after them.
+    """
+    partition = first.isoformat()
+    since_its_end = dg.RunsFilter(
+        job_name=job_name, tags={PARTITION_TAG: partition}, created_after=midnight(until)
+    )
+    last = last_run(instance, since_its_end)
+    if last is not None and not has_failed(last):
+        return None
+    return dg.RunRequest(run_key=key_after(partition, last), partition_key=partition)
+
+
+def key_after(what: str, last: dg.DagsterRun | None) -> str:
+    """The run key of what is asked for, after its last run."""
+    return what if last is None or not has_failed(last) else f"{what} after {last.run_id}"
+
+
+def has_failed(run: dg.DagsterRun) -> bool:
+    """Whether a run has ended without success: failed, or was cancelled."""
+    return run.status not in {*UNFINISHED, dg.DagsterRunStatus.SUCCESS}

@@ -5,7 +5,6 @@ import datetime as dt
 import dagster as dg
 
 from assets.partitions import DATASET_VERSIONS, dataset_partition
-from governance.periods import Period
 from orchestration.jobs import (
     carry_out_retention,
     check_datasets,
@@ -16,8 +15,6 @@ from orchestration.jobs import (
     plan_retention,
     reap_jobs,
     refresh_rollups,
-    report_month,
-    report_week,
 )
 from orchestration.purge.job import purge_dagster
 from orchestration.settings import Settings
@@ -182,32 +179,6 @@ def old_dagster_records(
     return _unless_busy(context, purge_dagster.name, request=dg.RunRequest())
 
 
-@dg.schedule(
-    job=report_week,
-    cron_schedule="0 5 * * 1",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="The report of the week that is over.",
-)
-def weekly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Last week, once its last day is in the ledger."""
-    week = Period.WEEK.span(context.scheduled_execution_time.date()).previous
-    return dg.RunRequest(run_key=week.name, partition_key=week.first.isoformat())
-
-
-@dg.schedule(
-    job=report_month,
-    cron_schedule="30 5 1 * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="The report of the month that is over.",
-)
-def monthly_reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Last month, once its last day is in the ledger."""
-    month = Period.MONTH.span(context.scheduled_execution_time.date()).previous
-    return dg.RunRequest(run_key=month.name, partition_key=month.first.isoformat())
-
-
 def _today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=context.scheduled_execution_time.date().isoformat())
 
@@ -233,6 +204,4 @@ SCHEDULES = [
     daily_data_checks,
     reaped_cluster,
     old_dagster_records,
-    weekly_reports,
-    monthly_reports,
 ]

@@ -16,7 +16,7 @@ from governance.reports.model import Scope
 from governance.reports.rows import SweepFront
 from governance.reports.shelf import Reader
 from orchestration.definitions import defs
-from orchestration.schedules import monthly_reports, weekly_reports
+from orchestration.report_schedules import monthly_reports, weekly_reports
 from storage.artifacts.bucket import ArtifactBucket
 from storage.artifacts.folder import ArtifactFolder
 from storage.artifacts.location import BucketLocation
@@ -182,13 +182,41 @@ def test_an_empty_week_is_a_report_too(pool: Pool, store: ArtifactFolder) -> Non
 def test_schedules_ask_for_the_period_that_is_over(
     schedule: dg.ScheduleDefinition, at: dt.datetime, partition: str
 ) -> None:
-    context = dg.build_schedule_context(
-        scheduled_execution_time=at, repository_def=defs().get_repository_def()
-    )
-
-    asked = schedule(context)
+    with dg.instance_for_test() as instance:
+        asked = asked_at(schedule, at, instance)
 
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == partition
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert schedule.execution_timezone == "UTC"
+
+
+def asked_at(
+    schedule: dg.ScheduleDefinition, at: dt.datetime, instance: dg.DagsterInstance
+) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=defs().get_repository_def()
+    )
+    asked = schedule(context)
+    assert isinstance(asked, dg.RunRequest | dg.SkipReason)
+    return asked
+
+
+def test_a_report_that_failed_is_asked_for_with_the_next_look_and_one_that_is_there_is_not() -> (
+    None
+):
+    at = dt.datetime(2025, 6, 23, 5, tzinfo=dt.UTC)
+    tags = {"dagster/partition": "2025-06-16"}
+    with dg.instance_for_test() as instance:
+        failed = instance.create_run_for_job(
+            defs().resolve_job_def("report_week"), status=dg.DagsterRunStatus.FAILURE, tags=tags
+        )
+        again = asked_at(weekly_reports, at, instance)
+        instance.create_run_for_job(
+            defs().resolve_job_def("report_week"), status=dg.DagsterRunStatus.SUCCESS, tags=tags
+        )
+        done = asked_at(weekly_reports, at, instance)
+
+    assert isinstance(again, dg.RunRequest)
+    assert again.run_key == f"2025-06-16 after {failed.run_id}"
+    assert isinstance(done, dg.SkipReason)
