@@ -65,14 +65,10 @@ class PlatformEvaluations:
         What that one has led to, and is in production by the policy as it is now, has nothing more to
         show: it stays the newest one, and what explains the promotion.
         """
-        if found.state is EvaluationState.PROMOTED:
-            rule = self._platform.policies.current(PROMOTION).value.rule_for(
-                tenant=found.tenant_id, experiment=found.experiment
-            )
-            production = None if rule is None else self._in_production(found, rule)
-            if rule and production and production.is_of(found.run_id, rule.artifact):
-                return found
-        return self._store.request(found.run_id, tenant_id=found.tenant_id, by=by, anew=True)
+        rule = self._platform.policies.current(PROMOTION).value.rule_for(
+            tenant=found.tenant_id, experiment=found.experiment
+        )
+        return self._store.request_again(found.run_id, tenant_id=found.tenant_id, by=by, rule=rule)
 
     def _in_production(self, found: Evaluation, rule: PromotionRule) -> ModelVersion | None:
         """What the alias of a rule means, for the tenant of a candidate."""

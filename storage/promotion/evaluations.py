@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row, dict_row, kwargs_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from governance.promotion.approvals import rejected
@@ -23,11 +23,11 @@ from governance.promotion.evaluations import (
 from governance.promotion.gates.facts import JudgingCode, MeasuredWith, Measurement, Subject
 from governance.promotion.gates.results import GateResult, in_words
 from storage import queries
-from storage.database import Pool, transaction
+from storage.database import transaction
+from storage.promotion.evaluation_requests import EvaluationRequests, read_evaluations
 from storage.promotion.judgements import newest_gates, settle
-from sweeps.errors import RunNotFound, StateConflict
+from sweeps.errors import StateConflict
 from sweeps.ids import RunId, SweepId, TenantId
-from sweeps.tags import PRODUCTION_CANDIDATE
 
 _MOST_CLAIMS = 10  # a Dagster run that fails more often than that has a reason to
 
@@ -35,50 +35,8 @@ _QUERIES = queries.load("evaluations")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class EvaluationStore:
+class EvaluationStore(EvaluationRequests):
     """Evaluations, their runs, gates and approvals."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    def request_tagged(self, *, limit: int = 50) -> list[str]:
-        """Ask for an evaluation of every run that has the tag and had none; names of the new ones."""
-        parameters = {"tag": PRODUCTION_CANDIDATE, "limit": limit}
-        with transaction(self._pool) as connection:
-            rows = connection.execute(_QUERIES["insert_tagged"], parameters).fetchall()
-        return [str(row[0]) for row in rows]
-
-    def withdraw_untagged(self, run_id: RunId | None = None) -> list[str]:
-        """End what is open of runs that have lost the tag, or of one of them; names of those."""
-        parameters = {"tag": PRODUCTION_CANDIDATE, "run_id": run_id}
-        with transaction(self._pool) as connection:
-            rows = connection.execute(_QUERIES["withdraw_untagged"], parameters).fetchall()
-        return [str(row[0]) for row in rows]
-
-    def request(
-        self, run_id: RunId, *, tenant_id: TenantId, by: str, anew: bool = False
-    ) -> Evaluation:
-        """Ask for the evaluation of a run; gives the one that is open, or was the last, if there is.
-
-        Whether it has the tag is for the caller to see to.
-
-        Args:
-            anew: Ask for another one when the last has ended.
-
-        Raises:
-            RunNotFound: There is none of that name for the tenant.
-        """
-        of_run = {"run_id": run_id, "tenant_id": tenant_id, "by": by}
-        with transaction(self._pool) as connection:
-            if connection.execute(_QUERIES["hold_candidate"], of_run).fetchone() is None:
-                raise RunNotFound(run_id)
-            last = next(iter(_read(connection, tenant_id=tenant_id, run_id=run_id, limit=1)), None)
-            is_over = last is not None and last.state.has_ended
-            is_withdrawn = last is not None and last.state is EvaluationState.WITHDRAWN
-            if last is None or is_withdrawn or (anew and is_over):
-                connection.execute(_QUERIES["insert_evaluation"], of_run)
-                (last,) = _read(connection, tenant_id=tenant_id, run_id=run_id, limit=1)
-        return last
 
     def due(
         self,
@@ -286,7 +244,7 @@ class EvaluationStore:
         """Evaluations, newest first."""
         asked = {"run_id": run_id, "state": None if state is None else str(state), "model": model}
         with transaction(self._pool) as connection:
-            return _read(connection, tenant_id=tenant_id, limit=limit, **asked)
+            return read_evaluations(connection, tenant_id=tenant_id, limit=limit, **asked)
 
     def record(self, evaluation_id: str) -> EvaluationRecord:
         """One with its runs, its newest judgement and its approvals. `EvaluationNotFound`."""
@@ -322,21 +280,10 @@ def _now(connection: Connection) -> dt.datetime:
 
 
 def _get(connection: Connection, evaluation_id: str) -> Evaluation:
-    found = _read(connection, evaluation_id=evaluation_id, limit=1)
+    found = read_evaluations(connection, evaluation_id=evaluation_id, limit=1)
     if not found:
         raise EvaluationNotFound(evaluation_id)
     return found[0]
-
-
-def _read(connection: Connection, **parameters: object) -> list[Evaluation]:
-    absent = dict.fromkeys(("tenant_id", "evaluation_id", "run_id", "state", "model"))
-    cursor = connection.cursor(row_factory=kwargs_row(_evaluation))
-    return cursor.execute(_QUERIES["list_evaluations"], {**absent, **parameters}).fetchall()
-
-
-def _evaluation(**columns: Any) -> Evaluation:
-    columns["state"] = EvaluationState(columns["state"])
-    return Evaluation(**columns)
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:

@@ -22,6 +22,18 @@ WHERE models.tenant_id = %(tenant_id)s
   AND models.name = %(name)s
   AND alias = %(alias)s;
 
+-- is_meant --
+-- Whether an alias means a file of a run.
+SELECT true AS is_meant
+FROM models
+JOIN model_aliases USING (model_id)
+JOIN model_versions USING (model_id, number)
+WHERE models.tenant_id = %(tenant_id)s
+  AND models.name = %(name)s
+  AND alias = %(alias)s
+  AND run_id = %(run_id)s
+  AND artifact = %(artifact)s;
+
 -- insert_version --
 -- The next one; what it came out of is read from the rows of its run.
 INSERT INTO model_versions (model_id, number, evaluation_id, run_id, artifact, sha256, size_bytes,

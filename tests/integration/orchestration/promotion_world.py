@@ -137,7 +137,10 @@ class PromotionWorld(LineageWorld):
     def begun(self, run: RunId, *, anew: bool = False) -> Evaluation:
         """An evaluation whose runs are to be made; its run is tagged."""
         self.tag(run)
-        found = self.evaluations.request(run, tenant_id=TENANT, by="ana", anew=anew)
+        if anew:
+            found = self.evaluations.request_again(run, tenant_id=TENANT, by="ana", rule=None)
+        else:
+            found = self.evaluations.request(run, tenant_id=TENANT, by="ana")
         return self.steps.begin(found.evaluation_id)
 
     def measure(

@@ -231,6 +231,43 @@ def test_another_look_at_what_was_rolled_back_is_a_new_evaluation(world: Promoti
     assert (again.number, again.state) == (2, EvaluationState.REQUESTED)
 
 
+def test_what_was_promoted_since_somebody_looked_is_not_evaluated_again(
+    world: PromotionWorld,
+) -> None:
+    found = world.begun(world.candidate())  # as `promotion retry` saw it
+    world.measure(found)
+    world.through(found.evaluation_id)
+
+    again = world.steps.request_again(found, by="ana")
+
+    assert (again.evaluation_id, again.state) == (found.evaluation_id, EvaluationState.PROMOTED)
+    assert world.rows("SELECT count(*) FROM evaluations") == [(1,)]
+
+
+def test_a_promotion_that_is_under_way_is_waited_for(world: PromotionWorld) -> None:
+    """It holds its model: whether the alias means the run is asked when it is through."""
+    old = world.promoted("scratch-aaaaaaaaaaaa", content=b"first").evaluation
+    world.promoted(OTHER, content=b"second")
+    asked: list[str] = []
+
+    def ask() -> None:
+        asked.append(world.steps.request_again(old, by="ana").evaluation_id)
+
+    with transaction(world.pool) as connection:
+        connection.execute("SELECT FROM models FOR UPDATE")
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join(timeout=0.5)
+        before = list(asked)
+        connection.execute(
+            "INSERT INTO promotions (model_id, alias, kind, from_number, number, moved_by, reason)"
+            " SELECT model_id, 'production', 'rolled_back', 2, 1, 'ana', 'x' FROM models"
+        )
+    thread.join(timeout=20)
+
+    assert (before, asked) == ([], [old.evaluation_id])
+
+
 def test_people_are_waited_for_and_their_word_needs_no_new_runs(world: PromotionWorld) -> None:
     world.policy = a_policy(APPROVED)
     found = world.begun(world.candidate())

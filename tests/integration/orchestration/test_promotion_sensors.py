@@ -255,7 +255,9 @@ def test_a_cancelled_evaluation_ends_with_its_runs(
     assert ended.reason == f"Dagster run {cancelled.run_id} was terminated"
     assert world.rows("SELECT requested::text FROM sweeps") == [("cancel",)]
     assert requested(tick(instance, world)) == []  # the tag is still there: nobody has asked anew
-    again = world.evaluations.request(RunId(run), tenant_id=found.tenant_id, by="ana", anew=True)
+    again = world.evaluations.request_again(
+        RunId(run), tenant_id=found.tenant_id, by="ana", rule=None
+    )
     assert again.number == 2
 
 
