@@ -11,9 +11,9 @@ import dagster as dg
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
 from assets.unfinished_features import unfinished_features
-from governance.budgets.budget import dollars
 from governance.budgets.report import BudgetReports, document, markdown
 from governance.periods import midnight
+from sweeps.money import dollars
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
 _SHOWN = 200  # budgets in the UI

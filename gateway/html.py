@@ -11,8 +11,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import answer_to
-from governance.cost.report import dollars
 from sweeps.errors import AccessDenied, SweepsError
+from sweeps.money import dollars
 
 # Scripts and styles from here only. The plotting library writes style sheets of its own into the
 # page, which is why those may be inline; scripts may not.

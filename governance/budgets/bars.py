@@ -1,9 +1,11 @@
 """A budget as bars: what is spent, what is reserved on top, of the limit. Pure."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from governance.budgets.budget import dollars, gpu_time
+from governance.budgets.budget import gpu_time
 from governance.budgets.spending import BudgetPosition
+from sweeps.money import dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ def bars(position: BudgetPosition) -> list[Bar]:
     found: list[Bar] = []
     if budget.max_usd is not None:
         limit = budget.max_usd
-        words = _words(*map(dollars, (spent.usd, limit, reserved.usd, limit - spent.usd)))
+        left = max(limit - spent.usd, Decimal(0))
+        words = _words(*map(dollars, (spent.usd, limit, reserved.usd, left)))
         found.append(_bar(float(spent.usd), float(reserved.usd), float(limit), words))
     if budget.max_gpu_hours is not None:
         hours = budget.max_gpu_hours

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from governance.promotion.names import evaluation_experiment
+from sweeps.money import dollars
 
 T = TypeVar("T")
 
@@ -186,7 +187,9 @@ class _Account:
         if state.left_usd is not None:
             free = state.left_usd - self._usd
             if free <= 0 or (usd or 0) > free:
-                return self._words(dollars(free), None if usd is None else dollars(usd))
+                return self._words(
+                    dollars(max(free, Decimal(0))), None if usd is None else dollars(usd)
+                )
         if state.left_gpu_hours is not None:
             hours = state.left_gpu_hours - self._gpu_hours
             needs = gpu_hours or 0.0
@@ -216,14 +219,6 @@ class _Account:
 
 
 _ROUNDING = 1e-9  # hours; sums of floats
-
-
-def dollars(amount: Decimal) -> str:
-    """``$12.30``; small amounts with the digits that matter; nothing below nothing."""
-    shown = max(amount, Decimal(0))
-    if 0 < shown < Decimal("0.01"):
-        return f"${shown:.4f}" if shown >= Decimal("0.0001") else "less than $0.0001"
-    return f"${shown:,.2f}"
 
 
 def gpu_time(hours: float) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from governance.budgets.budget import dollars, gpu_time
+from governance.budgets.budget import gpu_time
 from governance.budgets.predictions import Prediction
 from governance.budgets.spending import BudgetPosition
 from sweeps.endings import BudgetVerdict
+from sweeps.money import dollars
 
 
 def verdict(covering: Iterable[BudgetPosition], following: Prediction) -> BudgetVerdict:
@@ -65,7 +66,8 @@ def _left(position: BudgetPosition) -> str:
     if not budget.scope.is_of_one_tenant:
         return f"{budget.name} has too little left"
     if budget.max_usd is not None:
-        parts.append(f"{dollars(position.left_usd or Decimal(0))} of {dollars(budget.max_usd)}")
+        left = max(position.left_usd or Decimal(0), Decimal(0))
+        parts.append(f"{dollars(left)} of {dollars(budget.max_usd)}")
     if budget.max_gpu_hours is not None:
         parts.append(
             f"{max(position.left_gpu_hours or 0.0, 0.0):.4g} of {gpu_time(budget.max_gpu_hours)}"

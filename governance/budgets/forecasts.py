@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from governance.budgets.budget import dollars, gpu_time
+from governance.budgets.budget import gpu_time
 from governance.budgets.exhaustion import never
 from governance.budgets.policy import Budget
 from governance.budgets.predictions import Basis, Prediction
 from governance.budgets.spending import BudgetPosition
 from sweeps.errors import PermanentError
 from sweeps.ids import SweepId
+from sweeps.money import dollars
 from sweeps.specs import SweepSpec
 
 

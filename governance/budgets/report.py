@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from governance.budgets.budget import Amount, dollars, gpu_time
+from governance.budgets.budget import Amount, gpu_time
 from governance.budgets.spending import BudgetPosition
+from sweeps.money import dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ def rows(positions: Iterable[BudgetPosition]) -> list[tuple[str, ...]]:
         budget, spent, reserved = one.budget, one.spent, one.reserved
         named = (budget.name, str(budget.scope), str(budget.period))
         if budget.max_usd is not None:
-            left = budget.max_usd - spent.usd
+            left = max(budget.max_usd - spent.usd, Decimal(0))
             cells = (budget.max_usd, spent.usd, reserved.usd, left)
             used = _used(float(spent.usd), float(budget.max_usd))
             found.append((*named, *map(dollars, cells), used))

@@ -1,9 +1,7 @@
 """`prices.yaml`: a section for each resource, an entry a line."""
 
 import datetime as dt
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from governance.cost.prices import CAPACITIES, Price, PriceBook, Resource, contradictions
@@ -11,30 +9,13 @@ from governance.gpu_types import gpu_words
 from sweeps.policies import PolicyKind
 from sweeps.sweep_files.documents import Path, check_storable
 from sweeps.sweep_files.kinds import Kind, OneOf, Text
+from sweeps.sweep_files.quantities import Dollars
 from sweeps.sweep_files.reading import Reader, shown
 from sweeps.sweep_files.sections import Field, Section, Several
 from sweeps.sweep_files.yaml_documents import read_yaml
 
-_DOLLARS = r"[0-9]{1,7}(?:\.[0-9]{0,9})?"
+_MOST_DOLLARS = 10**7
 _MOST = 1500  #: entries of a resource; all values of a file have a limit as well
-
-
-@dataclass(frozen=True, slots=True)
-class Dollars:
-    """An amount of money, exact as it is written."""
-
-    def read(self, reader: Reader, path: Path, value: object) -> Decimal | None:
-        """Dollars; nothing is a price, too."""
-        text = None if isinstance(value, bool) else reader.spelled(path, value)
-        if text is None or not re.fullmatch(_DOLLARS, text):
-            hint = "write dollars, for example 2.95 or 0"
-            reader.problem(path, f"{shown(value)} is no price", hint)
-            return None
-        return Decimal(text)
-
-    def schema(self) -> dict[str, Any]:
-        """Its JSON Schema."""
-        return {"type": "number", "minimum": 0, "examples": [2.95]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +47,8 @@ def _optional(kind: Kind, doc: str) -> Field:
     return Field(kind=kind, doc=doc, default=None)
 
 
+#: Nothing is a price, too; a MiB-hour of memory costs millionths of a dollar.
+_PRICE = Dollars(least=0, most=_MOST_DOLLARS, decimals=9)
 _NAME = Text("us-east-1", 100, pattern=r"[A-Za-z0-9][A-Za-z0-9 ._/-]*")
 _WHEN = {
     "region": _optional(_NAME, "Only in this region."),
@@ -84,7 +67,7 @@ _CLASS = _optional(Text("standard", 100, pattern="[a-z0-9][a-z0-9_-]*"), "Only t
 
 def _entries(key: str, doc: str, **fields: Field) -> Field:
     section = Section(
-        doc=doc, fields={key: Field(kind=Dollars(), doc="The price."), **fields, **_WHEN}
+        doc=doc, fields={key: Field(kind=_PRICE, doc="The price."), **fields, **_WHEN}
     )
     example = [{key: 0.5}]
     return Field(kind=Several(section, example, most=_MOST), doc=doc, default=[], example=None)

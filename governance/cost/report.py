@@ -146,15 +146,6 @@ def by_day_and_key(
     return found
 
 
-def dollars(amount: Decimal | None) -> str:
-    """``$1,234.50``; of small amounts the digits that say something."""
-    if amount is None:
-        return "-"
-    if amount and abs(amount) < 1:
-        return f"${amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"${amount:.2g}"
-    return f"${amount:,.2f}"
-
-
 def sheet_document(sheet: CostSheet, by: GroupBy) -> dict[str, object]:
     """Sums and what they are of, for JSON."""
     return {

@@ -1,6 +1,7 @@
 """Money in words."""
 
-from governance.cost.report import CostSheet, dollars, total
+from governance.cost.report import CostSheet, total
+from sweeps.money import dollars
 
 
 def cost_line(sheet: CostSheet) -> str:

@@ -19,6 +19,7 @@ from governance.reports.model import (
     shown,
 )
 from governance.reports.rows import Priced, SweepFront
+from sweeps.money import dollars
 
 _MOST_SWEEPS = 20
 _MOST_SENTENCES = 3
@@ -81,7 +82,7 @@ def costs_more(best: Priced, one: Bargain, *, of: str, metric: str, beside: str)
     gain = f"{one.worse_by:.1%}" if one.worse_by >= _HARDLY else "hardly any"
     return (
         f"{of} costs {one.times:.1f} times as much as {beside} for {gain} more of {metric} "
-        f"({_usd(best.cost_usd)} and {_usd(one.trial.cost_usd)})"
+        f"({dollars(best.cost_usd)} and {dollars(one.trial.cost_usd)})"
     )
 
 
@@ -192,7 +193,3 @@ def early_stopping(facts: ReportFacts, asked: Asked) -> Section:
             )
         )
     return Section(key="early_stopping", title="Saved by early stopping", blocks=tuple(blocks))
-
-
-def _usd(amount: Decimal) -> str:
-    return f"${amount:,.2f}"

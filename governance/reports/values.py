@@ -5,6 +5,7 @@ import math
 from decimal import Decimal
 
 from governance.reports.model import Figure, Unit, Value
+from sweeps.money import dollars
 
 ABSENT = "–"  # noqa: RUF001 - a dash for what is not there
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -37,7 +38,7 @@ def change(figure: Figure) -> str:
 def _number(value: float | Decimal, unit: Unit) -> str:
     match unit:
         case Unit.USD:
-            return _usd(Decimal(value))
+            return dollars(Decimal(value))
         case Unit.SHARE:
             return f"{float(value) * 100:.1f} %"
         case Unit.HOURS:
@@ -52,12 +53,6 @@ def _number(value: float | Decimal, unit: Unit) -> str:
             return f"{float(value):.5g}"
         case Unit.COUNT | Unit.TEXT:
             return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
-
-
-def _usd(amount: Decimal) -> str:
-    if amount and abs(amount) < Decimal("0.01"):
-        return f"{'-' if amount < 0 else ''}<$0.01"
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
 
 
 def _duration(seconds: float) -> str:

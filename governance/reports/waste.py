@@ -18,6 +18,7 @@ from governance.reports.model import (
 )
 from governance.reports.rows import OutcomeSpent, Spent
 from governance.reports.spending import total
+from sweeps.money import dollars
 
 IDLE = "idle"
 #: What the ledger says of attempts whose work is lost, by kind of loss.
@@ -82,7 +83,7 @@ def waste(facts: ReportFacts, asked: Asked) -> Section:
         blocks.append(
             Sentence(
                 f"{n_trials:,} trials tried a configuration that an earlier trial of their sweep "
-                f"had tried; they cost {_usd(twice)}. Some of that may be counted above, too."
+                f"had tried; they cost {dollars(twice)}. Some of that may be counted above, too."
             )
         )
         blocks.append(
@@ -127,7 +128,3 @@ def _idle_table(spent: Sequence[Spent]) -> Table:
         Column("cost of it", Unit.USD),
     )
     return shown("Idle GPUs", columns, rows, most=_MOST_SWEEPS)
-
-
-def _usd(amount: Decimal) -> str:
-    return f"${amount:,.2f}"

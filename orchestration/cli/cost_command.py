@@ -8,7 +8,6 @@ from governance.cost.report import (
     CostSheet,
     CostSummary,
     GroupBy,
-    dollars,
     sheet_document,
     summaries,
     total,
@@ -21,6 +20,7 @@ from orchestration.cli.scopes import require_scope
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
 from sweeps.ids import RunId, is_scratch_run
+from sweeps.money import dollars
 from sweeps.trials import SweepSnapshot
 
 _DAYS = 30

@@ -3,11 +3,12 @@
 import datetime as dt
 from decimal import Decimal
 
-from governance.cost.report import CostSummary, GroupBy, dollars, summary_document, total
+from governance.cost.report import CostSummary, GroupBy, summary_document, total
 from governance.cost.trials import TrialCosts
 from governance.cost.words import cost_line
 from orchestration.platform import Platform
 from sweeps.ids import RunId, SweepId
+from sweeps.money import dollars
 
 
 def sweep_lines(costs: TrialCosts, spent: CostSummary) -> list[str]:

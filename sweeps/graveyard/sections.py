@@ -1,12 +1,14 @@
 """Sections of a page, as lines of Markdown; each begins with its heading and ends with a blank."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from sweeps.graveyard.advice import Advice
 from sweeps.graveyard.entry import Cost, EntryFacts, Takeaway
 from sweeps.graveyard.importance import Importance
 from sweeps.graveyard.prose import cell, link, plain, table
 from sweeps.graveyard.results import Failure, Region
+from sweeps.money import dollars
 from sweeps.spaces import Categorical, Constant, Float, Int, Ordinal, Parameter
 from sweeps.specs import SweepSpec
 from sweeps.tags import Annotations
@@ -133,8 +135,8 @@ def cost(spent: Cost | None, snapshot: SweepSnapshot) -> list[str]:
         return ["## Cost", "", f"{took}. The ledger has nothing of it yet.", ""]
     words = [took, f"{spent.gpu_hours:.2f} GPU-hours", f"{spent.core_hours:.2f} core-hours"]
     if spent.amount_usd is not None:
-        waste = f", of which ${spent.waste_usd:,.2f} wasted" if spent.waste_usd else ""
-        words.append(f"${spent.amount_usd:,.2f}{waste}, without its files")
+        waste = f", of which {dollars(Decimal(spent.waste_usd))} wasted" if spent.waste_usd else ""
+        words.append(f"{dollars(Decimal(spent.amount_usd))}{waste}, without its files")
     return ["## Cost", "", ", ".join(words) + ".", ""]
 
 

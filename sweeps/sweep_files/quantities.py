@@ -17,10 +17,9 @@ _UNITS = {
     "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
+_PLAIN = r"[0-9]{1,10}(?:\.[0-9]{0,9})?"  # amount of dollars, also within quotes
 _CPU = r"([0-9]+(?:\.[0-9]+)?)(m)?"
 _LEAST_CORES, _MOST_CORES = 0.001, 10_000
-_TENTH_OF_A_CENT = Decimal("0.001")
-_MOST_DOLLARS = 10**9
 _MOST_GPU_HOURS = 10**9
 
 
@@ -91,28 +90,33 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
-    """An amount of money, to the tenth of a cent."""
+    """An amount of money, as it is written up to so many decimals: a tenth of a cent if not told."""
 
-    least: float = 0.001
+    least: Decimal | int = Decimal("0.001")
+    most: int = 10**9
+    decimals: int = 3
 
     def read(self, reader: Reader, path: Path, value: object) -> Decimal | None:
         """The amount."""
-        amount = _number(value)
-        if amount is None or not self.least <= amount <= _MOST_DOLLARS:
+        amount = _written(reader, path, value)
+        if amount is None or not self.least <= amount <= self.most:
             message = f"{shown(value)} is no amount of dollars"
             reader.problem(path, message, "write for example 5 or 12.50, a number without a sign")
             return None
-        rounded = Decimal(str(amount)).quantize(_TENTH_OF_A_CENT)
+        step = Decimal(1).scaleb(-self.decimals)
+        rounded = amount.quantize(step)
         if amount and not rounded:  # nothing is another thing than very little
-            message = f"{shown(value)} is less than a tenth of a cent"
-            reader.problem(path, message, "write 0.001 or more, or 0 where nothing is meant")
+            message = f"{shown(value)} is less than {step:f}"
+            hint = f"write {step:f} or more, or 0 where nothing is meant"
+            reader.problem(path, message, hint)
             return None
         return rounded.normalize() + 0
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
-        bounds = {"minimum": self.least, "maximum": _MOST_DOLLARS}
-        return {"type": "number", **bounds, "examples": [5]}
+        number = {"type": "number", "minimum": float(self.least), "maximum": self.most}
+        text = {"type": "string", "pattern": f"^{_PLAIN}$"}
+        return {"anyOf": [number, text], "examples": [5]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +142,14 @@ class GpuHours:
 
 def _number(value: object) -> float | int | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _written(reader: Reader, path: Path, value: object) -> Decimal | None:
+    """A number to its last digit, for which a float may have no room; None: it is none."""
+    number = _number(value)
+    text = (reader.spelled(path, value) or "") if number is not None else value
+    is_plain = isinstance(text, str) and re.fullmatch(_PLAIN, text) is not None
+    exact = Decimal(str(text)) if is_plain else None
+    if number is not None and exact is None:  # such as 1e2
+        exact = Decimal(str(number))
+    return exact if exact is not None and exact.is_finite() else None

@@ -1,7 +1,6 @@
 """Budgets as people and programs read them."""
 
-from decimal import Decimal
-
+from governance.budgets.bars import bars
 from governance.budgets.report import document, markdown, outlook, rows
 from governance.periods import Period
 from tests.unit.governance.budgets.test_spending import NOW, a_budget, after, an_attempt, where
@@ -23,7 +22,7 @@ def test_an_outlook_says_when_it_runs_out_and_when_it_renews() -> None:
     position = where(a_budget("20"), counting=[an_attempt(1), an_attempt(1, predicted=None)])
 
     assert outlook(position) == (
-        "$4.00 an hour now, $0.57 a day lately, runs out at 2026-03-11 16:00 UTC if it goes on so, "
+        "$4.00 an hour now, $0.5714 a day lately, runs out at 2026-03-11 16:00 UTC if it goes on so, "
         "renews at 2026-04-01 00:00 UTC, 1 live trials that nobody could predict"
     )
 
@@ -49,9 +48,11 @@ def test_a_table_for_a_report() -> None:
     assert "| vision | tenant vision | month | $100.00 | $85.00 |" in text
 
 
-def test_small_amounts_keep_the_digits_that_matter() -> None:
-    from governance.budgets.budget import dollars
+def test_of_what_is_overspent_nothing_is_left() -> None:
+    overspent = after("101.5", a_budget("100"))
 
-    assert [dollars(Decimal(text)) for text in ("-1", "0.004", "0.00001", "1234.5")] == [
-        "$0.00", "$0.0040", "less than $0.0001", "$1,234.50",
-    ]  # fmt: skip
+    ((*_, spent, _reserved, left, _used),) = rows([overspent])
+    (bar,) = bars(overspent)
+
+    assert (spent, left) == ("$101.50", "$0.00")
+    assert bar.words.endswith("$0.00 left")

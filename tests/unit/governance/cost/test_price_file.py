@@ -96,3 +96,26 @@ def test_the_default_book_has_a_price_for_everything(resource: Resource, capacit
 
 def test_the_default_book_says_that_it_is_an_example():
     assert "THESE ARE EXAMPLES" in default(PRICES)
+
+
+@pytest.mark.parametrize(
+    ("written", "usd"),
+    [
+        ("9999999.123456789", "9999999.123456789"),  # more digits than a float has
+        ('"2.95"', "2.95"),
+        ("0", "0"),
+        ("1.0e-9", "0.000000001"),
+        ("1e-9", "0.000000001"),
+    ],
+)
+def test_a_price_is_the_number_that_yaml_says_it_is(written: str, usd: str) -> None:
+    book = parse_prices(f"cpu: [{{usd_per_core_hour: {written}}}]", source="x")
+
+    assert book.price(Resource.CPU, at=NOON) == Decimal(usd)
+
+
+@pytest.mark.parametrize("written", ["1e-10", "10000001", "yes", "'1,5'", ".inf", "-0.5", "'.5'"])
+def test_what_is_no_price_is_told(written: str) -> None:
+    ((path, _),) = problems(f"cpu: [{{usd_per_core_hour: {written}}}]")
+
+    assert path == "cpu[0].usd_per_core_hour"

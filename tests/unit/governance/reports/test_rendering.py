@@ -222,7 +222,8 @@ def test_a_page_needs_nothing_beside_it() -> None:
     ("value", "unit", "shown"),
     [
         (Decimal("1234.5"), Unit.USD, "$1,234.50"),
-        (Decimal("0.0001"), Unit.USD, "<$0.01"),
+        (Decimal("0.0001"), Unit.USD, "$0.0001"),
+        (Decimal("0.00001"), Unit.USD, "<$0.0001"),
         (Decimal(-3), Unit.USD, "-$3.00"),
         (0.1234, Unit.SHARE, "12.3 %"),
         (None, Unit.SHARE, ABSENT),
