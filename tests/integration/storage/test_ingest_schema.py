@@ -29,7 +29,7 @@ from sweeps.states import (
 from tests.integration.storage.test_ingest_store import NOW_US, a_delivery, a_scratch_run
 
 
-class _Nulls(dict[str, None]):
+class _Nulls(dict[str, object]):
     def __missing__(self, _: str) -> None:
         return None
 
@@ -56,12 +56,20 @@ def test_every_statement_plans(pool: Pool) -> None:
         ("trials", "undecided_reports", "reports_undecided_idx"),
         ("runs", "fail_silent_runs", "runs_scratch_open_idx"),
         ("runs", "seal_runs", "runs_unsealed_idx"),
+        ("report_facts", "activity", "runs_ended_at_idx"),
+        ("report_facts", "fronts", "runs_ended_at_idx"),
+        ("report_facts", "stopped_early", "runs_ended_at_idx"),
+        ("report_parameters", "parameter_outcomes", "runs_ended_at_idx"),
     ],
 )
 def test_what_is_asked_often_has_an_index(pool: Pool, noun: str, query: str, index: str) -> None:
     minute = dt.timedelta(minutes=1)
     intervals = dict.fromkeys(("after", "recovery", "grace", "lost_grace"), minute)
-    parameters = {"sweep_id": "x", **intervals, "limit": 9}
+    days = {
+        "start": dt.datetime(2026, 3, 1, tzinfo=dt.UTC),
+        "end": dt.datetime(2026, 3, 2, tzinfo=dt.UTC),
+    }
+    parameters = _Nulls({"sweep_id": "x", **intervals, **days, "limit": 9, "scope": [None] * 3})
     with transaction(pool) as connection:
         connection.execute("SET LOCAL enable_seqscan = off")
         explained = f"EXPLAIN {queries.load(noun)[query]}"
