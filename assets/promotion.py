@@ -164,6 +164,22 @@ def model_versions(
     )
 
 
+def check_evaluation(gate: Gate, record: EvaluationRecord) -> dg.AssetCheckEvaluation:
+    """What a check says of an evaluation, for whoever reports it outside a Dagster run."""
+    result = next((one for one in record.gates if one.gate is gate), None)
+    found = _check_result(gate, result, record.evaluation)
+    return dg.AssetCheckEvaluation(
+        asset_key=evaluations.key,
+        check_name=str(gate),
+        passed=found.passed,
+        severity=found.severity,
+        description=found.description,
+        metadata=found.metadata,
+        blocking=True,
+        partition=record.evaluation.evaluation_id,
+    )
+
+
 def _check_result(gate: Gate, result: GateResult | None, found: Evaluation) -> dg.AssetCheckResult:
     if result is None:  # it was pruned, or withdrawn, before it could be judged
         return dg.AssetCheckResult(

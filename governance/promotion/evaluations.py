@@ -244,6 +244,10 @@ class EvaluationLog(Protocol):
         """Take one over from a Dagster run that has failed; not for ever."""
         ...
 
+    def rejections(self, *, since: dt.datetime, limit: int) -> Sequence[EvaluationRecord]:
+        """What people have rejected since, oldest first."""
+        ...
+
     def get(self, evaluation_id: str) -> Evaluation:
         """One evaluation. `EvaluationNotFound`."""
         ...

@@ -1,11 +1,24 @@
-"""Sensors of promotion: evaluate what was tagged, go on with what has failed, end what was cancelled."""
+"""Sensors of promotion: evaluate what was tagged, go on with what has failed, end what was cancelled.
+
+And tell Dagster's checks what people have said since.
+"""
+
+import datetime as dt
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
 
 from assets.partitions import EVALUATIONS
+from assets.promotion import check_evaluation, evaluations
 from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog, EvaluationNotFound
+from governance.promotion.policy import Gate
 from orchestration.coming_runs import PARTITION_TAG, UNFINISHED
 from orchestration.jobs import evaluate_candidate
+
+_MOST_REJECTIONS = 1_000
+#: Rejections of that time are looked at again: one may be committed after a later one.
+_OVERLAP = dt.timedelta(minutes=1)
+_EVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def coming_evaluation(instance: dg.DagsterInstance, evaluation_id: str) -> dg.DagsterRun | None:
@@ -100,4 +113,46 @@ def cancelled_evaluations(
     return None
 
 
-SENSORS = [production_candidates, failed_evaluations, cancelled_evaluations]
+@dg.sensor(
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Has the check of approvals say that a person has rejected the candidate.",
+)
+def rejected_candidates(
+    context: dg.SensorEvaluationContext, evaluation_log: dg.ResourceParam[EvaluationLog]
+) -> dg.SensorResult:
+    """A no ends its evaluation at once, with no Dagster run whose check could say it.
+
+    What Dagster still shows as waiting is reported. The cursor is up to where all was seen; it is
+    stored after the reports, and whatever is seen twice is reported once.
+    """
+    since = dt.datetime.fromisoformat(context.cursor) if context.cursor else _EVER
+    found = evaluation_log.rejections(since=since, limit=_MOST_REJECTIONS)
+    events = [
+        check_evaluation(Gate.APPROVALS, record)
+        for record in found
+        if _is_waiting(context.instance, record.evaluation.evaluation_id)
+    ]
+    ended = max((one.evaluation.ended_at or since for one in found), default=since)
+    cursor = max(since, ended - _OVERLAP).isoformat()
+    if not events:
+        return dg.SensorResult(skip_reason="no rejection is to be told", cursor=cursor)
+    return dg.SensorResult(asset_events=events, cursor=cursor)
+
+
+def _is_waiting(instance: dg.DagsterInstance, evaluation_id: str) -> bool:
+    """Whether the last that Dagster knows of its approvals is that they are waited for."""
+    executions = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(evaluations.key, str(Gate.APPROVALS)),
+        limit=1,
+        partition_filter=PartitionKeyFilter(key=evaluation_id),
+    )
+    said = executions[0].evaluation if executions else None
+    return (
+        isinstance(said, dg.AssetCheckEvaluation)
+        and not said.passed
+        and said.severity is dg.AssetCheckSeverity.WARN
+    )
+
+
+SENSORS = [production_candidates, failed_evaluations, cancelled_evaluations, rejected_candidates]

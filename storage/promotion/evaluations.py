@@ -220,6 +220,13 @@ class EvaluationStore(EvaluationRequests):
                 judged_at=_now(connection),
             )
 
+    def rejections(self, *, since: dt.datetime, limit: int) -> list[EvaluationRecord]:
+        """What people have rejected since, oldest first."""
+        parameters = {"since": since, "limit": limit}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["rejections"], parameters).fetchall()
+        return [self.record(str(row[0])) for row in rows]
+
     def get(self, evaluation_id: str) -> Evaluation:
         """One evaluation. `EvaluationNotFound`."""
         with transaction(self._pool) as connection:

@@ -207,6 +207,19 @@ WHERE evaluation_id = %(evaluation_id)s
   AND judgement = (
       SELECT max(judgement) FROM gate_results WHERE evaluation_id = %(evaluation_id)s);
 
+-- rejections --
+-- What people have rejected since, oldest first.
+SELECT evaluation_id
+FROM evaluations
+WHERE state = 'rejected'
+  AND ended_at >= %(since)s
+  AND EXISTS (
+      SELECT FROM gate_results
+      WHERE gate_results.evaluation_id = evaluations.evaluation_id
+        AND jsonb_path_exists(criteria, '$[*].evidence.rejected_by'))
+ORDER BY ended_at, evaluation_id
+LIMIT %(limit)s;
+
 -- insert_evaluation_runs --
 -- What its runs came to: the last report of each, and where a metric was never reported its last
 -- point. Once; what is there stays.

@@ -6,12 +6,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.event_api import PartitionKeyFilter
 
 from assets import promotion
 from assets.partitions import EVALUATIONS
 from governance.promotion.evaluations import Evaluation, EvaluationState
 from governance.promotion.policy import Gate
 from orchestration.jobs import evaluate_candidate
+from orchestration.promotion.sensors import rejected_candidates
 from sweeps.errors import StorageUnavailable
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.unit.governance.promotion.worlds import THRESHOLD
@@ -49,7 +51,8 @@ class Steps:
 
     def begin(self, evaluation_id: str) -> Evaluation:
         found = self._world.steps.begin(evaluation_id)
-        is_new = self._world.rows("SELECT count(*) FROM attempts") == [(0,)]
+        of_sweep = "SELECT count(*) FROM runs WHERE sweep_id = %s"
+        is_new = self._world.rows(of_sweep, found.sweep_id) == [(0,)]
         if found.state is EvaluationState.RUNNING and is_new:
             self._world.measure(found, self._values, crash=self._crash)
         return found
@@ -151,6 +154,83 @@ def test_people_are_waited_for_without_a_dagster_run_and_the_next_one_promotes(
     (version,) = promoted.asset_materializations_for_node("model_versions")
     assert version.metadata["version"].value == "digits@1"
     assert world.rows("SELECT count(*) FROM sweeps") == [(1,)]
+
+
+def tell(instance: dg.DagsterInstance, world: PromotionWorld, cursor: str | None) -> str:
+    """A tick of the sensor, and what the daemon makes of it; the cursor."""
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    found = rejected_candidates(context, evaluation_log=world.evaluations)
+    assert isinstance(found, dg.SensorResult)
+    for event in found.asset_events:
+        instance.report_runless_asset_event(event)
+    assert found.cursor is not None
+    return found.cursor
+
+
+def approvals(instance: dg.DagsterInstance, name: str) -> list[dg.AssetCheckEvaluation]:
+    """What Dagster's check of the approvals of an evaluation has said, the newest first."""
+    key = dg.AssetCheckKey(promotion.evaluations.key, str(Gate.APPROVALS))
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=9, partition_filter=PartitionKeyFilter(key=name)
+    )
+    return [
+        one.evaluation for one in history if isinstance(one.evaluation, dg.AssetCheckEvaluation)
+    ]
+
+
+def test_a_no_of_a_person_is_what_the_check_of_approvals_says_then(
+    world: PromotionWorld, instance: dg.DagsterInstance
+) -> None:
+    world.policy = a_policy(APPROVED)
+    names: list[str] = []
+    for run in ("scratch-aaaaaaaaaaaa", "scratch-bbbbbbbbbbbb"):
+        world.tag(world.candidate(run, content=run.encode()))
+        (name,) = world.evaluations.request_tagged()
+        run_job(instance, name, Steps(world))
+        names.append(name)
+    before = [[one.severity for one in approvals(instance, name)] for name in names]
+    cursor = tell(instance, world, None)
+
+    world.evaluations.reject(names[0], by="ben", comment="it is biased")
+    cursor = tell(instance, world, cursor)
+
+    warning = [dg.AssetCheckSeverity.WARN]
+    assert before == [warning, warning]
+    told, waiting = approvals(instance, names[0])
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "ben: it is biased" in str(told.description)
+    assert waiting.severity is dg.AssetCheckSeverity.WARN
+    assert [one.severity for one in approvals(instance, names[1])] == warning
+    # Whatever is seen twice, by a cursor that was lost, too, is told once.
+    for again in (cursor, None):
+        tell(instance, world, again)
+    assert approvals(instance, names[0]) == [told, waiting]
+
+
+def test_gates_that_fail_in_a_dagster_run_are_not_told_again(
+    world: PromotionWorld, instance: dg.DagsterInstance, name: str
+) -> None:
+    run_job(instance, name, Steps(world, (0.95, 0.5, 0.97)))
+    before = approvals(instance, name)
+
+    tell(instance, world, None)
+
+    assert world.evaluations.get(name).state is EvaluationState.REJECTED
+    assert approvals(instance, name) == before
+
+
+def test_a_rejection_that_dagster_knows_nothing_of_is_not_told(
+    world: PromotionWorld, instance: dg.DagsterInstance
+) -> None:
+    world.policy = a_policy(APPROVED)
+    found = world.begun(world.candidate())
+    world.measure(found)
+    world.through(found.evaluation_id)
+    world.evaluations.reject(found.evaluation_id, by="ben", comment="no")
+
+    tell(instance, world, None)
+
+    assert approvals(instance, found.evaluation_id) == []
 
 
 def test_runs_that_crash_fail_the_evaluation_and_no_gate_is_judged(
