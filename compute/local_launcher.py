@@ -99,9 +99,7 @@ class LocalLauncher:
         with filesystem_errors(f"launching {request.attempt_id}"):
             if folder.was_started:
                 return
-            self._capacity.check(request.resources)
-            devices = self._devices_for(request.resources)
-            self._slots.check(request.resources.gpu, among=devices)
+            devices = self.check(request.resources)
             folder.prepare()
             # In this order: who reaps leaves the mark first, and then looks for folders.
             if self._mark_of_reaped(request.sweep_id).exists():
@@ -119,6 +117,17 @@ class LocalLauncher:
                     lease.close()
             finally:
                 os.close(lock)
+
+    def check(self, resources: Resources) -> Sequence[str] | None:
+        """Refuse what this machine can never give; which devices would do, None: any of them.
+
+        Raises:
+            LaunchRejected: It has not so much, or no such GPUs.
+        """
+        self._capacity.check(resources)
+        devices = self._devices_for(resources)
+        self._slots.check(resources.gpu, among=devices)
+        return devices
 
     def _devices_for(self, resources: Resources) -> Sequence[str] | None:
         """The devices of the type that is asked for; None: any will do. `LaunchRejected`."""

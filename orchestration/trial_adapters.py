@@ -103,20 +103,9 @@ class TrialAdapters(PolicyStores):
 
     def launcher_with(self, environment: Mapping[str, str]) -> "LocalLauncher":
         """Executes on this machine what inherits another environment than this process'."""
-        from compute.capacity import Machine
-        from compute.gpu_slots import GpuSlots, local_devices
-        from compute.local_launcher import LocalLauncher
+        from orchestration.this_machine import local_launcher
 
-        home = self.settings.home
-        asked = self.settings.gpus
-        devices = local_devices() if asked is None else tuple(d for d in asked.split(",") if d)
-        return LocalLauncher(
-            root=home.runs,
-            slots=GpuSlots(home.gpus, devices),
-            machine=Machine.this(),
-            environment=environment,
-            hold_file=home.clients_lock,
-        )
+        return local_launcher(self.settings, environment)
 
     @functools.cached_property
     def logs(self) -> "LogReader":

@@ -7,6 +7,12 @@ import click
 from sweeps.graveyard.resemblance import Resemblance
 
 
+def print_note(note: str | None) -> None:
+    """What does not keep a sweep from being submitted, if there is anything."""
+    if note is not None:
+        click.echo(f"note: {note}", err=True)
+
+
 def print_hints(alike: Sequence[Resemblance]) -> None:
     """Sweeps that have searched the same already, beside the output that programs read."""
     for one in alike:

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
-from orchestration.cli.hints import print_hints
+from orchestration.cli.hints import print_hints, print_note
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.submission import submit
+from orchestration.this_machine import misfit
 
 
 @click.command("submit")
@@ -23,6 +24,7 @@ def command(file: Path, as_json: bool) -> None:
         forecast = submit(platform, submitted)
         alike = resemblances(platform, submitted)
         daemon = platform.webserver_url is not None
+        note = misfit(submitted.spec, platform.settings)
     if as_json:
         print_json(
             {
@@ -30,9 +32,11 @@ def command(file: Path, as_json: bool) -> None:
                 "daemon": daemon,
                 "resembles": alike,
                 "forecast": forecast_document(forecast),
+                "warnings": [] if note is None else [note],
             }
         )
         return
+    print_note(note)
     print_forecast(forecast)
     click.echo(f"submitted {submitted.sweep_id}")
     print_hints(alike)

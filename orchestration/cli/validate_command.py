@@ -14,6 +14,7 @@ from orchestration.cli.session import session
 from orchestration.policies_at_hand import PolicyLook, look_at_policies, platform_problems
 from orchestration.settings import Settings
 from orchestration.submission import read_file
+from orchestration.this_machine import misfit
 from sweeps.errors import InvalidSweepFile
 from sweeps.ids import sweep_id
 from sweeps.spaces import SearchSpace
@@ -45,7 +46,7 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
             count = len(exc.problems)
             click.echo(f"{count} problem{'s' if count > 1 else ''}", err=True)
         raise click.exceptions.Exit(1) from exc
-    notes = warnings(spec)
+    notes = [*warnings(spec), *filter(None, [misfit(spec, Settings.from_environment())])]
     if look.unchecked is not None:
         notes = [*notes, f"policies were not checked: {look.unchecked}"]
     if as_json:

@@ -1,18 +1,24 @@
 """`sweepworks validate` tells what `submit` would refuse, as far as it can know."""
 
+import dataclasses
 import json
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
+from compute import gpu_models
 from governance.naming_file import NAMING
 from orchestration.cli.validate_command import command
 from orchestration.home import Home
+from orchestration.settings import Settings
+from orchestration.this_machine import misfit
 from storage.database import open_pool
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
+from sweeps.sweep_files import parse_text
 from tests.plugins.postgres import Database
 from tests.unit.sweeps.sweep_texts import GOOD
 
@@ -91,3 +97,50 @@ def test_a_database_that_does_not_answer_is_no_mistake_of_the_file(
 
     assert result.exit_code == 0, result.output
     assert "policies were not checked: " in result.output
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of this machine, which the driver calls T4s."""
+    monkeypatch.setenv("SWEEPWORKS_GPUS", "0,1")
+    fake = SimpleNamespace(describe=lambda: [{"model": "Tesla T4"}])
+    monkeypatch.setattr(gpu_models, "open_gpus", lambda *, visible: fake)
+    gpu_models._model.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("asked", "note"),
+    [
+        ("gpu: 2, gpu_type: t4", None),
+        ("gpu: 1, gpu_type: a100", "resources.gpu_type is a100, this machine has Tesla T4"),
+        ("gpu: 3", "resources.gpu is 3, this machine has 2"),
+        ("gpu: 1, memory: 64Ti", "resources.memory is 70368744177664 bytes, this machine has"),
+    ],
+)
+@pytest.mark.usefixtures("gpus")
+def test_what_this_machine_can_never_launch_is_noted_and_valid(
+    home: Path, asked: str, note: str | None
+) -> None:
+    text = GOOD.replace("cpu: 500m, memory: 1Gi, gpu: 1", f"cpu: 100m, {asked}")
+
+    result, document = validate(text), json.loads(validate(text, "--json").stdout)
+
+    assert (result.exit_code, document["valid"]) == (0, True)
+    told = [one for one in document["warnings"] if "on this machine" in one]
+    assert [note in one for one in told] == ([] if note is None else [True])
+    assert ("note: trials would be refused" in result.output) == (note is not None)
+    assert not home.exists()
+
+
+@pytest.mark.usefixtures("home", "gpus")
+def test_what_trials_in_a_cluster_ask_for_is_no_matter_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_LAUNCHER", "kubernetes")
+    spec = parse_text(GOOD.replace("gpu: 1", "gpu: 8"), source="sweep.yaml")
+    settings = Settings.from_environment()
+    here = dataclasses.replace(settings, cluster=None)
+
+    assert settings.cluster is not None
+    assert misfit(spec, settings) is None
+    assert misfit(spec, here) is not None
