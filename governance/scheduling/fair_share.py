@@ -39,6 +39,8 @@ class FairShare:
 
     def enter(self, whose: Whose) -> None:
         """See to it that the nodes of somebody are there."""
+        if whose in self.had:
+            return
         for depth in (1, 2, 3):
             path = whose[:depth]
             if path not in self.had:

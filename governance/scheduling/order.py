@@ -32,16 +32,17 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
     """
     bunches = [bunch for bunch in bunches if bunch.n_admitted < len(bunch.trials)]
     n_dimensions = len(shares.parts)
-    trials: list[Waiting] = [trial for bunch in bunches for trial in bunch.rest]
-    bunch_of = np.repeat(np.arange(len(bunches)), [len(bunch.rest) for bunch in bunches])
+    rests = [bunch.rest for bunch in bunches]
+    trials: list[Waiting] = [trial for rest in rests for trial in rest]
+    bunch_of = np.repeat(np.arange(len(bunches)), [len(rest) for rest in rests])
     if not trials:
         return Line(
             trials=trials, bunches=bunches, bunch_of=bunch_of, demands=np.zeros((0, n_dimensions))
         )
     needs = np.zeros((len(bunches), n_dimensions))
-    for row, bunch in enumerate(bunches):
-        for index, amount in bunch.needs:
-            needs[row, index] = amount
+    rows = [row for row, bunch in enumerate(bunches) for _ in bunch.needs]
+    indices = [index for bunch in bunches for index, _ in bunch.needs]
+    needs[rows, indices] = [amount for bunch in bunches for _, amount in bunch.needs]
     levels = np.array([-bunch.level for bunch in bunches])
     by_age = np.array(sorted(range(len(trials)), key=[age(trial) for trial in trials].__getitem__))
     order = by_age[np.argsort(levels[bunch_of[by_age]], kind="stable")]

@@ -66,6 +66,7 @@ class Rooms:
         self._is_bounded = any(bound != math.inf for bound in self._capacity)
         self._scopes: dict[tuple[str, ...], Scope | None] = {}
         self._of: dict[tuple[str, str], tuple[tuple[Scope, ...], tuple[Scope, ...]]] = {}
+        self._words: dict[tuple[Scope, int, bool], str] = {}  # thousands wait for the same
 
     def all(self) -> list[Scope]:
         """Those that anybody has asked for."""
@@ -137,6 +138,12 @@ class Rooms:
 
     def words(self, scope: Scope, index: int, *, is_forever: bool = False) -> str:
         """What somebody waits for who does not fit there, without anything that changes soon."""
+        key = (scope, index, is_forever)
+        if key not in self._words:
+            self._words[key] = self._make_words(scope, index, is_forever=is_forever)
+        return self._words[key]
+
+    def _make_words(self, scope: Scope, index: int, *, is_forever: bool) -> str:
         bound = self._dimensions.words(index, scope.limit[index])
         match scope.kind:
             case WaitKind.TENANT:

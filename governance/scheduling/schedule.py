@@ -139,7 +139,7 @@ class _Pass:
                 able.append(bunch)
             else:
                 self._why[id(bunch)] = why
-        able.sort(key=lambda bunch: (-bunch.level, age(bunch.first)))
+        able.sort(key=attrgetter("level"), reverse=True)  # stable: bunches go by age
         for _, level in groupby(able, key=attrgetter("level")):
             turns = Turns(level, self._shares)
             while turns:

@@ -71,7 +71,8 @@ class Turns:
         for depth in range(_DEPTH, 0, -1):
             heap = heaps.pop()
             if below:
-                key = self._shares.keys[path[:depth]]
+                # Only who was admitted has more than before.
+                key = heap[0][0] if drops else self._shares.keys[path[:depth]]
                 heapreplace(heap, (key, _first_age(below), path[depth - 1], below))
             else:
                 heappop(heap)
