@@ -1,20 +1,50 @@
 """Policy files on disk, beside what holds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from storage.policy_store import CurrentPolicies
+from storage.policy_catalog import KINDS
+from storage.policy_store import CurrentPolicies, DefaultPolicies
 from storage.text_files import read_text
 from sweeps.errors import PermanentError
-from sweeps.policies import PolicyChange, PolicyKind, check_files
+from sweeps.policies import AppliedPolicy, PolicyChange, PolicyKind, check_files
 
+T = TypeVar("T")
 USUAL_FOLDERS = (Path("governance/policies"), Path("retention/policies"))  #: in the working folder
 _PATTERNS = ("*.yaml", "*.yml")
 
 
 class NoPolicyFiles(PermanentError):
     """Nothing to compare or to apply."""
+
+
+class FilePolicies:
+    """What would hold if the files of the usual folders were applied; of other kinds, what ships.
+
+    Attributes:
+        paths: The files.
+
+    Raises:
+        InvalidPolicies: Everything that is wrong with any of them.
+        InvalidSweepFile: One cannot be read as text.
+        NoPolicyFiles: There is none.
+    """
+
+    def __init__(self) -> None:
+        self._defaults = DefaultPolicies()
+        changes = compare((), store=self._defaults, kinds=KINDS)
+        self.paths = tuple(change.source for change in changes)
+        self._texts = {change.kind.name: (change.source, change.text) for change in changes}
+
+    def current(self, kind: PolicyKind[T]) -> AppliedPolicy[T]:
+        """Of one kind."""
+        ships = self._defaults.current(kind)
+        if kind.name not in self._texts:
+            return ships
+        source, text = self._texts[kind.name]
+        return replace(ships, value=kind.parse(text, source=source), text=text)
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:

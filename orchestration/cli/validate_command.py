@@ -37,6 +37,8 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
         else:
             settings, opened = Settings.from_environment(), partial(session, quiet=as_json)
             look = look_at_policies(spec, settings=settings, lines=lines, session=opened)
+        if look.problems and look.by_files is not None and not as_json:
+            click.echo(f"note: {look.by_files}", err=True)
         look.require_none(source=str(file))
     except InvalidSweepFile as exc:
         if as_json:
@@ -49,6 +51,8 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
     notes = [*warnings(spec), *filter(None, [misfit(spec, Settings.from_environment())])]
     if look.unchecked is not None:
         notes = [*notes, f"policies were not checked: {look.unchecked}"]
+    if look.by_files is not None:
+        notes = [*notes, look.by_files]
     if as_json:
         cost = {} if forecast is None else {"forecast": forecast_document(forecast)}
         document = {"valid": True, "warnings": notes, "digest": spec.digest(), **cost}

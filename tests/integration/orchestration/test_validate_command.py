@@ -22,7 +22,9 @@ from sweeps.sweep_files import parse_text
 from tests.plugins.postgres import Database
 from tests.unit.sweeps.sweep_texts import GOOD
 
-WRONG = f"{GOOD}priority: fast\nretention: eternal\n"
+MORE_WRONG = "priority: fast\nretention: eternal\n"
+WRONG = f"{GOOD}{MORE_WRONG}"
+EXPECTED = f"{GOOD}expected_outcome: wider is better\n"
 NAMES = "default: {expected_outcome: true}\n"
 
 
@@ -144,3 +146,73 @@ def test_what_trials_in_a_cluster_ask_for_is_no_matter_of_this_machine(
     assert settings.cluster is not None
     assert misfit(spec, settings) is None
     assert misfit(spec, here) is not None
+
+
+def write_policy(name: str, text: str) -> None:
+    path = Path("governance/policies") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def stopped(home: Path) -> Path:
+    """An installation whose services do not run."""
+    there = Home(home).databases_file
+    there.parent.mkdir(parents=True)
+    there.write_text("{}")
+    return there
+
+
+def test_beside_stopped_services_the_files_at_hand_are_gone_by(stopped: Path, home: Path) -> None:
+    write_policy("naming.yaml", NAMES)
+    good, refused, wrong = validate(EXPECTED), validate(GOOD), validate(f"{EXPECTED}{MORE_WRONG}")
+    found = json.loads(validate(EXPECTED, "--json").stdout)
+
+    assert (good.exit_code, refused.exit_code, wrong.exit_code) == (0, 1, 1), good.output
+    assert "expected_outcome: it is missing" in refused.output
+    assert "2 problems" in wrong.output  # kinds without a file are those that ship
+    said = "by the files at hand, governance/policies/naming.yaml, and not by what is applied"
+    assert all(said in one.output for one in (good, refused, wrong))
+    assert found["policies_checked"] is True
+    assert said in found["warnings"][-1]
+    assert [one for one in home.rglob("*") if one.is_file()] == [stopped]
+
+
+def test_without_an_installation_the_files_at_hand_would_hold(home: Path) -> None:
+    write_policy("naming.yaml", NAMES)
+
+    refused = validate(GOOD)
+
+    assert refused.exit_code == 1
+    assert "expected_outcome: it is missing" in refused.output
+    assert "there is no installation yet" in refused.output
+    assert not home.exists()
+
+
+def test_policy_files_with_mistakes_are_no_mistake_of_the_sweep_file(stopped: Path) -> None:
+    write_policy("naming.yaml", "default: {outcome: 7}\n")
+
+    result = validate(WRONG)
+
+    assert result.exit_code == 0, result.output
+    assert "policies were not checked: the services are not running" in result.output
+    assert "governance/policies/naming.yaml:1: " in result.output
+
+
+@pytest.mark.parametrize(("admission", "code"), [("none", 1), ("kueue", 0)])
+def test_what_kueue_admits_is_not_held_to_our_quotas(
+    home: Path, monkeypatch: pytest.MonkeyPatch, admission: str, code: int
+) -> None:
+    write_policy("quotas.yaml", "other_tenants: {limits: {trials: 9, cpu: 0.25}}\n")
+    monkeypatch.setenv("SWEEPWORKS_LAUNCHER", "kubernetes")
+    monkeypatch.setenv("SWEEPWORKS_K8S_IMAGE", "registry.lan/train:1")
+    monkeypatch.setenv("SWEEPWORKS_TENANTS", str(home.parent / "tenants.yaml"))
+    quota = "{cpu: 64, memory: 512Gi, gpu: {nvidia.com/gpu: 8}}"
+    Path("tenants.yaml").write_text(
+        f"tenants:\n  - {{name: default, cluster: {{admission: {admission}, quota: {quota}}}}}\n"
+    )
+
+    result = validate(GOOD)
+
+    assert result.exit_code == code, result.output
+    assert ("tenant default may hold" in result.output) is bool(code)
