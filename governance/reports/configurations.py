@@ -205,6 +205,20 @@ def _failing_pairs(rows: Sequence[PairOutcomes]) -> list[Block]:
                 for row in worse
             ],
             most=_MOST_ROWS,
+        ),
+        *_sample(worse[0].sampled),
+    ]
+
+
+def _sample(share: float) -> list[Block]:
+    """How much was looked at, where that was not all."""
+    if share >= 1:
+        return []
+    words = "less than 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
+    return [
+        Sentence(
+            f"Pairs of values are those of {words} of the configurations, picked by chance: there "
+            "would be too many of all."
         )
     ]
 

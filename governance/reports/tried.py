@@ -58,6 +58,7 @@ class PairOutcomes:
     other_runs: int  #: with the second value and not the first, at least one
     other_failed: int
     tested: int  #: pairs, likewise
+    sampled: float = 1.0  #: share of all configurations that these runs are of
 
     @property
     def failed_share(self) -> float:

@@ -197,14 +197,14 @@ pairs_told AS (
     LIMIT %(most)s
 ),
 placed AS (
-    SELECT shaped.*, metrics.metric, metrics.direction,
+    SELECT configurations.*, metrics.metric, metrics.direction,
            sum(attempts) OVER whole - attempts AS others_attempts,
            sum(failed_attempts) OVER whole - failed_attempts AS others_failed,
            count(*) FILTER (WHERE attempts >= %(fewest)s) OVER () AS tested,
            CASE WHEN objective IS NOT NULL AND finished >= %(fewest_finished)s AND priced = runs
                 THEN amount_usd / finished END AS amount_each,
            CASE direction WHEN 'maximize' THEN -objective ELSE objective END AS loss
-    FROM shaped
+    FROM configurations
     LEFT JOIN metrics USING (experiment_id)
     WINDOW whole AS (PARTITION BY experiment_id)
 ),
@@ -221,12 +221,17 @@ ranked AS (
                        ORDER BY amount_each NULLS LAST, loss, example
                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
-configurations_told AS (
+few_ranked AS (
     SELECT ranked.*,
            amount_each IS NOT NULL AND (best_cheaper IS NULL OR loss < best_cheaper) AS is_unbeaten
     FROM ranked
     WHERE (attempts >= %(fewest)s AND least(failing_place, dear_place) <= %(most)s)
        OR (amount_each IS NOT NULL AND (best_cheaper IS NULL OR loss < best_cheaper))
+),
+configurations_told AS (  -- what they are of is wide: only now, of few
+    SELECT few_ranked.*, shapes.names, shapes.bins
+    FROM few_ranked
+    JOIN shapes ON shapes.run_id = few_ranked.example
 )
 SELECT told.kind, experiments.tenant_id, experiments.name, told.document
 FROM (
@@ -239,7 +244,8 @@ FROM (
     SELECT 'pair', experiment_id, jsonb_build_object(
         'name', name, 'value', bin, 'other_name', other_name, 'other_value', other_bin,
         'runs', runs, 'failed', failed, 'one_runs', one_runs, 'one_failed', one_failed,
-        'other_runs', other_runs, 'other_failed', other_failed, 'tested', tested)
+        'other_runs', other_runs, 'other_failed', other_failed, 'tested', tested,
+        'sampled', (SELECT count(*) FROM paired)::float8 / (SELECT count(*) FROM shaped))
     FROM pairs_told
     UNION ALL
     SELECT 'configuration', experiment_id, jsonb_build_object(

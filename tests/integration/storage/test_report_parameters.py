@@ -222,6 +222,8 @@ def test_where_there_would_be_too_many_pairs_a_sample_is_looked_at(
         for found in (every, sample)
     )
     assert (whole.runs, whole.failed, whole.one_runs, whole.other_runs) == (20, 10, 10, 10)
+    assert whole.sampled == 1
+    assert 0.2 < part.sampled < 0.8
     assert 5 <= part.runs < 20
     assert part.failed < part.runs
     assert 0 < part.one_runs + part.other_runs < 20

@@ -173,6 +173,17 @@ def test_values_that_are_bad_only_together_are_found() -> None:
     assert row == ("digits", "batch 512", "model large", 20, 0.9, 0.1, 0.12)
 
 
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.105, "10.5 % of the configurations"), (0.0004, "less than 0.1 % of the configurations")],
+)
+def test_a_sample_of_pairs_is_said_to_be_one(share: float, words: str) -> None:
+    whole, sample = (made(pairs=[a_pair(20, 18, sampled=one)]) for one in (1.0, share))
+
+    assert "picked by chance" not in sentences(whole, "configurations")
+    assert f"{words}, picked by chance" in sentences(sample, "configurations")
+
+
 @pytest.mark.parametrize("changes", [{"one_failed": 90}, {"other_failed": 90}, {"tested": 10**7}])
 def test_a_pair_is_not_blamed_for_one_of_its_values(changes: dict[str, int]) -> None:
     assert worse_pairs([a_pair(10, 9, **changes)]) == []
