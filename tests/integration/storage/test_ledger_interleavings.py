@@ -73,8 +73,8 @@ class Ledger(RuleBasedStateMachine):
 
     pool: Pool
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(has_past=st.booleans())
+    def begin(self, has_past: bool) -> None:
         with self.pool.connection() as connection:
             connection.execute(
                 "SELECT delete_metric_series(coalesce(array_agg(series_id), '{}')) FROM series"
@@ -96,6 +96,13 @@ class Ledger(RuleBasedStateMachine):
         self.written: dict[int, tuple[float, dict[str, float], Decimal]] = {}
         #: GPU-hours of them that were idle, by attempt.
         self.idle: dict[int, dict[str, float]] = {}
+        if has_past:  # what is told late is about days that are written
+            for _ in range(2):
+                self.create(gpus=1, is_rerun=False)
+            self.start_at(self.attempts[0], 0.0, has_node=False)
+            self.end_at(self.attempts[0], 10.0, "completed")
+            self.now = 30.0
+            self.write(0)
 
     # Attempts.
 
@@ -124,11 +131,14 @@ class Ledger(RuleBasedStateMachine):
     def launch(self, data: st.DataObject, has_node: bool, late: float) -> None:
         """It gets its place; who says so may come a day later. On a node its process starts later."""
         one = data.draw(st.sampled_from(self.waiting()))
-        one.start = max(0.0, self.now - late)
+        self.start_at(one, max(0.0, self.now - late), has_node=has_node)
+
+    def start_at(self, one: Attempt, start: float, *, has_node: bool) -> None:
+        one.start = start
         self.costs.execute(
             "UPDATE attempts SET state = 'running', gpu_count = %s, gpu_model = 'NVIDIA A100',"
             " started_at = %s, scheduled_at = %s WHERE attempt_id = %s",
-            one.gpus, self.at(one.start + 0.25 * has_node), self.at(one.start) if has_node else None,
+            one.gpus, self.at(start + 0.25 * has_node), self.at(start) if has_node else None,
             one.attempt_id,
         )  # fmt: skip
 
@@ -155,6 +165,29 @@ class Ledger(RuleBasedStateMachine):
     def end_at(self, one: Attempt, end: float, reason: str) -> None:
         one.end, one.is_over = end, True
         self.costs.end(one.attempt_id, end, reason=reason)
+
+    @precondition(lambda self: self.given_up())
+    @rule(data=st.data(), more=st.sampled_from([0.5, 20.0, None]))
+    def go_on(self, data: st.DataObject, more: float | None) -> None:
+        """It had been given up, and has gone on for longer than was thought, or goes on still."""
+        one = data.draw(st.sampled_from(self.given_up()))
+        assert one.end is not None
+        one.end = None if more is None else min(self.now, one.end + more)
+        one.is_over = one.end is not None
+        self.costs.execute(
+            "UPDATE attempts SET state = %s, ended_at = %s, exit_reason = %s,"
+            " revised_at = clock_timestamp() WHERE attempt_id = %s",
+            "running" if one.end is None else "ended",
+            None if one.end is None else self.at(one.end), None if one.end is None else "lost",
+            one.attempt_id,
+        )  # fmt: skip
+
+    def given_up(self) -> list[Attempt]:
+        return [
+            one
+            for one in self.attempts
+            if one.start is not None and one.is_over and one.is_measured
+        ]
 
     # What GPUs did. Each attempt of these is the only one of its run, whose metrics they are.
 
