@@ -7,12 +7,14 @@ time, only what the first one does not need is given away.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from governance.scheduling.bunches import Bunch
 from governance.scheduling.dimensions import Needs
+from governance.scheduling.queue import WaitKind
+from governance.scheduling.releases import Releases
 from governance.scheduling.room import Scope
 
 
@@ -22,20 +24,42 @@ class Reservation:
 
     attempt_id: str
     tenant: str
+    needs: Needs
+    #: Scopes in which it fits now, for which nothing is kept: others than those in `spare` may use them up.
+    beyond: tuple[Scope, ...]
     starts_at: float  #: seconds since 1970; infinite: nobody can tell
     #: What others may take for longer than that, of the dimensions that it needs.
     spare: dict[Scope, dict[int, float]]
 
-    def allows(self, needs: Needs, scopes: Sequence[Scope], *, until: float) -> bool:
-        """Whether somebody may start without delaying it."""
-        if until <= self.starts_at < math.inf:
-            return True
+    def allows(self, needs: Needs, scopes: Sequence[Scope]) -> bool:
+        """Whether it fits when somebody has begun who is there then, too."""
         for scope in scopes:
             spare = self.spare.get(scope)
             if spare is None:
                 continue
             for index, amount in needs:
                 if amount > spare.get(index, math.inf):
+                    return False
+        return True
+
+    def allows_beyond(
+        self, needs: Needs, scopes: Sequence[Scope], releases: Callable[[Scope], Releases]
+    ) -> bool:
+        """Whether it fits in the other scopes, too, when somebody has begun who is there then."""
+        own = dict(self.needs)
+        for scope in self.beyond:
+            if scope not in scopes:
+                continue
+            for index, amount in needs:
+                if index not in own or not scope.bounds(index):
+                    continue
+                free = scope.free(index)
+                if self.starts_at < math.inf:
+                    free += releases(scope).by(self.starts_at, index)
+                elif scope.kind is WaitKind.CAPACITY:
+                    # What ends for it in its own scope ends in that of everybody.
+                    free += max(0.0, *(-spare[index] for spare in self.spare.values()))
+                if amount > free - own[index]:
                     return False
         return True
 
@@ -80,12 +104,23 @@ def reserve(bunch: Bunch, scopes: Sequence[Scope]) -> Reservation:
             starts_at = holder.until
     if starts_at == math.inf:  # nobody can tell, so who will have ended does not count
         free = {scope: {index: scope.free(index) for index, _ in needs} for scope in scopes}
+        for index, amount in needs:
+            # But what ends for it in any scope ends in that of everybody.
+            lack = max(max(0.0, amount - free[scope][index]) for scope in scopes)
+            for scope in scopes:
+                if scope.kind is WaitKind.CAPACITY:
+                    free[scope][index] += lack
     spare = {
         scope: {index: free[scope][index] - amount for index, amount in needs} for scope in scopes
     }
     first = bunch.first
     return Reservation(
-        attempt_id=first.attempt_id, tenant=first.tenant, starts_at=starts_at, spare=spare
+        attempt_id=first.attempt_id,
+        tenant=first.tenant,
+        needs=needs,
+        beyond=tuple(scope for scope in bunch.scopes if scope not in free),
+        starts_at=starts_at,
+        spare=spare,
     )
 
 

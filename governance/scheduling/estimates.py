@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from governance.scheduling.order import Floats, Line
+from governance.scheduling.releases import Releases
 from governance.scheduling.room import Scope
 
 
@@ -28,7 +29,7 @@ def estimate_starts(line: Line, *, now: float) -> Floats:
         is_member[rows] = True
         here = np.flatnonzero(is_member[line.bunch_of])  # by place
         took = seconds[line.bunch_of[here]]
-        releases = _Releases(scope)
+        releases = Releases(scope)
         for index in range(line.demands.shape[1]):
             if scope.bounds(index):
                 amounts = line.demands[here, index]
@@ -37,26 +38,8 @@ def estimate_starts(line: Line, *, now: float) -> Floats:
     return starts
 
 
-class _Releases:
-    """When those who hold something in a scope end."""
-
-    def __init__(self, scope: Scope) -> None:
-        rows = [
-            (holder.until, index, amount)
-            for holder in scope.members
-            for index, amount in holder.needs
-        ]
-        self._rows = np.array(rows, dtype=np.float64).reshape(-1, 3)
-        self._rows = self._rows[np.argsort(self._rows[:, 0], kind="stable")]
-
-    def of(self, index: int) -> tuple[Floats, Floats]:
-        """The ends, the unknown ones last, and how much of a dimension is free by then."""
-        rows = self._rows[self._rows[:, 1] == index]
-        return rows[:, 0], np.cumsum(rows[:, 2])
-
-
 def _starts(
-    scope: Scope, index: int, amounts: Floats, seconds: Floats, *, releases: _Releases, now: float
+    scope: Scope, index: int, amounts: Floats, seconds: Floats, *, releases: Releases, now: float
 ) -> Floats:
     """Start of each as far as one dimension of one scope goes."""
     starts = np.full(len(amounts), now)

@@ -25,6 +25,7 @@ from governance.scheduling.queue import (
     WaitKind,
     Whose,
 )
+from governance.scheduling.releases import Releases
 from governance.scheduling.room import Rooms, Scope
 from governance.scheduling.turns import Turns
 
@@ -108,6 +109,7 @@ class _Pass:
         self._why: dict[int, tuple[WaitKind, str]] = {}  # by the id of a bunch
         self._first: Reservation | None = None  # of everybody
         self._first_of: dict[Scope, Reservation] = {}  # of those in a narrow scope
+        self._releases: dict[Scope, Releases] = {}
         for trial in running:
             self._count_in(trial, dimensions.needs(trial.demand))
 
@@ -167,16 +169,17 @@ class _Pass:
     def _why_not(self, bunch: Bunch) -> tuple[WaitKind, str] | None:
         """What the first trial of a bunch waits for; None: it may start."""
         needs = bunch.needs
+        # First: who is not paid for keeps no room.
+        if self._book is not None:
+            refusal = self._book.refusal(bunch.spender, usd=bunch.usd, gpu_hours=bunch.gpu_hours)
+            if refusal is not None:
+                return WaitKind.BUDGET, refusal
         for scope in bunch.narrow:
             index = scope.lacks(needs)
             if index is not None:
                 if scope not in self._first_of:
                     self._first_of[scope] = reserve(bunch, (scope,))
                 return scope.kind, self._rooms.words(scope, index)
-        if self._book is not None:
-            refusal = self._book.refusal(bunch.spender, usd=bunch.usd, gpu_hours=bunch.gpu_hours)
-            if refusal is not None:
-                return WaitKind.BUDGET, refusal
         for scope in bunch.wide:
             index = scope.lacks(needs)
             if index is not None:
@@ -186,15 +189,25 @@ class _Pass:
         return self._whom_it_delays(bunch)
 
     def _whom_it_delays(self, bunch: Bunch) -> tuple[WaitKind, str] | None:
+        until = self._until(bunch)
         for first in self._reservations(bunch):
-            backfills = self._quotas.backfills and first.allows(
-                bunch.needs, bunch.scopes, until=self._until(bunch)
+            backfills = self._quotas.backfills and (
+                until <= first.starts_at < math.inf
+                or (
+                    first.allows(bunch.needs, bunch.scopes)
+                    and first.allows_beyond(bunch.needs, bunch.scopes, self._releases_of)
+                )
             )
             if not backfills:
                 is_own = first.tenant == bunch.first.tenant
                 who = first.attempt_id if is_own else "a trial of another tenant"
                 return WaitKind.TURN, f"{who} is first, and would start later"
         return None
+
+    def _releases_of(self, scope: Scope) -> Releases:
+        if scope not in self._releases:
+            self._releases[scope] = Releases(scope)
+        return self._releases[scope]
 
     def _reservations(self, bunch: Bunch) -> list[Reservation]:
         """Those whom it must not delay."""

@@ -18,6 +18,7 @@ from tests.unit.governance.scheduling.worlds import (
     CLASSES,
     NOW,
     TYPES,
+    amounts,
     begun,
     budget_lists,
     policies,
@@ -192,31 +193,73 @@ def test_backfill_never_delays_the_first_in_the_queue(
     others = [t for t in rest if t.sweep_id != head.sweep_id]
     strict = Quotas(classes=CLASSES, capacity=quotas.capacity, backfills=False)
 
-    # Once the shortest has ended, with and without those that were let in meanwhile.
-    def start_of_head(rules: Quotas) -> float:
-        now, held, queue_now = NOW, list(running), [head, *others]
-        for _ in range(60):
-            result = schedule(queue_now, held, rules.capacity, rules, [], {}, now)
-            if head.attempt_id in result.admitted:
-                return (now - NOW).total_seconds()
-            if queue_now[0] is head and result.waiting[0].attempt_id != head.attempt_id:
-                return -1.0  # others were ahead of it by their share: not the first any more
-            held += [begun(t, now) for t in queue_now if t.attempt_id in result.admitted]
-            queue_now = [t for t in queue_now if t.attempt_id not in result.admitted]
-            ends = [h.began_at + dt.timedelta(seconds=h.seconds) for h in held if h.seconds]
-            if not ends:
-                return float("inf")
-            now = min(ends)
-            held = [
-                h
-                for h in held
-                if h.seconds is None or h.began_at + dt.timedelta(seconds=h.seconds) > now
-            ]
-        return float("inf")
-
-    with_backfill, without = start_of_head(quotas), start_of_head(strict)
+    with_backfill = _start_of(head, others, running, quotas)
+    without = _start_of(head, others, running, strict)
     assume(with_backfill >= 0 and without >= 0)
     assert with_backfill <= without
+
+
+@given(queues(), st.integers(1, 12), st.integers(1, 20), amounts, st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_backfill_never_delays_who_waits_for_a_limit_of_its_tenant(
+    queue: list[Waiting], gpus: int, cores: int, limits: Amounts, knows_lengths: bool
+) -> None:
+    # All of one tenant and one class, so that only ages say who is next.
+    queue = [
+        dataclasses.replace(
+            trial,
+            tenant="vision",
+            owner="ana",
+            experiment="digits",
+            priority=None,
+            usd=None,
+            gpu_hours=None,
+            seconds=trial.seconds or (100.0 if knows_lengths else None),
+        )
+        for trial in queue
+    ]
+    quotas = Quotas(
+        classes=CLASSES,
+        capacity=Amounts(gpu=gpus, cpu=cores),
+        tenants={"vision": TenantQuota(limits=limits)},
+    )
+    base = schedule(queue, [], quotas.capacity, quotas, [], {}, NOW)
+    running = [begun(trial) for trial in queue if trial.attempt_id in base.admitted]
+    assume(running and base.waiting and base.waiting[0].kind is WaitKind.TENANT)
+    head = next(t for t in queue if t.attempt_id == base.waiting[0].attempt_id)
+    others = [t for t in queue if t.attempt_id not in base.admitted and t.sweep_id != head.sweep_id]
+    strict = dataclasses.replace(quotas, backfills=False)
+
+    with_backfill = _start_of(head, others, running, quotas)
+    without = _start_of(head, others, running, strict)
+    assume(with_backfill >= 0 and without >= 0)
+    assert with_backfill <= without
+
+
+def _start_of(
+    head: Waiting, others: Sequence[Waiting], running: Sequence[Live], rules: Quotas
+) -> float:
+    """Seconds until it starts, when all end exactly when it was said; negative: it is overtaken."""
+    now, held, queue_now = NOW, list(running), [head, *others]
+    for _ in range(60):
+        result = schedule(queue_now, held, rules.capacity, rules, [], {}, now)
+        if head.attempt_id in result.admitted:
+            return (now - NOW).total_seconds()
+        alone = schedule([head], held, rules.capacity, rules, [], {}, now)
+        if alone.admitted or result.waiting[0].attempt_id != head.attempt_id:
+            return -1.0  # others were ahead of it by their share: not the first any more
+        held += [begun(t, now) for t in queue_now if t.attempt_id in result.admitted]
+        queue_now = [t for t in queue_now if t.attempt_id not in result.admitted]
+        ends = [h.began_at + dt.timedelta(seconds=h.seconds) for h in held if h.seconds]
+        if not ends:
+            return float("inf")
+        now = min(ends)
+        held = [
+            h
+            for h in held
+            if h.seconds is None or h.began_at + dt.timedelta(seconds=h.seconds) > now
+        ]
+    return float("inf")
 
 
 def _with_seconds(trial: Waiting, seconds: float) -> Waiting:

@@ -1,5 +1,6 @@
 """Who starts, who waits and why, one rule at a time."""
 
+import dataclasses
 import datetime as dt
 from decimal import Decimal
 from typing import Any
@@ -252,6 +253,65 @@ def test_a_spent_budget_stops_those_it_is_for() -> None:
     assert set(result.admitted) == {"v-1", "s-1"}
     assert result.waiting[0].kind is WaitKind.BUDGET
     assert result.waiting[0].reason.startswith("budget march has $2.00 left, it needs $3.00")
+
+
+def test_who_has_no_budget_left_keeps_no_room_and_is_told_of_the_budget() -> None:
+    spent = BudgetState(
+        name="spent", scope=BudgetScope(sweep_id="a"), left_usd=Decimal(0), left_gpu_hours=None
+    )
+    quotas = Quotas(classes=CLASSES, tenants={"vision": TenantQuota(limits=Amounts(gpu=4))})
+    queue = [
+        waiting("a-1", gpu=2, usd=Decimal(5), seconds=3600.0, ago=100),
+        waiting("b-1", gpu=1, usd=Decimal(1), seconds=3600.0, ago=50),
+    ]
+
+    found = run(queue, [live("r-1", gpu=3)], quotas=quotas, budgets=[spent])
+
+    assert found.admitted == ("b-1",)
+    assert [(wait.attempt_id, wait.kind) for wait in found.waiting] == [("a-1", WaitKind.BUDGET)]
+
+
+def test_who_waits_for_its_own_tenant_is_not_overtaken_in_the_capacity_by_that_tenant() -> None:
+    quotas = Quotas(
+        classes=CLASSES,
+        capacity=Amounts(cpu=8, gpu=8),
+        tenants={"vision": TenantQuota(limits=Amounts(gpu=5))},
+    )
+    running = [live("r-1", gpu=5, cpu=1, ago=0, seconds=60.0)]
+    head = waiting("head-1", gpu=5, cpu=6, seconds=60.0, ago=100)
+    others = [
+        waiting("long-1", gpu=0, cpu=4, seconds=7200.0),  # would hold cores that it needs
+        waiting("short-1", gpu=0, cpu=4, seconds=50.0),  # ends before
+        waiting("text-1", gpu=0, cpu=2, seconds=7200.0, tenant="text"),  # not of its tenant
+    ]
+
+    found = run([head, *others], running, quotas=quotas)
+
+    assert sorted(found.admitted) == ["short-1", "text-1"]
+    kinds = {wait.attempt_id: wait.kind for wait in found.waiting}
+    assert kinds == {"head-1": WaitKind.TENANT, "long-1": WaitKind.TURN}
+
+
+@pytest.mark.parametrize("length", [None, 3600.0])
+def test_what_is_kept_for_a_class_is_not_kept_for_who_must_not_have_it(
+    length: float | None,
+) -> None:
+    normal = dataclasses.replace(CLASSES["normal"], raised_after=dt.timedelta(days=1))
+    quotas = Quotas(
+        classes={**CLASSES, "normal": normal},
+        capacity=Amounts(gpu=10),
+        reserved_share=0.2,
+        reserved_for=("urgent",),
+    )
+    raised = waiting("raised-1", gpu=2, priority="normal", ago=2 * 86400)
+    urgent = waiting("urgent-1", gpu=2, priority="urgent", tenant="text", ago=10, seconds=length)
+
+    running = [live("r-1", gpu=8, priority="normal", tenant="speech")]
+
+    found = run([raised, urgent], running, quotas=quotas)
+
+    assert found.admitted == ("urgent-1",)
+    assert [wait.kind for wait in found.waiting] == [WaitKind.RESERVED]
 
 
 def test_what_live_trials_have_reserved_of_a_budget_is_gone() -> None:
