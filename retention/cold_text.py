@@ -1,9 +1,11 @@
 """What a plan says of bytes that go cold, in sentences. Pure."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from retention.bytes_text import bytes_text
+from sweeps.money import dollars
 
 
 def cold_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -26,5 +28,5 @@ def cold_lines(summary: Mapping[str, Any]) -> list[str]:
 def _savings(saves_usd: float | None, *, is_example: bool) -> str:
     if saves_usd is None:
         return "the price book does not say what that saves"
-    told = f"that saves ${saves_usd:,.2f} a month"
+    told = f"that saves {dollars(Decimal(str(saves_usd)))} a month"
     return f"{told} at the example prices that ship" if is_example else told

@@ -6,7 +6,7 @@ from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.people import person
 from sweeps.ids import TenantId
-from sweeps.tags import parse_subject
+from sweeps.tags import check_link, parse_subject
 
 
 @click.command("link")
@@ -22,6 +22,8 @@ def command(target: str, links: tuple[str, ...], remove: bool, tenant: str, as_j
     http://. The policy `naming` says where task ids lead to.
     """
     subject, tenant_id, by = parse_subject(target), TenantId(tenant), person()
+    if not remove:
+        links = tuple(check_link(link) for link in links)  # all of them or none
     changed: dict[str, bool] = {}
     with session(quiet=as_json) as platform:
         write = platform.notes.unlink if remove else platform.notes.link

@@ -187,7 +187,7 @@ def test_a_plan_says_what_moves_and_what_it_saves() -> None:
     summary = {"classes": {"standard_ia": share}, "has_example_prices": False, "warning": None}
 
     assert cold_lines({"cold": summary}) == [
-        "1,200 files, 3.0 GiB, go to STANDARD_IA: that saves $0.03 a month"
+        "1,200 files, 3.0 GiB, go to STANDARD_IA: that saves $0.0315 a month"
     ]
     unpriced = {"classes": {"glacier_ir": {**share, "saves_usd": None}}}
     assert "does not say what that saves" in cold_lines({"cold": {**summary, **unpriced}})[0]
