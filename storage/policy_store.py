@@ -1,9 +1,11 @@
 """Policies as they were applied, every version; without one, the default that ships."""
 
 import contextlib
+import datetime as dt
 import hashlib
 import importlib.resources
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import psycopg
@@ -88,7 +90,7 @@ class PolicyStore:
                 known = _default(kind)
             else:
                 with self._on(connection) as asked:
-                    known = _load(asked, kind, version)
+                    known = self._load(asked, kind, version)
             self._parsed[kind.name, version] = known
         return known
 
@@ -136,6 +138,23 @@ class PolicyStore:
                 connection.execute(_QUERIES["insert_policy"], parameters)
         return versions
 
+    def _load(self, connection: Connection, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
+        """A version that was not looked at yet, after those before it where they matter."""
+        before, first = None, version
+        if kind.history is not None:
+            read = [known for name, known in self._parsed if name == kind.name and known < version]
+            last = max(read, default=DEFAULT_VERSION)
+            before = None if last == DEFAULT_VERSION else self._parsed[kind.name, last]
+            first = last + 1
+        parameters = {"kind": kind.name, "first": first, "last": version}
+        found: AppliedPolicy[T] | None = None
+        with connection.cursor(row_factory=class_row(_Row)) as cursor:
+            for row in cursor.execute(_QUERIES["get_policies"], parameters):
+                found = before = row.policy(kind, before)
+        if found is None or found.version != version:
+            raise UnknownPolicy(f"policy {kind.name!r} has no version {version}")
+        return found
+
     @contextlib.contextmanager
     def _on(self, connection: Connection | None) -> Generator[Connection, None, None]:
         if connection is not None:
@@ -145,20 +164,27 @@ class PolicyStore:
                 yield own
 
 
-def _load(connection: Connection, kind: PolicyKind[T], version: int) -> AppliedPolicy[T]:
-    parameters = {"kind": kind.name, "version": version}
-    row = connection.execute(_QUERIES["get_policy"], parameters).fetchone()
-    if row is None:
-        raise UnknownPolicy(f"policy {kind.name!r} has no version {version}")
-    text, applied_at, applied_by, comment = row
-    return AppliedPolicy(
-        value=kind.parse(text, source=f"{kind.name} (version {version})"),
-        text=text,
-        version=version,
-        applied_at=applied_at,
-        applied_by=applied_by,
-        comment=comment,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    version: int
+    text: str
+    applied_at: dt.datetime
+    applied_by: str
+    comment: str
+
+    def policy(self, kind: PolicyKind[T], before: AppliedPolicy[T] | None) -> AppliedPolicy[T]:
+        """What holds since it was applied, after what did until then."""
+        value = kind.parse(self.text, source=f"{kind.name} (version {self.version})")
+        if kind.history is not None and before is not None:
+            value = kind.history.follow(before.value, value, at=self.applied_at)
+        return AppliedPolicy(
+            value=value,
+            text=self.text,
+            version=self.version,
+            applied_at=self.applied_at,
+            applied_by=self.applied_by,
+            comment=self.comment,
+        )
 
 
 def _default(kind: PolicyKind[T]) -> AppliedPolicy[T]:

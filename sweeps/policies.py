@@ -16,6 +16,7 @@ from sweeps.sweep_files.documents import refuse
 from sweeps.sweep_files.reading import as_mapping
 from sweeps.sweep_files.yaml_documents import read_yaml
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _CONTEXT_LINES = 3
 
@@ -31,6 +32,28 @@ class PolicyParser(Protocol[T_co]):
         ...
 
 
+class PolicyHistory(Protocol[T]):
+    """How versions of a kind follow one another whose values hold for a time that is over, too."""
+
+    def follow(self, before: T, newer: T, *, at: dt.datetime) -> T:
+        """What holds once a version is applied.
+
+        Args:
+            before: What holds until then, by all versions before it.
+            newer: What the version says by itself.
+            at: When it is applied.
+        """
+        ...
+
+    def effects(self, before: T | None, newer: T, *, at: dt.datetime) -> list[str]:
+        """What applying it changes, from when on, in sentences.
+
+        Args:
+            before, newer, at: Likewise; None: nobody has applied any, and the default ends for good.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyKind(Generic[T_co]):
     """One kind of policy.
@@ -41,12 +64,14 @@ class PolicyKind(Generic[T_co]):
         parse: Reads a file.
         least: What a file says that decides nothing else, such as ``budgets: []``: an empty one may
             have been cut off, and is refused.
+        history: How its versions follow one another; None: the newest one alone holds.
     """
 
     name: str
     package: str
     parse: PolicyParser[T_co]
     least: str
+    history: PolicyHistory[Any] | None = None
 
     @property
     def file_name(self) -> str:
@@ -129,6 +154,15 @@ class PolicyChange:
         if self.text == self.before.text:
             return ChangeKind.SAME
         return ChangeKind.NEW if self.before.version == DEFAULT_VERSION else ChangeKind.CHANGED
+
+    def effects(self, *, at: dt.datetime) -> list[str]:
+        """What applying it at a moment changes, from when on; nothing where the difference says so."""
+        history = self.kind.history
+        if history is None or self.change is ChangeKind.SAME:
+            return []
+        is_first = self.change is ChangeKind.NEW
+        newer = self.kind.parse(self.text, source=self.source)
+        return history.effects(None if is_first else self.before.value, newer, at=at)
 
     def diff(self) -> list[str]:
         """Lines of a unified difference, from what holds to the file."""

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from governance.cost.price_changes import PriceHistory
 from governance.cost.prices import CAPACITIES, Price, PriceBook, Resource, contradictions
 from governance.gpu_types import gpu_words
 from sweeps.policies import PolicyKind
@@ -150,5 +151,9 @@ def _price(resource: Resource, entry: dict[str, Any]) -> Price:
 
 
 PRICES = PolicyKind(
-    name="prices", package="governance.policies", parse=parse_prices, least="gpu: []"
+    name="prices",
+    package="governance.policies",
+    parse=parse_prices,
+    least="gpu: []",
+    history=PriceHistory(),
 )

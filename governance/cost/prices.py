@@ -2,17 +2,19 @@
 
 Of the entries that fit, the most specific one holds, and there is always exactly one: first the
 longer GPU type (or the storage class), then the one that names a capacity, then the one that names
-a region. Where none fits there is no price, which is not a price of nothing.
+a region. Where none fits there is no price, which is not a price of nothing. What earlier files
+said goes on holding for the time before they were replaced: `governance.cost.price_steps`.
 """
 
 import datetime as dt
-import itertools
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
+from governance.cost.price_steps import EVER, Step, steps
 from governance.gpu_types import gpu_words
 
 #: A capacity that nobody names is not spot: that is always asked for.
@@ -90,17 +92,45 @@ class PriceSpan:
     usd: Decimal | None  #: None: there is no price
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """What an earlier file said, until the next one was applied."""
+
+    prices: tuple[Price, ...]
+    until: dt.datetime
+
+
 @dataclass(frozen=True)
 class PriceBook:
-    """All prices of an installation; no two of them contradict each other."""
+    """All prices of an installation.
+
+    Args:
+        prices: Of the newest file; no two of them contradict each other.
+        earlier: Files that it has replaced, the oldest first.
+    """
 
     prices: tuple[Price, ...] = ()
+    earlier: tuple[Superseded, ...] = ()
+
+    def followed_by(self, newer: "PriceBook", *, at: dt.datetime) -> "PriceBook":
+        """The book once a file is applied.
+
+        Args:
+            newer: What that file says by itself.
+            at: When it is; never before its predecessor was, whatever a clock says.
+        """
+        if set(newer.prices) == set(self.prices):
+            return self  # comments have changed, and a comment cuts no entry of the ledger
+        until = max([at, *(one.until for one in self.earlier[-1:])])
+        return PriceBook(newer.prices, (*self.earlier, Superseded(self.prices, until)))
 
     @cached_property
     def changes(self) -> tuple[dt.datetime, ...]:
-        """All moments at which any price changes, in order."""
-        ends = [end for price in self.prices for end in (price.since, price.until) if end]
-        return tuple(sorted(set(ends)))
+        """All moments at which any price may change, in order."""
+        files = [self.prices, *(one.prices for one in self.earlier)]
+        ends = {end for file in files for price in file for end in (price.since, price.until)}
+        ends |= {one.until for one in self.earlier}
+        return tuple(sorted(end for end in ends if end is not None))
 
     def price(
         self,
@@ -118,17 +148,19 @@ class PriceBook:
             capacity: ``spot`` or ``on_demand``; empty: not spot.
             region: Where it is; empty: unknown, which only entries without a region fit.
         """
-        fits = self._fitting(resource, kind=kind, capacity=capacity, region=region)
-        return next((price.usd for price in fits if price.holds(at)), None)
+        known = self.steps(resource, kind=kind, capacity=capacity, region=region)
+        return known[bisect_right(known, at, key=_start) - 1].usd
 
     def knows(self, resource: Resource, *, at: dt.datetime, kind: str) -> bool:
         """Whether there is a price of a kind for some capacity in some region; of any kind if empty."""
         words = _words(resource, kind)
+        files = [*(one.prices for one in self.earlier if at < one.until), self.prices]
         return any(
             price.resource is resource
             and price.holds(at)
             and (not words or words[: price.rank[0]] == _words(resource, price.kind))
-            for price in self.prices
+            for prices in files
+            for price in prices
         )
 
     def spans(
@@ -142,37 +174,52 @@ class PriceBook:
         region: str = "",
     ) -> tuple[PriceSpan, ...]:
         """The same over a stretch of time, cut where the price changes; in order, without gaps."""
-        fits = self._fitting(resource, kind=kind, capacity=capacity, region=region)
-        moments = {at for price in fits for at in (price.since, price.until) if at}
-        cuts = [start, *sorted(at for at in moments if start < at < end), end]
-        spans: list[PriceSpan] = []
-        for low, high in itertools.pairwise(cuts):
-            usd = next((price.usd for price in fits if price.holds(low)), None)
-            if spans and spans[-1].usd == usd:
-                low = spans.pop().start  # noqa: PLW2901 - the span before goes on
-            spans.append(PriceSpan(start=low, end=high, usd=usd))
-        return tuple(spans)
+        known = self.steps(resource, kind=kind, capacity=capacity, region=region)
+        first = bisect_right(known, start, key=_start) - 1
+        last = max(bisect_left(known, end, key=_start), first + 1)
+        ends = [*(step.start for step in known[first + 1 : last]), end]
+        return tuple(
+            PriceSpan(start=max(step.start, start), end=until, usd=step.usd)
+            for step, until in zip(known[first:last], ends, strict=True)
+        )
+
+    def steps(
+        self, resource: Resource, *, kind: str = "", capacity: str = "", region: str = ""
+    ) -> tuple[Step, ...]:
+        """The same over all of the time."""
+        key = (resource, kind, capacity, region)
+        known = self._steps.get(key)
+        if known is None:
+            begins = [EVER, *(one.until for one in self.earlier)]
+            files = [*(one.prices for one in self.earlier), self.prices]
+            known = self._steps[key] = steps(
+                (since, _fitting(prices, *key)) for since, prices in zip(begins, files, strict=True)
+            )
+        return known
 
     @cached_property
-    def _fits(self) -> dict[tuple[Resource, str, str, str], list[Price]]:
+    def _steps(self) -> dict[tuple[Resource, str, str, str], tuple[Step, ...]]:
         return {}  # what was looked up once: a cluster has few kinds of things, and many of each
 
-    def _fitting(self, resource: Resource, *, kind: str, capacity: str, region: str) -> list[Price]:
-        """Entries for a thing, whenever they hold, the most specific first."""
-        known = self._fits.get(key := (resource, kind, capacity, region))
-        if known is not None:
-            return known
-        words = _words(resource, kind)
-        fits = [
-            price
-            for price in self.prices
-            if price.resource is resource
-            and words[: price.rank[0]] == _words(resource, price.kind)
-            and price.capacity in {"", capacity or _UNNAMED_CAPACITY}
-            and price.region in {"", region}
-        ]
-        self._fits[key] = sorted(fits, key=lambda price: price.rank, reverse=True)
-        return self._fits[key]
+
+def _start(step: Step) -> dt.datetime:
+    return step.start
+
+
+def _fitting(
+    prices: Iterable[Price], resource: Resource, kind: str, capacity: str, region: str
+) -> Sequence[Price]:
+    """Entries for a thing, whenever they hold, the most specific first."""
+    words = _words(resource, kind)
+    fits = [
+        price
+        for price in prices
+        if price.resource is resource
+        and words[: price.rank[0]] == _words(resource, price.kind)
+        and price.capacity in {"", capacity or _UNNAMED_CAPACITY}
+        and price.region in {"", region}
+    ]
+    return sorted(fits, key=lambda price: price.rank, reverse=True)
 
 
 def _words(resource: Resource, kind: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`sweepworks policy`: what the installation decided, from files that are reviewed."""
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,8 @@ def _print_changes(changes: Sequence[PolicyChange]) -> None:
         click.echo(f"{change.change:<9}{change.kind.name}: {_origin(change.before)}")
         for line in change.diff():
             click.echo(f"    {line}")
+        for sentence in change.effects(at=dt.datetime.now(dt.UTC)):
+            click.echo(f"    {sentence}")
 
 
 def _print_kinds(policies: dict[str, AppliedPolicy[Any]], *, as_json: bool) -> None:
@@ -185,4 +188,5 @@ def _change_document(change: PolicyChange) -> dict[str, Any]:
         "change": change.change.value,
         "version": change.before.version,
         "diff": change.diff(),
+        "effects": change.effects(at=dt.datetime.now(dt.UTC)),
     }

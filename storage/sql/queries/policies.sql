@@ -6,12 +6,14 @@ WHERE kind = %(kind)s
 ORDER BY version DESC
 LIMIT 1;
 
--- get_policy --
--- One version.
-SELECT text, applied_at, applied_by, comment
+-- get_policies --
+-- Versions of a kind up to one, the oldest first.
+SELECT version, text, applied_at, applied_by, comment
 FROM policies
 WHERE kind = %(kind)s
-  AND version = %(version)s;
+  AND version >= %(first)s
+  AND version <= %(last)s
+ORDER BY version;
 
 -- list_versions --
 -- A kind's history, newest first.

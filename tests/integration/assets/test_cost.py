@@ -98,12 +98,14 @@ def test_a_backfill_is_one_run_with_the_figures_of_each_day(
 
 
 def test_what_has_no_price_is_a_warning_and_no_failure(
-    costs: CostWorld, instance: dg.DagsterInstance
+    database: Database, instance: dg.DagsterInstance
 ) -> None:
-    costs.price("cpu: [{usd_per_core_hour: 1}]\nmemory: [{usd_per_gib_hour: 1}]")
-    costs.attempt(costs.run(costs.sweep(), 1), 0, 1)
+    prices = "cpu: [{usd_per_core_hour: 1}]\nmemory: [{usd_per_gib_hour: 1}]"
+    with open_pool(database.url, max_size=3) as pool:
+        costs = CostWorld(pool, prices=prices)
+        costs.attempt(costs.run(costs.sweep(), 1), 0, 1)
 
-    result = materialize(costs, instance, DAY)
+        result = materialize(costs, instance, DAY)
 
     assert failed_checks(result) == {"everything_has_a_price": dg.AssetCheckSeverity.WARN}
     (check,) = (c for c in result.get_asset_check_evaluations() if not c.passed)

@@ -1,6 +1,6 @@
 """Prices and limits that move in the middle, on one database: what is let in fits into what is left.
 
-Time passes by moving everything back: rows and prices.
+Time passes by moving everything back: rows, and when prices were applied.
 """
 
 import datetime as dt
@@ -56,10 +56,14 @@ class Installation:
         self.steps: list[tuple[dt.datetime, Decimal | None]] = [(LONG_AGO, Decimal(2))]
         self.limit = 0.0
         self.move_limit(30)
-        policies = PolicyStore(pool)
-        self.budgets = BudgetStore(pool, policies)
+        self.open()
+
+    def open(self) -> None:
+        """Be another process, which has read nothing yet."""
+        policies = self.world.policies = PolicyStore(self.pool)
+        self.budgets = BudgetStore(self.pool, policies)
         self.desk = PostgresAdmissionDesk(
-            pool, policies, predict=self.predict, budgets=self.budgets
+            self.pool, policies, predict=self.predict, budgets=self.budgets
         )
 
     def predict(
@@ -133,22 +137,19 @@ class Installation:
             "UPDATE attempts SET started_at = started_at - %(by)s, ended_at = ended_at - %(by)s",
             by=by,
         )
+        self.execute("ALTER TABLE policies DISABLE TRIGGER policies_immutable")
+        self.execute("UPDATE policies SET applied_at = applied_at - %(by)s", by=by)
+        self.execute("ALTER TABLE policies ENABLE TRIGGER policies_immutable")
         self.steps = [(since - by, price) for since, price in self.steps]
-        self.apply_prices()
+        self.open()
 
     def move_price(self, price: Decimal | None) -> None:
+        """Apply another one, without a date; what had none so far has had it always."""
+        if price is not None:
+            self.steps = [(since, price if usd is None else usd) for since, usd in self.steps]
         self.steps.append((self.world.database_now(), price))
-        self.apply_prices()
-
-    def apply_prices(self) -> None:
-        ends = [f", to: {since.isoformat()}" for since, _ in self.steps[1:]]
-        lines = [
-            f"  - {{usd_per_gpu_hour: {price}, from: {since.isoformat()}{end}}}"
-            for (since, price), end in zip(self.steps, [*ends, ""], strict=True)
-            if price is not None
-        ]
-        text = "\n".join(["gpu:", *lines, "cpu: [{usd_per_core_hour: 0}]"])
-        self.world.apply(PRICES, text)
+        entries = "" if price is None else f"{{usd_per_gpu_hour: {price}}}"
+        self.world.apply(PRICES, f"gpu: [{entries}]\ncpu: [{{usd_per_core_hour: 0}}]")
 
     def move_limit(self, limit: float) -> None:
         self.limit = limit
@@ -276,7 +277,7 @@ def test_while_a_price_is_missing_one_starts_at_a_time(installation: Installatio
     installation.wait(1.0)
 
     spent = installation.spent(installation.world.database_now())
-    assert spent == pytest.approx(2.0, abs=0.2)  # nothing in the first three hours
+    assert spent == pytest.approx(8.0, abs=0.2)  # the first three hours have a price, too
     check_books(installation)
 
 

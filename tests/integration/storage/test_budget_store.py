@@ -9,6 +9,7 @@ import pytest
 from governance.budgets.policy import BUDGETS
 from governance.budgets.spending import BudgetPosition
 from governance.cost.price_file import PRICES
+from governance.cost.prices import Resource
 from storage.database import open_pool, transaction
 from sweeps.endings import WITHIN_BUDGETS
 from sweeps.ids import SweepId
@@ -95,6 +96,31 @@ def test_prices_that_change_count_from_when_they_do(world: SpendingWorld) -> Non
 
     assert found.spent.usd == Decimal(2 + 5 + 2 + 10)
     assert found.hourly.usd == Decimal(10)
+
+
+def test_a_price_that_changes_leaves_what_was_spent(world: SpendingWorld) -> None:
+    world.apply(BUDGETS, "budgets: [{name: m, tenant: vision, period: total, max_cost_usd: 20}]")
+    sweep_id = world.sweep()
+    world.attempt(sweep_id, began=5, ended=2, gpus=1)
+    before = where(world)
+
+    world.apply(PRICES, "gpu: [{usd_per_gpu_hour: 10}]\ncpu: [{usd_per_core_hour: 0}]\n")
+
+    after = where(world)
+    assert before.spent.usd == after.spent.usd == Decimal(6)
+    assert not after.is_spent
+    # A trial that starts from now on costs what the new file says.
+    book = world.policies.current(PRICES).value
+    assert book.price(Resource.GPU, at=world.database_now()) == Decimal(10)
+
+
+def test_a_price_with_a_from_corrects_what_was_spent(world: SpendingWorld) -> None:
+    world.apply(BUDGETS, "budgets: [{name: m, tenant: vision, period: total, max_cost_usd: 20}]")
+    world.attempt(world.sweep(), began=5, ended=2, gpus=1)
+
+    world.apply(PRICES, "gpu: [{usd_per_gpu_hour: 10, from: 2026-01-01}]\n")
+
+    assert where(world).spent.usd == Decimal(30)
 
 
 def test_the_machine_that_it_ran_on_says_what_it_costs(world: SpendingWorld) -> None:

@@ -238,7 +238,7 @@ def write(world: SpendingWorld, one: Held) -> None:
 def prices() -> str:
     lines: list[str] = []
     for number, (since, usd) in enumerate(STEPS):
-        edges = f", from: {at(since)}" if number else ""
+        edges = f", from: {at(since) if number else '2000-01-01'}"
         if number + 1 < len(STEPS):
             edges += f", to: {at(STEPS[number + 1][0])}"
         lines.append(f"  - {{usd_per_gpu_hour: {usd}{edges}}}")

@@ -72,7 +72,9 @@ def test_idle_time_stays_when_prices_are_corrected_after_its_metrics_are_gone(
     before = waste(costs)
 
     drop(costs)
-    costs.price("gpu: [{usd_per_gpu_hour: 3}]\ncpu: [{usd_per_core_hour: 0.04}]\n")
+    costs.price(
+        "gpu: [{usd_per_gpu_hour: 3, from: 2026-01-01}]\ncpu: [{usd_per_core_hour: 0.04}]\n"
+    )
     for _ in range(2):
         costs.replace()
 
@@ -90,6 +92,7 @@ def test_where_in_the_day_it_was_is_known_between_changes_of_a_price(costs: Cost
     costs.attempt(run, 0, 24)
     costs.idle_minutes(run, 1.0, range(780, 840))
     noon, six = "2026-03-10T12:00:00Z", "2026-03-10T18:00:00Z"
+    since = "from: 2026-01-01"
     costs.price(
         f"gpu: [{{usd_per_gpu_hour: 2, to: {noon}}}, {{usd_per_gpu_hour: 4, from: {noon}}}]"
     )
@@ -98,11 +101,13 @@ def test_where_in_the_day_it_was_is_known_between_changes_of_a_price(costs: Cost
     delete_with_run(costs)
 
     costs.price(
-        f"gpu: [{{usd_per_gpu_hour: 1, to: {noon}}}, {{usd_per_gpu_hour: 5, from: {noon}}}]"
+        f"gpu: [{{usd_per_gpu_hour: 1, {since}, to: {noon}}}, {{usd_per_gpu_hour: 5, from: {noon}}}]"
     )
     costs.replace()
     corrected = waste(costs)
-    costs.price(f"gpu: [{{usd_per_gpu_hour: 1, to: {six}}}, {{usd_per_gpu_hour: 5, from: {six}}}]")
+    costs.price(
+        f"gpu: [{{usd_per_gpu_hour: 1, {since}, to: {six}}}, {{usd_per_gpu_hour: 5, from: {six}}}]"
+    )
     costs.replace()
 
     assert (before, corrected) == ([(1, 4)], [(1, 5)])

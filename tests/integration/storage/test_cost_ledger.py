@@ -229,16 +229,39 @@ def test_a_day_does_not_lose_what_it_has_when_somebody_comes_late(costs: CostWor
     assert {row["quantity"] for row in costs.entries()} == {5}
 
 
-def test_the_prices_that_hold_when_a_day_is_written_are_those_it_has(costs: CostWorld) -> None:
+def test_a_day_that_is_written_again_keeps_the_prices_that_it_had(costs: CostWorld) -> None:
+    costs.attempt(costs.run(costs.sweep(), 1), 11, 13)
+    costs.replace()
+    before = costs.total()
+
+    costs.price("gpu: [{usd_per_gpu_hour: 30}]")
+    costs.replace()
+
+    assert costs.total() == before
+    assert {row["price_version"] for row in costs.entries()} == {2}
+    costs.check(DAY)
+
+
+def test_a_price_with_a_from_holds_when_a_day_is_written_again(costs: CostWorld) -> None:
     costs.attempt(costs.run(costs.sweep(), 1), 11, 13)
     costs.replace()
 
-    costs.price("gpu: [{usd_per_gpu_hour: 2, to: 2026-03-10T12:00:00Z}]")
+    costs.price("gpu: [{usd_per_gpu_hour: 3, from: 2026-03-10T12:00:00Z}]")
+    costs.replace()
+
+    gpus = [row for row in costs.entries() if row["resource"] == "gpu"]
+    assert [(row["quantity"], row["amount_usd"]) for row in gpus] == [(1, 2), (1, 3)]
+    costs.check(DAY)
+
+
+def test_what_has_no_price_is_named(pool: Pool) -> None:
+    costs = CostWorld(pool, prices="gpu: [{usd_per_gpu_hour: 2, to: 2026-03-10T12:00:00Z}]")
+    costs.attempt(costs.run(costs.sweep(), 1), 11, 13)
+
     costs.replace()
 
     gpus = [row for row in costs.entries() if row["resource"] == "gpu"]
     assert [(row["quantity"], row["amount_usd"]) for row in gpus] == [(1, 2), (1, None)]
-    assert {row["price_version"] for row in costs.entries()} == {2}
     things = costs.ledger.unpriced(DAY)
     assert {(one.resource, one.kind, one.quantity) for one in things} == {
         ("gpu", "a100", 1),

@@ -168,11 +168,11 @@ def test_nothing_is_charged_twice_whatever_happens_in_which_order(
     costs: CostWorld, reader: CostReader, steps: list[tuple[str, int, int]]
 ) -> None:
     """Attempts begin and end, noted in any order; days are replaced in any order and again; prices
-    change. In the end the ledger is price times time, and so is what people see before.
+    are corrected. In the end the ledger is price times time, and so is what people see before.
     """
     sweep = SweepId(f"digits-{secrets.token_hex(4)}")  # examples share a database
     costs.execute("TRUNCATE attempts, admissions, cost_entries, cost_days, usage_daily")
-    costs.price("gpu: [{usd_per_gpu_hour: 2}]")
+    costs.price("gpu: [{usd_per_gpu_hour: 2, from: 2026-01-01}]")
     run = costs.run(costs.sweep(sweep), 1)
     began: dict[int, float] = {}
     ended: dict[int, float] = {}
@@ -190,7 +190,7 @@ def test_nothing_is_charged_twice_whatever_happens_in_which_order(
             costs.replace(day, now=MIDNIGHT + values[1] * HOUR)
         elif what == "price":
             usd = values[0]
-            costs.price(f"gpu: [{{usd_per_gpu_hour: {usd}}}]")
+            costs.price(f"gpu: [{{usd_per_gpu_hour: {usd}, from: 2026-01-01}}]")
     now = MIDNIGHT + 72 * HOUR
     hours = sum(max(0.0, min(ended.get(n, 72.0), 72.0) - start) for n, start in began.items())
 

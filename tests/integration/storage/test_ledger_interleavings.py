@@ -36,6 +36,7 @@ from tests.integration.storage.cost_world import DAY, HOUR, MIDNIGHT, CostWorld
 from tests.plugins.postgres import Database
 
 _DAYS = 3
+_Prices = tuple[tuple[float, int | None], ...]  # dollars an hour, from which hour on
 _MOST_ATTEMPTS = 12
 _SWEEP = "digits-aaaaaaaa"
 _CRASH = """\
@@ -68,6 +69,17 @@ class Attempt:
         return sum(max(0.0, min(one + 1.0, high) - max(one, low)) for one in self.idle)
 
 
+def _corrected(before: _Prices, after: _Prices) -> _Prices:
+    """What holds once a file is applied whose entries have dates: where it has none, the old ones."""
+
+    def at(prices: _Prices, hour: float) -> int | None:
+        return next((usd for start, usd in reversed(prices) if start <= hour), None)
+
+    starts = sorted({start for start, _ in (*before, *after)})
+    pairs = ((start, at(before, start), at(after, start)) for start in starts)
+    return tuple((start, old if new is None else new) for start, old, new in pairs)
+
+
 class Ledger(RuleBasedStateMachine):
     """Steps of launchers, administrators, schedules and crashes. Only GPUs are held, and cost money."""
 
@@ -90,8 +102,8 @@ class Ledger(RuleBasedStateMachine):
         self.attempts: list[Attempt] = []
         self.runs = 0
         #: Dollars an hour, and from which hour of the first day on; None: there is no price.
-        self.prices: tuple[tuple[float, int | None], ...] = ()
-        self.apply_prices(((0.0, 2),))
+        self.prices: _Prices = ()
+        self.apply_prices(((0.0, 2), (40.25, None)))
         #: What each day has: up to when, GPU-hours by attempt, dollars.
         self.written: dict[int, tuple[float, dict[str, float], Decimal]] = {}
         #: GPU-hours of them that were idle, by attempt.
@@ -242,11 +254,13 @@ class Ledger(RuleBasedStateMachine):
         is_back=st.booleans(),
     )  # fmt: skip
     def price(self, change: float, usd: tuple[int, int | None], is_back: bool) -> None:
-        """Another price from some hour on; or none, for ever or for five hours."""
+        """Another price from some hour on; where a file has none, for ever or for five hours, what
+        an earlier one said goes on.
+        """
         prices = ((0.0, usd[0]), (change, usd[1]), *([(change + 5, 7)] if is_back else ()))
         self.apply_prices(prices)
 
-    def apply_prices(self, prices: tuple[tuple[float, int | None], ...]) -> None:
+    def apply_prices(self, prices: _Prices) -> None:
         ends = [*(start for start, _ in prices[1:]), 1000.0]
         lines = [
             f"{{usd_per_gpu_hour: {usd}, from: {self.at(start):%Y-%m-%dT%H:%M:%SZ},"
@@ -255,7 +269,7 @@ class Ledger(RuleBasedStateMachine):
             if usd is not None
         ]
         self.costs.price(f"gpu: [{', '.join(lines)}]\n")
-        self.prices = prices
+        self.prices = _corrected(self.prices, prices)
 
     # Days.
 

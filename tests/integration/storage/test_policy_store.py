@@ -6,6 +6,8 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
+from governance.cost.price_file import PRICES
+from governance.cost.prices import Resource
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
 from sweeps.errors import StateConflict
@@ -59,6 +61,33 @@ def test_the_same_text_is_no_new_version(store: PolicyStore) -> None:
 
     assert store.apply([_change(store, "cups: 3")], by="ben", comment="") == {"tea": 1}
     assert len(store.history(TEA)) == 1
+
+
+def test_a_kind_whose_past_holds_is_read_with_all_its_versions(
+    store: PolicyStore, pool: Pool
+) -> None:
+    for usd in (2, 5, 7):
+        change = PolicyChange(
+            kind=PRICES,
+            source="prices.yaml",
+            before=store.current(PRICES),
+            text=f"gpu: [{{usd_per_gpu_hour: {usd}}}]",
+        )
+        store.apply([change], by="ana", comment="")
+    applied = [row.applied_at for row in reversed(store.history(PRICES))]
+
+    fresh = PolicyStore(pool)
+    books = [fresh.at(PRICES, version).value for version in (3, 1, 2)]
+
+    last = [
+        fresh.at(PRICES, version).value.price(Resource.GPU, at=applied[2]) for version in (1, 2, 3)
+    ]
+    assert last == [2, 5, 7]
+    assert [books[0].price(Resource.GPU, at=at) for at in applied] == [2, 5, 7]
+    assert [one.until for one in books[0].earlier] == applied[1:]
+    assert [store.at(PRICES, version).value for version in (3, 1, 2)] == books
+    with pytest.raises(UnknownPolicy, match="no version 4"):
+        fresh.at(PRICES, 4)
 
 
 def test_a_change_that_somebody_overtook_is_refused(store: PolicyStore) -> None:
