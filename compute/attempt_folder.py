@@ -3,7 +3,7 @@
 ::
 
     <root>/<run>/<attempt>/
-        lock          held by the shim for its life
+        lock          held by the shim for its life, which leaves its signs of life on it
         attempt.json  what is executed, with what; no secrets
         work/         working directory of the script
         stdout.log    output of the script, as it comes
@@ -190,6 +190,20 @@ class AttemptFolder:
                 {"reason": str(reason)},
                 reserved=self.path / ".stop.reserved",
             )
+
+    def last_sign_at(self) -> dt.datetime | None:
+        """When it was alive for certain, last; None: nothing was ever started.
+
+        By its shim's signs of life, and by its script's output.
+        """
+        shim = self.shim()
+        if shim is None:
+            return None
+        signs = [instant(shim["started_at"])]
+        with contextlib.suppress(FileNotFoundError):
+            signs.append(instant((self.path / "lock").stat().st_mtime))
+        output = self.last_output_at()
+        return max(signs if output is None else [*signs, output])
 
     def last_output_at(self) -> dt.datetime | None:
         """When the script last printed something: the kernel keeps the time of each write."""

@@ -19,6 +19,7 @@ from compute.records import read_json, tail, write_json, write_json_reserved
 from compute.shim_request import ShimRequest
 
 _LOOK_SECONDS = 0.25  # between looks at stop.json: how late a stop may be
+_SIGN_SECONDS = 1.0  # between signs of life, by which its end is known when it is killed itself
 _LEFTOVER_SECONDS = 1.0  # from SIGTERM to SIGKILL for what a script left behind when it ended
 _GIVE_UP_SECONDS = 30.0  # on processes that survive SIGKILL in a driver, on a disk that stays full
 
@@ -76,6 +77,7 @@ class AttemptProcess:
         self._message = ""
         self._terminated = False
         self._kill_at = float("inf")
+        self._sign_at = 0.0
         self._oom_kills = OomKills()
 
     def run(self) -> Outcome:
@@ -169,6 +171,7 @@ class AttemptProcess:
         deadline = time.monotonic() + timeout if timeout else float("inf")
         while not self._collect():
             now = time.monotonic()
+            self._give_sign(now)
             if self._why is None:
                 self._look_for_reason(deadline, now)
                 if self._why is not None:
@@ -184,6 +187,13 @@ class AttemptProcess:
                 os.read(self._wake, 4096)
             else:
                 self._oom_kills.count()
+
+    def _give_sign(self, now: float) -> None:
+        """Leave the time on the lock's file: that of the last sign outlives shim and script."""
+        if now >= self._sign_at:
+            self._sign_at = now + _SIGN_SECONDS
+            with contextlib.suppress(OSError):  # a disk that fails is no reason to end a trial
+                os.utime(self._request["lock"])
 
     def _look_for_reason(self, deadline: float, now: float) -> None:
         if (stop := read_json(self._folder / "stop.json")) is not None:

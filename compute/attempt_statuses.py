@@ -22,7 +22,7 @@ class AttemptStatuses:
 
     Args:
         has_gpus: Whether there are devices that an attempt may have.
-        clock: The time, for the end of attempts whose shims cannot tell it any more.
+        clock: The time, for the end of what outlived its shim until now.
     """
 
     def __init__(self, *, has_gpus: bool, clock: Callable[[], dt.datetime]) -> None:
@@ -75,8 +75,14 @@ class AttemptStatuses:
         return {"gpus": gpus, "gpu_count": len(gpus), "gpu_model": model}
 
     def bury(self, folders: Iterable[AttemptFolder]) -> None:
-        """Write the record of attempts whose shims were killed, once nothing is left of them."""
+        """Write the record of attempts whose shims were killed, once nothing is left of them.
+
+        One of which nothing was left has ended when it gave its last sign of life, however long it
+        takes until somebody looks.
+        """
         lost = [f for f in folders if f.shim() is not None and f.read_exit() is None]
-        kill_leftovers(lost)
+        killed = kill_leftovers(lost)
         for folder in lost:
-            folder.write_lost(at=self._now())
+            now = self._now()
+            sign = None if folder in killed else folder.last_sign_at()
+            folder.write_lost(at=now if sign is None else min(sign, now))

@@ -15,16 +15,19 @@ MARK = "SWEEPWORKS_ATTEMPT_DIR"
 _ROUNDS = 50  # one that forks while it is killed is found in the next round
 
 
-def kill_leftovers(folders: Collection[AttemptFolder]) -> None:
-    """Kill every process of attempts whose shims are gone."""
+def kill_leftovers(folders: Collection[AttemptFolder]) -> set[AttemptFolder]:
+    """Kill every process of attempts whose shims are gone; those of which there were any."""
+    killed: set[AttemptFolder] = set()
     for _ in range(_ROUNDS if folders else 0):
         found = list(_leftovers(folders))
-        for process in found:
+        for process, folder in found:
+            killed.add(folder)
             with contextlib.suppress(psutil.Error):
                 process.kill()
         if not found:
-            return
-        psutil.wait_procs(found, timeout=0.2)
+            break
+        psutil.wait_procs([process for process, _ in found], timeout=0.2)
+    return killed
 
 
 def kill_shim(folder: AttemptFolder) -> None:
@@ -37,18 +40,22 @@ def kill_shim(folder: AttemptFolder) -> None:
         psutil.Process(record["pid"]).wait(timeout=5)
 
 
-def _leftovers(folders: Collection[AttemptFolder]) -> Iterator[psutil.Process]:
-    marks = {str(folder.path) for folder in folders}
-    shims = [record for folder in folders if (record := folder.shim()) is not None]
-    groups = [(_mark(shim), shim.get("process_group")) for shim in shims]
+def _leftovers(
+    folders: Collection[AttemptFolder],
+) -> Iterator[tuple[psutil.Process, AttemptFolder]]:
+    marks = {str(folder.path): folder for folder in folders}
+    shims = [(folder, shim) for folder in folders if (shim := folder.shim()) is not None]
+    groups = [(folder, _mark(shim), shim.get("process_group")) for folder, shim in shims]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if process.environ().get(MARK) in marks or any(
-                _is_of(process, shim, group) for shim, group in groups
-            ):
-                yield process
+            folder = marks.get(process.environ().get(MARK, ""))
+            if folder is None:
+                of = (f for f, shim, group in groups if _is_of(process, shim, group))
+                folder = next(of, None)
+            if folder is not None:
+                yield process, folder
 
 
 def _mark(shim: dict[str, Any]) -> ProcessMark:

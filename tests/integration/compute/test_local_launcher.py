@@ -111,6 +111,7 @@ def test_each_way_to_die_has_its_reason(
 
 
 COUNTED = """
+import os
 import sys
 from pathlib import Path
 from compute import attempt_process, control_group, oom_kills
@@ -121,7 +122,7 @@ oom_kills.ControlGroup = lambda: group
 request = {
     "folder": str(root), "refusal": "", "environment": {}, "leases": [], "timeout_seconds": None,
     "command": ["/bin/sh", "-c", sys.argv[2]], "grace_seconds": 1, "live_marker": str(root / "m"),
-    "reader": [], "working_folder": "",
+    "reader": [], "working_folder": "", "lock": os.open(root / "lock", os.O_CREAT),
 }
 attempt_process.execute(request, started_at=1.0)
 """
@@ -176,6 +177,43 @@ def test_a_killed_shim_is_a_lost_attempt_and_leaves_no_process(
 
     assert end_of(launcher, request).reason is ExitReason.LOST
     assert processes_of(tmp_path, request) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a script outlives its shim")
+def test_an_attempt_that_died_with_its_shim_ended_then_and_not_when_somebody_looked(
+    launcher: LocalLauncher, tmp_path: Path
+) -> None:
+    request = request_for(1, "sh", "-c", "echo up; exec sleep 60")
+    start(launcher, request)
+    until(lambda: processes_of(tmp_path, request) != [])
+    time.sleep(3.0)
+    shim_of(tmp_path, request).kill()
+    killed_at = dt.datetime.now(dt.UTC)
+    until(lambda: processes_of(tmp_path, request) == [])
+    time.sleep(4.0)
+
+    end_of(launcher, request)
+
+    ended_at = launcher.poll(SWEEP, [request.attempt_id])[request.attempt_id].ended_at
+    assert ended_at is not None
+    assert killed_at - dt.timedelta(seconds=2.5) < ended_at <= killed_at
+
+
+def test_an_attempt_that_outlived_its_shim_ended_when_somebody_ended_it(
+    launcher: LocalLauncher, tmp_path: Path
+) -> None:
+    request = request_for(1, "sh", "-c", "setsid -f sleep 60; echo up; sleep 60")
+    start(launcher, request)
+    until(lambda: len(processes_of(tmp_path, request)) >= 2)
+    shim_of(tmp_path, request).kill()
+    time.sleep(3.0)
+    looked_at = dt.datetime.now(dt.UTC)
+
+    end_of(launcher, request)
+
+    ended_at = launcher.poll(SWEEP, [request.attempt_id])[request.attempt_id].ended_at
+    assert ended_at is not None
+    assert ended_at >= looked_at
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no such signal")
