@@ -122,6 +122,22 @@ def cancelled_sweeps(
 @dg.sensor(
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Brings back what other sensors have missed; ends dead trials of what was given up.",
+)
+def left_sweeps(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Look as a command of a person does while it waits. It asks for no Dagster run itself."""
+    # Only now: who starts controllers knows the definitions that this sensor is one of.
+    from orchestration.left_sweeps import LeftSweeps
+
+    said = LeftSweeps(platform()).look()
+    for line in said:
+        context.log.info(line)
+    return dg.SkipReason(f"{len(said)} sweeps had nobody who looked after them")
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sends events of OpenLineage to SWEEPWORKS_OPENLINEAGE_URL, if that is set.",
 )
 def openlineage_events(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -191,6 +207,7 @@ SENSORS = [
     submitted_sweeps,
     failed_sweeps,
     cancelled_sweeps,
+    left_sweeps,
     openlineage_events,
     registered_datasets,
     ended_sweeps,

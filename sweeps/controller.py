@@ -34,10 +34,10 @@ from sweeps.ports import (
 )
 from sweeps.rung_correlation import rung_correlations
 from sweeps.specs import SweepSpec
-from sweeps.states import ExitReason, SweepState
+from sweeps.states import AttemptState, ExitReason, SweepState
 from sweeps.strategies import Strategy, make_strategy
 from sweeps.suggesting import Suggester, make_inline_suggester
-from sweeps.tick_plan import TickPlan, plan_tick
+from sweeps.tick_plan import TickPlan, plan_endings, plan_tick
 from sweeps.trial_environment import launch_request
 from sweeps.trials import Attempt, Exit, Trial
 
@@ -135,6 +135,41 @@ class SweepController:
         launched = self._act(board, plan)
         progressed = launched or plan.awaits_suggestion or not plan.changes.is_empty()
         return self._tick(board, progressed=progressed)
+
+    def end_dead(self) -> int:
+        """Write down the ends of attempts that do not run any more; how many there were.
+
+        For a sweep that nobody goes on with: nothing is launched or stopped, and it stays where it is
+        for the next controller. What its dead attempts held is free then, and what those were given
+        that its last controller did not come to launch.
+
+        Raises:
+            SweepNotFound: There is no such sweep.
+            LeaseLost: A controller has taken over; it does the same.
+            TransientError: The store or the launcher does not answer.
+        """
+        board, suggester = self._ready()
+        assert self._lease is not None  # taken in `_ready`
+        statuses = self._statuses(board)
+        changes = plan_endings(
+            board,
+            suggester=suggester,
+            statuses=statuses,
+            signals=self._store.poll(self._sweep_id),
+            now=self._clock.now(),
+        )
+        ended = [one for one in changes.attempts if one.state is AttemptState.ENDED]
+        if ended:
+            self._store.apply(self._sweep_id, self._lease, changes)
+            board.apply(changes)
+        self._entrance.withdraw(
+            [
+                attempt
+                for attempt in board.live_attempts()
+                if attempt.state is AttemptState.PENDING and attempt.attempt_id not in statuses
+            ]
+        )
+        return len(ended)
 
     def warnings(self) -> Mapping[tuple[int, int], str]:
         """What the person who set the rungs should know by now, by pair of rungs."""

@@ -73,6 +73,29 @@ def plan_tick(
     return planner.plan()
 
 
+def plan_endings(
+    board: Board,
+    *,
+    suggester: Suggester,
+    statuses: Mapping[AttemptId, AttemptStatus],
+    signals: Signals,
+    now: dt.datetime,
+) -> Changes:
+    """What a tick would write of attempts that have ended, and nothing of all the rest.
+
+    Nothing is launched, stopped or suggested: for a sweep that nobody goes on with.
+    """
+    planner = _Planner(board, suggester, now, heard_from=now, budget=WITHIN_BUDGETS)
+    for report in signals.reports:
+        planner.draft.decide(report)
+    for attempt in board.live_attempts():
+        status = statuses.get(attempt.attempt_id)
+        was_launched = status is not None or attempt.state is not AttemptState.PENDING
+        if was_launched and (status is None or status.phase is AttemptPhase.EXITED):
+            planner.look_at(attempt, status, signals, {})
+    return planner.plan().changes
+
+
 class _Planner:
     """The rules of one tick."""
 

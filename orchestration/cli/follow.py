@@ -49,10 +49,12 @@ def follow(platform: Platform, sweep_id: SweepId, *, as_json: bool) -> None:
 def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState | None:
     """Until the end, or None when the person chose to detach."""
     from orchestration.controllers import Controllers
+    from orchestration.left_sweeps import LeftSweeps
 
     began = time.monotonic()
     looked_after = began
     controllers = Controllers(platform, sweep_id)
+    others = LeftSweeps(platform, besides=[sweep_id])
     with _display(quiet=quiet) as display, _interrupts() as interrupted:
         while True:
             row = _row(platform, sweep_id)
@@ -77,6 +79,8 @@ def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState 
                     said, looked_after = f"note: {exc}", float("inf")
                 if said:
                     click.echo(said, err=True)
+                for line in others.look_if_due():  # their dead trials may hold what this one needs
+                    click.echo(line, err=True)
             time.sleep(_LOOK_SECONDS)
 
 

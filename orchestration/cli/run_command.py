@@ -26,6 +26,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
     import_dagster_meanwhile()
     with session(quiet=as_json) as platform:
         from orchestration.controllers import Controllers
+        from orchestration.left_sweeps import LeftSweeps
 
         platform.prove_dagster_database()  # before anything is written
         forecast = submit(platform, submitted)
@@ -35,6 +36,8 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
         print_hints(resemblances(platform, submitted))
         Controllers(platform, submitted.sweep_id).look_after()
         if detach:
+            for line in LeftSweeps(platform, besides=[submitted.sweep_id]).look():
+                click.echo(line, err=True)
             if as_json:
                 print_json({"sweep": submitted.sweep_id})
             else:

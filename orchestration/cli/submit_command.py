@@ -8,6 +8,7 @@ from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.hints import print_hints, print_note
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
+from orchestration.platform import Platform
 from orchestration.submission import submit
 from orchestration.this_machine import misfit
 
@@ -25,6 +26,9 @@ def command(file: Path, as_json: bool) -> None:
         alike = resemblances(platform, submitted)
         daemon = platform.webserver_url is not None
         note = misfit(submitted.spec, platform.settings)
+        left = [] if daemon else _left(platform)
+    for line in left:
+        click.echo(line, err=True)
     if as_json:
         print_json(
             {
@@ -46,3 +50,12 @@ def command(file: Path, as_json: bool) -> None:
             f"sweepworks attach {submitted.sweep_id}",
             err=True,
         )
+
+
+def _left(platform: Platform) -> list[str]:
+    """What was brought back of sweeps whose controllers are gone, without a daemon that does it."""
+    if not platform.claims.under_way(limit=1):
+        return []  # and nothing of Dagster is imported
+    from orchestration.left_sweeps import LeftSweeps
+
+    return LeftSweeps(platform).look()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from orchestration.platform import Platform
 from orchestration.reruns.attempt import RerunAttempt
@@ -12,6 +13,9 @@ from sweeps.ids import SweepId
 from sweeps.ports import Admission, TrialLauncher
 from sweeps.rerun_demand import RerunDemand
 from sweeps.trials import LaunchRequest
+
+if TYPE_CHECKING:
+    from orchestration.left_sweeps import LeftSweeps
 
 _ASK_SECONDS = 0.5
 _BUDGET_SECONDS = 10.0  # between looks whether what it waits for can still come
@@ -45,6 +49,7 @@ def launch_in_turn(
     """
     desk, name = platform.desk, request.attempt_id
     told, look_at_budgets = "", time.monotonic() + _BUDGET_SECONDS
+    look_at_others = _left_sweeps(platform)
     while True:
         if not attempt.beat():
             raise RerunGivenUp(f"{request.run_id} was ended: nothing was heard of it for too long")
@@ -65,11 +70,27 @@ def launch_in_turn(
         if not answer.is_admitted and time.monotonic() >= look_at_budgets:
             look_at_budgets = time.monotonic() + _BUDGET_SECONDS
             platform.budget_gate.check_rerun(demand)
+            for line in look_at_others():  # dead trials of theirs may hold what this one needs
+                say(line)
         words = _NO_SLOT if answer.is_admitted else _words(answer)
         if words != told:
             say(words)
             told = words
         time.sleep(_ASK_SECONDS)
+
+
+def _left_sweeps(platform: Platform) -> Callable[[], list[str]]:
+    left: LeftSweeps | None = None
+
+    def look() -> list[str]:
+        nonlocal left
+        if left is None:  # what never waits imports nothing of Dagster
+            from orchestration.left_sweeps import LeftSweeps
+
+            left = LeftSweeps(platform)
+        return left.look()
+
+    return look
 
 
 def _begins(platform: Platform, request: LaunchRequest) -> bool:

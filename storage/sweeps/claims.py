@@ -31,6 +31,16 @@ class SweepClaims:
             rows = connection.execute(_QUERIES["unclaimed_sweeps"], parameters)
             return tuple(SweepId(row[0]) for row in rows)
 
+    def under_way(self, *, limit: int = 100) -> tuple[tuple[SweepId, bool], ...]:
+        """Sweeps of this place that were started and have not ended, and whether each holds something.
+
+        Those that do come first: attempts of theirs were admitted, and others may wait for that.
+        """
+        parameters = {"limit": limit, "place_key": self._place.key}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["under_way"], parameters)
+            return tuple((SweepId(row[0]), row[1]) for row in rows)
+
     def claim(self, sweep_id: SweepId) -> str | None:
         """Take a sweep in order to start it; None when somebody was faster."""
         return self._take("claim_sweep", sweep_id)

@@ -60,6 +60,22 @@ SET replacements = 0
 WHERE sweep_id = %(sweep_id)s
 RETURNING sweep_id;
 
+-- under_way --
+-- Sweeps of this place that somebody has started and that have not ended, and whether attempts of
+-- theirs hold what others may wait for; those first, then the oldest.
+SELECT sweep_id,
+       EXISTS (SELECT FROM runs
+               JOIN attempts USING (run_id)
+               JOIN admissions USING (attempt_id)
+               WHERE runs.sweep_id = sweeps.sweep_id
+                 AND attempts.state <> 'ended'
+                 AND admissions.admitted_at IS NOT NULL) AS holds
+FROM sweeps
+WHERE state IN ('running', 'paused')
+  AND place_key = %(place_key)s
+ORDER BY holds DESC, log_position
+LIMIT %(limit)s;
+
 -- try_starting --
 -- One starter at a time, until its transaction ends.
 SELECT pg_try_advisory_xact_lock(hashtextextended('controller of ' || %(sweep_id)s, 0));

@@ -1,6 +1,8 @@
 """The desk on PostgreSQL: the contract, two at once, crashes, and what fair share remembers."""
 
+import contextlib
 import datetime as dt
+import itertools
 import multiprocessing
 import os
 import random
@@ -10,7 +12,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -42,8 +44,9 @@ from tests.factories import a_suggestion, a_trial, an_attempt, some_limits
 from tests.fakes import FakeClock, FakeCredentials, FakeLauncher
 from tests.integration.storage.conftest import PostgresWorld
 from tests.plugins.postgres import Database
-from tests.simulation import runs_for
+from tests.simulation import Killed, Meddled, RaiseAt, runs_for
 
+_NUMBERS = itertools.count()  # of sweeps: a seed that is tried again finds a world of its own
 SQL_FOLDER = Path(migrations_runner.__file__).parent / "migrations" / "sql"
 
 
@@ -450,6 +453,55 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
     fresh = SweepId(f"digits-{chance.randrange(32**8):08d}"[:15] + "z")
     (name,) = desk_world.write(fresh, gpu_spec(gpu=limit), 1)
     assert desk_world.another_desk().ask(fresh, gpu_spec(gpu=limit), [name])[name].is_admitted
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10**6))
+def test_a_sweep_that_is_left_by_all_leaks_nothing_without_a_successor(
+    desk_world: PostgresDeskWorld, seed: int
+) -> None:
+    chance = random.Random(seed)
+    desk_world.set_policy(f"# {seed} {chance.random()}\nother_tenants: {{limits: {{gpu: 3}}}}")
+    desk_world.execute("UPDATE attempts SET state = 'ended', ended_at = now()")
+    sweep = SweepId(f"left-{next(_NUMBERS):08d}")
+    spec = gpu_spec(limits=some_limits(max_trials=9, max_parallel=chance.randint(1, 4)))
+    desk_world.rows.submit(sweep, spec)
+    clock = FakeClock()
+    launcher = FakeLauncher(
+        clock, script=runs_for(1e6), deliver=lambda *_: None, capacity=chance.randint(0, 4)
+    )
+    ports: dict[str, Any] = {
+        "store": desk_world.rows.store,
+        "launcher": launcher,
+        "desk": desk_world.desk,
+    }
+    dies = RaiseAt({chance.randrange(80): Killed})
+    others = {"credentials": FakeCredentials(), "clock": clock}
+    doomed = {name: Meddled(port, dies) for name, port in ports.items()}
+    controller = SweepController(sweep, **cast("Any", doomed), **others, name="dies")
+    with contextlib.suppress(Killed):
+        for _ in range(8):
+            controller.tick()
+            clock.advance(chance.choice((0.5, 2.0)))
+    for name in launcher.launched:  # and its trials with it, all or some
+        match chance.choice(("killed", "killed", "lost", "spared")):
+            case "killed":
+                launcher.kill(name)
+            case "lost":
+                launcher.lose(name)
+            case _:
+                pass
+
+    left = SweepController(sweep, **ports, **others, name="nobody")
+    left.end_dead()
+    left.end_dead()
+
+    assert desk_world.execute(
+        "SELECT count(*) FROM admissions JOIN attempts USING (attempt_id)"
+        " WHERE admitted_at IS NOT NULL AND attempts.state <> 'ended'"
+    ) == [(launcher.n_alive,)]
 
 
 class _Kills:

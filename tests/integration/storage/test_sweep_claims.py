@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from storage.database import transaction
+from storage.policy_store import PolicyStore
+from storage.queue.admissions import PostgresAdmissionDesk
 from storage.sweeps.claims import SweepClaims
 from sweeps import ids
 from sweeps.errors import LeaseLost, RunsElsewhere, SweepNotFound
@@ -14,7 +16,7 @@ from sweeps.ids import SweepId
 from sweeps.states import AttemptState, RunState, SweepState
 from sweeps.trials import Changes, ConcludedTrial, SweepChange
 from tests.contracts.trial_store_contract import two_trials
-from tests.factories import HERE, SWEEP, THERE, a_spec, a_suggestion, a_trial, at
+from tests.factories import HERE, SWEEP, THERE, a_spec, a_suggestion, a_trial, an_attempt, at
 from tests.integration.storage.conftest import PostgresWorld
 
 _OTHER = SweepId("other-bbbbbbbb")
@@ -285,6 +287,43 @@ def test_a_place_that_is_gone_for_good_can_be_left(
     there.attach(SWEEP, dagster_run_id="run-2")
     with pytest.raises(LeaseLost):
         world.store.apply(SWEEP, lease, Changes(at=at(6)))
+
+
+# Looking after all of a place
+
+
+def test_sweeps_that_are_under_way_here_are_found_those_first_that_hold_something(
+    world: PostgresWorld,
+) -> None:
+    names = [SweepId(f"digits-{n}") for n in range(5)]
+    there = SweepClaims(world.pool, place=THERE)
+    for name in names:
+        given_sweep(world, name)
+    idle, holding, elsewhere, ended, _submitted = names
+    for name in (idle, holding, ended):
+        world.claims.attach(name, dagster_run_id="run")
+    there.attach(elsewhere, dagster_run_id="run")
+    world.claims.cancel_abandoned(ended, dagster_run_id="run", reason="gone")
+    lease = world.store.take_over(holding, controller="c")
+    world.store.apply(
+        holding,
+        lease,
+        Changes(
+            at=at(0),
+            suggestions=(a_suggestion(1),),
+            new_trials=(a_trial(1, sweep_id=holding),),
+            new_attempts=(an_attempt(1, sweep_id=holding),),
+        ),
+    )
+    before = world.claims.under_way()
+    spec = a_spec()
+    attempt = ids.attempt_id(ids.run_id(holding, 1), 1)
+    PostgresAdmissionDesk(world.pool, PolicyStore(world.pool)).ask(holding, spec, [attempt])
+
+    assert before == ((idle, False), (holding, False))
+    assert world.claims.under_way() == ((holding, True), (idle, False))
+    assert world.claims.under_way(limit=1) == ((holding, True),)
+    assert there.under_way() == ((elsewhere, False),)
 
 
 # Closing

@@ -160,7 +160,12 @@ def run(
     gate: Gate | None = None,
     said: list[str] | None = None,
 ) -> tuple[RunState, str]:
-    parts = SimpleNamespace(reruns=records, desk=desk or Desk(), budget_gate=gate or Gate())
+    parts = SimpleNamespace(
+        reruns=records,
+        desk=desk or Desk(),
+        budget_gate=gate or Gate(),
+        claims=SimpleNamespace(under_way=lambda: ()),
+    )
     say = (said if said is not None else []).append
     return execute(cast("Platform", parts), cast("Any", launcher), REQUEST, DEMAND, say=say)
 

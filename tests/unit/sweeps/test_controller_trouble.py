@@ -517,3 +517,46 @@ def test_a_new_controller_adopts_what_is_alive() -> None:
 
     assert len(simulation.launcher.launched) == 2
     assert {a.state for a in simulation.snapshot.attempts} == {AttemptState.RUNNING}
+
+
+# A sweep that nobody goes on with
+
+
+def test_of_a_sweep_that_is_given_up_the_dead_end_and_the_living_go_on() -> None:
+    simulation = Simulation(a_spec(max_trials=3, max_parallel=3), script=runs_for(100.0))
+    simulation.settle()
+    dead, lost, alive = simulation.launcher.launched
+    simulation.clock.advance(5.0)
+    simulation.settle()
+    simulation.launcher.kill(dead)
+    simulation.launcher.lose(lost)
+
+    ended = [simulation.new_controller().end_dead() for _ in range(2)]
+
+    assert ended == [2, 0]
+    assert simulation.state is SweepState.RUNNING
+    assert simulation.launcher.launched == [dead, lost, alive]  # nothing is launched
+    assert simulation.launcher.stopped == []
+    live = [a.attempt_id for a in simulation.snapshot.attempts if a.state is AttemptState.RUNNING]
+    assert live == [alive]
+    ends = {a.attempt_id: a.exit for a in simulation.snapshot.attempts if a.exit is not None}
+    assert {name: end.reason for name, end in ends.items()} == {
+        dead: ExitReason.KILLED,
+        lost: ExitReason.LOST,
+    }
+
+
+def test_whoever_goes_on_after_that_tries_the_dead_again() -> None:
+    simulation = Simulation(a_spec(max_trials=2, max_parallel=2), script=runs_for(100.0))
+    simulation.settle()
+    simulation.clock.advance(5.0)
+    simulation.settle()
+    for name in list(simulation.launcher.launched):
+        simulation.launcher.kill(name)
+    simulation.new_controller().end_dead()
+
+    simulation.controller = simulation.new_controller()
+    simulation.settle()
+
+    assert [len(simulation.attempts(n)) for n in (1, 2)] == [2, 2]
+    assert simulation.launcher.n_alive == 2

@@ -1,0 +1,91 @@
+"""Sweeps of this home whose controllers are gone: brought back by whoever is there.
+
+A killed controller leaves its attempts with what they were admitted with. Nobody else can tell
+whether they live, so as long as nobody looks, others wait for a place that a dead one holds.
+"""
+
+import time
+from collections.abc import Collection
+
+from orchestration.controllers import Controllers
+from orchestration.platform import Platform
+from sweeps.clock import SystemClock
+from sweeps.controller import SweepController
+from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, SweepsError
+from sweeps.ids import SweepId
+
+_LOOK_SECONDS = 10.0
+_MOST_AT_ONCE = 3  # controllers that one look starts: each is a process of seconds of imports
+
+
+class LeftSweeps:
+    """Looks after all sweeps of the home that are under way, with nobody following them.
+
+    Args:
+        besides: Those that somebody here follows anyway.
+    """
+
+    def __init__(self, platform: Platform, *, besides: Collection[SweepId] = ()) -> None:
+        self._platform = platform
+        self._besides = frozenset(besides)
+        self._look_at = 0.0
+        self._controllers: dict[SweepId, Controllers] = {}
+        self._given_up: set[SweepId] = set()
+
+    def look_if_due(self) -> list[str]:
+        """As `look`, every ten seconds at most; nothing in between."""
+        if time.monotonic() < self._look_at:
+            return []
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        return self.look()
+
+    def look(self) -> list[str]:
+        """Bring back controllers that are gone, a few at a time; a sentence on each of them.
+
+        Of a sweep of which no controller can be started the attempts that are dead are ended. What
+        does not answer now is left to the next look.
+        """
+        said: list[str] = []
+        try:
+            for sweep_id, holds in self._platform.claims.under_way():
+                if sweep_id not in self._besides and len(said) < _MOST_AT_ONCE:
+                    said += self._look_after(sweep_id, holds=holds)
+        except SweepsError as exc:
+            said.append(f"cannot look after other sweeps now: {exc}")
+        return said
+
+    def _look_after(self, sweep_id: SweepId, *, holds: bool) -> list[str]:
+        if sweep_id not in self._controllers:
+            self._controllers[sweep_id] = Controllers(self._platform, sweep_id)
+        try:
+            words = self._controllers[sweep_id].look_after()
+        except RunsElsewhere:
+            return []
+        except LauncherUnavailable as exc:
+            is_new = sweep_id not in self._given_up
+            self._given_up.add(sweep_id)
+            ended = self._end_dead(sweep_id) if holds else 0
+            said = [f"{sweep_id}: {exc}"] if is_new else []
+            if ended:
+                said.append(f"{sweep_id}: ended {ended} attempts that are dead")
+            return said
+        return [f"{sweep_id}: {words}"] if words else []
+
+    def _end_dead(self, sweep_id: SweepId) -> int:
+        platform = self._platform
+        controller = SweepController(
+            sweep_id,
+            store=platform.trial_store,
+            launcher=platform.launcher,
+            credentials=platform.credentials,
+            desk=platform.desk,
+            clock=SystemClock(),
+            name="nobody: its controllers fail",
+        )
+        with platform.claims.try_starting(sweep_id) as is_ours:
+            try:
+                return controller.end_dead() if is_ours else 0
+            except LeaseLost:
+                return 0  # somebody goes on with it after all
+            finally:
+                controller.close()
