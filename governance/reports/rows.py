@@ -23,8 +23,8 @@ class Spent:
     cpu_hours: float
     memory_gib_hours: float
     storage_gib_days: float
-    attempts: int  #: one that ran on several days counts on each
-    failed_attempts: int
+    attempts: int  #: that ended in the period, whenever they began
+    failed_attempts: int  #: of these, by their own fault or the machine's
     unpriced: int  #: entries of the ledger without a price: what they cost is not in the amount
 
 

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import psycopg
@@ -11,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from governance.budgets.report import BudgetWarning
 from governance.budgets.spending import BudgetPosition
-from governance.cost.entries import Outcome, outcome
+from governance.cost.entries import LOST, Outcome, outcome
 from governance.periods import Span
 from governance.quotas.file import QUOTAS
 from governance.quotas.quota import Quotas
@@ -47,6 +48,7 @@ _QUERIES = queries.load("report_facts")
 # Of a million attempts the database makes sums by run: little memory would send them to the disk.
 _WORK_MEM = "64MB"
 Row = TypeVar("Row")
+Spender = tuple[str, str, str, str]  # tenant, experiment, sweep, owner
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -59,8 +61,33 @@ class PostgresReportFacts:
         self._budgets = ReportBudgets(pool, self._policies)
 
     def spent(self, scope: Scope, period: Span) -> list[Spent]:
-        """By tenant, experiment, sweep and owner, in that order."""
-        return self._rows("spent", Spent, scope, period)
+        """By tenant, experiment, sweep and owner, in that order.
+
+        Attempts count where they ended: the ledger has those that ran over midnight on each day.
+        """
+        parameters = _parameters(scope, period)
+        attempts: Counter[Spender] = Counter()
+        failed: Counter[Spender] = Counter()
+        with self._reading() as connection:
+            rows = connection.execute(_QUERIES["attempts_of_spenders"], parameters)
+            for *whose, reason, final, count in rows:
+                spender: Spender = (whose[0], whose[1], whose[2], whose[3])
+                attempts[spender] += count
+                if _outcome(reason, final) in LOST:
+                    failed[spender] += count
+            cursor = connection.cursor(row_factory=dict_row)
+            costs = cursor.execute(_QUERIES["spent"], parameters).fetchall()
+        spent = {
+            (row["tenant"], row["experiment"], row["sweep_id"], row["owner"]): row for row in costs
+        }
+        return [
+            Spent(
+                **(spent.get(spender) or _nothing_spent(spender)),
+                attempts=attempts[spender],
+                failed_attempts=failed[spender],
+            )
+            for spender in sorted({*spent, *attempts})
+        ]
 
     def spent_by_day(self, scope: Scope, period: Span) -> list[DaySpent]:
         """Days with anything in the ledger, in order."""
@@ -88,10 +115,7 @@ class PostgresReportFacts:
         with self._reading() as connection:
             rows = connection.execute(_QUERIES["attempts_ended"], _parameters(scope, period))
             for day, reason, final, attempts in rows:
-                became = outcome(
-                    ExitReason(reason), final=None if final is None else RunState(final)
-                )
-                counts[day, became] += attempts
+                counts[day, _outcome(reason, final)] += attempts
         return [
             AttemptsEnded(day=day, outcome=became, attempts=attempts)
             for (day, became), attempts in sorted(counts.items())
@@ -181,6 +205,26 @@ class PostgresReportFacts:
         with self._reading() as connection:
             cursor = connection.cursor(row_factory=class_row(kind))
             return cursor.execute(_QUERIES[query], _parameters(scope, period)).fetchall()
+
+
+def _outcome(reason: str, final: str | None) -> Outcome:
+    return outcome(ExitReason(reason), final=None if final is None else RunState(final))
+
+
+def _nothing_spent(spender: Spender) -> dict[str, Any]:
+    """Of whom attempts ended in a period for which the ledger has nothing of theirs."""
+    tenant, experiment, sweep_id, owner = spender
+    hours = ("gpu_hours", "idle_gpu_hours", "cpu_hours", "memory_gib_hours", "storage_gib_days")
+    return {
+        "tenant": tenant,
+        "experiment": experiment,
+        "sweep_id": sweep_id,
+        "owner": owner,
+        "amount_usd": Decimal(0),
+        "waste_usd": Decimal(0),
+        "unpriced": 0,
+        **dict.fromkeys(hours, 0.0),
+    }
 
 
 def _parameters(scope: Scope, period: Span) -> dict[str, object]:

@@ -8,8 +8,7 @@ SELECT usage.tenant_id AS tenant, coalesce(experiments.name, '') AS experiment, 
        usage.owner, sum(usage.amount_usd) AS amount_usd, sum(usage.waste_usd) AS waste_usd,
        sum(usage.gpu_hours) AS gpu_hours, sum(usage.idle_gpu_hours) AS idle_gpu_hours,
        sum(usage.cpu_hours) AS cpu_hours, sum(usage.memory_gib_hours) AS memory_gib_hours,
-       sum(usage.storage_gib_days) AS storage_gib_days, sum(usage.attempts)::bigint AS attempts,
-       sum(usage.failed_attempts)::bigint AS failed_attempts, sum(usage.unpriced)::bigint AS unpriced
+       sum(usage.storage_gib_days) AS storage_gib_days, sum(usage.unpriced)::bigint AS unpriced
 FROM usage_daily AS usage
 LEFT JOIN experiments ON experiments.experiment_id = usage.experiment_id
 WHERE usage.day >= %(first)s
@@ -256,6 +255,37 @@ WHERE attempts.ended_at >= %(start)s
   AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3;
+
+-- attempts_of_spenders --
+-- Attempts that ended in some days, by tenant, experiment, sweep and owner, reason, and state of the
+-- run where it was the last one. A spec is read once for each sweep: it is long.
+WITH counted AS MATERIALIZED (
+    SELECT runs.tenant_id, experiments.name AS experiment, runs.sweep_id,
+           CASE WHEN runs.sweep_id IS NULL THEN runs.created_by END AS created_by,
+           attempts.exit_reason::text AS reason,
+           CASE WHEN later.run_id IS NULL AND runs.ended_at IS NOT NULL THEN runs.state::text END
+               AS final,
+           count(*) AS attempts
+    FROM attempts
+    JOIN runs USING (run_id)
+    JOIN experiments USING (experiment_id)
+    LEFT JOIN attempts AS later
+        ON later.run_id = attempts.run_id AND later.number = attempts.number + 1
+    WHERE attempts.ended_at >= %(start)s
+      AND attempts.ended_at < %(end)s
+      AND attempts.exit_reason IS NOT NULL
+      AND in_scope(%(scope)s, runs.tenant_id, experiments.name, runs.sweep_id)
+    GROUP BY 1, 2, 3, 4, 5, 6
+), owners AS MATERIALIZED (
+    SELECT sweep_id, spec ->> 'owner' AS owner
+    FROM sweeps
+    WHERE sweep_id IN (SELECT sweep_id FROM counted)
+)
+SELECT counted.tenant_id, counted.experiment, coalesce(counted.sweep_id, ''),
+       coalesce(counted.created_by, owners.owner, ''), counted.reason, counted.final,
+       counted.attempts
+FROM counted
+LEFT JOIN owners USING (sweep_id);
 
 -- failure_reasons --
 -- Attempts that ended badly in some days, by tenant and reason.

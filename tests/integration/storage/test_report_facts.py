@@ -22,7 +22,9 @@ from sweeps.ids import SweepId
 from sweeps.objectives import Direction
 from sweeps.specs import SchedulerSpec
 from sweeps.states import ExitReason, RunState
-from tests.factories import a_trial
+from tests.factories import a_spec, a_trial
+from tests.integration.storage.cost_world import DAY as COST_DAY
+from tests.integration.storage.cost_world import CostWorld
 from tests.integration.storage.report_world import BEFORE, WEEK, WITHIN, ReportWorld
 from tests.plugins.postgres import Database
 
@@ -424,6 +426,40 @@ def test_the_newest_page_and_what_was_said_last_are_what_was_learnt(
         ("a", "a 2", "last", "ana"),
         ("b", "b 2", "perhaps 2", None),
     ]
+
+
+def test_an_attempt_over_midnight_counts_once_where_it_ended(pool: Pool) -> None:
+    costs = CostWorld(pool)
+    sweep_id = costs.sweep()
+    for number, start, end, reason, state in (
+        (1, -20, 30, "script_failed", "failed"),  # three days
+        (2, 1, 2, "completed", "completed"),
+        (3, -1, 24 * 7, "preempted", "cancelled"),  # into the next week
+    ):
+        run_id = costs.run(sweep_id, number)
+        costs.attempt(run_id, start, end, reason=reason)
+        costs.end_run(run_id, state)
+    for day in range(-1, 8):
+        costs.replace(COST_DAY + dt.timedelta(days=day))
+    facts, week = PostgresReportFacts(pool), Period.WEEK.span(COST_DAY)
+
+    (found,) = facts.spent(ALL, week)
+    (after,) = facts.spent(ALL, Period.WEEK.span(COST_DAY + dt.timedelta(days=7)))
+
+    assert (found.attempts, found.failed_attempts) == (2, 1)
+    assert (after.attempts, after.failed_attempts) == (1, 1)
+    assert found.attempts == sum(row.attempts for row in facts.attempts_ended(ALL, week))
+
+
+def test_who_has_nothing_in_the_ledger_has_attempts_all_the_same(pool: Pool) -> None:
+    costs = CostWorld(pool)
+    run_id = costs.run(costs.sweep(), 1)
+    costs.attempt(run_id, 1, 2)
+    costs.end_run(run_id, "completed")
+
+    (found,) = PostgresReportFacts(pool).spent(ALL, Period.WEEK.span(COST_DAY))
+
+    assert (found.owner, found.attempts, found.amount_usd) == (a_spec().owner, 1, 0)
 
 
 @pytest.mark.parametrize("state", ["completed", "stopped", "failed", "cancelled"])
