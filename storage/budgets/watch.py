@@ -1,4 +1,7 @@
-"""What budgets mean for sweeps that run: looked up every few seconds by their controllers."""
+"""What budgets mean for sweeps that run, and what their attempts will take by now.
+
+Both are looked up every few seconds by their controllers.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -85,15 +88,16 @@ class PostgresBudgetWatch:
         if facts is None:
             return [], None
         positions = self._budgets.covering(connection, facts, now=self._clock.now())
-        if not positions:
-            return [], None
         return positions, self._predictor.of(connection, facts)
 
     def _tell_queue(self, sweep_id: SweepId, following: Prediction) -> None:
-        """Who waits was predicted when it came; by now more is known."""
+        """Attempts were predicted when they came; by now more is known of them, budgets or not.
+
+        What waits is estimated by when what runs ends, and others backfill by it.
+        """
         with transaction(self._pool) as connection:
             connection.execute(
-                _QUERIES["predict_waiting"],
+                _QUERIES["predict_again"],
                 {
                     "sweep_id": sweep_id,
                     "seconds": following.upper_seconds,

@@ -373,21 +373,36 @@ JOIN runs USING (run_id)
 WHERE attempts.attempt_id = ANY(%(attempt_ids)s::text[])
   AND attempts.promoted_sequence IS NOT NULL;
 
--- predict_waiting --
--- What attempts that wait will take, now that more is known; those that go on from a rung aside.
+-- predict_again --
+-- What attempts of a sweep will take, now that more is known; those that go on from a rung aside. Of
+-- live ones only how long, since what was reserved for them at their admission stays. What would hardly
+-- change is not written.
 UPDATE admissions
-SET predicted_seconds = %(seconds)s,
-    predicted_usd = %(usd)s,
-    predicted_gpu_hours = %(gpu_hours)s
+SET predicted_seconds = CASE WHEN admitted_at IS NULL THEN %(seconds)s::float8
+                             ELSE coalesce(%(seconds)s::float8, predicted_seconds) END,
+    predicted_usd = CASE WHEN admitted_at IS NULL THEN %(usd)s::numeric ELSE predicted_usd END,
+    predicted_gpu_hours = CASE WHEN admitted_at IS NULL THEN %(gpu_hours)s::float8
+                               ELSE predicted_gpu_hours END
 WHERE attempt_id IN (
     SELECT admissions.attempt_id
     FROM admissions
     JOIN attempts USING (attempt_id)
     WHERE admissions.sweep_id = %(sweep_id)s
-      AND admissions.admitted_at IS NULL
       AND admissions.settled_at IS NULL
       AND attempts.state <> 'ended'
       AND attempts.promoted_sequence IS NULL
-      AND (admissions.predicted_seconds, admissions.predicted_usd, admissions.predicted_gpu_hours)
-          IS DISTINCT FROM (%(seconds)s::float8, %(usd)s::numeric, %(gpu_hours)s::float8)
+      AND (CASE WHEN admissions.admitted_at IS NOT NULL AND %(seconds)s::float8 IS NULL THEN false
+                ELSE coalesce(abs(admissions.predicted_seconds - %(seconds)s::float8)
+                                  > 0.01 * %(seconds)s::float8,
+                              (admissions.predicted_seconds IS NULL)
+                                  <> (%(seconds)s::float8 IS NULL))
+           END
+           OR admissions.admitted_at IS NULL
+              AND (coalesce(abs(admissions.predicted_usd - %(usd)s::numeric)
+                                > 0.01 * %(usd)s::numeric,
+                            (admissions.predicted_usd IS NULL) <> (%(usd)s::numeric IS NULL))
+                   OR coalesce(abs(admissions.predicted_gpu_hours - %(gpu_hours)s::float8)
+                                   > 0.01 * %(gpu_hours)s::float8,
+                               (admissions.predicted_gpu_hours IS NULL)
+                                   <> (%(gpu_hours)s::float8 IS NULL))))
     FOR UPDATE OF admissions SKIP LOCKED);
