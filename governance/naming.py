@@ -5,11 +5,11 @@ how much a purpose says, which tags and links there are. A submission that does 
 with everything at once. The same file says where task ids lead to, and which tiers runs are in.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from governance.name_patterns import NamePattern
 from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.run_filters import All, Any, Comparison, Filter, Kind, Not
 from sweeps.specs import SweepSpec
@@ -20,12 +20,12 @@ from sweeps.tags import Tag, is_web_address
 class Form:
     """A regular expression that a text has to fit as a whole, and a text that does."""
 
-    pattern: re.Pattern[str]
+    pattern: NamePattern
     example: str
 
     def fits(self, text: str) -> bool:
         """Whether `text` has it."""
-        return self.pattern.fullmatch(text) is not None
+        return self.pattern.fits(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,12 @@ class NamingRules:
 class Tracker:
     """Task ids of one form, and the page of each."""
 
-    pattern: re.Pattern[str]
+    pattern: NamePattern
     url: str  #: with ``{id}``
 
     def url_of(self, task: str) -> str | None:
         """The page of a task; None when its id has another form."""
-        if self.pattern.fullmatch(task) is None:
+        if not self.pattern.fits(task):
             return None
         # Slashes are part of ids such as team/repo#12; nothing of it can leave the path.
         return self.url.replace("{id}", quote(task, safe="/"))
@@ -111,7 +111,7 @@ def naming_problems(
     for key, form in (("experiment", rules.experiment), ("owner", rules.owner)):
         value: str = getattr(spec, key)
         if form is not None and not form.fits(value):
-            message = f"{value!r} is not called as {of_tenant}: {form.pattern.pattern}"
+            message = f"{value!r} is not called as {of_tenant}: {form.pattern.text}"
             found.append((key, message, f"write for example {form.example}"))
     if len(spec.purpose) < rules.min_purpose:
         message = f"{len(spec.purpose)} characters say too little; {of_tenant} {rules.min_purpose}"
@@ -121,7 +121,7 @@ def naming_problems(
         found.append(("expected_outcome", f"it is missing, and {of_tenant} it", hint))
     found += [("tags", *problem) for problem in _tag_problems(rules.tags, spec.tags, of_tenant)]
     if rules.link is not None and not any(rules.link.fits(target) for target in spec.links):
-        message = f"no link has the form that {of_tenant}: {rules.link.pattern.pattern}"
+        message = f"no link has the form that {of_tenant}: {rules.link.pattern.text}"
         found.append(("links", message, f"add for example links: [{rules.link.example}]"))
     return [
         Problem(path=path, message=message, hint=hint, line=lines.get(path))
@@ -138,7 +138,7 @@ def _tag_problems(
             yield f"tag {rule.name!r} is missing, and {of_tenant} it", f"add {rule.example}"
         elif rule.values is not None and not rule.values.fits(given[rule.name]):
             message = f"{given[rule.name]!r} is no value of tag {rule.name!r} as {of_tenant}: "
-            yield message + rule.values.pattern.pattern, f"write for example {rule.example}"
+            yield message + rule.values.pattern.text, f"write for example {rule.example}"
 
 
 def with_tiers(where: Filter, tiers: Mapping[str, Filter]) -> Filter:

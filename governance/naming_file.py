@@ -1,11 +1,11 @@
 """The file of the policy `naming`: how it is read. Pure."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.name_patterns import InvalidPattern, NamePattern
 from governance.naming import Form, NamingPolicy, NamingRules, RequiredTag, Tracker, names_tier
 from sweeps.policies import PolicyKind
 from sweeps.run_filters import Filter, InvalidFilter, parse_filter
@@ -25,12 +25,12 @@ class _Pattern:
 
     example: str
 
-    def read(self, reader: Reader, path: Path, value: object) -> re.Pattern[str] | None:
+    def read(self, reader: Reader, path: Path, value: object) -> NamePattern | None:
         text = Text(self.example, 500, is_one_line=True).read(reader, path, value)
         try:
-            return None if text is None else re.compile(text)
-        except re.error as exc:
-            message = f"{shown(text)} is no regular expression: {exc}"
+            return None if text is None else NamePattern(text)
+        except InvalidPattern as exc:
+            message = f"{shown(text)} is no pattern that names can be held to: {exc}"
             reader.problem(path, message, f"write for example {self.example!r}")
             return None
 
