@@ -99,10 +99,6 @@ def test_a_tenant_changes_what_it_names(strict: NamingPolicy) -> None:
         ("purpose: {min_length: 40}", "purpose: {min_length: -1}", "default.purpose.min_length"),
         ('"[a-z]+-[a-z0-9-]+"', '"["', "default.experiment.pattern"),
         ('"[a-z]+-[a-z0-9-]+"', '"a{99999999999}"', "default.experiment.pattern"),
-        (
-            '"[a-z]+-[a-z0-9-]+"',
-            "default.experiment.pattern",
-        ),
         ('"[a-z]+-[a-z0-9-]+"', '"(?!test).*"', "default.experiment.pattern"),
         ("example: vision-digits", "example: Vision", "default.experiment.example"),
         ("recall >= 0.95", "recall >=", "default.tiers[0].when"),
