@@ -1,8 +1,8 @@
 """Whether a holdout was learnt from: ways that lead from it to a run of the experiment. Pure.
 
-A way begins at the holdout, at what it was made from, or at what was made from it, and goes through
-whoever has used that directly. A training set that was cut out of the same parent is no such way:
-nobody has used the parent itself.
+A way begins at the holdout, or at what shares data with it (`shared_data`), and goes through whoever
+has used that directly. A training set that was cut out of the same parent is no such way: nobody has
+used the parent itself.
 """
 
 from collections import deque
@@ -17,8 +17,8 @@ class Leak:
     """A run that knows the holdout."""
 
     run: Node
-    path: tuple[Node, ...]  #: from a dataset to the run
-    relation: str  #: what that dataset has to do with the holdout
+    path: tuple[Node, ...]  #: from a dataset, or an artifact, to the run
+    relation: str  #: what that has to do with the holdout
 
     def __str__(self) -> str:
         way = " -> ".join(self.path)
@@ -37,7 +37,7 @@ def leaks(
 
     Args:
         related: What shares data with the holdout, and how; itself not included.
-        edges: What came out of these datasets: first the runs that used them, then whatever came
+        edges: What came out of these: first the runs that used them, then whatever came
             out of those.
         runs: Of the experiment.
     """

@@ -11,6 +11,7 @@ from governance.lineage.rules import ModelFacts
 from governance.promotion.holdout import Leak, leaks
 from storage import queries
 from storage.database import Pool, transaction
+from storage.promotion.shared_data import read_shared_data
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, SweepId, TenantId
 from sweeps.lineage import Edge, Kind, Node, name_of
@@ -52,7 +53,7 @@ class HoldoutLook:
 
     leaks: Sequence[Leak]
     runs: int  #: of the experiment
-    is_cut: bool  #: more came out of it than was read, so that nothing is proven
+    is_cut: bool  #: more has to do with it than was read, so that nothing is proven
 
 
 class CandidateFacts:
@@ -74,13 +75,15 @@ class CandidateFacts:
     def look_for_holdout(self, candidate: Candidate, *, holdout: str) -> HoldoutLook:
         """Ways that lead from a holdout, ``name@number``, to a run of the candidate's experiment."""
         start = Node(f"{Kind.DATASET}:{holdout}")
-        of_tenant: dict[str, Any] = {"tenant_id": candidate.tenant_id, "holdout": start}
         with transaction(self._pool) as connection:
-            related = {
-                Node(node): str(relation)
-                for node, relation in connection.execute(_QUERIES["related_datasets"], of_tenant)
+            related, is_cut = read_shared_data(
+                connection, holdout=start, tenant_id=candidate.tenant_id
+            )
+            asked = {
+                "tenant_id": candidate.tenant_id,
+                "nodes": [start, *related],
+                "limit": _MOST_EDGES,
             }
-            asked = {**of_tenant, "datasets": [start, *related], "limit": _MOST_EDGES}
             rows = connection.execute(_QUERIES["edges_below"], asked).fetchall()
             edges = [Edge(Node(upstream), Node(downstream)) for upstream, downstream in rows]
             reached = {edge.downstream for edge in edges}
@@ -100,7 +103,7 @@ class CandidateFacts:
                 runs={Node(f"{Kind.RUN}:{run_id}") for (run_id,) in known},
             ),
             runs=int(count[0]),
-            is_cut=len(edges) >= _MOST_EDGES,
+            is_cut=is_cut or len(edges) >= _MOST_EDGES,
         )
 
     def attempts(self, run_id: RunId) -> int:

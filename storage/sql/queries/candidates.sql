@@ -11,64 +11,15 @@ LEFT JOIN sweeps USING (sweep_id)
 WHERE runs.run_id = %(run_id)s
   AND runs.tenant_id = %(tenant_id)s;
 
--- related_datasets --
--- What shares data with a version: what it was made from, what was made from it, and what has some
--- of its files.
-WITH RECURSIVE above (node) AS (
-    SELECT %(holdout)s::text
-    UNION
-    SELECT edges.upstream
-    FROM above
-    JOIN lineage_edges AS edges
-        ON edges.tenant_id = %(tenant_id)s
-        AND edges.downstream = above.node
-    WHERE edges.upstream LIKE 'dataset:%%'
-), below (node) AS (
-    SELECT %(holdout)s::text
-    UNION
-    SELECT edges.downstream
-    FROM below
-    JOIN lineage_edges AS edges
-        ON edges.tenant_id = %(tenant_id)s
-        AND edges.upstream = below.node
-    WHERE edges.downstream LIKE 'dataset:%%'
-), files AS (
-    SELECT file ->> 'sha256' AS sha256
-    FROM datasets
-    JOIN dataset_versions USING (dataset_id)
-    CROSS JOIN LATERAL jsonb_array_elements(manifest -> 'files') AS file
-    WHERE 'dataset:' || datasets.name || '@' || dataset_versions.number = %(holdout)s
-      AND datasets.tenant_id = %(tenant_id)s
-      AND (file ->> 'size_bytes')::bigint > 0
-), twins (node) AS (
-    SELECT 'dataset:' || datasets.name || '@' || dataset_versions.number
-    FROM datasets
-    JOIN dataset_versions USING (dataset_id)
-    WHERE datasets.tenant_id = %(tenant_id)s
-      AND EXISTS (
-          SELECT
-          FROM jsonb_array_elements(manifest -> 'files') AS file
-          JOIN files ON files.sha256 = file ->> 'sha256')
-)
-SELECT node, min(relation) AS relation
-FROM (
-    SELECT node, 'is what the holdout was made from' AS relation FROM above
-    UNION ALL
-    SELECT node, 'was made from the holdout' FROM below
-    UNION ALL
-    SELECT node, 'has files of the holdout' FROM twins
-) AS found
-WHERE node <> %(holdout)s
-GROUP BY node;
-
 -- edges_below --
--- What came out of some datasets: first the runs that used them directly, then whatever came out of
--- those. Not what was made of the datasets: that is among them, or is another part of a parent.
+-- What came out of some datasets and artifacts: first the runs that used them directly, then whatever
+-- came out of those. Not what was made of the datasets: that is among them, or is another part of a
+-- parent.
 WITH RECURSIVE reached (upstream, downstream) AS (
     SELECT upstream, downstream
     FROM lineage_edges
     WHERE tenant_id = %(tenant_id)s
-      AND upstream = ANY(%(datasets)s::text[])
+      AND upstream = ANY(%(nodes)s::text[])
       AND downstream NOT LIKE 'dataset:%%'
     UNION
     SELECT edges.upstream, edges.downstream

@@ -1,5 +1,6 @@
 """What goes wrong with candidates, on PostgreSQL: nothing unearned is ever promoted, and it is told why."""
 
+import json
 import math
 from pathlib import Path
 
@@ -257,7 +258,8 @@ def _same_files(world: PromotionWorld, first: str, second: str) -> None:
     """Another dataset that has a file of the first, whose next version has it as well."""
     world.dataset(second, 1)
     world.dataset(first, 2)
-    files = '{"files": [{"path": "x", "size_bytes": 3, "sha256": "abc"}], "source": null}'
+    entry = {"path": "x", "size_bytes": 3, "sha256": "ab" * 32}
+    files = json.dumps({"files": [entry], "source": None})
     world.rows(
         "UPDATE dataset_versions SET manifest = %s::jsonb FROM datasets"
         " WHERE datasets.dataset_id = dataset_versions.dataset_id AND (name, number) IN"
