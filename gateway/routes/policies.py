@@ -112,7 +112,11 @@ def _told(
     is_whole = is_alone or not policy.version  # what ships names nobody
     if not is_whole:
         document = read_yaml(policy.text, source=kind.name).value
-        part = part_of(document, kind=kind.name, tenant=owner.tenant_id)
+        tenant = services.tenants.read().tenants.get(owner.tenant_id)
+        members = () if tenant is None else tenant.members
+        part = part_of(
+            document, kind=kind.name, tenant=owner.tenant_id, users={owner.name, *members}
+        )
         text = yaml.safe_dump(part, sort_keys=False, allow_unicode=True)
     return _Told(
         kind=kind.name,

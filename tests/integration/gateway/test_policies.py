@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gateway.html import _PLACES  # pyright: ignore[reportPrivateUsage]
 from governance.cost.price_file import PRICES
@@ -57,9 +58,13 @@ def test_without_a_token_nothing_is_told(applied: Platform) -> None:
 
 
 def test_where_there_are_others_each_reads_its_own_part(database: Database, tmp_path: Path) -> None:
-    text = "# speech pays more\ntenants: {default: {weight: 2}, speech: {weight: 9}}\n"
+    text = """# speech pays more
+classes: {urgent: {value: 1, tenants: [default, speech], users: [ana, bob]}, normal: {value: 0}}
+default_class: normal
+tenants: {default: {weight: 2}, speech: {weight: 9}}
+"""
     tenants = tmp_path / "tenants.yaml"
-    tenants.write_text("tenants: [{name: default}, {name: speech}]")
+    tenants.write_text("tenants: [{name: default, members: [ana]}, {name: speech}]")
 
     with listening(database, tmp_path, tenants_file=tenants) as platform:
         store = PolicyStore(platform.pool)
@@ -70,6 +75,9 @@ def test_where_there_are_others_each_reads_its_own_part(database: Database, tmp_
     assert answer.json()["is_whole"] is False
     assert "weight: 2" in answer.json()["text"]
     assert "speech" not in answer.text
+    assert "bob" not in answer.text
+    urgent = yaml.safe_load(answer.json()["text"])["classes"]["urgent"]
+    assert (urgent["tenants"], urgent["users"]) == (["default", "…"], ["ana", "…"])
 
 
 def _signed_in(platform: Platform) -> Platform:

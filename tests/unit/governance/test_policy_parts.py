@@ -45,6 +45,32 @@ def test_values_of_an_environment_are_not_told() -> None:
     assert "TOKEN" in json.dumps(_part(document))
 
 
+def test_of_lists_of_names_the_own_ones_are_left_and_that_there_are_others() -> None:
+    document = {
+        "classes": {
+            "urgent": {"value": 3, "tenants": ["speech", "vision"], "users": ["bob", "ana"]},
+            "theirs": {"value": 2, "tenants": ["speech"], "users": ["bob"]},
+            "ours": {"value": 1, "tenants": ["vision"], "users": ["ana"]},
+            "nobody": {"value": 0, "tenants": [], "users": []},
+        }
+    }
+
+    part: Any = part_of(document, kind="quotas", tenant="vision", users={"ana", "eve"})
+
+    assert part["classes"] == {
+        "urgent": {"value": 3, "tenants": ["vision", "…"], "users": ["ana", "…"]},
+        "theirs": {"value": 2, "tenants": ["…"], "users": ["…"]},
+        "ours": {"value": 1, "tenants": ["vision"], "users": ["ana"]},
+        "nobody": {"value": 0, "tenants": [], "users": []},
+    }
+
+
+def test_weights_of_the_own_users_are_the_tenant_s_own() -> None:
+    document = {"tenants": {"vision": {"users": {"zoe": 2}}}}
+
+    assert _part(document) == document
+
+
 _NAMES = st.sampled_from(["vision", "speech", "robots"])
 _ENTRY = st.fixed_dictionaries({"tenant": _NAMES, "note": st.text(max_size=5)})
 _DOCUMENTS = st.recursive(
