@@ -78,7 +78,9 @@ def _is_near(
         asked=f"{words}: {'<=' if turn > 0 else '>='} {turn * bound:.6g}",
         value=turn * value,
         bound=turn * bound,
-        # Never for NaN. Just at the margin, what adding rounds away is not held against it.
-        has_passed=value <= bound or math.isclose(value, bound, rel_tol=1e-12),
+        # Only what is finite can be compared. Just at the margin, what adding rounds away is not held
+        # against it.
+        has_passed=all(map(math.isfinite, (value, bound, *our, *their)))
+        and (value <= bound or math.isclose(value, bound, rel_tol=1e-12)),
         evidence=evidence,
     )

@@ -1,5 +1,6 @@
 """Whether a metric reaches its bound; of serving as well. Pure."""
 
+import math
 from collections.abc import Sequence
 
 from governance.promotion.gates.results import Criterion
@@ -16,7 +17,13 @@ def reaches(asked: Threshold, values: Values, seeds: Sequence[int]) -> Criterion
     is_complete = set(found) >= set(seeds)
     value = statistic(numbers, asked.on, asked.direction, asked.confidence) if is_complete else None
     is_least = asked.direction is Direction.MAXIMIZE
-    has_passed = value is not None and (value >= asked.bound if is_least else value <= asked.bound)
+    # An infinite accuracy is as wrong as one that is no number, also where a mean would hide it.
+    is_finite = value is not None and all(map(math.isfinite, (value, *numbers)))
+    has_passed = (
+        value is not None
+        and is_finite
+        and (value >= asked.bound if is_least else value <= asked.bound)
+    )
     return Criterion(
         subject=asked.metric,
         asked=f"{name_of(asked.on, asked.confidence)} {'>=' if is_least else '<='} {asked.bound:g}",

@@ -98,6 +98,24 @@ def test_a_ceiling_turns_round_what_is_worst() -> None:
     assert found.criteria[0].value == 21
 
 
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [(Gate.THRESHOLDS, "thresholds"), (Gate.SERVING, f"{THRESHOLD}, serving")],
+)
+@pytest.mark.parametrize("on", list(Statistic))
+@pytest.mark.parametrize("bound", ["at_least: -1.0e+9", "at_most: 1.0e+9"])
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_an_infinity_reaches_no_bound(
+    name: Gate, before: str, on: str, bound: str, value: float
+) -> None:
+    """Also one that the worst seed, or a mean, would hide."""
+    asked = f"{before}: [{{metric: accuracy, {bound}, on: {on}}}]"
+
+    found = gate(asked, name, measurements=measured(0.95, value, 0.97))
+
+    assert found.verdict is Verdict.FAILED
+
+
 @pytest.mark.parametrize("on", list(Statistic))
 @pytest.mark.parametrize("bound", ["at_least: -1.0e+9", "at_most: 1.0e+9"])
 def test_nan_reaches_no_bound(on: str, bound: str) -> None:
@@ -185,10 +203,17 @@ def test_a_comparison_with_what_is_not_in_production_any_more_is_worth_nothing()
     assert "version 2 now; it was compared with version 1" in str(found.criteria[0].value)
 
 
-def test_production_that_was_measured_as_nan_is_no_low_bar() -> None:
-    both = [*measured(0.95, 0.96, 0.97), *measured(0.9, math.nan, 0.9, subject=PRODUCTION)]
+@pytest.mark.parametrize("on", ["mean", "worst", "confidence"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("is_production", [False, True])
+def test_what_is_not_finite_is_near_nothing_and_no_low_bar(
+    on: str, value: float, is_production: bool
+) -> None:
+    odd, even = (0.95, value, 0.97), (0.95, 0.96, 0.97)
+    ours, theirs = (even, odd) if is_production else (odd, even)
+    both = [*measured(*ours), *measured(*theirs, subject=PRODUCTION)]
 
-    found = gate(COMPARED % (0, "mean"), Gate.PRODUCTION, measurements=both, production=1,
+    found = gate(COMPARED % (0.5, on), Gate.PRODUCTION, measurements=both, production=1,
                  production_now=1)  # fmt: skip
 
     assert found.verdict is Verdict.FAILED
@@ -343,7 +368,7 @@ def test_whatever_was_measured_passing_means_that_a_number_reached_the_bound(
     if found.verdict is Verdict.PASSED:
         value = found.criteria[0].value
         assert isinstance(value, float)
-        assert not any(map(math.isnan, values))
+        assert all(map(math.isfinite, values))
         assert value >= bound if direction == "at_least" else value <= bound
 
 
