@@ -42,6 +42,18 @@ class Tenant:
                 f"members: {', '.join(self.members)}. Change `owner:` or the tenant file"
             )
 
+    def require_own(self, owner: str, *, by: str) -> None:
+        """Raise `NotAMember` if `by` is a member who submits as somebody else.
+
+        Budgets, shares and classes go by owner. Who asks and is no member is a program, which may
+        submit for any of them.
+        """
+        if by in self.members and owner != by:
+            raise NotAMember(
+                f"{by!r} submits for {by!r} only, and not for {owner!r}: write `owner: {by}`, or use "
+                "a token that bears no member's name"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDirectory:

@@ -50,6 +50,8 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
         raise InvalidRequest(f"this token submits for tenant {owner.tenant_id!r} only")
     tenants = services.tenants.read()
     spec = tenants.check({"tenant": owner.tenant_id, **body.spec})
+    tenant = tenants.require(spec.tenant)
+    tenant.require_own(spec.owner, by=owner.name)
     check_pods(spec, services.images, tenants=tenants, source="spec")
     if not body.source_dir.startswith("/") or "\x00" in body.source_dir:
         raise InvalidRequest("source_dir is no absolute path")
@@ -65,7 +67,7 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
         policies=services.policies,
         budgets=services.budget_gate,
         source="spec",
-        is_elsewhere=tenants.require(spec.tenant).cluster.admission is Admission.KUEUE,
+        is_elsewhere=tenant.cluster.admission is Admission.KUEUE,
     )
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     image, notes = _image(spec, services.images)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.tenants import Tenant, TenantDirectory, parse_tenants
+from governance.tenants import NotAMember, Tenant, TenantDirectory, parse_tenants
 from sweeps.errors import AccessDenied, InvalidSweepFile, Problem, UnknownTenant
 from sweeps.sweep_files import parse_text
 
@@ -59,6 +59,21 @@ def test_an_unknown_tenant_is_refused_with_those_there_are() -> None:
 
     assert caught.value.tenant == "nlp"
     assert caught.value.known == ("default", "speech", "vision")
+
+
+@pytest.mark.parametrize(
+    ("by", "owner", "may"),
+    [("ana", "ana", True), ("ana", "ben", False), ("ci", "ben", True), ("home", "ana", True)],
+)
+def test_a_member_submits_as_that_member_only(by: str, owner: str, may: bool) -> None:
+    tenant = Tenant(name="vision", members=("ana", "ben"))
+
+    with contextlib.nullcontext() if may else pytest.raises(NotAMember, match="owner: ana"):
+        tenant.require_own(owner, by=by)
+
+
+def test_where_nobody_is_named_everybody_submits_for_everybody() -> None:
+    Tenant(name="vision").require_own("ben", by="ana")
 
 
 def test_only_members_own_sweeps_of_a_tenant_that_names_them() -> None:
