@@ -39,6 +39,7 @@ class Board:
         self.source_dir = snapshot.sweep.source_dir
         self.datasets = snapshot.datasets
         self.state = snapshot.sweep.state
+        self.reason = snapshot.sweep.reason
         self.started_at = snapshot.sweep.started_at or snapshot.sweep.created_at
         self.last_sequence = snapshot.last_sequence
         self.journal = Journal(
@@ -198,6 +199,7 @@ class Board:
             self._end(by_number[result.number])
         if changes.sweep is not None:
             self.state = changes.sweep.state
+            self.reason = changes.sweep.reason
 
     def _end(self, trial: Trial) -> None:
         self.ended.append(trial)

@@ -117,6 +117,7 @@ class SweepController:
                 statuses=statuses,
                 signals=signals,
                 waiting=self._waiting,
+                hopeless=self._entrance.hopeless,
                 unsent=self._last_words.awaited(unsent, now=now),
                 heard_from=heard_from,
                 now=now,

@@ -1,6 +1,6 @@
 """Which attempts of a sweep may be launched: asks the desk, and remembers whom it let in."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sweeps.errors import NoCapacity
@@ -23,6 +23,9 @@ class Entrance:
         self._desk = desk
         self._admitted: set[AttemptId] = set()
         self._withdrawn: frozenset[AttemptId] = frozenset()
+        #: Attempts that asked last for what they can never have, as policies are, and why; None:
+        #: nobody has asked yet.
+        self.hopeless: Mapping[AttemptId, str] | None = None
 
     def admit(
         self, sweep_id: SweepId, spec: SweepSpec, attempts: Sequence[Attempt]
@@ -34,12 +37,14 @@ class Entrance:
         """
         if self._desk is None or not attempts:
             self._admitted.clear()
+            self.hopeless = {}
             return list(attempts), {}
         self._withdrawn = frozenset()
         names = [attempt.attempt_id for attempt in attempts]
         self._admitted.intersection_update(names)
         unknown = [name for name in names if name not in self._admitted]
         waiting: dict[AttemptId, str] = {}
+        hopeless: dict[AttemptId, str] = {}
         if unknown:
             answers = self._desk.ask(sweep_id, spec, unknown)
             for name in unknown:
@@ -49,6 +54,9 @@ class Entrance:
                 else:
                     reason = "" if answer is None else answer.reason
                     waiting[name] = reason or _ENTERING
+                    if answer is not None and answer.is_hopeless:
+                        hopeless[name] = reason
+        self.hopeless = hopeless
         return [one for one in attempts if one.attempt_id in self._admitted], waiting
 
     @contextmanager
@@ -84,3 +92,4 @@ class Entrance:
         """The rows may say something else by now."""
         self._admitted.clear()
         self._withdrawn = frozenset()
+        self.hopeless = None

@@ -25,6 +25,7 @@ from sweeps.watchdog import verdict
 _FEW_SLOTS = 3
 _PATIENCE_SHARE = 0.01  # of the mean duration of a trial
 _MAX_PATIENCE_SECONDS = 2.0
+_HOPELESS = "no trial of it can start as policies are now"
 _RESTS = "rests before it is tried again: the cluster had no place for it"
 
 
@@ -46,6 +47,7 @@ def plan_tick(
     statuses: Mapping[AttemptId, AttemptStatus],
     signals: Signals,
     waiting: Mapping[AttemptId, str],
+    hopeless: Mapping[AttemptId, str] | None = None,
     unsent: Collection[AttemptId] = (),
     heard_from: dt.datetime,
     now: dt.datetime,
@@ -56,6 +58,7 @@ def plan_tick(
     Args:
         statuses: What the launcher knows of the live attempts; looked up before `signals`.
         waiting: Attempts that could not start when it was tried last, and what they wait for.
+        hopeless: Those of them that can never start as policies are, and why; None: nobody knows yet.
         unsent: Attempts that have exited, and something that they reported is on its way.
         heard_from: Since when silence counts; see `sweeps.attention`.
         budget: What may still be spent.
@@ -69,7 +72,7 @@ def plan_tick(
         if attempt.attempt_id in unsent:
             continue
         planner.look_at(attempt, statuses.get(attempt.attempt_id), signals, waiting)
-    planner.move_sweep(signals.requested)
+    planner.move_sweep(signals.requested, hopeless=hopeless)
     return planner.plan()
 
 
@@ -219,7 +222,9 @@ class _Planner:
 
     # The sweep
 
-    def move_sweep(self, requested: SweepRequest) -> None:
+    def move_sweep(
+        self, requested: SweepRequest, *, hopeless: Mapping[AttemptId, str] | None
+    ) -> None:
         """End, pause or resume the sweep, and fill free places while it goes on."""
         over = self._ending(requested, exhausted=False)
         is_closed = False
@@ -237,8 +242,19 @@ class _Planner:
             self._withheld = (*self._unlaunched, *self._resting)
             self._unlaunched.clear()
         wanted = SweepState.PAUSED if requested is SweepRequest.PAUSE else SweepState.RUNNING
-        if not self._is_over and self._board.state is not wanted:
-            self.draft.set_sweep(SweepChange(state=wanted))
+        if self._is_over:
+            return
+        reason = self._reason(hopeless) if wanted is SweepState.RUNNING else ""
+        if (self._board.state, self._board.reason) != (wanted, reason):
+            self.draft.set_sweep(SweepChange(state=wanted, reason=reason))
+
+    def _reason(self, hopeless: Mapping[AttemptId, str] | None) -> str:
+        """What a sweep that goes on is to tell its people of itself."""
+        if hopeless is None:
+            return self._board.reason
+        names = (attempt.attempt_id for attempt in self._unlaunched)
+        why = next((hopeless[name] for name in names if name in hopeless), None)
+        return "" if why is None else f"{_HOPELESS}: {why}"
 
     def _ending(self, requested: SweepRequest, *, exhausted: bool) -> Ending | None:
         return ending(

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from governance.budgets.budget import BudgetState
 from governance.quotas.quota import Quotas
-from governance.scheduling import Demand, Live, Waiting, WaitKind, schedule
+from governance.scheduling import Demand, Live, Waiting, schedule
+from governance.scheduling.queue import HOPELESS
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import Admission
 from sweeps.specs import SweepSpec
@@ -59,7 +60,7 @@ class MemoryDesk:
                     reason=wait.reason,
                     place=wait.place,
                     starts_at=wait.starts_at,
-                    is_hopeless=wait.kind in {WaitKind.NEVER, WaitKind.REFUSED},
+                    is_hopeless=wait.kind in HOPELESS,
                 )
         return answers
 

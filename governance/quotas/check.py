@@ -1,11 +1,20 @@
 """What quotas have against a sweep before it is written down: what could never start. Pure."""
 
+import datetime as dt
 from collections.abc import Mapping
 
 from governance.gpu_types import is_gpu_type
 from governance.quotas.quota import Amounts, Quotas
+from governance.scheduling.dimensions import CPU, MEMORY, TRIALS, UNDECLARED, Dimensions
+from governance.scheduling.queue import Demand, Waiting, WaitKind
+from governance.scheduling.room import Rooms, Scope
 from sweeps.errors import Problem
+from sweeps.ids import AttemptId
 from sweeps.specs import SweepSpec
+
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
+_PATHS = {CPU: "trial.resources.cpu", MEMORY: "trial.resources.memory"}  #: others: of GPUs
+_OF_CLASSES = frozenset({WaitKind.CLASS, WaitKind.RESERVED})
 
 
 def quota_problems(
@@ -23,9 +32,7 @@ def quota_problems(
     """
     found = _of_class(quotas, spec)
     if not is_elsewhere:
-        limits = quotas.of_tenant(spec.tenant).limits
-        found += _too_much(spec, limits, f"tenant {spec.tenant} may hold")
-        found += _too_much(spec, quotas.capacity, "this installation has")
+        found += _too_much(quotas, spec)
         found += _no_such_type(spec, quotas.capacity)
     known = lines or {}
     return [
@@ -51,33 +58,76 @@ def _of_class(quotas: Quotas, spec: SweepSpec) -> list[tuple[str, str, str]]:
     return [("priority", refusal, hint)]
 
 
-def _too_much(spec: SweepSpec, amounts: Amounts, whose: str) -> list[tuple[str, str, str]]:
-    resources, nodes = spec.trial.resources, spec.trial.pods.nodes
-    gpu_bounds = [] if amounts.gpu is None else [amounts.gpu]
-    if resources.gpu_type:
-        gpu_bounds += [
-            count
-            for kind, count in amounts.gpu_types.items()
-            if is_gpu_type(kind, resources.gpu_type)
-        ]
-    asked: list[tuple[str, float, float | None]] = [
-        ("cpu", resources.cpu * nodes, amounts.cpu),
-        ("memory", resources.memory_bytes * nodes, amounts.memory_bytes),
-        ("gpu", resources.gpu * nodes, min(gpu_bounds, default=None)),
-    ]
+def _too_much(quotas: Quotas, spec: SweepSpec) -> list[tuple[str, str, str]]:
+    """By the bounds that the scheduler holds trials to, so that it never says otherwise."""
+    nodes, trial = spec.trial.pods.nodes, _waiting(spec)
+    dimensions = Dimensions(quotas, quotas.capacity, [trial.demand.gpu_type])
+    narrow, wide = Rooms(dimensions, quotas).of(trial)
     on_nodes = f"are asked for on {nodes} {'node' if nodes == 1 else 'nodes'}"
-    found = [
-        (
-            f"trial.resources.{key}",
-            f"{needed:g} {on_nodes}, and {whose} {bound:g}",
-            "ask for less; `sweepworks quotas` shows the limits",
-        )
-        for key, needed, bound in asked
-        if bound is not None and needed > bound
-    ]
-    if amounts.trials == 0:
-        found.append(("tenant", f"{whose} 0 trials", "ask who applies the policy"))
-    return found
+    found: dict[tuple[Scope, str], tuple[float, str]] = {}  # the least bound, and the sentence
+    for scope in (*narrow, *wide):
+        if scope.kind in _OF_CLASSES and spec.priority not in {None, *quotas.classes}:
+            continue  # a class that there is not bounds nobody
+        whose = _whose(scope, spec, quotas)
+        for index, amount in dimensions.needs(trial.demand):
+            bound = scope.limit[index]
+            if amount <= bound or index == UNDECLARED:
+                continue
+            path = _path(index, scope)
+            unit = 1000 if index == CPU else 1
+            words = f"{amount / unit:g} {on_nodes}, and {whose} {bound / unit:g}"
+            if index == TRIALS:
+                words = f"{whose} {bound:g} trials"
+            least = found.get((scope, path))
+            if least is None or bound < least[0]:
+                found[scope, path] = (bound, words)
+    return [(path, words, _hint(path)) for (_, path), (_, words) in found.items()]
+
+
+def _waiting(spec: SweepSpec) -> Waiting:
+    """A trial of the sweep as the scheduler sees it."""
+    resources, nodes = spec.trial.resources, spec.trial.pods.nodes
+    return Waiting(
+        attempt_id=AttemptId(""),
+        sweep_id="",
+        tenant=spec.tenant,
+        experiment=spec.experiment,
+        owner=spec.owner,
+        priority=spec.priority,
+        demand=Demand(
+            cpu_millis=round(resources.cpu * 1000) * nodes,
+            memory_bytes=resources.memory_bytes * nodes,
+            gpu=resources.gpu * nodes,
+            gpu_type=resources.gpu_type if resources.gpu else "",
+        ),
+        queued_at=_EVER,
+    )
+
+
+def _whose(scope: Scope, spec: SweepSpec, quotas: Quotas) -> str:
+    of_class = quotas.of_class(spec.priority).name
+    match scope.kind:
+        case WaitKind.TENANT:
+            return f"tenant {spec.tenant} may hold"
+        case WaitKind.CLASS:
+            return f"priority {of_class} may hold"
+        case WaitKind.RESERVED:
+            whom = ", ".join(quotas.reserved_for) or "nobody"
+            return f"without what is kept for priority {whom} this installation has"
+        case _:
+            return "this installation has"
+
+
+def _path(index: int, scope: Scope) -> str:
+    if index == TRIALS:
+        return "priority" if scope.kind in _OF_CLASSES else "tenant"
+    return _PATHS.get(index, "trial.resources.gpu")
+
+
+def _hint(path: str) -> str:
+    if path.startswith("trial."):
+        return "ask for less; `sweepworks quotas` shows the limits"
+    return "ask who applies the policy"
 
 
 def _no_such_type(spec: SweepSpec, capacity: Amounts) -> list[tuple[str, str, str]]:

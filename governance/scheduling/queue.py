@@ -74,6 +74,10 @@ class WaitKind(StrEnum):
     REFUSED = "refused"  #: its tenant or owner may not use its priority class
 
 
+#: Nobody's end changes anything for those who wait for this.
+HOPELESS = frozenset({WaitKind.NEVER, WaitKind.REFUSED})
+
+
 class Wait(NamedTuple):
     """Why an attempt does not start now. A tuple, since a pass makes ten thousand of them."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from governance.gpu_types import is_gpu_type
 from governance.quotas.quota import Amounts, Quotas
 from governance.scheduling import Usage
+from governance.scheduling.queue import HOPELESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class QueuedTrial:
     place: int | None
     starts_at: dt.datetime | None
     queued_at: dt.datetime
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it asks for what it can never have, as policies are now."""
+        return self.kind in HOPELESS
 
     @property
     def demand(self) -> str:

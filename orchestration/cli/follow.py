@@ -55,6 +55,7 @@ def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState 
     looked_after = began
     controllers = Controllers(platform, sweep_id)
     others = LeftSweeps(platform, besides=[sweep_id])
+    told = ""
     with _display(quiet=quiet) as display, _interrupts() as interrupted:
         while True:
             row = _row(platform, sweep_id)
@@ -62,6 +63,11 @@ def _watch(platform: Platform, sweep_id: SweepId, *, quiet: bool) -> SweepState 
             state = SweepState(row.state)
             if state.is_terminal:
                 return state
+            if row.reason != told:
+                told = row.reason
+                if told:  # what nobody's end changes
+                    ends = f"`sweepworks cancel {sweep_id}` ends it, other policies let it go on"
+                    click.echo(f"{sweep_id}: {told}; {ends}", err=True)
             if interrupted():
                 with display.paused():
                     is_detached = _wants_detach()

@@ -69,7 +69,9 @@ def _print_waiting(report: QueueReport, *, now: dt.datetime) -> None:
 
 
 def starts_in(trial: QueuedTrial, *, now: dt.datetime) -> str | None:
-    """How long until it starts, as far as can be told."""
+    """How long until it starts, as far as can be told; never: as policies are now."""
+    if trial.is_hopeless:
+        return "never"
     if trial.starts_at is None:
         return None
     return duration(max((trial.starts_at - now).total_seconds(), 0.0))

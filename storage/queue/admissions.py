@@ -19,7 +19,8 @@ from governance.budgets.budget import BudgetState
 from governance.budgets.predictions import Basis, Prediction
 from governance.quotas.file import QUOTAS
 from governance.quotas.quota import Quotas
-from governance.scheduling import Live, Schedule, Waiting, WaitKind, schedule
+from governance.scheduling import Live, Schedule, Waiting, schedule
+from governance.scheduling.queue import HOPELESS
 from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
@@ -41,7 +42,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 #: What attempts of a sweep will take: none is known.
 _UNKNOWN = Prediction(basis=Basis.NOTHING)
-_HOPELESS = frozenset({WaitKind.NEVER, WaitKind.REFUSED})
 
 
 class Predictor(Protocol):
@@ -164,7 +164,7 @@ class PostgresAdmissionDesk:
                 reason=reason,
                 place=place,
                 starts_at=starts_at,
-                is_hopeless=kind in _HOPELESS,
+                is_hopeless=kind in HOPELESS,
             )
             for attempt_id, is_admitted, kind, reason, place, starts_at in rows
         }

@@ -53,6 +53,7 @@ def test_the_queue_is_a_page(platform: Platform) -> None:
 
     assert answer.status_code == 200
     assert "tenant default may hold 0 GPUs" in answer.text
+    assert '<td class="n">never</td>' in answer.text
     assert "0 of 4 trials" in answer.text
     assert '<svg id="use"' in answer.text
 

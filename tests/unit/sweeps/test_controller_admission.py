@@ -6,7 +6,7 @@ from governance.quotas.file import parse_quotas
 from governance.quotas.quota import Amounts, Quotas, TenantQuota
 from sweeps.ids import AttemptId, SweepId
 from sweeps.specs import SweepSpec
-from sweeps.states import RunState, SweepRequest
+from sweeps.states import AttemptState, RunState, SweepRequest
 from tests.contracts.admission_desk_contract import AdmissionDeskContract
 from tests.factories import SWEEP, a_spec
 from tests.memory_desk import MemoryDesk
@@ -110,3 +110,42 @@ def test_a_paused_sweep_holds_nothing_for_who_was_not_launched() -> None:
     other = [AttemptId("other-aaaaaaaa-00001-a1"), AttemptId("other-aaaaaaaa-00002-a1")]
     answers = desk.ask(SweepId("other-aaaaaaaa"), a_spec(), other)
     assert all(answer.is_admitted for answer in answers.values())
+
+
+def test_a_sweep_whose_trials_can_never_start_says_so_until_they_can() -> None:
+    found = simulation(max_trials=4, max_parallel=4)
+    found.settle()
+    before = found.reason
+    live = list(found.launcher.launched)
+    assert isinstance(found.desk, MemoryDesk)
+    found.desk.quotas = Quotas(others=TenantQuota(limits=Amounts(trials=0)))
+
+    for _ in range(3):  # it asks, and says so with its next look
+        found.tick()
+    hopeless = found.reason
+    applies = [a.state for a in found.snapshot.attempts if a.attempt_id in live]
+    found.controller = found.new_controller()
+    after_a_restart: set[str] = set()
+    for _ in range(4):
+        found.tick()
+        after_a_restart.add(found.reason)
+    found.desk.quotas = Quotas()
+    found.settle()
+
+    assert before == ""
+    assert hopeless == (
+        "no trial of it can start as policies are now: asks for more than it can ever have:"
+        " tenant default may hold 0 trials at once"
+    )
+    assert applies == [AttemptState.RUNNING] * 2  # those that run go on
+    assert after_a_restart == {hopeless}
+    assert found.reason == ""
+    assert len(found.launcher.launched) == 4
+
+
+def test_who_waits_for_others_is_not_hopeless() -> None:
+    found = simulation(max_trials=4, max_parallel=4)
+
+    found.settle()
+
+    assert (found.reason, len(found.launcher.launched)) == ("", 2)
