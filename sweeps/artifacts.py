@@ -18,7 +18,7 @@ MAX_SIZE_BYTES = 5 * 2**40  # what S3 takes; a folder does as S3 does
 
 #: Of the files that a run's metric points become: nobody else's.
 POINTS_TYPE = "points"
-POINTS_NAME = re.compile(r"metrics/(points|minutes|hours)-[0-9]+\.parquet", re.IGNORECASE)
+POINTS_NAME = re.compile(r"metrics/(system-)?(points|minutes|hours)-[0-9]+\.parquet", re.IGNORECASE)
 
 _PART = re.compile(r"[A-Za-z0-9._ -]+")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import psycopg
@@ -44,6 +45,8 @@ class PointExport:
 
     What was dropped in full before is taken from the finest tier that has it:
     ``metrics/minutes-0001.parquet`` and ``metrics/hours-0001.parquet`` have rollups by their columns.
+    Of a run that is held, ``metrics/system-points-0001.parquet`` and so on have what was measured
+    beside its training.
     """
 
     def __init__(self, pool: Pool, store: ArtifactStore) -> None:
@@ -51,7 +54,9 @@ class PointExport:
         self._store = store
 
     def export(self, run_id: RunId, *, tenant_id: TenantId) -> int:
-        """Keep all points that the run's script has logged; returns how many bytes that are.
+        """Keep all points that the run's script has logged, and of a held run all that there are.
+
+        Returns how many bytes that are.
 
         The bytes come first, and all names in one transaction: a run has all of its points as
         files, or none. The same points give the same files.
@@ -103,12 +108,19 @@ class PointExport:
     def _files(self, run_id: RunId) -> Iterator[tuple[str, bytes]]:
         """Name and content of each file."""
         with transaction(self._pool) as connection:
-            series = connection.execute(_QUERIES["series_of_run"], {"run_id": run_id}).fetchall()
+            asked = {"run_id": run_id}
+            families = [
+                ("", connection.execute(_QUERIES["series_of_run"], asked).fetchall()),
+                (
+                    "system-",
+                    connection.execute(_QUERIES["system_series_of_held_run"], asked).fetchall(),
+                ),
+            ]
             since = {Tier(tier): at for tier, at in connection.execute(_CURVES["kept_since"])}
-        for stretch in _stretches(since):
+        for (family, series), stretch in product(families, list(_stretches(since))):
             files = curve_files(self._curves(series, stretch))
             for number, content in enumerate(files, start=1):
-                yield f"metrics/{stretch.name}-{number:04}.parquet", content
+                yield f"metrics/{family}{stretch.name}-{number:04}.parquet", content
 
     def _curves(
         self, series: list[tuple[Any, ...]], stretch: _Stretch

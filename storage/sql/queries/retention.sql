@@ -359,6 +359,15 @@ WHERE run_id = %(run_id)s
   AND family = 'user'
 ORDER BY key;
 
+-- system_series_of_held_run --
+-- Curves that were measured beside the training of a run, where it is held.
+SELECT series_id, key
+FROM series
+WHERE run_id = %(run_id)s
+  AND family = 'system'
+  AND EXISTS (SELECT FROM held_runs WHERE held_runs.run_id = series.run_id)
+ORDER BY key;
+
 -- points_of_series --
 -- All points of a curve in columns, in order, from when on they are whole.
 SELECT array_agg(step) AS step, array_agg(time_ds) AS time, array_agg(value) AS value

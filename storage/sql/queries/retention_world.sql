@@ -78,7 +78,8 @@ FROM artifacts
 JOIN runs USING (run_id)
 WHERE artifacts.type = 'points'
   AND artifacts.name IN ('metrics/points-0001.parquet', 'metrics/minutes-0001.parquet',
-                         'metrics/hours-0001.parquet')
+                         'metrics/hours-0001.parquet', 'metrics/system-points-0001.parquet',
+                         'metrics/system-minutes-0001.parquet', 'metrics/system-hours-0001.parquet')
   AND artifacts.created_at >= runs.sealed_at;
 
 -- artifacts --

@@ -1,11 +1,12 @@
 -- count_due --
--- Runs that were sealed before a time, and have all of their points still.
+-- Runs that were sealed before a time, have all of their points still, and are not held.
 SELECT count(*)
 FROM run_summaries
 JOIN runs USING (run_id)
 WHERE run_summaries.is_final
   AND run_summaries.system_dropped_at IS NULL
-  AND runs.sealed_at < %(sealed_before)s;
+  AND runs.sealed_at < %(sealed_before)s
+  AND NOT EXISTS (SELECT FROM held_runs WHERE held_runs.run_id = runs.run_id);
 
 -- take_due --
 -- Some of them, the oldest first, for whoever asks.
@@ -15,6 +16,7 @@ JOIN runs USING (run_id)
 WHERE run_summaries.is_final
   AND run_summaries.system_dropped_at IS NULL
   AND runs.sealed_at < %(sealed_before)s
+  AND NOT EXISTS (SELECT FROM held_runs WHERE held_runs.run_id = runs.run_id)
 ORDER BY runs.sealed_at
 LIMIT %(limit)s
 FOR UPDATE OF run_summaries SKIP LOCKED;

@@ -10,17 +10,22 @@ import pytest
 from assets.system_metrics import system_metrics
 from orchestration.definitions import defs
 from orchestration.schedules import old_system_metrics
+from retention.guards import Guard
 from retention.policy_file import RETENTION
 from retention.sealing import SealingRule
+from retention.world import HoldScope
 from storage.database import Pool, open_pool, transaction
 from storage.points.ingest_store import IngestStore
 from storage.points.system_points import PostgresSystemMetrics
 from storage.policy_store import PolicyStore
+from storage.retention.deletion import guarded_runs
+from storage.retention.holds import HoldStore
 from storage.runs.summaries import RunSummaries
 from storage.runs.upkeep import RunUpkeep
 from sweeps.clock import SystemClock
 from sweeps.ids import RunId
 from sweeps.policies import PolicyChange
+from tests.integration.storage.retention_rows import TENANT
 from tests.integration.storage.test_ingest_store import a_delivery, a_scratch_run
 from tests.integration.storage.tier_world import TierWorld
 from tests.plugins.postgres import Database
@@ -148,6 +153,75 @@ def test_what_is_kept_for_ever_stays(pool: Pool, instance: dg.DagsterInstance) -
 
     assert told == {"dropped_runs": 0, "dropped_points": 0}
     assert counted(pool, run) == {"user": 50, "system": 50}
+
+
+def test_what_is_held_stays_until_the_hold_is_lifted(
+    pool: Pool, instance: dg.DagsterInstance
+) -> None:
+    held = a_run(pool, "scratch-held", sealed_days_ago=40)
+    free = a_run(pool, "scratch-free", sealed_days_ago=40)
+    holds = HoldStore(pool)
+    hold = holds.place(HoldScope.RUN, held, tenant_id=TENANT, why="a claim", who="me")
+
+    first = materialize(pool, instance)
+    kept = counted(pool, held)
+    holds.lift(hold.hold_id, who="me")
+    second = materialize(pool, instance)
+
+    assert (first["dropped_runs"], second["dropped_runs"]) == (1, 1)
+    assert kept == {"user": 50, "system": 50}
+    assert counted(pool, free) == counted(pool, held) == {"user": 50}
+
+
+@pytest.mark.parametrize("scope", HoldScope)
+def test_runs_are_held_by_whatever_is_held(pool: Pool, scope: HoldScope) -> None:
+    run = a_run(pool, "scratch-held", sealed_days_ago=40)
+    names = {
+        HoldScope.TENANT: "default",
+        HoldScope.EXPERIMENT: "scratch",
+        HoldScope.RUN: run,
+        HoldScope.SWEEP: "s",
+        HoldScope.MODEL: "reader",
+        HoldScope.DATASET: "images@2",
+    }
+    with transaction(pool) as connection:
+        connection.execute("ALTER TABLE runs DISABLE TRIGGER USER")
+        connection.execute(
+            "INSERT INTO sweeps (sweep_id, tenant_id, experiment_id, spec, spec_version,"
+            " spec_digest, source_dir, created_by)"
+            " SELECT 's', tenant_id, experiment_id, '{}', 1, '', '', 'me' FROM experiments"
+        )
+        connection.execute("UPDATE runs SET sweep_id = 's', number = 1")
+        connection.execute("ALTER TABLE runs ENABLE TRIGGER USER")
+        connection.execute(
+            "INSERT INTO lineage_edges (tenant_id, upstream, downstream) VALUES"
+            " ('default', 'run:' || %(run)s, 'model:reader@1'),"
+            " ('default', 'dataset:images@2', 'run:' || %(run)s)",
+            {"run": run},
+        )
+        for name in ("another", names[scope]):
+            connection.execute(
+                "INSERT INTO holds (tenant_id, scope, name, why, until, placed_by)"
+                " VALUES ('default', %s, %s, 'x', %s, 'me')",
+                [scope, name, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)],
+            )
+        found = guarded_runs(connection, [run], now=dt.datetime.now(dt.UTC))
+        held = connection.execute("SELECT run_id FROM held_runs").fetchall()
+
+    assert held == [(run,)]
+    assert found == {run: Guard.HELD}
+
+
+def test_a_hold_whose_time_is_over_holds_nothing(pool: Pool, instance: dg.DagsterInstance) -> None:
+    run = a_run(pool, "scratch-held", sealed_days_ago=40)
+    with transaction(pool) as connection:
+        connection.execute(
+            "INSERT INTO holds (tenant_id, scope, name, why, until, placed_by)"
+            " VALUES ('default', 'run', %s, 'x', now() - interval '1 hour', 'me')",
+            [run],
+        )
+
+    assert materialize(pool, instance)["dropped_runs"] == 1
 
 
 def test_the_schedule_goes_by_the_policy(pool: Pool, instance: dg.DagsterInstance) -> None:

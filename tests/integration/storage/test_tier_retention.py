@@ -12,11 +12,13 @@ import pytest
 
 from retention.policy import MetricRules, RetentionClass, RetentionPolicy, RunRules
 from retention.tiers import Tier
+from retention.world import HoldScope
 from storage.artifacts.folder import ArtifactFolder
 from storage.database import Pool, open_pool, transaction
 from storage.lineage.checks import record_digests
 from storage.points.tier_retention import Dropped, TierRetention
 from storage.retention.deletion import RetentionDeletion
+from storage.retention.holds import HoldStore
 from storage.retention.store import RetentionStore
 from sweeps.blobs import BlobKey
 from sweeps.errors import StateConflict
@@ -118,6 +120,34 @@ def test_of_a_kept_run_all_points_are_a_file_first(
     assert table["time"][0] == dt.datetime.fromtimestamp(
         (tiers.ago(days=50) - 60 * MINUTE_US) / 1_000_000, dt.UTC
     )
+
+
+def test_of_a_held_run_what_was_measured_beside_is_a_file_too(
+    pool: Pool, rows: RetentionRows, tiers: TierWorld
+) -> None:
+    held, kept = (a_run(rows, tiers, number, days_ago=50) for number in (1, 2))
+    rows.tag(kept)
+    for series, run in ((11, held), (12, kept)):
+        rows.rows(
+            "INSERT INTO series (series_id, run_id, key, family) VALUES (%s, %s, 'cpu', 'system')",
+            series, run,
+        )  # fmt: skip
+        end = tiers.ago(days=50)
+        tiers.write([(series, i, end - (60 - i) * MINUTE_US, float(i)) for i in range(60)])
+    HoldStore(pool).place(HoldScope.RUN, held, tenant_id=TENANT, why="a claim", who="me")
+    record_digests(pool)
+
+    drop(pool, rows, tiers)
+
+    assert raw(tiers) == set()
+    assert rows.names() == {
+        f"{held}/metrics/points-0001.parquet",
+        f"{held}/metrics/system-points-0001.parquet",
+        f"{kept}/metrics/points-0001.parquet",
+    }
+    table = exported(rows, f"{held}/metrics/system-points-0001.parquet")
+    assert (set(table["key"]), table["value"]) == ({"cpu"}, [float(i) for i in range(60)])
+    assert set(exported(rows, f"{held}/metrics/points-0001.parquet")["key"]) == {"loss"}
 
 
 def test_points_beside_those_of_a_younger_run_stay(
