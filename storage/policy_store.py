@@ -16,6 +16,7 @@ from storage.database import Pool, transaction
 from sweeps.policies import (
     DEFAULT_VERSION,
     AppliedPolicy,
+    ChangeKind,
     PolicyChange,
     PolicyChanged,
     PolicyKind,
@@ -103,7 +104,8 @@ class PolicyStore:
     def apply(self, changes: Sequence[PolicyChange], *, by: str, comment: str) -> dict[str, int]:
         """Make files hold, all of them or none; gives their versions by kind.
 
-        What is the same already stays at its version.
+        What is the same already stays at its version. The text of the default becomes version 1: from
+        then on it is somebody's own, and another version of the platform does not change it.
 
         Args:
             changes: Checked files, each beside what it was compared with.
@@ -123,7 +125,7 @@ class PolicyStore:
                 found = DEFAULT_VERSION if row is None else int(row[0])
                 if found != change.before.version:
                     raise PolicyChanged(name, expected=change.before.version, found=found)
-                if change.text == change.before.text:
+                if change.change is ChangeKind.SAME:
                     versions[name] = found
                     continue
                 versions[name] = found + 1

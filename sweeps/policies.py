@@ -135,7 +135,7 @@ class ChangeKind(StrEnum):
     """What applying a file would do."""
 
     SAME = "same"
-    NEW = "new"  #: replaces the default that ships
+    NEW = "new"  #: replaces the default that ships, if only by the same text, as somebody's own
     CHANGED = "changed"
 
 
@@ -151,9 +151,9 @@ class PolicyChange:
     @property
     def change(self) -> ChangeKind:
         """What applying it would do."""
-        if self.text == self.before.text:
-            return ChangeKind.SAME
-        return ChangeKind.NEW if self.before.version == DEFAULT_VERSION else ChangeKind.CHANGED
+        if self.before.version == DEFAULT_VERSION:
+            return ChangeKind.NEW
+        return ChangeKind.SAME if self.text == self.before.text else ChangeKind.CHANGED
 
     def effects(self, *, at: dt.datetime) -> list[str]:
         """What applying it at a moment changes, from when on; nothing where the difference says so."""

@@ -55,7 +55,7 @@ def add_hold(
 
 
 @hold_group.command("remove")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
 @json_option
 def remove_hold(number: int, as_json: bool) -> None:
     """Lift hold NUMBER; that it was there stays known."""

@@ -141,8 +141,11 @@ def _compare(paths: Sequence[Path], store: Any, *, as_json: bool) -> list[Policy
 def _print_changes(changes: Sequence[PolicyChange]) -> None:
     for change in changes:
         click.echo(f"{change.change:<9}{change.kind.name}: {_origin(change.before)}")
-        for line in change.diff():
+        lines = change.diff()
+        for line in lines:
             click.echo(f"    {line}")
+        if not lines and change.change is ChangeKind.NEW:
+            click.echo("    as the default says now: your own, whatever later defaults say")
         for sentence in change.effects(at=dt.datetime.now(dt.UTC)):
             click.echo(f"    {sentence}")
 

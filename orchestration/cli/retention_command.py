@@ -20,6 +20,7 @@ from sweeps.ids import TenantId
 
 _SHOWN = 20
 _LIMIT = click.IntRange(min=1)
+_MOST_DIGITS = 18  # what the database counts in has 19
 
 
 @click.group("retention")
@@ -80,7 +81,7 @@ def apply_command(plan: str, yes: bool, as_json: bool) -> None:
     if as_json and not yes:
         raise click.UsageError("--json does not ask: add --yes")
     file = None if plan.isdecimal() else read_plan_file(Path(plan))
-    number = int(plan) if file is None else file.plan_id
+    number = _number(plan) if file is None else file.plan_id
     with session(quiet=as_json) as platform:
         keeper = platform.retention
         if file is not None and file.installation != (ours := keeper.owner.installation()):
@@ -128,7 +129,7 @@ def undo_command(target: str, as_json: bool) -> None:
     with session(quiet=as_json) as platform:
         plans = platform.retention.plans
         if target.isdecimal():
-            count = plans.undo_plan(int(target))
+            count = plans.undo_plan(_number(target))
         else:
             run, _, name = target.partition("/")
             count = plans.undo_items(run, name or None)
@@ -199,6 +200,13 @@ def _print_carried_out(done: CarriedOut) -> None:
         )
     if done.strays:
         click.echo(f"strays     {done.strays:,} files that no row knew of: they go in a week")
+
+
+def _number(plan: str) -> int:
+    """Of a plan, in digits."""
+    if len(plan) > _MOST_DIGITS:
+        raise click.ClickException(f"there is no plan {plan[:_MOST_DIGITS]}…: numbers are shorter")
+    return int(plan)
 
 
 def _print_spared(spared: list[Any]) -> None:

@@ -10,6 +10,8 @@ import click
 
 from storage.retention.choice import ItemKey
 
+_TOO_MANY = 2**63  # no plan has such a number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFile:
@@ -45,7 +47,7 @@ def read_plan_file(path: Path) -> PlanFile:
         raise click.UsageError(f"{path} is neither the number of a plan nor a file")
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
-        return PlanFile(
+        found = PlanFile(
             installation=str(document["installation"]),
             plan_id=int(document["plan"]["plan_id"]),
             items=frozenset(
@@ -55,3 +57,6 @@ def read_plan_file(path: Path) -> PlanFile:
         )
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise click.UsageError(f"{path} is no plan that `retention plan --out` wrote") from exc
+    if not 0 < found.plan_id < _TOO_MANY:
+        raise click.UsageError(f"{path} is no plan that `retention plan --out` wrote")
+    return found

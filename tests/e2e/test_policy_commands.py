@@ -13,6 +13,8 @@ def test_a_policy_is_compared_applied_and_kept(installation: Installation) -> No
     folder.mkdir()
     text = installation.run("policy", "show", "prices", "--text")
     (folder / "prices.yaml").write_text(text)
+    pinned = installation.run("policy", "diff", "policies", "--check", code=1)
+    installation.run("policy", "apply", "policies", "--yes", "-m", "as it ships")
     same = installation.run("policy", "diff", "policies", "--check")
     (folder / "prices.yaml").write_text("gpu: [{usd_per_gpu_hour: 2.5}]\n")
     installation.run("policy", "diff", "policies", "--check", code=1)
@@ -22,9 +24,13 @@ def test_a_policy_is_compared_applied_and_kept(installation: Installation) -> No
 
     history = installation.json("policy", "history", "prices")["versions"]
 
+    assert "as the default says now" in pinned
     assert same.startswith("same")
     assert "+gpu: [{usd_per_gpu_hour: 2.5}]" in applied
     assert "quotas.yaml:1: backfill: 'maybe' is neither true nor false" in refused
     assert "nothing is applied" in refused
-    assert [(row["version"], row["comment"]) for row in history] == [(1, "ours")]
+    assert [(row["version"], row["comment"]) for row in history] == [
+        (2, "ours"),
+        (1, "as it ships"),
+    ]
     assert installation.run("policy", "show", "prices", "--version", "0", "--text") == text

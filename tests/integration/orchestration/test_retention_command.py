@@ -274,3 +274,24 @@ def test_a_policy_that_a_folder_cannot_follow_is_applied_with_a_warning(
     assert "applied  retention" in applied
     assert "warning: the policy has files go cold" in warned
     assert "has no storage classes: nothing moves" in told
+
+
+@pytest.mark.parametrize("command", ["apply", "undo"])
+def test_a_number_that_no_plan_can_have_is_told_in_a_sentence(
+    commands: Commands, command: str
+) -> None:
+    more = ["--yes"] if command == "apply" else []
+    for number in ("9" * 20, "9" * 5000):
+        _, said = commands.run(command, number, *more, code=1)
+
+        assert said.strip().startswith("Error: there is no plan 9999")
+        assert len(said) < 200
+
+
+def test_a_plan_file_with_such_a_number_is_none(commands: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"installation": "x", "plan": {"plan_id": 10**30}, "items": []}))
+
+    _, said = commands.run("apply", str(path), "--yes", code=2)
+
+    assert "is no plan that" in said

@@ -11,7 +11,7 @@ from governance.cost.prices import Resource
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
 from sweeps.errors import StateConflict
-from sweeps.policies import DEFAULT_VERSION, PolicyChange, PolicyChanged, UnknownPolicy
+from sweeps.policies import DEFAULT_VERSION, ChangeKind, PolicyChange, PolicyChanged, UnknownPolicy
 from tests.plugins.postgres import Database
 from tests.policies_of_tests import TEA
 
@@ -61,6 +61,16 @@ def test_the_same_text_is_no_new_version(store: PolicyStore) -> None:
 
     assert store.apply([_change(store, "cups: 3")], by="ben", comment="") == {"tea": 1}
     assert len(store.history(TEA)) == 1
+
+
+def test_the_text_of_the_default_can_be_made_one_s_own(store: PolicyStore) -> None:
+    default = store.current(TEA)
+    change = _change(store, default.text)
+
+    assert change.change is ChangeKind.NEW
+    assert store.apply([change], by="ana", comment="as it is") == {"tea": 1}
+    assert (store.current(TEA).version, store.current(TEA).text) == (1, default.text)
+    assert _change(store, default.text).change is ChangeKind.SAME
 
 
 def test_a_kind_whose_past_holds_is_read_with_all_its_versions(

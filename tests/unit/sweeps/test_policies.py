@@ -51,7 +51,7 @@ def test_an_unknown_kind_names_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("text", "version", "change"),
     [
-        ("cups: 1", 0, ChangeKind.SAME),
+        ("cups: 1", 0, ChangeKind.NEW),
         ("cups: 2", 0, ChangeKind.NEW),
         ("cups: 1", 4, ChangeKind.SAME),
         ("cups: 2", 4, ChangeKind.CHANGED),
