@@ -230,7 +230,7 @@ def parse_naming(text: str, *, source: str) -> NamingPolicy:
     document = read_yaml(text, source=source, what="file of the policy naming")
     check_storable(document, source=source)
     reader = Reader(document)
-    read = _FILE.read(reader, (), document.value) or {}
+    read = _FILE.read(reader, (), {} if document.value is None else document.value) or {}
     _check_unique(reader, ("tenants",), read.get("tenants"))
     for index, tenant in enumerate(read.get("tenants") or ()):
         _check_lists(reader, ("tenants", index), tenant)

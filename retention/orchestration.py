@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sweeps.policies import PolicyKind
+from sweeps.sweep_files.documents import check_storable
 from sweeps.sweep_files.quantities import Duration
 from sweeps.sweep_files.reading import Reader
 from sweeps.sweep_files.sections import Field, Section
@@ -47,10 +48,12 @@ def parse_orchestration_policy(text: str, *, source: str) -> OrchestrationPolicy
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
     document = read_yaml(text, source=source, what="file of the policy orchestration")
+    check_storable(document, source=source)
     reader = Reader(document)
-    found = _FILE.read(reader, (), document.value)
+    found = _FILE.read(reader, (), {} if document.value is None else document.value)
     reader.raise_problems(source)
-    return OrchestrationPolicy(**(found or {}))
+    assert found is not None  # or there was a problem
+    return OrchestrationPolicy(**found)
 
 
 ORCHESTRATION = PolicyKind(

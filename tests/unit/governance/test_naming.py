@@ -93,6 +93,10 @@ def test_a_tenant_changes_what_it_names(strict: NamingPolicy) -> None:
     assert list(rules.tiers) == ["high_recall"]
 
 
+def test_who_says_nothing_asks_for_nothing() -> None:
+    assert parse_naming("# nothing\n", source="naming.yaml") == NamingPolicy()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [

@@ -82,6 +82,16 @@ def test_a_policy_says_how_long_and_keeps_the_rest_as_it_ships() -> None:
     assert policy == OrchestrationPolicy(dagster_runs=dt.timedelta(days=7))
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n", "null", "{}"])
+def test_who_says_nothing_has_what_ships(text: str) -> None:
+    assert parse_orchestration_policy(text, source="orchestration.yaml") == OrchestrationPolicy()
+
+
+def test_what_no_database_takes_is_refused() -> None:
+    with pytest.raises(InvalidSweepFile, match="a character that is no text"):
+        parse_orchestration_policy('{"ticks": "30d", "a\\0": 1}', source="orchestration.yaml")
+
+
 def test_all_mistakes_of_a_policy_are_told_at_once() -> None:
     text = "dagster_runs: soon\nticks: 0\nfriends: 1"
 
