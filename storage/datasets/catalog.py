@@ -180,7 +180,7 @@ class DatasetCatalog:
     def use(
         self, run_id: RunId, reference: DatasetReference, *, tenant_id: TenantId
     ) -> PinnedDataset:
-        """Note that a run uses a version; of one that it uses already, that one if no other is named.
+        """Note that a run has asked for a version; of what it uses already, that one if no other is named.
 
         Raises:
             RunNotFound: There is no such run for the tenant.
@@ -193,14 +193,19 @@ class DatasetCatalog:
             if held is None:
                 raise RunNotFound(run_id)
             cursor = connection.cursor(row_factory=class_row(PinnedDataset))
-            for used in cursor.execute(_QUERIES["of_run"], of_run).fetchall():
-                if used.name == reference.name and reference.number in {None, used.number}:
-                    return used
+            known = [
+                used
+                for used in cursor.execute(_QUERIES["of_run"], of_run).fetchall()
+                if used.name == reference.name and reference.number in {None, used.number}
+            ]
             if held[0]:
+                if known:
+                    return known[0]
                 raise StateConflict(f"run {run_id!r}", current="sealed", asked="given a dataset")
-            version = _pin(connection, reference, tenant_id)
+            version = known[0] if known else _pin(connection, reference, tenant_id)
             parameters = {**of_run, "dataset_id": version.dataset_id, "number": version.number}
             connection.execute(_QUERIES["use_in_run"], parameters)
+            connection.execute(_QUERIES["open_in_run"], parameters)
         return version
 
     def of_run(self, run_id: RunId, *, tenant_id: TenantId) -> list[PinnedDataset]:

@@ -34,7 +34,7 @@ class MeasuredWith:
     """What one run of the evaluation measured with."""
 
     run_id: RunId
-    data: Sequence[str]  #: versions of datasets that it has used
+    data: Sequence[str]  #: versions of datasets that its script has asked for
     commit: str | None  #: that its script was of; None: it has not said
     is_dirty: bool  #: the code differed from the commit
 

@@ -4,16 +4,18 @@ from governance.promotion.gates.facts import Facts
 from governance.promotion.gates.results import Criterion
 from governance.promotion.policy import PromotionRule
 
+_ASKS = "asked for it by run.use_dataset, or over HTTP"
+
 
 def on_holdout(rule: PromotionRule, facts: Facts) -> Criterion:
-    """A run that has used another version of that data has measured something else."""
+    """A run whose script asked for another version, or for none, has measured something else."""
     holdout = rule.evaluation.holdout
     used_by = {one.run_id: one.data for one in facts.measured_with}
     wrong: list[str] = []
     for run_id in dict.fromkeys(one.run_id for one in facts.measurements):
         used = [v for v in used_by.get(run_id, ()) if v.partition("@")[0] == holdout.name]
         if used != [str(holdout)]:
-            wrong.append(f"{run_id} used {', '.join(used) or 'none of it'}")
+            wrong.append(f"{run_id} used {', '.join(used)}" if used else f"{run_id} never {_ASKS}")
     return Criterion(
         subject=str(holdout),
         asked="every run has measured on exactly this version",

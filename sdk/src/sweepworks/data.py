@@ -26,6 +26,7 @@ def use_dataset(
     *,
     connection: Connection | None,
     say: Callable[[str, str], None],
+    opened: set[str],
     beat: Callable[[], None] = no_beat,
 ) -> Path:
     """Where a version is. In a trial the one that its sweep has pinned; else the newest, or that asked for.
@@ -36,6 +37,7 @@ def use_dataset(
     Args:
         reference: ``digits``, ``digits@3`` or ``digits@latest``.
         connection: None: the gateway is not to be asked.
+        opened: Pinned datasets of which the gateway knows that the script has asked for them.
         say: Prints one line for a person, once per subject.
         beat: Called while files come in.
 
@@ -50,8 +52,12 @@ def use_dataset(
         raise ValueError(f"{reference!r} names no dataset; write digits or digits@3")
     name, version = match["name"], match["version"]
     known = os.environ.get(variable_of(name))
-    is_pinned = bool(known) and _is_pinned(name, version)  # on record since the trial was made
+    is_pinned = bool(known) and _is_pinned(name, version)
     if known and is_pinned and (connection is None or Path(known).exists()):
+        if connection is not None and name not in opened:
+            # The trial has it on record since it was made, but not that its script asks for it.
+            _tell(connection, run, f"{name}@{_pinned()[name]}", say=say)
+            opened.add(name)
         return Path(known)
     reason, is_refused = "no gateway is to be asked", False
     if connection is not None:
@@ -88,6 +94,18 @@ def _pinned() -> dict[str, str]:
     """Versions by name."""
     entries = (os.environ.get(env.DATASETS) or "").split()
     return dict(entry.rsplit("@", 1) for entry in entries if "@" in entry)
+
+
+def _tell(
+    connection: Connection, run: str, reference: str, *, say: Callable[[str, str], None]
+) -> None:
+    """No outage keeps a script from data that is there; what is not told is said once."""
+    try:
+        with contextlib.closing(connection.twin(timeout_seconds=_SECONDS)) as twin:
+            status, answer = post_json(twin, f"/api/v1/runs/{run}/datasets", {"dataset": reference})
+            expect(status, answer, "dataset", "location")
+    except (Unreachable, Refused) as exc:
+        say(f"dataset-{reference}", f"that this script reads {reference} is not on record: {exc}")
 
 
 def _asked(

@@ -95,6 +95,7 @@ class Run:
         self._console = Console()
         self._stop = False
         self._finished = False
+        self._opened: set[str] = set()
         self._is_ending = False  # its last word is asked for
         self._connection = connection
         self._recorder: Recorder | None = None
@@ -358,6 +359,7 @@ class Run:
             reference,
             connection=connection,
             say=self._console.say,
+            opened=self._opened,
             beat=self.heartbeat,
         )
 

@@ -241,6 +241,12 @@ INSERT INTO run_datasets (run_id, dataset_id, number)
 VALUES (%(run_id)s, %(dataset_id)s, %(number)s)
 ON CONFLICT DO NOTHING;
 
+-- open_in_run --
+-- A run has asked for a version that it uses.
+INSERT INTO opened_datasets (run_id, dataset_id, number)
+VALUES (%(run_id)s, %(dataset_id)s, %(number)s)
+ON CONFLICT DO NOTHING;
+
 -- manifest_of --
 -- Files of a version.
 SELECT manifest -> 'files'

@@ -265,13 +265,15 @@ WHERE evaluation_id = %(evaluation_id)s
 ORDER BY subject, seed;
 
 -- measured_with --
--- Data that its runs have used, and the code that they found themselves in.
+-- Data that its runs have asked for, not what was pinned to them, and the code that they found
+-- themselves in.
 SELECT measured.run_id,
        coalesce((
-           SELECT array_agg(datasets.name || '@' || used.number ORDER BY datasets.name, used.number)
-           FROM run_datasets AS used
+           SELECT array_agg(datasets.name || '@' || opened.number
+                            ORDER BY datasets.name, opened.number)
+           FROM opened_datasets AS opened
            JOIN datasets USING (dataset_id)
-           WHERE used.run_id = measured.run_id), '{}') AS data,
+           WHERE opened.run_id = measured.run_id), '{}') AS data,
        facts."commit", facts.is_dirty
 FROM evaluation_runs AS measured
 JOIN run_facts AS facts USING (run_id)

@@ -62,7 +62,7 @@ def used(platform: Platform, reference: str = "people@1") -> Path:
     """A script on another machine asks for it."""
     run, token = platform.scratch()
     with contextlib.closing(Connection(platform.url, token)) as connection:
-        return use_dataset(run, reference, connection=connection, say=lambda *_: None)
+        return use_dataset(run, reference, connection=connection, say=lambda *_: None, opened=set())
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_only_its_tenant_and_runs_that_use_it_read_it(
     )
     assert answer.status_code == 404
     with contextlib.closing(Connection(platform.url, token)) as connection:
-        use_dataset(run, "people@1", connection=connection, say=lambda *_: None)
+        use_dataset(run, "people@1", connection=connection, say=lambda *_: None, opened=set())
     assert platform.get(f"/api/v1/runs/{run}/{file}", token=token).text == "x\n1\n"
 
 

@@ -111,6 +111,24 @@ def test_a_script_s_use_is_on_record(platform: Platform, data: DataWorld, tmp_pa
     assert again.json() == first.json()
     edges = platform.rows("SELECT upstream, downstream FROM lineage_edges")
     assert edges == [("dataset:people@1", f"run:{run}")]
+    assert platform.rows("SELECT run_id, number FROM opened_datasets") == [(run, 1)]
+
+
+def test_that_a_script_asks_is_told_from_what_was_noted_for_its_run(
+    platform: Platform, data: DataWorld
+) -> None:
+    run, token = platform.scratch()
+    pinned = data.get("people@1").pinned()
+    platform.rows(
+        "INSERT INTO run_datasets (run_id, dataset_id, number) VALUES"
+        f" ('{run}', {pinned.dataset_id}, 1) RETURNING true"
+    )
+    before = platform.rows("SELECT count(*) FROM opened_datasets")
+
+    use(platform, run, token, "people@1")
+
+    assert before == [(0,)]
+    assert platform.rows("SELECT run_id, number FROM opened_datasets") == [(run, 1)]
 
 
 @pytest.mark.usefixtures("data")

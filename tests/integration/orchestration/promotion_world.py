@@ -151,6 +151,7 @@ class PromotionWorld(LineageWorld):
         production: tuple[float, ...] = (),
         crash: str | None = None,
         commit: str | None = None,
+        reads: bool = True,
     ) -> None:
         """Its sweep ends: a run for each value, of the candidate and of what is in production."""
         assert found.sweep_id is not None
@@ -165,12 +166,23 @@ class PromotionWorld(LineageWorld):
             for seed, value in zip(SEEDS, measured, strict=True):
                 number += 1
                 self._evaluation_run(found, number, file, seed, value, crash=crash)
+                if reads:
+                    self.open(f"{found.sweep_id}-{number:05d}", "holdout", 1)
                 if commit is not None:
                     self.say(f"{found.sweep_id}-{number:05d}", code={**CODE, "commit": commit})
         self.rows(
             "UPDATE sweeps SET state = 'completed', ended_at = now() WHERE sweep_id = %s",
             found.sweep_id,
         )
+
+    def open(self, run: str, name: str, number: int) -> None:
+        """The run's script asks for a version."""
+        self.dataset(name, number)
+        self.rows(
+            "INSERT INTO opened_datasets (run_id, dataset_id, number)"
+            " SELECT %s, dataset_id, %s FROM datasets WHERE tenant_id = %s AND name = %s",
+            run, number, self.tenant, name,
+        )  # fmt: skip
 
     def _evaluation_run(
         self, found: Evaluation, number: int, file: str, seed: int, value: float, *,

@@ -180,13 +180,27 @@ def test_runs_that_have_used_another_version_of_the_holdout_as_well_promote_noth
 ) -> None:
     found = world.begun(world.candidate())
     world.measure(found)
-    world.use(f"{found.sweep_id}-00002", "holdout", 2)
+    world.open(f"{found.sweep_id}-00002", "holdout", 2)
 
     record = world.through(found.evaluation_id)
 
     assert record.evaluation.state is EvaluationState.REJECTED
     (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
     assert measured.criteria[0].value == f"{found.sweep_id}-00002 used holdout@1, holdout@2"
+    assert world.alias() is None
+
+
+def test_runs_that_never_looked_at_the_holdout_that_was_pinned_to_them_promote_nothing(
+    world: PromotionWorld,
+) -> None:
+    found = world.begun(world.candidate())
+    world.measure(found, reads=False)
+
+    record = world.through(found.evaluation_id)
+
+    assert record.evaluation.state is EvaluationState.REJECTED
+    (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
+    assert str(measured.criteria[0].value).startswith(f"{found.sweep_id}-00001 never asked for it")
     assert world.alias() is None
 
 

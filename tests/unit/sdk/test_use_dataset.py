@@ -28,14 +28,34 @@ def test_the_variable_is_the_one_that_the_platform_sets() -> None:
 def test_a_trial_reads_what_its_sweep_has_pinned(
     gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It is on record since the trial was made: nobody is asked."""
+    """It has it on record since the trial was made, and that its script asks for it, once."""
     monkeypatch.setenv("SWEEPWORKS_DATA_DIGITS", str(tmp_path))
     monkeypatch.setenv("SWEEPWORKS_DATASETS", "digits@3")
+    gateway.datasets["digits@3"] = ("digits@3", str(tmp_path))
     with a_run() as run:
         assert run.use_dataset("digits") == tmp_path
         assert run.use_dataset("digits@3") == tmp_path
 
-    assert gateway.used == []
+    assert gateway.used == ["digits@3"]
+
+
+@pytest.mark.usefixtures("trial", "quick")
+def test_no_outage_keeps_a_trial_from_what_is_pinned(
+    gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_DATA_DIGITS", str(tmp_path))
+    monkeypatch.setenv("SWEEPWORKS_DATASETS", "digits@3")
+    run = a_run()
+    gateway.server.socket.close()
+
+    assert run.use_dataset("digits") == tmp_path
+    run.finish()
+
+    told = capsys.readouterr().err
+    assert told.count("that this script reads digits@3 is not on record") == 1
 
 
 @pytest.mark.usefixtures("trial", "gateway")

@@ -384,8 +384,11 @@ def test_a_look_for_the_holdout_that_was_cut_short_proves_nothing() -> None:
     [
         (used("holdout@2"), "candidate-00001 used holdout@2"),
         (used("holdout@1", "holdout@2"), "candidate-00001 used holdout@1, holdout@2"),
-        (used("other@1"), "candidate-00001 used none of it"),
-        (used("holdout@1", runs=(1, 2)), "candidate-00003 used none of it"),
+        (used("other@1"), "candidate-00001 never asked for it by run.use_dataset, or over HTTP"),
+        (
+            used("holdout@1", runs=(1, 2)),
+            "candidate-00003 never asked for it by run.use_dataset, or over HTTP",
+        ),
     ],
 )
 def test_a_run_that_has_measured_on_other_data_than_the_holdout_has_not_passed(
