@@ -100,12 +100,11 @@ def _reruns(platform: "Platform", rule: PromotionRule, candidate: "Candidate") -
 
 
 def _data(platform: "Platform", rule: PromotionRule, candidate: "Candidate") -> list[DataState]:
-    """Of what the candidate learnt from, and of the holdout."""
+    """Of what the candidate learnt from, also by what it was tuned from, and of the holdout."""
     tenant_id = candidate.tenant_id
-    used = platform.datasets.of_run(candidate.run_id, tenant_id=tenant_id)
-    names = [*(str(version) for version in used), str(rule.evaluation.holdout)]
+    used = platform.candidates.learnt_from(candidate.run_id, tenant_id=tenant_id)
     states: list[DataState] = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([*used, str(rule.evaluation.holdout)]):
         version = platform.datasets.get(DatasetReference.parse(name), tenant_id=tenant_id)
         suite = platform.suites.find(version.row.name, tenant_id=tenant_id)
         look = platform.datasets.newest_look(version.pinned())
@@ -118,6 +117,7 @@ def _data(platform: "Platform", rule: PromotionRule, candidate: "Candidate") -> 
         states.append(
             DataState(
                 version=name,
+                used_by=used.get(name),
                 has_passed=None if known is None else not known.blocking,
                 must_be_checked=must_look,
                 failed=() if known is None else tuple(r.expectation for r in known.blocking),

@@ -106,6 +106,16 @@ class CandidateFacts:
             is_cut=is_cut or len(edges) >= _MOST_EDGES,
         )
 
+    def learnt_from(self, run_id: RunId, *, tenant_id: TenantId) -> dict[str, RunId]:
+        """Versions of datasets that went into it, ``name@number``, each with a run that used it.
+
+        Through the files of other runs, too, that it was made from: those of what it was tuned from.
+        """
+        parameters = {"run_id": run_id, "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["learnt_from"], parameters).fetchall()
+        return {version: RunId(reader) for version, reader in rows}
+
     def attempts(self, run_id: RunId) -> int:
         """How often a run was executed by a launcher; never where it runs by itself."""
         with transaction(self._pool) as connection:

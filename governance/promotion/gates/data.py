@@ -18,5 +18,5 @@ def data_of(data: DataState) -> Criterion:
         value=value,
         bound="passed",
         has_passed=data.has_passed is not False and not is_unchecked,
-        evidence={"failed": list(data.failed)},
+        evidence={"failed": list(data.failed), "used_by": data.used_by},
     )

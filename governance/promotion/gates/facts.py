@@ -66,6 +66,7 @@ class DataState:
     has_passed: bool | None  #: None: nobody has looked
     must_be_checked: bool  #: something is expected of it that blocks
     failed: tuple[str, ...] = ()  #: expectations
+    used_by: RunId | None = None  #: the candidate, or what it came out of; None: its evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,36 @@ LEFT JOIN runs
     AND runs.run_id = substr(reached.node, 5)
     AND runs.tenant_id = %(tenant_id)s;
 
+-- learnt_from --
+-- Versions that a run used, and those of the runs whose files it came out of, each with such a run:
+-- its own, if it used the version itself. Not what the versions were made from.
+WITH RECURSIVE reached (node) AS (
+    SELECT 'run:' || %(run_id)s
+    UNION
+    SELECT edges.upstream
+    FROM reached
+    JOIN lineage_edges AS edges
+        ON edges.tenant_id = %(tenant_id)s
+        AND edges.downstream = reached.node
+    WHERE reached.node NOT LIKE 'dataset:%%'
+)
+SELECT DISTINCT ON (version.node)
+       datasets.name || '@' || dataset_versions.number AS version,
+       substr(edges.downstream, 5) AS run_id
+FROM reached AS version
+JOIN lineage_edges AS edges
+    ON edges.tenant_id = %(tenant_id)s
+    AND edges.upstream = version.node
+JOIN reached AS reader
+    ON reader.node = edges.downstream
+JOIN datasets
+    ON datasets.tenant_id = %(tenant_id)s
+JOIN dataset_versions
+    ON dataset_versions.dataset_id = datasets.dataset_id
+    AND 'dataset:' || datasets.name || '@' || dataset_versions.number = version.node
+WHERE reader.node LIKE 'run:%%'
+ORDER BY version.node, reader.node <> 'run:' || %(run_id)s, reader.node;
+
 -- count_attempts --
 -- How often a run was executed by a launcher; never where it runs by itself.
 SELECT count(*) AS attempts

@@ -14,6 +14,7 @@ from sweeps.ids import SweepId
 from tests.integration.compute.test_code_tree import commit, git
 from tests.integration.orchestration.promotion_world import PromotionWorld, a_policy
 from tests.integration.storage.lineage_world import TENANT
+from tests.unit.governance.promotion.worlds import THRESHOLD
 
 OTHER = "scratch-bbbbbbbbbbbb"
 
@@ -243,6 +244,43 @@ def test_code_that_changes_between_submission_and_runs_promotes_nothing(
     assert record.evaluation.state is EvaluationState.REJECTED
     (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
     assert f"ran commit {'d' * 40}" in str(measured.criteria[1].value)
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2])
+def test_data_of_what_the_candidate_was_tuned_from_is_looked_at_as_its_own(
+    world: PromotionWorld, hops: int
+) -> None:
+    world.policy = a_policy(f"{THRESHOLD}, data_checks: true")
+    candidate = reader = world.whole_run("scratch-aaaaaaaaaaaa", dataset=("train", 1))
+    world.artifact(candidate, "model.pkl")
+    for hop in range(hops):
+        base = world.run(f"scratch-{hop:012d}")
+        world.artifact(base, "base.pt", b"%d" % hop)
+        world.rows(
+            "INSERT INTO lineage_edges (tenant_id, upstream, downstream) VALUES (%s, %s, %s)",
+            TENANT, f"artifact:{base}/base.pt", f"run:{reader}",
+        )  # fmt: skip
+        reader = base
+    world.use(reader, "broken", 1)
+    world.end(candidate)
+    world.rows(
+        "INSERT INTO dataset_checks (dataset_id, number, suite, suite_digest, expectation, is_blocking,"
+        " has_passed, details) SELECT dataset_id, 1, 'broken', '', 'no_nulls', true, false, '{}'"
+        " FROM datasets WHERE name = 'broken'"
+    )
+    found = world.begun(candidate)
+    world.measure(found)
+
+    record = world.through(found.evaluation_id)
+
+    (checked,) = [r for r in record.gates if r.gate is Gate.DATA]
+    assert record.evaluation.state is EvaluationState.REJECTED
+    assert {one.subject for one in checked.criteria} == {
+        "dataset:broken@1", "dataset:train@1", "dataset:holdout@1"
+    }  # fmt: skip
+    (failed,) = checked.failed
+    assert (failed.subject, failed.value) == ("dataset:broken@1", "failed: no_nulls")
+    assert failed.evidence["used_by"] == reader
 
 
 def _register(world: PromotionWorld, evaluation_id: str) -> None:
