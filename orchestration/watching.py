@@ -1,4 +1,4 @@
-"""A controller's care for the services that its trials need."""
+"""A controller's care for the services that its trials need, and for other controllers of its home."""
 
 import contextlib
 import os
@@ -7,12 +7,14 @@ import threading
 from collections.abc import Generator
 
 from orchestration.home_status import status
-from orchestration.platform import STOPPED
+from orchestration.platform import STOPPED, platform
 from orchestration.services import connect
 from orchestration.settings import Settings
 from orchestration.supervisor.finding import ServicesDown
+from sweeps.errors import SweepsError
 
 _WATCH_SECONDS = 2.0  # between looks whether the services are still there
+_OTHERS_SECONDS = 20.0  # between looks at other sweeps: commands that wait look more often
 
 
 @contextlib.contextmanager
@@ -22,6 +24,9 @@ def watched_services() -> Generator[None, None, None]:
     For controllers: their trials need a gateway, and nobody else may be there to start one. When a
     person has said `down`, the process ends instead: its trials and its Dagster run are taken up
     again by the next command, as after any other loss of a controller.
+
+    Other sweeps of the home are looked after as well, where no daemon does it: what a dead trial of
+    theirs holds may be what this controller's trials wait for.
     """
     settings = Settings.from_environment().without_services()
     if not settings.is_embedded:
@@ -31,7 +36,11 @@ def watched_services() -> Generator[None, None, None]:
     watch = threading.Thread(
         target=_watch, args=(settings, is_over), name="watch-services", daemon=True
     )
+    others = threading.Thread(
+        target=_look_after_others, args=(is_over,), name="look-after-others", daemon=True
+    )
     watch.start()
+    others.start()
     try:
         yield
     finally:
@@ -49,3 +58,22 @@ def _watch(settings: Settings, is_over: threading.Event) -> None:
                 sys.stderr.write(f"{exc}; trials go on\n")
                 sys.stderr.flush()
                 os._exit(STOPPED)
+
+
+def _look_after_others(is_over: threading.Event) -> None:
+    # Only now: who starts controllers knows the definitions, and those know this module.
+    from orchestration.left_sweeps import LeftSweeps
+
+    left: LeftSweeps | None = None
+    while not is_over.wait(_OTHERS_SECONDS):
+        try:
+            found = platform()
+            if found.has_daemon:
+                continue
+            left = left or LeftSweeps(found)
+            said = left.look()
+        except SweepsError as exc:  # the next look tries again
+            said = [f"cannot look after other sweeps now: {exc}"]
+        for line in said:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()

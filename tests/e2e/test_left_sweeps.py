@@ -31,12 +31,21 @@ def instant(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def test_a_sweep_of_which_all_was_killed_holds_up_nobody_and_is_charged_for_what_it_ran(
-    installation: Installation,
-) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _one_at_once(installation: Installation) -> None:  # pyright: ignore[reportUnusedFunction]
     quotas = installation.folder / "quotas.yaml"
     quotas.write_text("tenants: {default: {limits: {trials: 1}}}\n")
     installation.run("policy", "apply", str(quotas), "--yes")
+
+
+def state_of(installation: Installation, experiment: str) -> str:
+    (sweep,) = (s for s in installation.json("list") if s["experiment"] == experiment)
+    return sweep["state"]
+
+
+def test_a_sweep_of_which_all_was_killed_holds_up_nobody_and_is_charged_for_what_it_ran(
+    installation: Installation,
+) -> None:
     first = installation.write_sweep("left", trials=1, epochs=10, seconds=1.0)
     second = installation.write_sweep("next", trials=1, epochs=2, seconds=0.1)
     following = installation.start("run", str(first))
@@ -70,3 +79,24 @@ def test_a_sweep_of_which_all_was_killed_holds_up_nobody_and_is_charged_for_what
     charged = core_hours(installation, sweep["sweep_id"])
     assert charged == pytest.approx(lasted / 3600 * CORES, rel=1e-6)
     assert installation.json("queue")["n_held"] == 0
+
+
+def test_a_controller_that_nobody_follows_brings_back_the_one_it_waits_for(
+    installation: Installation,
+) -> None:
+    first = installation.write_sweep("gone", trials=1, epochs=25, seconds=1.0)
+    second = installation.write_sweep("waits", trials=1, epochs=2, seconds=0.1)
+    following = installation.start("run", str(first))
+    (script, *_) = wait_for(installation.trial_processes)
+    shim = script.parent()
+    assert shim is not None
+    of_first = controllers(installation)
+    installation.run("run", str(second), "--detach")
+    wait_for(lambda: len(controllers(installation)) > len(of_first))
+    for process in (*of_first, shim, *installation.trial_processes()):
+        process.kill()
+    following.kill()
+    following.communicate(timeout=30)
+
+    wait_for(lambda: state_of(installation, "waits") == "completed", seconds=150, every=3)
+    wait_for(lambda: state_of(installation, "gone") == "completed", seconds=60, every=3)

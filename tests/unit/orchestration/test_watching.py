@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from orchestration import platform, resources, watching
+from orchestration import left_sweeps, platform, resources, watching
 from orchestration.home import Home
 from orchestration.resources import LauncherResource
 from orchestration.workers import HOME_TAG, PID_TAG
+from sweeps.errors import StorageUnavailable
 from tests.waiting import wait_until
 
 # Dagster's resources read a field of pydantic that is on its way out.
@@ -71,6 +72,38 @@ def test_the_services_of_a_controller_are_watched_while_it_runs(
 
     assert counts == [1]
     wait_until(lambda: watchers() == [])
+
+
+@pytest.mark.parametrize("has_daemon", [False, True])
+def test_a_controller_looks_after_others_of_its_home_where_no_daemon_does(
+    monkeypatch: pytest.MonkeyPatch, has_daemon: bool
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_CONTROLLER", "1")
+    monkeypatch.setattr(watching, "_OTHERS_SECONDS", 0.01)
+    asked, looked = threading.Event(), threading.Event()
+    again = threading.Event()
+
+    class Found:
+        @property
+        def has_daemon(self) -> bool:
+            (again if asked.is_set() else asked).set()
+            return has_daemon
+
+    class Left:
+        def __init__(self, _platform: object) -> None:
+            pass
+
+        def look(self) -> list[str]:
+            looked.set()
+            raise StorageUnavailable("it restarts")
+
+    monkeypatch.setattr(watching, "platform", Found)
+    monkeypatch.setattr(left_sweeps, "LeftSweeps", Left)
+
+    with watching.watched_services():
+        assert again.wait(20)  # also after a look that has failed
+
+    assert looked.is_set() is not has_daemon
 
 
 def test_a_code_server_that_asks_for_the_launcher_watches_nothing(
