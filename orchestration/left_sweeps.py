@@ -11,7 +11,7 @@ from orchestration.controllers import Controllers
 from orchestration.platform import Platform
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
-from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, SweepsError
+from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 
 _LOOK_SECONDS = 10.0
@@ -30,7 +30,7 @@ class LeftSweeps:
         self._besides = frozenset(besides)
         self._look_at = 0.0
         self._controllers: dict[SweepId, Controllers] = {}
-        self._given_up: set[SweepId] = set()
+        self._told: set[str] = set()
 
     def look_if_due(self) -> list[str]:
         """As `look`, every ten seconds at most; nothing in between."""
@@ -50,11 +50,19 @@ class LeftSweeps:
             for sweep_id, holds in self._platform.claims.under_way():
                 if sweep_id not in self._besides and len(said) < _MOST_AT_ONCE:
                     said += self._look_after(sweep_id, holds=holds)
-        except SweepsError as exc:
+        except StorageUnavailable as exc:
             said.append(f"cannot look after other sweeps now: {exc}")
         return said
 
     def _look_after(self, sweep_id: SweepId, *, holds: bool) -> list[str]:
+        try:
+            return self._bring_back(sweep_id, holds=holds)
+        except StorageUnavailable:
+            raise
+        except Exception as exc:  # noqa: BLE001 - what ails that sweep must end nobody who only looks
+            return self._once(f"{sweep_id}: cannot be looked after: {exc!r}")
+
+    def _bring_back(self, sweep_id: SweepId, *, holds: bool) -> list[str]:
         if sweep_id not in self._controllers:
             self._controllers[sweep_id] = Controllers(self._platform, sweep_id)
         try:
@@ -62,14 +70,17 @@ class LeftSweeps:
         except RunsElsewhere:
             return []
         except LauncherUnavailable as exc:
-            is_new = sweep_id not in self._given_up
-            self._given_up.add(sweep_id)
-            ended = self._end_dead(sweep_id) if holds else 0
-            said = [f"{sweep_id}: {exc}"] if is_new else []
-            if ended:
+            said = self._once(f"{sweep_id}: {exc}")
+            if holds and (ended := self._end_dead(sweep_id)):
                 said.append(f"{sweep_id}: ended {ended} attempts that are dead")
             return said
         return [f"{sweep_id}: {words}"] if words else []
+
+    def _once(self, sentence: str) -> list[str]:
+        if sentence in self._told:
+            return []
+        self._told.add(sentence)
+        return [sentence]
 
     def _end_dead(self, sweep_id: SweepId) -> int:
         platform = self._platform

@@ -135,6 +135,19 @@ def test_who_goes_on_with_one_after_all_ends_its_dead(world: World) -> None:
     assert LeftSweeps(world.platform).look() == [f"{ONE}: fails again and again"]
 
 
+def test_what_ails_one_is_told_once_and_hinders_no_other(world: World) -> None:
+    world.answers = {ONE: ValueError("no such strategy"), TWO: "started it again"}
+    left = LeftSweeps(world.platform)
+
+    first, second = left.look(), left.look()
+
+    assert first == [
+        f"{ONE}: cannot be looked after: ValueError('no such strategy')",
+        f"{TWO}: started it again",
+    ]
+    assert second == [f"{TWO}: started it again"]
+
+
 def test_an_outage_is_told_and_waited_out(world: World) -> None:
     world.answers = {ONE: StorageUnavailable("it restarts"), TWO: None}
 
