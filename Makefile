@@ -34,10 +34,10 @@ dev: install ## Dagster UI, daemon and gateway, until Ctrl-C
 	$(BIN)/sweepworks up
 
 test: install ## All tests but the slow and the browser ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not cluster"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not slow and not browser and not cluster"
 
 test-slow: install ## Kill, soak and large tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not cluster"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "slow and not cluster"
 
 test-browser: install ## Pages in headless Chromium (apt-get install chromium)
 	$(BIN)/python -m pytest -m browser

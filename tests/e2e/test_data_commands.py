@@ -32,6 +32,7 @@ def folder(installation: Installation) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_data_is_registered_expected_of_swept_over_and_kept_from_sweeps(
     installation: Installation, folder: Path
 ) -> None:

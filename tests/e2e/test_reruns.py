@@ -17,7 +17,7 @@ import pytest
 from compute.records import read_json
 from tests.e2e.conftest import Installation, wait_for
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("reruns")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("reruns"), pytest.mark.slow]
 
 TRAIN = """\
 import argparse, random, sys

@@ -615,6 +615,7 @@ def test_a_race_of_launchers_executes_once(tmp_path: Path) -> None:
     assert file.read_text() == "ran\n"
 
 
+@pytest.mark.slow
 def test_a_launcher_killed_at_any_moment_leads_to_one_execution(tmp_path: Path) -> None:
     launcher = make_launcher(tmp_path, cores=0.1)  # so that a leak is seen as well
     moments = random.Random(7)

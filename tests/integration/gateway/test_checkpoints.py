@@ -306,6 +306,7 @@ def test_a_damaged_checkpoint_is_not_used(
     assert list(Path.cwd().rglob("*.txt")) == []
 
 
+@pytest.mark.slow
 def test_with_the_database_away_training_begins_anew(
     platform: Platform, attempt: Attempt, capsys: pytest.CaptureFixture[str]
 ) -> None:

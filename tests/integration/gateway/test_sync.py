@@ -190,6 +190,7 @@ def test_again_changes_nothing(bench: Bench) -> None:
     assert bench.sync()["files"] == []
 
 
+@pytest.mark.slow
 def test_a_sync_that_is_killed_is_followed_by_one_that_ends_it(bench: Bench) -> None:
     (run,) = bench.script(LARGE)
     count = "SELECT count(*) FROM metric_points"

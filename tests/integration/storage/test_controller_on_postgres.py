@@ -110,6 +110,7 @@ def test_a_former_controller_is_told_so(world: PostgresWorld) -> None:
         former.tick()
 
 
+@pytest.mark.slow
 def test_a_database_whose_connections_keep_dying_costs_no_trial(
     world: PostgresWorld, database: Database
 ) -> None:
