@@ -45,6 +45,8 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
     needs[rows, indices] = [amount for bunch in bunches for _, amount in bunch.needs]
     levels = np.array([-bunch.level for bunch in bunches])
     by_age = np.array(sorted(range(len(trials)), key=[age(trial) for trial in trials].__getitem__))
+    ages = np.empty(len(trials), dtype=np.intp)
+    ages[by_age] = np.arange(len(trials))
     order = by_age[np.argsort(levels[bunch_of[by_age]], kind="stable")]
     numbers = {whose: i for i, whose in enumerate(dict.fromkeys(b.whose for b in bunches))}
     whose_of = np.array([numbers[bunch.whose] for bunch in bunches])
@@ -52,9 +54,11 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
         here = bunch_of[order]
         nodes, node_of_whose = _numbered([whose[:depth] for whose in numbers])
         _, parent_of_whose = _numbered([whose[: depth - 1] for whose in numbers])
-        keys = _keys(node_of_whose[whose_of[here]], needs[here], nodes, shares)
+        node_of = node_of_whose[whose_of[here]]
+        keys = _keys(node_of, needs[here], nodes, shares)
+        ties = _ties(node_of, keys, ages[order])
         # Who is below one parent is in the order of turns.
-        order = order[np.lexsort((keys, parent_of_whose[whose_of[here]], levels[here]))]
+        order = order[np.lexsort((ties, keys, parent_of_whose[whose_of[here]], levels[here]))]
     places: list[int] = order.tolist()
     return Line(
         trials=[trials[i] for i in places],
@@ -79,6 +83,22 @@ def _keys(node_of: Indices, needs: Floats, nodes: Sequence[Path], shares: FairSh
     keys = np.empty(len(node_of))
     keys[by_node] = shares_before
     return keys
+
+
+def _ties(node_of: Indices, keys: Floats, ages: Indices) -> Indices:
+    """What goes by age where nodes have the same.
+
+    Whoever is behind an older trial of its node is next once that one has had its turn: it is as
+    old as the youngest of those in front of it.
+    """
+    by_node = np.argsort(node_of, kind="stable")
+    differs = (np.diff(node_of[by_node], prepend=-1) != 0) | (
+        np.diff(keys[by_node], prepend=-1) != 0
+    )
+    floor = np.cumsum(differs) * len(ages)
+    ties = np.empty(len(ages), dtype=np.intp)
+    ties[by_node] = np.maximum.accumulate(ages[by_node] + floor) - floor
+    return ties
 
 
 def _numbered(paths: Sequence[Path]) -> tuple[Sequence[Path], Indices]:

@@ -73,6 +73,28 @@ def test_who_holds_less_is_next() -> None:
     assert result.admitted == ("s-2",)
 
 
+def test_whoever_came_first_is_in_front_where_nobody_has_less() -> None:
+    # Nothing is bounded but their number, of which nobody has a share.
+    quotas = Quotas(classes=CLASSES, capacity=Amounts(trials=1, gpu=0))
+    queue = [
+        waiting(f"{tenant}-{number}", gpu=0, tenant=tenant, owner=owner, ago=ago)
+        for number, (tenant, owner, ago) in enumerate(
+            [
+                ("vision", "ana", 90),
+                ("speech", "ben", 80),
+                ("vision", "cem", 70),
+                ("text", "dee", 60),
+            ]
+        )
+    ]
+
+    found = run(
+        [*reversed(queue), waiting("zoo-4", gpu=0, ago=50)], [live("r-1", gpu=0)], quotas=quotas
+    )
+
+    assert [wait.attempt_id.split("-")[1] for wait in found.waiting] == ["0", "1", "2", "3", "4"]
+
+
 def test_a_weight_is_a_part() -> None:
     quotas = Quotas(classes=CLASSES, tenants={"vision": TenantQuota(weight=3)})
     queue = [waiting(f"{t[0]}-{i}", tenant=t) for t in ("vision", "speech") for i in range(8)]
