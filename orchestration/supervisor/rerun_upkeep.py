@@ -38,7 +38,7 @@ class RerunUpkeep:
                 self.look()
             except SweepsError as exc:  # the next look tries again
                 logger.warning("cannot look after reruns: %s", exc)
-            except Exception:
+            except Exception:  # a defect of ours: the supervisor, and the next look, go on
                 logger.exception("cannot look after reruns")
             time.sleep(self._period_seconds)
 
