@@ -158,7 +158,7 @@ def main() -> None:
         "running": arguments.running,
         "tenants": arguments.tenants,
     }
-    goals: dict[str, float] = {}
+    slowest = 0.0
     for name, sweeps, has_room in (
         ("sweeps", 600, False),
         ("unlike", arguments.queued, False),
@@ -182,9 +182,8 @@ def main() -> None:
         # What is left of that where others are at work on the same cores.
         cpu = _seconds(world.run, arguments.repeats, clock=time.process_time)
         figures[f"{name}_cpu_seconds"] = statistics.median(cpu)
-        if name != "unlike":  # no two sweeps alike: told, not promised
-            goals[f"{name}_seconds"] = _GOAL_SECONDS
-    figures["is_good"] = all(float(str(figures[name])) <= goal for name, goal in goals.items())
+        slowest = max(slowest, statistics.median(taken))
+    figures["is_good"] = slowest <= _GOAL_SECONDS
     show(figures, as_json=arguments.json)
 
 

@@ -62,10 +62,9 @@ def _too_much(quotas: Quotas, spec: SweepSpec) -> list[tuple[str, str, str]]:
     """By the bounds that the scheduler holds trials to, so that it never says otherwise."""
     nodes, trial = spec.trial.pods.nodes, _waiting(spec)
     dimensions = Dimensions(quotas, quotas.capacity, [trial.demand.gpu_type])
-    narrow, wide = Rooms(dimensions, quotas).of(trial)
     on_nodes = f"are asked for on {nodes} {'node' if nodes == 1 else 'nodes'}"
     found: dict[tuple[Scope, str], tuple[float, str]] = {}  # the least bound, and the sentence
-    for scope in (*narrow, *wide):
+    for scope in Rooms(dimensions, quotas).of(trial).all:
         if scope.kind in _OF_CLASSES and spec.priority not in {None, *quotas.classes}:
             continue  # a class that there is not bounds nobody
         whose = _whose(scope, spec, quotas)

@@ -118,7 +118,7 @@ def reserve(bunch: Bunch, scopes: Sequence[Scope]) -> Reservation:
         attempt_id=first.attempt_id,
         tenant=first.tenant,
         needs=needs,
-        beyond=tuple(scope for scope in bunch.scopes if scope not in free),
+        beyond=tuple(scope for scope in bunch.scopes.all if scope not in free),
         starts_at=starts_at,
         spare=spare,
     )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 
@@ -11,7 +11,7 @@ from governance.quotas.quota import PriorityClass, Quotas
 from governance.scheduling.dimensions import Dimensions, Needs
 from governance.scheduling.fair_share import whose
 from governance.scheduling.queue import Waiting, Whose
-from governance.scheduling.room import Rooms, Scope
+from governance.scheduling.room import Rooms, ScopesOf
 
 
 @dataclass(slots=True, eq=False)
@@ -26,10 +26,8 @@ class Bunch:
     usd: Decimal | None
     gpu_hours: float | None
     spender: Spender
-    narrow: tuple[Scope, ...]
-    wide: tuple[Scope, ...]
-    scopes: tuple[Scope, ...]  #: narrow and wide ones
-    trials: list[Waiting] = field(default_factory=list[Waiting])
+    scopes: ScopesOf
+    trials: list[Waiting]
     n_admitted: int = 0
 
     @property
@@ -63,8 +61,7 @@ def make_bunches(
         )  # fmt: skip
         bunch = bunches.get(key)
         if bunch is None:
-            narrow, wide = rooms.of(trial)
-            bunch = bunches[key] = Bunch(
+            bunches[key] = Bunch(
                 level=level,
                 of_class=quotas.of_class(trial.priority),
                 whose=whose(trial),
@@ -73,15 +70,15 @@ def make_bunches(
                 usd=trial.usd,
                 gpu_hours=trial.gpu_hours,
                 spender=spender_of(trial),
-                narrow=narrow,
-                wide=wide,
-                scopes=narrow + wide,
+                scopes=rooms.of(trial),
+                trials=[trial],
             )
-        bunch.trials.append(trial)
+        else:
+            bunch.trials.append(trial)
     for bunch in bunches.values():
         if len(bunch.trials) > 1:
             bunch.trials.sort(key=age)
-    return sorted(bunches.values(), key=lambda bunch: age(bunch.first))
+    return sorted(bunches.values(), key=lambda bunch: age(bunch.trials[0]))
 
 
 def spender_of(trial: Waiting) -> Spender:

@@ -1,7 +1,11 @@
 """What is counted: cores, memory, trials, devices, and devices of each type that anybody bounds."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
 
 from governance.gpu_types import gpu_type, is_gpu_type
 from governance.quotas.quota import Amounts, Quotas
@@ -13,6 +17,9 @@ _FIRST_TYPE = 5
 #: How much of which dimension, those left out of which there is none.
 Needs = tuple[tuple[int, int], ...]
 Limits = list[float]  #: by dimension; infinite: without limit
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 
 class Dimensions:
@@ -36,6 +43,7 @@ class Dimensions:
         self._capacity = capacity
         self.types = tuple(sorted(bounded | wider))
         self._needs: dict[Demand, Needs] = {}
+        self._of_type: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return _FIRST_TYPE + len(self.types)
@@ -48,17 +56,26 @@ class Dimensions:
         return found
 
     def _make_needs(self, demand: Demand) -> Needs:
-        needs = [(CPU, demand.cpu_millis), (MEMORY, demand.memory_bytes), (TRIALS, 1)]
-        needs.append((GPU, demand.gpu))
-        if demand.gpu and demand.gpu_type:
-            types = self.counted_as(demand.gpu_type)
+        cpu, memory, gpu, kind = demand
+        needs = [(CPU, cpu)] if cpu > 0 else []
+        if memory > 0:
+            needs.append((MEMORY, memory))
+        needs.append((TRIALS, 1))
+        if gpu > 0:
+            needs.append((GPU, gpu))
+            needs += [(index, gpu) for index in self._beside(kind)] if kind else ()
+        return tuple(needs)
+
+    def _beside(self, kind: str) -> list[int]:
+        """The dimensions that a device of a type counts for beside that of all devices."""
+        if (found := self._of_type.get(kind)) is None:
             is_declared = not self._capacity.gpu_types or any(
-                is_gpu_type(declared, demand.gpu_type) or is_gpu_type(demand.gpu_type, declared)
+                is_gpu_type(declared, kind) or is_gpu_type(kind, declared)
                 for declared in self._capacity.gpu_types
             )
-            needs += [(index, demand.gpu) for index in types]
-            needs += [] if is_declared else [(UNDECLARED, demand.gpu)]
-        return tuple((index, amount) for index, amount in needs if amount > 0)
+            found = self.counted_as(kind) + ([] if is_declared else [UNDECLARED])
+            self._of_type[kind] = found
+        return found
 
     def counted_as(self, asked: str) -> list[int]:
         """The dimensions of a type of devices."""
@@ -112,6 +129,15 @@ class Dimensions:
         if index in {GPU, UNDECLARED}:
             return f"{amount:g} {_plural('GPU', amount)}"
         return f"{amount:g} {self.types[index - _FIRST_TYPE]} {_plural('GPU', amount)}"
+
+
+def flatten(all_needs: Sequence[Needs]) -> tuple[Indices, Indices, Floats]:
+    """What many need, one after another: whose it is (by position), the dimension, the amount."""
+    counts = [len(needs) for needs in all_needs]
+    pairs = chain.from_iterable(all_needs)
+    flat = np.fromiter(chain.from_iterable(pairs), dtype=np.float64, count=2 * sum(counts))
+    indices, amounts = flat.reshape(-1, 2).T
+    return np.repeat(np.arange(len(counts)), counts), indices.astype(np.intp), amounts
 
 
 def _or_open(bound: int | None) -> float:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from governance.scheduling.order import Floats, Line
+from governance.scheduling.dimensions import Floats
+from governance.scheduling.order import Line
 from governance.scheduling.releases import Releases
 from governance.scheduling.room import Scope
 
@@ -22,7 +23,7 @@ def estimate_starts(line: Line, *, now: float) -> Floats:
     )
     members: dict[Scope, list[int]] = {}
     for row, bunch in enumerate(line.bunches):
-        for scope in bunch.scopes:
+        for scope in bunch.scopes.all:
             members.setdefault(scope, []).append(row)
     for scope, rows in members.items():
         is_member = np.zeros(len(line.bunches), dtype=np.bool_)

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from governance.scheduling.bunches import Bunch, age
+from governance.scheduling.dimensions import Floats, Indices, flatten
 from governance.scheduling.fair_share import FairShare, Path
-from governance.scheduling.queue import Waiting
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from governance.scheduling.queue import Waiting, Whose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +29,21 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
     """
     bunches = [bunch for bunch in bunches if bunch.n_admitted < len(bunch.trials)]
     n_dimensions = len(shares.parts)
-    rests = [bunch.rest for bunch in bunches]
-    trials: list[Waiting] = [trial for rest in rests for trial in rest]
-    bunch_of = np.repeat(np.arange(len(bunches)), [len(rest) for rest in rests])
+    trials = [trial for bunch in bunches for trial in bunch.rest]
+    lengths = [len(bunch.trials) - bunch.n_admitted for bunch in bunches]
+    bunch_of = np.repeat(np.arange(len(bunches)), lengths)
     if not trials:
         return Line(
             trials=trials, bunches=bunches, bunch_of=bunch_of, demands=np.zeros((0, n_dimensions))
         )
-    needs = np.zeros((len(bunches), n_dimensions))
-    rows = [row for row, bunch in enumerate(bunches) for _ in bunch.needs]
-    indices = [index for bunch in bunches for index, _ in bunch.needs]
-    needs[rows, indices] = [amount for bunch in bunches for _, amount in bunch.needs]
+    needs = _needs(bunches, n_dimensions)
     levels = np.array([-bunch.level for bunch in bunches])
     by_age = np.array(sorted(range(len(trials)), key=[age(trial) for trial in trials].__getitem__))
     ages = np.empty(len(trials), dtype=np.intp)
     ages[by_age] = np.arange(len(trials))
     order = by_age[np.argsort(levels[bunch_of[by_age]], kind="stable")]
-    numbers = {whose: i for i, whose in enumerate(dict.fromkeys(b.whose for b in bunches))}
-    whose_of = np.array([numbers[bunch.whose] for bunch in bunches])
+    numbers: dict[Whose, int] = {}
+    whose_of = np.array([numbers.setdefault(bunch.whose, len(numbers)) for bunch in bunches])
     for depth in (3, 2, 1):
         here = bunch_of[order]
         nodes, node_of_whose = _numbered([whose[:depth] for whose in numbers])
@@ -66,6 +60,14 @@ def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
         bunch_of=bunch_of[order],
         demands=needs[bunch_of[order]],
     )
+
+
+def _needs(bunches: Sequence[Bunch], n_dimensions: int) -> Floats:
+    """What a trial of each bunch needs, by dimension in the second axis."""
+    needs = np.zeros((len(bunches), n_dimensions))
+    whose, indices, amounts = flatten([bunch.needs for bunch in bunches])
+    needs[whose, indices] = amounts
+    return needs
 
 
 def _keys(node_of: Indices, needs: Floats, nodes: Sequence[Path], shares: FairShare) -> Floats:

@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from governance.scheduling.dimensions import Floats, flatten
 from governance.scheduling.room import Scope
 
-Floats = npt.NDArray[np.float64]
 _MANY = 200  #: holders that came since; from then on it is quicker to sort anew
 
 
@@ -21,11 +20,10 @@ class Releases:
     def _read(self) -> None:
         members = self._scope.members
         self._n = len(members)
-        rows = [
-            (holder.until, index, amount) for holder in members for index, amount in holder.needs
-        ]
-        self._rows = np.array(rows, dtype=np.float64).reshape(-1, 3)
-        self._rows = self._rows[np.argsort(self._rows[:, 0], kind="stable")]
+        whose, indices, amounts = flatten([holder.needs for holder in members])
+        until = np.array([holder.until for holder in members], dtype=np.float64)[whose]
+        order = np.argsort(until, kind="stable")
+        self._until, self._indices, self._amounts = until[order], indices[order], amounts[order]
         self._of: dict[int, tuple[Floats, Floats]] = {}
 
     def of(self, index: int) -> tuple[Floats, Floats]:
@@ -49,6 +47,6 @@ class Releases:
 
     def _known(self, index: int) -> tuple[Floats, Floats]:
         if index not in self._of:
-            rows = self._rows[self._rows[:, 1] == index]
-            self._of[index] = rows[:, 0], np.cumsum(rows[:, 2])
+            here = self._indices == index
+            self._of[index] = self._until[here], np.cumsum(self._amounts[here])
         return self._of[index]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from governance.quotas.quota import Amounts, PriorityClass, Quotas
 from governance.scheduling.dimensions import TRIALS, Dimensions, Limits, Needs
@@ -27,13 +28,6 @@ class Scope:
                 return index
         return None
 
-    def refuses(self, needs: Needs) -> int | None:
-        """A dimension in which they never fit."""
-        for index, amount in needs:
-            if amount > self.limit[index]:
-                return index
-        return None
-
     def free(self, index: int) -> float:
         """What is left of a dimension."""
         return self.limit[index] - self.used[index]
@@ -52,12 +46,26 @@ class Holder:
     scopes: tuple[Scope, ...]
 
 
-class Rooms:
-    """All scopes of one pass.
+class ScopesOf(NamedTuple):
+    """The scopes of a trial."""
 
-    `narrow` ones are a trial's own business: others may pass it while it waits there. `wide` ones
-    are everybody's.
-    """
+    narrow: tuple[Scope, ...]  #: its own business: others may pass it while it waits there
+    wide: tuple[Scope, ...]  #: everybody's
+    all: tuple[Scope, ...]  #: both
+
+    least: Limits  #: of all of them, by dimension
+
+    def refuses(self, needs: Needs) -> tuple[Scope, int] | None:
+        """A scope, and a dimension of it, in which they never fit."""
+        least = self.least
+        for index, amount in needs:
+            if amount > least[index]:
+                return next((one, index) for one in self.all if amount > one.limit[index])
+        return None
+
+
+class Rooms:
+    """All scopes of one pass."""
 
     def __init__(self, dimensions: Dimensions, quotas: Quotas) -> None:
         self._dimensions = dimensions
@@ -65,27 +73,34 @@ class Rooms:
         self._capacity = dimensions.capacity()
         self._is_bounded = any(bound != math.inf for bound in self._capacity)
         self._scopes: dict[tuple[str, ...], Scope | None] = {}
-        self._of: dict[tuple[str, str], tuple[tuple[Scope, ...], tuple[Scope, ...]]] = {}
+        self._nowhere = self._scopes_of((), ())
+        self._of: dict[tuple[str, str], ScopesOf] = {}
         self._words: dict[tuple[Scope, int, bool], str] = {}  # thousands wait for the same
 
     def all(self) -> list[Scope]:
         """Those that anybody has asked for."""
         return [scope for scope in self._scopes.values() if scope is not None]
 
-    def of(self, trial: Waiting) -> tuple[tuple[Scope, ...], tuple[Scope, ...]]:
-        """The narrow and the wide scopes of a trial."""
+    def of(self, trial: Waiting) -> ScopesOf:
+        """The scopes of a trial."""
         if trial.is_admitted_elsewhere:
-            return (), ()
+            return self._nowhere
         of_class = self._quotas.of_class(trial.priority)
         key = (trial.tenant, of_class.name)
         found = self._of.get(key)
         if found is None:
-            found = self._of[key] = (
-                _there((self._tenant(trial.tenant), self._burst(trial.tenant, of_class),
-                        self._class(of_class))),
-                _there((self._everybody(), self._unreserved(of_class))),
-            )  # fmt: skip
+            narrow = _there((self._tenant(trial.tenant), self._burst(trial.tenant, of_class),
+                             self._class(of_class)))  # fmt: skip
+            wide = _there((self._everybody(), self._unreserved(of_class)))
+            found = self._of[key] = self._scopes_of(narrow, wide)
         return found
+
+    def _scopes_of(self, narrow: tuple[Scope, ...], wide: tuple[Scope, ...]) -> ScopesOf:
+        limits = [scope.limit for scope in narrow + wide]
+        least = [
+            min(bounds) for bounds in zip([math.inf] * len(self._capacity), *limits, strict=True)
+        ]
+        return ScopesOf(narrow, wide, narrow + wide, least)
 
     def hold(self, needs: Needs, scopes: Sequence[Scope], *, until: float) -> None:
         """Count somebody in."""
@@ -95,6 +110,11 @@ class Rooms:
             for index, amount in needs:
                 used[index] += amount
             scope.members.append(holder)
+
+    def close(self) -> None:
+        """Forget who holds what: scopes know their holders, and these their scopes."""
+        for scope in self.all():
+            scope.members.clear()
 
     def _scope(self, key: tuple[str, ...], kind: WaitKind, limit: Limits) -> Scope | None:
         if key not in self._scopes:

@@ -56,14 +56,23 @@ def schedule(
         usage: What everybody has used before, decayed up to `now`.
     """
     with _without_collector():
-        one_pass = _Pass(queue, running, capacity, quotas, budgets, usage, now)
+        return _decide(_Pass(queue, running, capacity, quotas, budgets, usage, now))
+
+
+def _decide(one_pass: "_Pass") -> Schedule:
+    try:
         one_pass.admit()
         return one_pass.result()
+    finally:
+        one_pass.close()
 
 
 @contextmanager
 def _without_collector() -> Generator[None, None, None]:
-    """A pass makes so many small things that looking for cycles takes a quarter of it."""
+    """A pass makes so many small things that looking for cycles takes a quarter of it.
+
+    They are gone before the collector looks again, or it would look at all of them at once.
+    """
     if not gc.isenabled():
         yield
         return
@@ -114,8 +123,7 @@ class _Pass:
             self._count_in(trial, dimensions.needs(trial.demand))
 
     def _count_in(self, trial: Live, needs: Needs) -> None:
-        narrow, wide = self._rooms.of(trial)
-        self._rooms.hold(needs, (*narrow, *wide), until=self._end(trial))
+        self._rooms.hold(needs, self._rooms.of(trial).all, until=self._end(trial))
         self._shares.enter(whose(trial))
         self._shares.add(whose(trial), needs)
         if self._book is not None:
@@ -130,6 +138,10 @@ class _Pass:
         if expected > self._now:
             return expected
         return self._now + max(trial.seconds * _OVERDUE_SHARE, _LEAST_OVERDUE_SECONDS)
+
+    def close(self) -> None:
+        """Let go of what refers to each other, so that it needs no collector."""
+        self._rooms.close()
 
     # Who may start
 
@@ -159,11 +171,10 @@ class _Pass:
             refusal = bunch.of_class.refusal(tenant=tenant, user=owner)
             if refusal is not None:
                 return WaitKind.REFUSED, refusal
-        for scope in bunch.scopes:
-            index = scope.refuses(bunch.needs)
-            if index is not None:
-                words = self._rooms.words(scope, index, is_forever=True)
-                return WaitKind.NEVER, f"asks for more than it can ever have: {words}"
+        refused = bunch.scopes.refuses(bunch.needs)
+        if refused is not None:
+            words = self._rooms.words(*refused, is_forever=True)
+            return WaitKind.NEVER, f"asks for more than it can ever have: {words}"
         return None
 
     def _why_not(self, bunch: Bunch) -> tuple[WaitKind, str] | None:
@@ -174,17 +185,17 @@ class _Pass:
             refusal = self._book.refusal(bunch.spender, usd=bunch.usd, gpu_hours=bunch.gpu_hours)
             if refusal is not None:
                 return WaitKind.BUDGET, refusal
-        for scope in bunch.narrow:
+        for scope in bunch.scopes.narrow:
             index = scope.lacks(needs)
             if index is not None:
                 if scope not in self._first_of:
                     self._first_of[scope] = reserve(bunch, (scope,))
                 return scope.kind, self._rooms.words(scope, index)
-        for scope in bunch.wide:
+        for scope in bunch.scopes.wide:
             index = scope.lacks(needs)
             if index is not None:
                 if self._first is None:
-                    self._first = reserve(bunch, bunch.scopes)
+                    self._first = reserve(bunch, bunch.scopes.all)
                 return scope.kind, self._rooms.words(scope, index)
         return self._whom_it_delays(bunch)
 
@@ -194,8 +205,8 @@ class _Pass:
             backfills = self._quotas.backfills and (
                 until <= first.starts_at < math.inf
                 or (
-                    first.allows(bunch.needs, bunch.scopes)
-                    and first.allows_beyond(bunch.needs, bunch.scopes, self._releases_of)
+                    first.allows(bunch.needs, bunch.scopes.all)
+                    and first.allows_beyond(bunch.needs, bunch.scopes.all, self._releases_of)
                 )
             )
             if not backfills:
@@ -212,8 +223,8 @@ class _Pass:
     def _reservations(self, bunch: Bunch) -> list[Reservation]:
         """Those whom it must not delay."""
         first_of = self._first_of
-        found = [first_of[scope] for scope in bunch.narrow if scope in first_of]
-        if self._first is not None and bunch.wide:
+        found = [first_of[scope] for scope in bunch.scopes.narrow if scope in first_of]
+        if self._first is not None and bunch.scopes.wide:
             found.append(self._first)
         return found
 
@@ -223,8 +234,8 @@ class _Pass:
     def _start(self, bunch: Bunch) -> None:
         until = self._until(bunch)
         for first in self._reservations(bunch):
-            first.give(bunch.needs, bunch.scopes, until=until)
-        self._rooms.hold(bunch.needs, bunch.scopes, until=until)
+            first.give(bunch.needs, bunch.scopes.all, until=until)
+        self._rooms.hold(bunch.needs, bunch.scopes.all, until=until)
         self._shares.add(bunch.whose, bunch.needs)
         if self._book is not None:
             self._book.reserve(bunch.spender, usd=bunch.usd, gpu_hours=bunch.gpu_hours)
