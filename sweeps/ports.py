@@ -120,8 +120,22 @@ class SweepClaims(Protocol):
         """Note which Dagster run controls the sweep now. `SweepNotFound`, `RunsElsewhere`."""
         ...
 
-    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
-        """Close a sweep whose controller was cancelled; False if it ended, or has another one."""
+    def live_attempts(self, sweep_id: SweepId) -> tuple[AttemptId, ...]:
+        """Attempts of a sweep whose rows say that they have not ended."""
+        ...
+
+    def cancel_abandoned(
+        self,
+        sweep_id: SweepId,
+        *,
+        dagster_run_id: str,
+        reason: str,
+        ended: Mapping[AttemptId, dt.datetime],
+    ) -> bool:
+        """Close a sweep whose controller was cancelled; False if it ended, or has another one.
+
+        Live attempts end now, or when `ended` says that one had.
+        """
         ...
 
 

@@ -1,12 +1,13 @@
 """Who starts a sweep's controller, where, and what becomes of a sweep that has none any more."""
 
 import contextlib
-from collections.abc import Generator
+import datetime as dt
+from collections.abc import Generator, Mapping
 
 from storage import queries
 from storage.database import Pool, transaction
 from sweeps.errors import RunsElsewhere, SweepNotFound
-from sweeps.ids import SweepId
+from sweeps.ids import AttemptId, SweepId
 from sweeps.places import Place
 
 _QUERIES = queries.load("claims")
@@ -122,15 +123,31 @@ class SweepClaims:
         """Let live attempts that are elsewhere count as lost: that place is gone for good."""
         self._update("leave_place", sweep_id)
 
-    def cancel_abandoned(self, sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+    def live_attempts(self, sweep_id: SweepId) -> tuple[AttemptId, ...]:
+        """Attempts of a sweep whose rows say that they have not ended."""
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES["live_attempts"], {"sweep_id": sweep_id})
+            return tuple(AttemptId(row[0]) for row in rows)
+
+    def cancel_abandoned(
+        self,
+        sweep_id: SweepId,
+        *,
+        dagster_run_id: str,
+        reason: str,
+        ended: Mapping[AttemptId, dt.datetime],
+    ) -> bool:
         """Close a sweep whose controller was cancelled and will not come back.
 
-        False when it has ended, or when another Dagster run controls it.
+        False when it has ended, or when another Dagster run controls it. Its live attempts end now,
+        or when `ended` says that one had.
         """
         parameters = {
             "sweep_id": sweep_id,
             "dagster_run_id": dagster_run_id,
             "reason": reason,
+            "attempt_ids": list(ended),
+            "ended_ats": list(ended.values()),
         }
         with transaction(self._pool) as connection:
             if connection.execute(_QUERIES["cancel_abandoned"], parameters).fetchone() is None:

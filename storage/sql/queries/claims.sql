@@ -142,13 +142,26 @@ SET state = 'cancelled',
 WHERE sweep_id = %(sweep_id)s
   AND state IN ('pending', 'queued', 'running', 'paused');
 
+-- live_attempts --
+-- Executions of a sweep that have not ended.
+SELECT attempt_id
+FROM attempts
+JOIN runs USING (run_id)
+WHERE runs.sweep_id = %(sweep_id)s
+  AND attempts.state <> 'ended';
+
 -- cancel_live_attempts --
--- Their executions.
+-- Executions of a cancelled sweep; those of which it is known end at the time at which they were
+-- gone, not before they began and not in the future of the database's clock.
 UPDATE attempts
 SET state = 'ended',
     exit_reason = 'cancelled',
-    ended_at = now()
+    ended_at = greatest(least(coalesce(known.ended_at, now()), now()),
+                        coalesce(attempts.started_at, attempts.created_at))
 FROM runs
-WHERE runs.run_id = attempts.run_id
+JOIN attempts AS live USING (run_id)
+LEFT JOIN unnest(%(attempt_ids)s::text[], %(ended_ats)s::timestamptz[])
+    AS known (attempt_id, ended_at) USING (attempt_id)
+WHERE live.attempt_id = attempts.attempt_id
   AND runs.sweep_id = %(sweep_id)s
   AND attempts.state <> 'ended';

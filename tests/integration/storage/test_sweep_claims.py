@@ -1,5 +1,6 @@
 """Who starts a sweep's controller, where, and what becomes of a sweep that has none any more."""
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -303,7 +304,7 @@ def test_sweeps_that_are_under_way_here_are_found_those_first_that_hold_somethin
     for name in (idle, holding, ended):
         world.claims.attach(name, dagster_run_id="run")
     there.attach(elsewhere, dagster_run_id="run")
-    world.claims.cancel_abandoned(ended, dagster_run_id="run", reason="gone")
+    world.claims.cancel_abandoned(ended, dagster_run_id="run", reason="gone", ended={})
     lease = world.store.take_over(holding, controller="c")
     world.store.apply(
         holding,
@@ -345,9 +346,9 @@ def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld
     )
 
     was_closed = world.claims.cancel_abandoned(
-        SWEEP, dagster_run_id="run-1", reason="terminated in the Dagster UI"
+        SWEEP, dagster_run_id="run-1", reason="terminated in the Dagster UI", ended={}
     )
-    again = world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="twice")
+    again = world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="twice", ended={})
 
     snapshot = world.store.load(SWEEP)
     assert (was_closed, again) == (True, False)
@@ -363,14 +364,67 @@ def test_an_abandoned_sweep_is_closed_with_everything_in_it(world: PostgresWorld
         world.store.apply(SWEEP, lease, Changes(at=at(10)))
 
 
+def test_attempts_of_an_abandoned_sweep_end_when_they_were_gone(world: PostgresWorld) -> None:
+    given_sweep(world, SWEEP)
+    lease = world.store.take_over(SWEEP, controller="c")
+    numbers = range(1, 5)
+    world.store.apply(
+        SWEEP,
+        lease,
+        Changes(
+            at=at(0),
+            suggestions=tuple(a_suggestion(number) for number in numbers),
+            new_trials=tuple(a_trial(number) for number in numbers),
+            new_attempts=tuple(an_attempt(number) for number in numbers),
+        ),
+    )
+    world.store.apply(
+        SWEEP,
+        lease,
+        Changes(
+            at=at(10),
+            attempts=tuple(
+                an_attempt(number, state=AttemptState.RUNNING, started_at=at(10))
+                for number in numbers
+            ),
+        ),
+    )
+    live = world.claims.live_attempts(SWEEP)
+    gone, before_it_began, in_the_future, alive = live
+    now = dt.datetime.now(dt.UTC)
+
+    world.claims.cancel_abandoned(
+        SWEEP,
+        dagster_run_id="run-1",
+        reason="gone",
+        ended={
+            gone: at(70),
+            before_it_began: at(3),
+            in_the_future: now + dt.timedelta(days=1),
+        },
+    )
+
+    ended = {one.attempt_id: one.ended_at for one in world.store.load(SWEEP).attempts}
+    assert (ended[gone], ended[before_it_began]) == (at(70), at(10))
+    for attempt_id in (in_the_future, alive):
+        at_once = ended[attempt_id]
+        assert at_once is not None
+        assert now <= at_once < now + dt.timedelta(minutes=1)
+    assert world.claims.live_attempts(SWEEP) == ()
+
+
 def test_a_dagster_run_that_is_not_the_sweep_s_own_closes_nothing(world: PostgresWorld) -> None:
     given_sweep(world, SWEEP)
     world.claims.claim(SWEEP)
     world.claims.attach(SWEEP, dagster_run_id="the one")
 
-    by_another = world.claims.cancel_abandoned(SWEEP, dagster_run_id="another", reason="gone")
+    by_another = world.claims.cancel_abandoned(
+        SWEEP, dagster_run_id="another", reason="gone", ended={}
+    )
     state = world.catalog.get(SWEEP).state
-    by_its_own = world.claims.cancel_abandoned(SWEEP, dagster_run_id="the one", reason="gone")
+    by_its_own = world.claims.cancel_abandoned(
+        SWEEP, dagster_run_id="the one", reason="gone", ended={}
+    )
 
     assert (by_another, state, by_its_own) == (False, SweepState.RUNNING, True)
 
@@ -389,11 +443,11 @@ def test_a_closed_sweep_leaves_others_alone(world: PostgresWorld) -> None:
         ),
     )
 
-    world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
+    world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone", ended={})
 
     assert world.store.load(_OTHER).trials[0].state is RunState.PENDING
     assert world.store.load(_OTHER).trials[0].run_id == ids.run_id(_OTHER, 1)
 
 
 def test_nothing_is_closed_of_a_sweep_that_is_unknown(world: PostgresWorld) -> None:
-    assert not world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone")
+    assert not world.claims.cancel_abandoned(SWEEP, dagster_run_id="run-1", reason="gone", ended={})

@@ -5,7 +5,7 @@ import dataclasses
 import datetime as dt
 import os
 import platform
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,8 +23,10 @@ from orchestration import controllers, workers
 from orchestration.home import Home
 from orchestration.platform import Platform
 from orchestration.workers import COMING_TAGS, PID_TAG, STARTED_TAG, home_tags, process_tags
+from sweeps import ids
 from sweeps.errors import LauncherUnavailable, RunsElsewhere, StorageUnavailable
-from sweeps.ids import SweepId
+from sweeps.ids import AttemptId, SweepId
+from sweeps.ports import AttemptPhase, AttemptStatus
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
 from tests.factories import SWEEP, a_spec, at
@@ -59,6 +61,8 @@ class Catalog:
         self.place: str | None = None  #: another one, where its live trials are
         self.is_void = True  #: nothing has followed the last claim for a minute
         self.left = 3
+        self.live: tuple[AttemptId, ...] = ()
+        self.ended: Mapping[AttemptId, dt.datetime] = {}
 
     def get(self, sweep_id: SweepId) -> Any:
         assert sweep_id == SWEEP
@@ -92,7 +96,18 @@ class Catalog:
     def forgive(self, _sweep_id: SweepId) -> None:
         self.left = 3
 
-    def cancel_abandoned(self, _sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+    def live_attempts(self, _sweep_id: SweepId) -> tuple[AttemptId, ...]:
+        return self.live
+
+    def cancel_abandoned(
+        self,
+        _sweep_id: SweepId,
+        *,
+        dagster_run_id: str,
+        reason: str,
+        ended: Mapping[AttemptId, dt.datetime],
+    ) -> bool:
+        self.ended = ended
         assert reason
         if self.sweep.dagster_run_id != dagster_run_id:
             return False
@@ -115,13 +130,14 @@ class World:
         self.reaped: list[str] = []
         self.launched: list[str] = []
         self.resumed: list[Any] = []
+        self.statuses: list[AttemptStatus] | None = []  #: None: the launcher does not answer
         self.platform = cast(
             "Platform",
             SimpleNamespace(
                 catalog=self.catalog,
                 claims=self.catalog,
                 dagster_instance=instance,
-                launcher=SimpleNamespace(reap=self._reap),
+                launcher=SimpleNamespace(reap=self._reap, poll=self._poll),
                 has_daemon=True,
                 has_worker_processes=True,
                 settings=SimpleNamespace(home=home),
@@ -131,6 +147,14 @@ class World:
     def _reap(self, sweep_id: str) -> int:
         self.reaped.append(sweep_id)
         return 1
+
+    def _poll(
+        self, sweep_id: SweepId, attempt_ids: Iterable[AttemptId]
+    ) -> Mapping[AttemptId, AttemptStatus]:
+        assert sweep_id == SWEEP
+        if self.statuses is None:
+            raise LauncherUnavailable("nobody answers")
+        return {one.attempt_id: one for one in self.statuses if one.attempt_id in set(attempt_ids)}
 
     def look_after(self) -> str | None:
         return controllers.Controllers(self.platform, SWEEP).look_after()
@@ -239,6 +263,34 @@ def test_a_cancelled_dagster_run_cancels_its_sweep_and_is_not_replaced(world: Wo
 
     assert "cancelled" in (said or "")
     assert (world.catalog.cancelled, world.reaped, world.started) == ([run], [SWEEP], [])
+
+
+def test_trials_of_a_cancelled_one_end_when_they_were_gone(world: World) -> None:
+    world.has_run(dg.DagsterRunStatus.CANCELED)
+    gone, alive, unknown = world.catalog.live = tuple(
+        ids.attempt_id(ids.run_id(SWEEP, number), 1) for number in range(1, 4)
+    )
+    world.statuses = [
+        AttemptStatus(attempt_id=gone, phase=AttemptPhase.EXITED, ended_at=at(70)),
+        AttemptStatus(attempt_id=alive, phase=AttemptPhase.RUNNING, started_at=at(1)),
+    ]
+
+    world.look_after()
+
+    assert world.catalog.ended == {gone: at(70)}
+    assert unknown not in world.catalog.ended
+
+
+def test_a_cancelled_one_is_closed_though_the_launcher_cannot_say_when_its_trials_ended(
+    world: World,
+) -> None:
+    run = world.has_run(dg.DagsterRunStatus.CANCELED)
+    world.catalog.live = (ids.attempt_id(ids.run_id(SWEEP, 1), 1),)
+    world.statuses = None
+
+    world.look_after()
+
+    assert (world.catalog.cancelled, world.catalog.ended) == ([run], {})
 
 
 def test_trials_of_a_sweep_that_goes_on_under_another_dagster_run_are_left_alone(

@@ -1,6 +1,7 @@
 """What the daemon does with sweeps, on an instance in memory."""
 
-from collections.abc import Generator
+import datetime as dt
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,7 @@ from dagster import DagsterRunStatus
 
 from orchestration.sensors import cancelled_sweeps, failed_sweeps
 from sweeps.errors import RunsElsewhere, SweepNotFound
-from sweeps.ids import SweepId
+from sweeps.ids import AttemptId, SweepId
 from sweeps.states import SweepRequest, SweepState
 from sweeps.trials import Sweep
 from tests.factories import SWEEP, THERE, a_spec, at
@@ -45,7 +46,17 @@ class Record:
         self.claimable.remove(dagster_run_id)
         return f"{sweep_id}@2"
 
-    def cancel_abandoned(self, _sweep_id: SweepId, *, dagster_run_id: str, reason: str) -> bool:
+    def live_attempts(self, _sweep_id: SweepId) -> tuple[AttemptId, ...]:
+        return ()
+
+    def cancel_abandoned(
+        self,
+        _sweep_id: SweepId,
+        *,
+        dagster_run_id: str,
+        reason: str,
+        ended: Mapping[AttemptId, dt.datetime],
+    ) -> bool:
         return dagster_run_id in self.claimable
 
     def reap(self, sweep_id: SweepId) -> int:
