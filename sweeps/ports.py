@@ -61,6 +61,8 @@ class SweepLog(Protocol):
     ) -> None:
         """Write a sweep down. The same name a second time changes nothing.
 
+        `InvalidSweepFile` when it waits for what its tenant has not, or what ended otherwise.
+
         Args:
             datasets: Versions that its trials use: what a `DatasetGate` has made of the spec's data.
             code: State of the work tree that `source_dir` is in; None when nobody could look.
@@ -117,7 +119,10 @@ class SweepClaims(Protocol):
         ...
 
     def attach(self, sweep_id: SweepId, *, dagster_run_id: str) -> None:
-        """Note which Dagster run controls the sweep now. `SweepNotFound`, `RunsElsewhere`."""
+        """Note which Dagster run controls the sweep now. `SweepNotFound`, `RunsElsewhere`.
+
+        `StateConflict` while it waits for others.
+        """
         ...
 
     def live_attempts(self, sweep_id: SweepId) -> tuple[AttemptId, ...]:

@@ -27,6 +27,7 @@ from sweeps.spaces import (
     SearchSpace,
 )
 from sweeps.tags import Tag
+from sweeps.waits import Awaited
 
 SPEC_VERSION = 1  #: of the stored form; raised when a reader of the old form would be wrong
 
@@ -201,6 +202,7 @@ class SweepSpec:
     expected_outcome: str | None = None
     seed: int = 0
     warm_start: tuple[SweepId, ...] = ()  #: earlier sweeps of the experiment to learn from
+    after: tuple[Awaited, ...] = ()  #: sweeps that have to end before this one starts
     initial_configurations: tuple[Configuration, ...] = ()
     #: tried first; what one leaves out is drawn
     provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
@@ -238,6 +240,7 @@ def as_document(spec: SweepSpec) -> dict[str, Any]:
         "constraints": [constraint.text for constraint in spec.space.constraints],
         "initial_configurations": [dict(given) for given in spec.initial_configurations],
         "warm_start": list(spec.warm_start),
+        "after": [awaited.as_document() for awaited in spec.after],
         "strategy": asdict(spec.strategy),
         "limits": {
             "max_trials": limits.max_trials,

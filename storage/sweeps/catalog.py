@@ -3,7 +3,7 @@
 import builtins
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -14,6 +14,7 @@ from storage import queries
 from storage.annotations.notes import write_first_words
 from storage.database import Pool, transaction
 from storage.datasets.catalog import pin_to_sweep
+from storage.sweeps.waits import open_waits, write_waits
 from sweeps.datasets import DatasetReference, PinnedDataset
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
@@ -21,6 +22,7 @@ from sweeps.specs import SPEC_VERSION, SweepSpec, as_document
 from sweeps.states import SweepRequest, SweepState
 from sweeps.sweep_files import parse_document
 from sweeps.trials import Sweep
+from sweeps.waits import Wait
 
 _QUERIES = queries.load("sweeps")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -51,6 +53,7 @@ class SweepRow:
     paused: int  #: wait at a rung
     failed: int
     best: float | None
+    waits_for: Sequence[Wait] = ()  #: sweeps that have to end before it starts
 
 
 class SweepCatalog:
@@ -78,6 +81,9 @@ class SweepCatalog:
         Args:
             code: State of the work tree that `source_dir` is in; None when nobody could look.
             image: Of its trials, by its digest; None when nobody has looked it up.
+
+        Raises:
+            InvalidSweepFile: It waits for a sweep that its tenant has not, or that ended otherwise.
         """
         named = [DatasetReference.parse(text).name for text in spec.trial.data]
         if named != [dataset.name for dataset in datasets]:
@@ -110,6 +116,7 @@ class SweepCatalog:
                 },
             ).fetchone()
             if is_new:
+                write_waits(connection, sweep_id, spec)
                 write_first_words(connection, sweep_id, spec, by=created_by)
             if datasets:
                 pin_to_sweep(connection, sweep_id, datasets)
@@ -179,7 +186,10 @@ class SweepCatalog:
         absent = dict.fromkeys(("sweep_id", "tenant_id", "state", "experiment", "before"))
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(SweepRow))
-            return cursor.execute(_QUERIES["list_sweeps"], {**absent, **parameters}).fetchall()
+            rows = cursor.execute(_QUERIES["list_sweeps"], {**absent, **parameters}).fetchall()
+            waiting = [row.sweep_id for row in rows if row.state == SweepState.SUBMITTED]
+            waits = open_waits(connection, waiting)
+        return [replace(row, waits_for=waits.get(row.sweep_id, ())) for row in rows]
 
     def request(
         self, sweep_id: SweepId, requested: SweepRequest, *, tenant_id: str | None = None
@@ -190,18 +200,17 @@ class SweepCatalog:
             SweepNotFound: There is none of that name for the tenant.
             StateConflict: It has ended, or is being cancelled.
         """
-        if self._update("request", sweep_id, requested=str(requested), tenant_id=tenant_id):
-            if requested is SweepRequest.CANCEL:
-                self._update("cancel_unclaimed", sweep_id, reason="cancelled before it started")
+        parameters = {"sweep_id": sweep_id, "requested": str(requested), "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["request"], parameters).fetchone()
+            if row is not None and requested is SweepRequest.CANCEL:
+                reason = {"sweep_id": sweep_id, "reason": "cancelled before it started"}
+                connection.execute(_QUERIES["cancel_unclaimed"], reason)
+        if row is not None:
             return
         sweep = self.get(sweep_id, tenant_id=tenant_id)
         current = str(sweep.state) if sweep.state.is_terminal else "being cancelled"
         raise StateConflict(f"sweep {sweep_id!r}", current=current, asked=_ASKED[requested])
-
-    def _update(self, query: str, sweep_id: SweepId, **parameters: object) -> bool:
-        with transaction(self._pool) as connection:
-            row = connection.execute(_QUERIES[query], {"sweep_id": sweep_id, **parameters})
-            return row.fetchone() is not None
 
 
 _ASKED = {

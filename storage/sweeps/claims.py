@@ -6,9 +6,11 @@ from collections.abc import Generator, Mapping
 
 from storage import queries
 from storage.database import Pool, transaction
-from sweeps.errors import RunsElsewhere, SweepNotFound
+from storage.sweeps.waits import open_waits
+from sweeps.errors import RunsElsewhere, StateConflict, SweepNotFound
 from sweeps.ids import AttemptId, SweepId
 from sweeps.places import Place
+from sweeps.waits import wait_words
 
 _QUERIES = queries.load("claims")
 _MOST_REPLACEMENTS = 3  # a controller that fails more often than that has a reason to
@@ -41,6 +43,25 @@ class SweepClaims:
         with transaction(self._pool) as connection:
             rows = connection.execute(_QUERIES["under_way"], parameters)
             return tuple((SweepId(row[0]), row[1]) for row in rows)
+
+    def due(self, *, limit: int = 100) -> tuple[SweepId, ...]:
+        """Sweeps that have waited for others and may start now, the oldest first."""
+        return self._named("due_sweeps", limit)
+
+    def untold_ends(self, *, limit: int = 100) -> tuple[SweepId, ...]:
+        """Sweeps that have failed by the ends of others, and of which Dagster does not know yet."""
+        return self._named("untold_ends", limit)
+
+    def claim_end(self, sweep_id: SweepId) -> str | None:
+        """Take it on oneself to tell Dagster of such an end: why; None when somebody was faster."""
+        with transaction(self._pool) as connection:
+            row = connection.execute(_QUERIES["claim_end"], {"sweep_id": sweep_id}).fetchone()
+        return None if row is None else row[0]
+
+    def _named(self, query: str, limit: int) -> tuple[SweepId, ...]:
+        with transaction(self._pool) as connection:
+            rows = connection.execute(_QUERIES[query], {"limit": limit})
+            return tuple(SweepId(row[0]) for row in rows)
 
     def claim(self, sweep_id: SweepId) -> str | None:
         """Take a sweep in order to start it; None when somebody was faster."""
@@ -104,6 +125,7 @@ class SweepClaims:
         Raises:
             SweepNotFound: There is no such sweep.
             RunsElsewhere: Its live attempts are in another place.
+            StateConflict: It waits for others.
         """
         parameters = {
             "sweep_id": sweep_id,
@@ -117,6 +139,11 @@ class SweepClaims:
             row = connection.execute(_QUERIES["elsewhere"], parameters).fetchone()
             if row is not None:
                 raise RunsElsewhere(sweep_id, place=row[0])
+            row = connection.execute(_QUERIES["may_not_start"], parameters).fetchone()
+            if row is not None and row[0]:
+                waits = open_waits(connection, [sweep_id]).get(sweep_id, ())
+                current = f"waiting for {wait_words(waits)}" if waits else "paused"
+                raise StateConflict(f"sweep {sweep_id!r}", current=current, asked="started")
             connection.execute(_QUERIES["attach_dagster_run"], parameters)
 
     def leave_place(self, sweep_id: SweepId) -> None:

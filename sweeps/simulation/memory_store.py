@@ -126,7 +126,11 @@ class MemoryTrialStore:
                 if earlier in self._records
                 for trial in self._record(earlier).trials.values()
                 if trial.state in {RunState.COMPLETED, RunState.STOPPED, RunState.FAILED}
-                and (trial.ended_at is None or trial.ended_at <= record.sweep.created_at)
+                and (
+                    trial.ended_at is None
+                    or trial.ended_at <= record.sweep.created_at
+                    or earlier in {awaited.sweep_id for awaited in record.sweep.spec.after}
+                )
             ),
         )
 

@@ -1,6 +1,7 @@
 """The keys of a sweep file: what they hold, what they default to, and what they are for."""
 
 from sweeps.specs import SPEC_VERSION
+from sweeps.sweep_files.after_section import After
 from sweeps.sweep_files.commands import Command, Environment
 from sweeps.sweep_files.data_section import Data
 from sweeps.sweep_files.kinds import GPU_TYPE, IMAGE, SLUG, Boolean, Integer, OneOf, Text
@@ -165,6 +166,11 @@ SWEEP = Section(
         "warm_start": Field(
             kind=Several(Text("digits-mlp-4f2kq7ab", 63, SLUG), ["digits-mlp-4f2kq7ab"]),
             doc="Earlier sweeps of the experiment, whose results this one learns from.",
+            default=[],
+        ),
+        "after": Field(
+            kind=After(),
+            doc="Sweeps that have to end before this one starts, by default with success.",
             default=[],
         ),
         "strategy": Field(kind=Strategy(), doc=STRATEGY.doc, default="bayes"),

@@ -157,6 +157,7 @@ def _spec(read: Mapping[str, Any]) -> SweepSpec:
         seed=read["seed"],
         initial_configurations=read["initial_configurations"],
         warm_start=tuple(SweepId(name) for name in read["warm_start"]),
+        after=read["after"],
         provenance=ProvenanceSpec(**read["provenance"]),
         tags=read["tags"],
         links=read["links"],

@@ -21,6 +21,7 @@ from sweeps.states import (
     SweepState,
 )
 from sweeps.trials import Changes, ConcludedTrial, Exit, Report, SweepChange, SweepSnapshot
+from sweeps.waits import Awaited
 from tests.factories import (
     SWEEP,
     a_run_id,
@@ -80,6 +81,34 @@ class TrialStoreContract:
         lease = store.take_over(SWEEP, controller="first")
         store.apply(SWEEP, lease, two_trials())
         return lease
+
+    # What it learns from
+
+    def test_of_sweeps_that_it_has_waited_for_also_results_after_its_submission_count(
+        self, world: World
+    ) -> None:
+        """At its submission there were none of them yet."""
+        earlier, other = SweepId("earlier-aaaaaaaa"), SweepId("other-aaaaaaaa")
+        for name in (earlier, other):
+            world.submit(name, a_spec())
+        world.submit(
+            SWEEP,
+            replace(a_spec(), warm_start=(other, earlier), after=(Awaited(sweep_id=earlier),)),
+        )
+        for name in (earlier, other):
+            lease = world.store.take_over(name, controller="c")
+            new = a_trial(1, sweep_id=name)
+            world.store.apply(
+                name, lease, some_changes(suggestions=(a_suggestion(1),), new_trials=(new,))
+            )
+            ended = replace(
+                new, state=RunState.COMPLETED, objective=0.5, ended_at=at(0).replace(year=2100)
+            )
+            world.store.apply(name, lease, some_changes(trials=(ended,)))
+
+        snapshot = world.store.load(SWEEP)
+
+        assert [trial.run_id for trial in snapshot.earlier] == [ids.run_id(earlier, 1)]
 
     # Who may write
 

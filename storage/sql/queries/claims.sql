@@ -3,7 +3,7 @@
 -- controller came has lost it after a minute.
 SELECT sweep_id
 FROM sweeps
-WHERE (state = 'submitted'
+WHERE ((state = 'submitted' AND may_start(sweeps))
        OR (state IN ('running', 'paused')
            AND dagster_run_id IS NULL
            AND coalesce(claimed_at, started_at) < now() - INTERVAL '1 minute'
@@ -15,6 +15,39 @@ WHERE (state = 'submitted'
 ORDER BY log_position
 LIMIT %(limit)s;
 
+-- due_sweeps --
+-- Sweeps that have waited for others and may start now, the oldest first.
+SELECT sweep_id
+FROM sweeps
+WHERE state = 'submitted'
+  AND may_start(sweeps)
+  AND EXISTS (SELECT FROM sweep_waits WHERE sweep_waits.sweep_id = sweeps.sweep_id)
+ORDER BY log_position
+LIMIT %(limit)s;
+
+-- untold_ends --
+-- Sweeps that have failed since others have ended otherwise than they waited for, and of which Dagster
+-- does not know yet, the oldest first. Whoever was about to tell it and died has lost that after a
+-- minute.
+SELECT sweep_id
+FROM sweeps
+WHERE state = 'failed'
+  AND started_at IS NULL
+  AND dagster_run_id IS NULL
+  AND (claimed_at IS NULL OR claimed_at < now() - INTERVAL '1 minute')
+  AND sweep_id IN (SELECT sweep_id FROM sweep_waits WHERE NOT is_met)
+ORDER BY log_position
+LIMIT %(limit)s;
+
+-- claim_end --
+-- Take it on oneself to tell Dagster of such an end: no row comes back to the second one.
+UPDATE sweeps
+SET claimed_at = now()
+WHERE sweep_id = %(sweep_id)s
+  AND dagster_run_id IS NULL
+  AND (claimed_at IS NULL OR claimed_at < now() - INTERVAL '1 minute')
+RETURNING reason;
+
 -- claim_sweep --
 -- Start a sweep, once, whoever asks: no row comes back to the second one.
 UPDATE sweeps
@@ -22,7 +55,7 @@ SET state = CASE WHEN state = 'submitted' THEN 'running'::sweep_state ELSE state
     replacements = CASE WHEN state = 'submitted' THEN replacements ELSE replacements + 1 END,
     claimed_at = now()
 WHERE sweep_id = %(sweep_id)s
-  AND (state = 'submitted'
+  AND ((state = 'submitted' AND may_start(sweeps))
        OR (state IN ('running', 'paused')
            AND dagster_run_id IS NULL
            AND coalesce(claimed_at, started_at) < now() - INTERVAL '1 minute'
@@ -86,6 +119,12 @@ SELECT sweep_id
 FROM sweeps
 WHERE sweep_id = %(sweep_id)s
 FOR UPDATE;
+
+-- may_not_start --
+-- Whether a sweep that nobody has started waits for others, or rests after it has.
+SELECT state = 'submitted' AND NOT may_start(sweeps) AS may_not
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s;
 
 -- elsewhere --
 -- Where the sweep's live attempts are, if that is another place.

@@ -64,7 +64,8 @@ ORDER BY concluded_sequence;
 
 -- earlier_trials --
 -- What had become of the trials of earlier sweeps of the same experiment when this one was
--- submitted, oldest first: later results would make its suggestions others after a restart.
+-- submitted, oldest first: later results would make its suggestions others after a restart. Of sweeps
+-- that it has waited for, all: these had ended when it started.
 SELECT runs.run_id, runs.number, suggestions.configuration, runs.seed, runs.state::text,
        runs.reason, runs.objective, runs.resource_level, runs.started_at, runs.ended_at
 FROM runs
@@ -74,7 +75,10 @@ WHERE runs.sweep_id = ANY(%(earlier)s::text[])
   AND runs.sweep_id <> sweeps.sweep_id
   AND runs.experiment_id = sweeps.experiment_id
   AND runs.state IN ('completed', 'stopped', 'failed')
-  AND runs.ended_at <= sweeps.created_at
+  AND (runs.ended_at <= sweeps.created_at
+       OR runs.sweep_id IN (SELECT awaited_id
+                            FROM sweep_waits
+                            WHERE sweep_waits.sweep_id = sweeps.sweep_id))
 ORDER BY array_position(%(earlier)s::text[], runs.sweep_id), runs.number;
 
 -- last_sequence --

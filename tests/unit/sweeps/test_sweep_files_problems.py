@@ -252,7 +252,7 @@ COMMAND = '[python, train.py, "--lr={lr}", "{{}}"]'
         (at_the_end("seed: 7\nseed: 8"), "seed", 15, "first in line 14", "keep one"),
         (at_the_end("priority: Very High"), "priority", 14, "characters that", "'high'"),
         (at_the_end("version: 2"), "version", 14, "2", "write 1"),
-        (at_the_end("zzz: 1"), "zzz", 14, "unknown key", "known here: constraints"),
+        (at_the_end("zzz: 1"), "zzz", 14, "unknown key", "known here: after, constraints"),
         (at_the_end("strategy: genetic"), "strategy.name", 14, "'genetic'", "bayes, random"),
         (at_the_end("strategy: 5"), "strategy", 14, "5", "name"),
         (at_the_end("strategy: {name: grid, points_per_parameter: 0}"),

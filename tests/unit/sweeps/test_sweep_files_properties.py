@@ -47,6 +47,7 @@ from sweeps.specs import (
 from sweeps.sweep_files import json_schema, parse_document, parse_text
 from sweeps.sweep_files.kinds import IMAGE
 from sweeps.sweep_files.pod_section import OVERRIDES
+from sweeps.waits import Awaited, AwaitedEnd
 from tests.unit.sweeps.sweep_texts import GOOD
 
 # A busy machine must not fail a test, and a slow one not take a minute.
@@ -64,6 +65,7 @@ SINGLE_VALUES = (
     | st.floats(-1e15, 1e15).map(lambda value: value + 0)
 )
 SWEEPS = st.from_regex(r"[a-z][a-z0-9]{0,9}-[a-z2-7]{8}", fullmatch=True).map(SweepId)
+AWAITED = st.builds(Awaited, sweep_id=SWEEPS, ended=st.sampled_from(AwaitedEnd))
 DURATIONS = st.none() | st.timedeltas(dt.timedelta(milliseconds=1), dt.timedelta(days=3650))
 
 
@@ -221,6 +223,7 @@ def specs(draw: st.DrawFn) -> SweepSpec:
         space=space,
         initial_configurations=draw(first_ones(space)),
         warm_start=tuple(draw(st.lists(SWEEPS, max_size=2))),
+        after=tuple(draw(st.lists(AWAITED, max_size=3, unique_by=lambda one: one.sweep_id))),
         retention=draw(st.sampled_from([None, "short", "keep-all"])),
         strategy=draw(strategies()),
         limits=Limits(
@@ -389,7 +392,7 @@ def test_any_section_is_read_or_refused(value: object) -> None:
 
     for section in (
         "space", "limits", "trial", "strategy", "objective", "constraints",
-        "initial_configurations", "warm_start",
+        "initial_configurations", "warm_start", "after",
     ):  # fmt: skip
         document = {**good, section: value}
         if parse_or_refuse(document) is not None:
