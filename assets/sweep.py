@@ -8,6 +8,7 @@ line, by nothing else.
 import contextlib
 import datetime as dt
 import time
+from collections.abc import Callable
 
 import dagster as dg
 
@@ -15,6 +16,8 @@ from assets.boundary import dagster_errors
 from assets.leaderboard import sweep_metadata
 from assets.links import rerun_path
 from assets.partitions import SWEEPS
+from governance.features.catalogue import Feature
+from governance.features.policy import FeatureFlags
 from governance.lineage.reproducibility import markdown, reproducibility
 from governance.lineage.rules import LineageChecks, Scope
 from retention.tiers import ROLLUPS, MetricTiers
@@ -34,7 +37,10 @@ from sweeps.ports import (
     TrialLauncher,
     TrialStore,
 )
+from sweeps.specs import SweepSpec
 from sweeps.states import SweepRequest, SweepState
+from sweeps.strategies import Strategy
+from sweeps.suggesting import Suggester, make_inline_suggester
 from sweeps.trials import Trial
 
 TRIALS = dg.AssetSpec(
@@ -85,6 +91,7 @@ def run_trials(
     desk: dg.ResourceParam[AdmissionDesk],
     budgets: dg.ResourceParam[BudgetWatch],
     steering: dg.ResourceParam[SweepSteering],
+    features: dg.ResourceParam[FeatureFlags],
 ) -> str:
     """Search until the sweep has ended.
 
@@ -101,7 +108,7 @@ def run_trials(
         desk=desk,
         clock=SystemClock(),
         name=f"dagster run {context.run_id}",
-        make_suggester=make_suggester,
+        make_suggester=suggesters(features),
     )
     with dagster_errors(), contextlib.closing(controller):
         try:
@@ -113,6 +120,17 @@ def run_trials(
                 _loop(context, controller, at_most=_CANCEL)
             raise
     return sweep_id
+
+
+def suggesters(features: FeatureFlags) -> Callable[[SweepSpec, Strategy], Suggester]:
+    """What makes the suggester of a sweep; in the background only where that is switched on."""
+
+    def make(spec: SweepSpec, strategy: Strategy) -> Suggester:
+        asked = {"tenant": spec.tenant, "experiment": spec.experiment}
+        is_ahead = features.is_on(Feature.SUGGESTIONS_AHEAD, **asked)
+        return (make_suggester if is_ahead else make_inline_suggester)(spec, strategy)
+
+    return make
 
 
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=5))

@@ -44,6 +44,14 @@ class InvalidPattern(Exception):
     """No pattern that names can be held to; the message says why."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmatchedPattern:
+    """A pattern of a policy that was applied before such were refused: nothing is held to it."""
+
+    text: str
+    reason: str  #: why it cannot be matched
+
+
 @dataclass(slots=True, eq=False)
 class _State:
     """A place within a pattern.

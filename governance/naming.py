@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from governance.name_patterns import NamePattern
+from governance.name_patterns import NamePattern, UnmatchedPattern
 from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.run_filters import All, Any, Comparison, Filter, Kind, Not
 from sweeps.specs import SweepSpec
@@ -20,12 +20,12 @@ from sweeps.tags import Tag, is_web_address
 class Form:
     """A regular expression that a text has to fit as a whole, and a text that does."""
 
-    pattern: NamePattern
+    pattern: NamePattern | UnmatchedPattern
     example: str
 
     def fits(self, text: str) -> bool:
-        """Whether `text` has it."""
-        return self.pattern.fits(text)
+        """Whether `text` has it, as far as anybody can tell."""
+        return isinstance(self.pattern, UnmatchedPattern) or self.pattern.fits(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,19 @@ def naming_problems(
     return [
         Problem(path=path, message=message, hint=hint, line=lines.get(path))
         for path, message, hint in found
+    ]
+
+
+def unchecked(rules: NamingRules) -> list[str]:
+    """What of a tenant's rules no sweep is held to, in sentences: forms that cannot be matched."""
+    forms = [("experiment", rules.experiment), ("owner", rules.owner)]
+    forms += [(f"tag {rule.name}", rule.values) for rule in rules.tags]
+    forms += [("links", rules.link)]
+    return [
+        f"{what} was not checked: the policy naming asks for {form.pattern.text!r}, and "
+        f"{form.pattern.reason}"
+        for what, form in forms
+        if form is not None and isinstance(form.pattern, UnmatchedPattern)
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governance.name_patterns import InvalidPattern, NamePattern
+from governance.name_patterns import InvalidPattern, NamePattern, UnmatchedPattern
 from governance.naming import Form, NamingPolicy, NamingRules, RequiredTag, Tracker, names_tier
 from sweeps.policies import PolicyKind
 from sweeps.run_filters import Filter, InvalidFilter, parse_filter
@@ -25,14 +25,18 @@ class _Pattern:
 
     example: str
 
-    def read(self, reader: Reader, path: Path, value: object) -> NamePattern | None:
+    def read(
+        self, reader: Reader, path: Path, value: object
+    ) -> NamePattern | UnmatchedPattern | None:
         text = Text(self.example, 500, is_one_line=True).read(reader, path, value)
+        if text is None:
+            return None
         try:
-            return None if text is None else NamePattern(text)
+            return NamePattern(text)
         except InvalidPattern as exc:
             message = f"{shown(text)} is no pattern that names can be held to: {exc}"
-            reader.problem(path, message, f"write for example {self.example!r}")
-            return None
+            reader.leave_out(path, message, f"write for example {self.example!r}")
+            return UnmatchedPattern(text=text, reason=str(exc))
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "examples": [self.example]}
@@ -227,9 +231,22 @@ def parse_naming(text: str, *, source: str) -> NamingPolicy:
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
     """
+    return _read(text, source=source, is_applied=False)[0]
+
+
+def reread_naming(text: str, *, source: str) -> tuple[NamingPolicy, tuple[str, ...]]:
+    """The rules of a version that was applied, without patterns that cannot be matched.
+
+    Raises:
+        InvalidSweepFile: Something else of it cannot be read.
+    """
+    return _read(text, source=source, is_applied=True)
+
+
+def _read(text: str, *, source: str, is_applied: bool) -> tuple[NamingPolicy, tuple[str, ...]]:
     document = read_yaml(text, source=source, what="file of the policy naming")
     check_storable(document, source=source)
-    reader = Reader(document)
+    reader = Reader(document, is_applied=is_applied)
     read = _FILE.read(reader, (), {} if document.value is None else document.value) or {}
     _check_unique(reader, ("tenants",), read.get("tenants"))
     for index, tenant in enumerate(read.get("tenants") or ()):
@@ -237,11 +254,16 @@ def parse_naming(text: str, *, source: str) -> NamingPolicy:
     _check_lists(reader, ("default",), read.get("default"))
     reader.raise_problems(source)
     default = _rules(NamingRules(), read["default"])
-    return NamingPolicy(
+    policy = NamingPolicy(
         default=default,
         tenants={tenant["name"]: _rules(default, tenant) for tenant in read["tenants"]},
-        trackers=tuple(Tracker(**tracker) for tracker in read["trackers"]),
+        trackers=tuple(
+            Tracker(**tracker)
+            for tracker in read["trackers"]
+            if isinstance(tracker["pattern"], NamePattern)
+        ),
     )
+    return policy, tuple(reader.left_out)
 
 
 def _check_lists(reader: Reader, path: Path, rules: Mapping[str, Any] | None) -> None:
@@ -277,4 +299,6 @@ def _rules(default: NamingRules, read: Mapping[str, Any]) -> NamingRules:
     return dataclasses.replace(default, **changes)
 
 
-NAMING = PolicyKind("naming", "governance.policies", parse_naming, least="default: {}")
+NAMING: PolicyKind[NamingPolicy] = PolicyKind(
+    "naming", "governance.policies", parse_naming, least="default: {}", reread=reread_naming
+)

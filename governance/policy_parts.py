@@ -8,6 +8,7 @@ from typing import Any
 from sweeps.sweep_files.reading import as_list, as_mapping
 
 _TENANT, _TENANTS, _USERS, _NAME = "tenant", "tenants", "users", "name"
+_EXPERIMENTS = "experiments"
 _HIDDEN = "…"  #: stands for what is there, and not for who asks
 #: Sections that may hold what only who wrote them should read.
 _SECRET = frozenset({"environment"})
@@ -41,7 +42,10 @@ def _part(value: object, reader: _Reader) -> Any:
         return [_part(item, reader) for item in items if _is_mine(item, reader.tenant)]
     if (mapping := as_mapping(value)) is None:
         return value
-    return {key: _section(key, item, reader) for key, item in mapping.items()}
+    part = {key: _section(key, item, reader) for key, item in mapping.items()}
+    if part.get(_TENANTS) == [_HIDDEN] and _as_names(part.get(_EXPERIMENTS)):
+        part[_EXPERIMENTS] = [_HIDDEN]  # of those others
+    return part
 
 
 def _section(key: str, value: object, reader: _Reader) -> Any:

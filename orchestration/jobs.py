@@ -18,12 +18,9 @@ from assets.reports import monthly_report, weekly_report
 from assets.retention import retention_deletions, retention_plan
 from assets.sweep import sweep
 from assets.system_metrics import system_metrics
-from governance.budgets.forecasts import BudgetGate
 from orchestration.cluster.reaping import reap_cluster
 from orchestration.platform import platform
-from orchestration.submission import submission
-from sweeps.ids import TenantId
-from sweeps.ports import DatasetGate, SweepLog
+from orchestration.submission import notes, submission, submit
 
 run_sweep = dg.define_asset_job(
     "run_sweep",
@@ -165,13 +162,7 @@ def reap_jobs() -> None:
 
 
 @dg.op
-def submit_sweep(
-    context: dg.OpExecutionContext,
-    config: RegisterSweepConfig,
-    sweep_log: dg.ResourceParam[SweepLog],
-    data_gate: dg.ResourceParam[DatasetGate],
-    budget_gate: dg.ResourceParam[BudgetGate],
-) -> None:
+def submit_sweep(context: dg.OpExecutionContext, config: RegisterSweepConfig) -> None:
     """Check the sweep and write it down; the sensor `submitted_sweeps` starts it."""
     with dagster_errors():
         submitted = submission(
@@ -181,20 +172,12 @@ def submit_sweep(
             # The Dagster run's own name makes a retried op submit the same sweep.
             entropy=bytes.fromhex(context.run_id.replace("-", ""))[:5] or secrets.token_bytes(5),
         )
-        forecast = budget_gate.check(submitted.sweep_id, submitted.spec)
-        sweep_log.submit(
-            submitted.sweep_id,
-            submitted.spec,
-            source_dir=submitted.source_dir,
-            created_by=submitted.created_by,
-            datasets=data_gate.pin(
-                submitted.spec.trial.data, tenant_id=TenantId(submitted.spec.tenant)
-            ),
-            code=submitted.code,
-            image=submitted.image,
-        )
+        forecast = submit(platform(), submitted)
+        told = notes(platform(), submitted)
     context.instance.add_dynamic_partitions(str(SWEEPS.name), [submitted.sweep_id])
     context.log.info(f"submitted {submitted.sweep_id}; the sensor submitted_sweeps starts it")
+    for note in told:
+        context.log.warning(note)
     for sentence in forecast.sentences:
         context.log.info(sentence)
     context.add_output_metadata({"sweep": submitted.sweep_id})

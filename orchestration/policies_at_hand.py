@@ -11,7 +11,7 @@ from orchestration.policy_files import FilePolicies, NoPolicyFiles
 from orchestration.settings import Settings
 from orchestration.supervisor.status import SupervisorState
 from storage.policy_store import CurrentPolicies, DefaultPolicies
-from storage.sweeps.submission_checks import policy_problems
+from storage.sweeps.submission_checks import policy_notes, policy_problems
 from storage.tenant_file import TenantFile
 from sweeps.errors import InvalidSweepFile, Problem, SweepsError
 from sweeps.specs import SweepSpec
@@ -22,6 +22,7 @@ class PolicyLook:
     """What came of a look at the policies."""
 
     problems: list[Problem] = dataclasses.field(default_factory=list[Problem])
+    notes: list[str] = dataclasses.field(default_factory=list[str])  #: that keep nobody back
     unchecked: str | None = None  #: why nobody could look
     by_files: str | None = None  #: that files were looked at, and why not what is applied
 
@@ -55,7 +56,7 @@ def look_at_policies(
             why = "the services are not running; --forecast starts them"
             return _look_at_files(spec, settings=settings, lines=lines, why=why)
         with session() as platform:
-            return PolicyLook(problems=platform_problems(platform, spec, lines=lines))
+            return look_on_platform(platform, spec, lines=lines)
     except SweepsError as exc:
         return _look_at_files(spec, settings=settings, lines=lines, why=str(exc))
 
@@ -102,16 +103,20 @@ def _is_admitted_by_kueue(settings: Settings, tenant_id: str) -> bool:
     return bool(TenantPolicies(settings.cluster, tenants.read).queue_of(tenant_id))
 
 
-def platform_problems(
+def look_on_platform(
     platform: Platform, spec: SweepSpec, *, lines: Mapping[str, int]
-) -> list[Problem]:
-    """Everything that the policies of an installation have against `spec`, budgets aside.
+) -> PolicyLook:
+    """Everything that the policies of an installation say of `spec`, budgets aside.
 
     Raises:
         StorageUnavailable: The database does not answer.
     """
     is_elsewhere = platform.is_admitted_by_kueue(spec.tenant)
-    return policy_problems(spec, policies=platform.policies, lines=lines, is_elsewhere=is_elsewhere)
+    policies = platform.policies
+    return PolicyLook(
+        problems=policy_problems(spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere),
+        notes=policy_notes(spec, policies=policies),
+    )
 
 
 def _is_ready(settings: Settings) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from storage.budgets.watch import PostgresBudgetWatch
     from storage.cost.ledger import CostLedger
     from storage.cost.reader import CostReader
+    from storage.features import AppliedFeatures
     from storage.policy_store import PolicyStore
     from storage.promotion.candidate_facts import CandidateFacts
     from storage.promotion.evaluations import EvaluationStore
@@ -33,6 +34,13 @@ class PolicyStores(RecordStores):
         from storage.policy_store import PolicyStore
 
         return PolicyStore(self.pool)
+
+    @functools.cached_property
+    def features(self) -> "AppliedFeatures":
+        """What is switched on."""
+        from storage.features import AppliedFeatures
+
+        return AppliedFeatures(self.policies)
 
     @functools.cached_property
     def retention(self) -> "PostgresRetentionKeeper":

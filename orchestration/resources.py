@@ -10,9 +10,9 @@ from collections.abc import Generator
 
 import dagster as dg
 
-from governance.budgets.forecasts import BudgetGate
 from governance.budgets.report import BudgetReports
 from governance.cost.books import CostBooks
+from governance.features.policy import FeatureFlags
 from governance.lineage.rules import LineageChecks
 from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog
 from governance.reports.facts import ReportFacts
@@ -35,7 +35,6 @@ from sweeps.ports import (
     BudgetWatch,
     Courier,
     Credentials,
-    DatasetGate,
     SweepClaims,
     SweepLog,
     SweepSteering,
@@ -68,18 +67,6 @@ class SweepCatalogResource(dg.ConfigurableResource[SweepLog]):
     ) -> Generator[SweepLog, None, None]:
         """A catalogue on the process's pool."""
         yield SweepCatalog(platform().pool)
-
-
-class DataGateResource(dg.ConfigurableResource[DatasetGate]):
-    """Which versions of datasets sweeps get."""
-
-    @contextlib.contextmanager
-    def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
-    ) -> Generator[DatasetGate, None, None]:
-        """A gate on the process's pool."""
-        yield platform().data_gate
 
 
 class DatasetLogResource(dg.ConfigurableResource[DatasetLog]):
@@ -238,18 +225,6 @@ class BudgetWatchResource(dg.ConfigurableResource[BudgetWatch]):
         yield platform().budget_watch
 
 
-class BudgetGateResource(dg.ConfigurableResource[BudgetGate]):
-    """Whether sweeps can ever be paid for."""
-
-    @contextlib.contextmanager
-    def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
-    ) -> Generator[BudgetGate, None, None]:
-        """On the process's pool."""
-        yield platform().budget_gate
-
-
 class BudgetReportsResource(dg.ConfigurableResource[BudgetReports]):
     """Where all budgets stand."""
 
@@ -260,6 +235,18 @@ class BudgetReportsResource(dg.ConfigurableResource[BudgetReports]):
     ) -> Generator[BudgetReports, None, None]:
         """On the process's pool."""
         yield platform().budget_reports
+
+
+class FeaturesResource(dg.ConfigurableResource[FeatureFlags]):
+    """What is switched on."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[FeatureFlags, None, None]:
+        """By what is applied, on the process's pool."""
+        yield platform().features
 
 
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
@@ -361,7 +348,6 @@ def resources() -> dict[str, object]:
         "sweep_log": SweepCatalogResource(),
         "sweep_claims": SweepClaimsResource(),
         "steering": SweepSteeringResource(),
-        "data_gate": DataGateResource(),
         "dataset_log": DatasetLogResource(),
         "inspection": InspectionResource(),
         "metric_tiers": MetricTiersResource(),
@@ -373,7 +359,6 @@ def resources() -> dict[str, object]:
         "report_shelf": ReportShelfResource(),
         "cost_books": CostBooksResource(),
         "budgets": BudgetWatchResource(),
-        "budget_gate": BudgetGateResource(),
         "budget_reports": BudgetReportsResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
@@ -381,4 +366,5 @@ def resources() -> dict[str, object]:
         "desk": AdmissionDeskResource(),
         "evaluation_log": EvaluationLogResource(),
         "candidate_evaluations": CandidateEvaluationsResource(),
+        "features": FeaturesResource(),
     }

@@ -15,7 +15,8 @@ from governance.tenants import TenantDirectory
 from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
-from storage.sweeps.submission_checks import check_policies
+from orchestration.this_machine import misfit
+from storage.sweeps.submission_checks import check_policies, policy_notes
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
 from sweeps import ids
@@ -172,6 +173,13 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
         image=submitted.image,
     )
     return forecast
+
+
+def notes(platform: Platform, submitted: Submission) -> list[str]:
+    """What there is to say of a submission, and keeps nothing from being submitted."""
+    spec = submitted.spec
+    note = misfit(spec, platform.settings)
+    return [*([] if note is None else [note]), *policy_notes(spec, policies=platform.policies)]
 
 
 def resemblances(platform: Platform, submitted: Submission) -> list[Resemblance]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from governance.budgets.policy import BUDGETS
 from governance.cost.price_file import PRICES
+from governance.features.file import FEATURES
 from governance.naming_file import NAMING
 from governance.promotion.file import PROMOTION
 from governance.quotas.file import QUOTAS
@@ -13,6 +14,7 @@ from sweeps.policies import PolicyKind
 
 _ALL: tuple[PolicyKind[Any], ...] = (
     BUDGETS,
+    FEATURES,
     NAMING,
     ORCHESTRATION,
     PRICES,

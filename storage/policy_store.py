@@ -176,7 +176,8 @@ class _Row:
 
     def policy(self, kind: PolicyKind[T], before: AppliedPolicy[T] | None) -> AppliedPolicy[T]:
         """What holds since it was applied, after what did until then."""
-        value = kind.parse(self.text, source=f"{kind.name} (version {self.version})")
+        source = f"{kind.name} (version {self.version})"
+        value, left_out = kind.read_applied(self.text, source=source)
         if kind.history is not None and before is not None:
             value = kind.history.follow(before.value, value, at=self.applied_at)
         return AppliedPolicy(
@@ -186,6 +187,7 @@ class _Row:
             applied_at=self.applied_at,
             applied_by=self.applied_by,
             comment=self.comment,
+            left_out=left_out,
         )
 
 

@@ -54,6 +54,17 @@ class PolicyHistory(Protocol[T]):
         ...
 
 
+class PolicyReader(Protocol[T_co]):
+    """Reads the text of a version that was applied, which was good then."""
+
+    def __call__(self, text: str, *, source: str) -> tuple[T_co, tuple[str, ...]]:
+        """What it says, and in sentences what is left out of that, as `AppliedPolicy.left_out`.
+
+        `InvalidSweepFile` with everything that is wrong and cannot be left out.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyKind(Generic[T_co]):
     """One kind of policy.
@@ -65,6 +76,8 @@ class PolicyKind(Generic[T_co]):
         least: What a file says that decides nothing else, such as ``budgets: []``: an empty one may
             have been cut off, and is refused.
         history: How its versions follow one another; None: the newest one alone holds.
+        reread: Reads what was applied, where this version of the platform refuses what an earlier
+            one took; None: as a file.
     """
 
     name: str
@@ -72,11 +85,22 @@ class PolicyKind(Generic[T_co]):
     parse: PolicyParser[T_co]
     least: str
     history: PolicyHistory[Any] | None = None
+    reread: PolicyReader[T_co] | None = None
 
     @property
     def file_name(self) -> str:
         """``quotas.yaml``."""
         return f"{self.name}.yaml"
+
+    def read_applied(self, text: str, *, source: str) -> tuple[T_co, tuple[str, ...]]:
+        """What a version says that was applied, and what is left out of that.
+
+        Raises:
+            InvalidSweepFile: This version of the platform cannot go by it.
+        """
+        if self.reread is None:
+            return self.parse(text, source=source), ()
+        return self.reread(text, source=source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +113,8 @@ class AppliedPolicy(Generic[T_co]):
     applied_at: dt.datetime | None = None
     applied_by: str = ""
     comment: str = ""
+    #: Of its text: what was good when it was applied and is not gone by any more, with the reason.
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

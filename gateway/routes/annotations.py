@@ -12,7 +12,8 @@ from gateway.bounds import GivenNote
 from gateway.documents import answer
 from gateway.said import said_about
 from gateway.services import GivenServices
-from sweeps.tags import Subject, parse_subject, parse_subjects, parse_tag
+from sweeps.ids import RunId
+from sweeps.tags import PRODUCTION_CANDIDATE, Subject, parse_subject, parse_subjects, parse_tag
 
 _MOST_AT_ONCE = 1_000
 
@@ -67,7 +68,12 @@ def set_tags(body: TagRequest, owner: GivenOwner, services: GivenServices) -> JS
     tag = parse_tag(body.tag)
     subjects = parse_subjects(body.on)
     moved = services.tags.set_all(subjects, tag, tenant_id=owner.tenant_id, by=owner.name)
-    return answer({"tag": str(tag), "moved_from": list(chain.from_iterable(moved))})
+    notes: list[str] = []
+    if tag.name == PRODUCTION_CANDIDATE:
+        runs = [RunId(subject.name) for subject in subjects]  # nothing else has that tag
+        notes = services.evaluations.why_not_by_tag(runs, tenant_id=owner.tenant_id)
+    document = {"tag": str(tag), "moved_from": list(chain.from_iterable(moved))}
+    return answer({**document, "notes": notes})
 
 
 @router.delete("/tags")

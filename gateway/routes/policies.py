@@ -37,6 +37,7 @@ class _Told:
     comment: str  #: empty where it may name others
     text: str
     is_whole: bool  #: the file itself
+    left_out: tuple[str, ...]  #: of it, as `AppliedPolicy.left_out`; nothing where it is a part
 
 
 @router.get("/policies", include_in_schema=False)
@@ -80,6 +81,7 @@ def get_policy(
         **_document(policy),
         "text": policy.text,
         "is_whole": policy.is_whole,
+        "left_out": policy.left_out,
         "history": [
             {
                 "version": row.version,
@@ -126,6 +128,7 @@ def _told(
         comment=policy.comment if is_alone else "",
         text=text,
         is_whole=is_whole,
+        left_out=policy.left_out if is_whole else (),
     )
 
 

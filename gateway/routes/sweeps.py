@@ -14,7 +14,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
 from governance.cluster.policies import Admission
-from storage.sweeps.submission_checks import check_policies
+from storage.sweeps.submission_checks import check_policies, policy_notes
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable
 from sweeps.specs import SweepSpec, as_document
@@ -71,6 +71,7 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     )
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     image, notes = _image(spec, services.images)
+    notes += policy_notes(spec, policies=services.policies)
     services.sweeps.submit(
         sweep_id,
         spec,

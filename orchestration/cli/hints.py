@@ -7,9 +7,9 @@ import click
 from sweeps.graveyard.resemblance import Resemblance
 
 
-def print_note(note: str | None) -> None:
+def print_notes(notes: Sequence[str]) -> None:
     """What does not keep a sweep from being submitted, if there is anything."""
-    if note is not None:
+    for note in notes:
         click.echo(f"note: {note}", err=True)
 
 

@@ -30,7 +30,7 @@ _paths = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exist
 
 @click.group("policy")
 def command() -> None:
-    """Quotas, prices, budgets, retention, naming and promotion, as files say.
+    """Quotas, prices, budgets, retention, naming, promotion and features, as files say.
 
     PATHS are files or folders; without any, governance/policies and retention/policies in the
     working folder. A file is named after its kind, such as quotas.yaml.
@@ -104,6 +104,8 @@ def show_command(kind: str | None, version: int | None, only_text: bool, as_json
         click.echo(policy.text, nl=False)
     else:
         click.echo(f"# {kind}: {_origin(policy)}")
+        for sentence in policy.left_out:
+            click.echo(f"# not gone by any more: {sentence}")
         click.echo(policy.text, nl=False)
 
 
@@ -179,6 +181,7 @@ def _policy_document(policy: AppliedPolicy[Any]) -> dict[str, Any]:
         "applied_at": policy.applied_at,
         "applied_by": policy.applied_by or None,
         "comment": policy.comment,
+        "left_out": policy.left_out,
         "document": read_yaml(policy.text, source="policy").value,
         "text": policy.text,
     }

@@ -6,11 +6,10 @@ import click
 
 from orchestration.cli.follow import follow
 from orchestration.cli.forecast_lines import print_forecast
-from orchestration.cli.hints import print_hints, print_note
+from orchestration.cli.hints import print_hints, print_notes
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import import_dagster_meanwhile, session
-from orchestration.submission import resemblances, submission, submit
-from orchestration.this_machine import misfit
+from orchestration.submission import notes, resemblances, submission, submit
 
 
 @click.command("run")
@@ -30,7 +29,7 @@ def command(file: Path, detach: bool, as_json: bool) -> None:
 
         platform.prove_dagster_database()  # before anything is written
         forecast = submit(platform, submitted)
-        print_note(misfit(submitted.spec, platform.settings))
+        print_notes(notes(platform, submitted))
         if not as_json:
             print_forecast(forecast)
         print_hints(resemblances(platform, submitted))

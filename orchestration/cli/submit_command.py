@@ -5,12 +5,11 @@ from pathlib import Path
 import click
 
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
-from orchestration.cli.hints import print_hints, print_note
+from orchestration.cli.hints import print_hints, print_notes
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.platform import Platform
-from orchestration.submission import submit
-from orchestration.this_machine import misfit
+from orchestration.submission import notes, submit
 
 
 @click.command("submit")
@@ -25,7 +24,7 @@ def command(file: Path, as_json: bool) -> None:
         forecast = submit(platform, submitted)
         alike = resemblances(platform, submitted)
         daemon = platform.webserver_url is not None
-        note = misfit(submitted.spec, platform.settings)
+        told = notes(platform, submitted)
         left = [] if daemon else _left(platform)
     for line in left:
         click.echo(line, err=True)
@@ -36,11 +35,11 @@ def command(file: Path, as_json: bool) -> None:
                 "daemon": daemon,
                 "resembles": alike,
                 "forecast": forecast_document(forecast),
-                "warnings": [] if note is None else [note],
+                "warnings": told,
             }
         )
         return
-    print_note(note)
+    print_notes(told)
     print_forecast(forecast)
     click.echo(f"submitted {submitted.sweep_id}")
     print_hints(alike)

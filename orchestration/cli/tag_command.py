@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import click
 
+from orchestration.cli.hints import print_notes
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.people import person
 from sweeps.errors import PermanentError
-from sweeps.ids import TenantId
-from sweeps.tags import NothingTagged, parse_subjects, parse_tag
+from sweeps.ids import RunId, TenantId
+from sweeps.tags import PRODUCTION_CANDIDATE, NothingTagged, parse_subjects, parse_tag
 
 
 @click.command("tag")
@@ -29,6 +30,7 @@ def command(name: str, targets: tuple[str, ...], remove: bool, tenant: str, as_j
     by, tenant_id = person(), TenantId(tenant)
     done: list[dict[str, object]] = []
     problems: Sequence[PermanentError] = ()
+    notes: Sequence[str] = ()
     with session(quiet=as_json) as platform:
         try:
             subjects = parse_subjects(targets)
@@ -38,16 +40,21 @@ def command(name: str, targets: tuple[str, ...], remove: bool, tenant: str, as_j
             else:
                 moved = platform.tags.set_all(subjects, tag, tenant_id=tenant_id, by=by)
                 lines = [{"tag": str(tag), "moved_from": one} for one in moved]
+                if tag.name == PRODUCTION_CANDIDATE:
+                    runs = [RunId(one.name) for one in subjects]  # nothing else has that tag
+                    notes = platform.evaluations.why_not_by_tag(runs, tenant_id=tenant_id)
             done = [{"target": t, **line} for t, line in zip(targets, lines, strict=True)]
         except NothingTagged as exc:
             problems = exc.problems
         except PermanentError as exc:
             problems = [exc]
     if as_json:
-        print_json({"done": done, "problems": [str(problem) for problem in problems]})
+        told = {"problems": [str(problem) for problem in problems], "notes": notes}
+        print_json({"done": done, **told})
     else:
         for line in done:
             click.echo(_sentence(line, tag.name))
+        print_notes(notes)
         for problem in problems:
             click.echo(f"error: {problem}", err=True)
     if problems:

@@ -11,7 +11,7 @@ from governance.budgets.forecasts import Forecast
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
-from orchestration.policies_at_hand import PolicyLook, look_at_policies, platform_problems
+from orchestration.policies_at_hand import PolicyLook, look_at_policies, look_on_platform
 from orchestration.settings import Settings
 from orchestration.submission import read_file
 from orchestration.this_machine import misfit
@@ -49,6 +49,7 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
             click.echo(f"{count} problem{'s' if count > 1 else ''}", err=True)
         raise click.exceptions.Exit(1) from exc
     notes = [*warnings(spec), *filter(None, [misfit(spec, Settings.from_environment())])]
+    notes += look.notes
     if look.unchecked is not None:
         notes = [*notes, f"policies were not checked: {look.unchecked}"]
     if look.by_files is not None:
@@ -77,7 +78,7 @@ def _asked(
     """With what was learnt here; starts the services for it. `OverBudget`."""
     name = sweep_id(spec.experiment, entropy=secrets.token_bytes(5))
     with session(quiet=quiet) as platform:
-        look = PolicyLook(problems=platform_problems(platform, spec, lines=lines))
+        look = look_on_platform(platform, spec, lines=lines)
         return look, None if look.problems else platform.budget_gate.check(name, spec)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assets.boundary import dagster_errors
 from assets.links import RERUN_JOB, RERUN_OP
+from governance.features.catalogue import Feature
 from governance.tenants import DEFAULT
 from orchestration.people import person
 from orchestration.platform import platform
@@ -40,6 +41,10 @@ def make_run_again(context: dg.OpExecutionContext, config: RerunConfig) -> None:
         run_id = RunId(config.run)
         tenant_id = TenantId(config.tenant or _tenant_of(run_id))
         found = found_again(platform(), run_id, tenant_id=tenant_id)
+        experiment = found.record.run.experiment
+        platform().features.require(
+            Feature.LAUNCHPAD_RERUNS, tenant=tenant_id, experiment=experiment
+        )
         for line in found.lines:
             context.log.info(f"{line.fate}: {line.part}: {line.says}")
         context.add_output_metadata({"plan": dg.MetadataValue.md(_plan(found.lines))})

@@ -1,15 +1,18 @@
 """Evaluations as they are asked for: by a tag, by a person, and again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import kwargs_row
 
+from governance.features.catalogue import Feature
 from governance.promotion.evaluations import Evaluation, EvaluationState
 from governance.promotion.policy import PromotionRule
 from storage import queries
 from storage.database import Pool, transaction
+from storage.features import AppliedFeatures
+from storage.policy_store import PolicyStore
 from sweeps.errors import RunNotFound
 from sweeps.ids import RunId, TenantId
 from sweeps.tags import PRODUCTION_CANDIDATE
@@ -24,13 +27,36 @@ class EvaluationRequests:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._features = AppliedFeatures(PolicyStore(pool))
 
     def request_tagged(self, *, limit: int = 50) -> list[str]:
-        """Ask for an evaluation of every run that has the tag and had none; names of the new ones."""
-        parameters = {"tag": PRODUCTION_CANDIDATE, "limit": limit}
+        """Ask for an evaluation of every run that has the tag and had none; names of the new ones.
+
+        Not of those for whom the feature `evaluation_by_tag` is off.
+        """
+        tagged = {"tag": PRODUCTION_CANDIDATE}
+        with transaction(self._pool) as connection:
+            found = connection.execute(_QUERIES["tagged_experiments"], tagged).fetchall()
+        experiments = [
+            experiment_id
+            for experiment_id, tenant, name in found
+            if self._features.is_on(Feature.EVALUATION_BY_TAG, tenant=tenant, experiment=name)
+        ]
+        parameters = {**tagged, "experiments": experiments, "limit": limit}
         with transaction(self._pool) as connection:
             rows = connection.execute(_QUERIES["insert_tagged"], parameters).fetchall()
         return [str(row[0]) for row in rows]
+
+    def why_not_by_tag(self, run_ids: Sequence[RunId], *, tenant_id: TenantId) -> list[str]:
+        """Why the tag starts no evaluation of some of these runs, in sentences; nothing if it does."""
+        parameters = {"run_ids": list(run_ids), "tenant_id": tenant_id}
+        with transaction(self._pool) as connection:
+            found = connection.execute(_QUERIES["experiments_of_runs"], parameters).fetchall()
+        asked = (
+            self._features.refusal(Feature.EVALUATION_BY_TAG, tenant=tenant_id, experiment=name)
+            for (name,) in found
+        )
+        return [sentence for sentence in asked if sentence is not None]
 
     def withdraw_untagged(self, run_id: RunId | None = None) -> list[str]:
         """End what is open of runs that have lost the tag, or of one of them; names of those."""

@@ -9,10 +9,12 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Json
 
+from governance.features.catalogue import Feature
 from governance.naming_file import NAMING
 from storage import queries
 from storage.annotations.notes import NoteStore
 from storage.database import Pool, transaction
+from storage.features import AppliedFeatures
 from storage.policy_store import PolicyStore
 from storage.sweeps.trials import PostgresTrialStore
 from sweeps.errors import InvalidSweepFile, PermanentError, StateConflict, SweepNotFound
@@ -215,9 +217,15 @@ class PostgresGraveyard:
     def resembling(self, spec: SweepSpec, datasets: Sequence[str]) -> list[Resemblance]:
         """Sweeps of its tenant that have ended and searched much of what `spec` would.
 
+        None where the feature `graveyard_hints` is off for it.
+
         Args:
             datasets: Versions that it would use, as ``digits@3``.
         """
+        features = AppliedFeatures(PolicyStore(self._pool))
+        asked = {"tenant": spec.tenant, "experiment": spec.experiment}
+        if not features.is_on(Feature.GRAVEYARD_HINTS, **asked):
+            return []
         parameters = {
             "tenant_id": spec.tenant,
             "metric": spec.objective.metric,

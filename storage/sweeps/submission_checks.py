@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from governance.budgets.forecasts import BudgetGate, Forecast
-from governance.naming import naming_problems
+from governance.features.check import feature_problems
+from governance.features.file import FEATURES
+from governance.naming import naming_problems, unchecked
 from governance.naming_file import NAMING
 from governance.quotas.check import quota_problems
 from governance.quotas.file import QUOTAS
@@ -25,7 +27,7 @@ def check_policies(
     is_elsewhere: bool = False,
     by_platform: bool = False,
 ) -> Forecast:
-    """Hold a sweep to the classes of retention, to names, quotas and budgets; gives what it will cost.
+    """Hold a sweep to names, quotas, classes, features and budgets; gives what it will cost.
 
     Args:
         source: What a problem is said to be in.
@@ -44,6 +46,15 @@ def check_policies(
     if problems:
         raise InvalidSweepFile(source, problems)
     return budgets.check(sweep_id, spec)
+
+
+def policy_notes(spec: SweepSpec, *, policies: CurrentPolicies) -> list[str]:
+    """What the policies ask of a sweep and nobody can hold it to, in sentences.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    return unchecked(policies.current(NAMING).value.of(spec.tenant))
 
 
 def policy_problems(
@@ -69,4 +80,5 @@ def policy_problems(
     classes = policies.current(RETENTION).value
     problem = classes.class_problem(spec.retention, line=known.get("retention"))
     found += [] if problem is None else [problem]
+    found += feature_problems(policies.current(FEATURES), spec, lines=known)
     return sorted(found, key=lambda problem: problem.line or 0)

@@ -2,7 +2,7 @@
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from sweeps.errors import InvalidSweepFile, Problem
@@ -14,19 +14,31 @@ _MAX_PROBLEMS = 100  # nobody reads more, and a file may have as many as values
 class Reader:
     """Where problems go. Reading continues after each, so that all are found at once."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, is_applied: bool = False) -> None:
+        """Read `document`.
+
+        Args:
+            is_applied: It was good when it was written: what can be left out of it is no problem.
+        """
         self._document = document
+        self._is_applied = is_applied
+        self.left_out: list[str] = []  #: of a document that was good once: what is, and why
 
     def problem(self, path: Path, message: str, hint: str) -> None:
         """Note one thing that is wrong, and what to write instead."""
         self._document.note(path, message, hint)
 
+    def leave_out(self, path: Path, message: str, hint: str) -> None:
+        """Note what is wrong, and can be left out where it was not wrong when it was written."""
+        if self._is_applied:
+            self.left_out.append(f"{render_path(path)}: {message}")
+        else:
+            self.problem(path, message, hint)
+
     def unknown_key(self, path: Path, known: Iterable[str]) -> None:
         """Note a key that means nothing here."""
         key, names = str(path[-1]), sorted(known)
-        close = difflib.get_close_matches(key, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(names)}"
-        self.problem(path, f"unknown key {shown(key)}", hint)
+        self.problem(path, f"unknown key {shown(key)}", nearest(key, names))
 
     def unsupported_key(self, path: Path) -> None:
         """Note a key of a later version."""
@@ -63,6 +75,12 @@ class Reader:
             problems = [*problems[:_MAX_PROBLEMS], last]
         if problems:
             raise InvalidSweepFile(source, problems)
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """What was probably meant, or all that there are: the hint beside an unknown word."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
 
 
 def as_mapping(value: object) -> dict[str, object] | None:

@@ -18,8 +18,30 @@ WHERE (evaluations.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
 ORDER BY requested_at DESC, evaluations.number DESC
 LIMIT %(limit)s;
 
+-- tagged_experiments --
+-- Experiments of runs with the tag that have no evaluation, but those that were withdrawn.
+SELECT DISTINCT experiments.experiment_id, experiments.tenant_id, experiments.name
+FROM run_tags
+JOIN runs USING (run_id)
+JOIN experiments USING (experiment_id)
+WHERE run_tags.name = %(tag)s
+  AND NOT EXISTS (
+      SELECT FROM evaluations
+      WHERE evaluations.run_id = runs.run_id
+        AND state <> 'withdrawn');
+
+-- experiments_of_runs --
+-- Experiments that some runs of a tenant belong to.
+SELECT DISTINCT experiments.name
+FROM runs
+JOIN experiments USING (experiment_id)
+WHERE runs.run_id = ANY(%(run_ids)s)
+  AND runs.tenant_id = %(tenant_id)s
+ORDER BY experiments.name;
+
 -- insert_tagged --
--- An evaluation for every run with the tag that has none, but those that were withdrawn.
+-- An evaluation for every run of some experiments with the tag that has none, but those that were
+-- withdrawn.
 INSERT INTO evaluations (evaluation_id, tenant_id, run_id, number, requested_by)
 SELECT tagged.run_id || '-e' || tagged.number, tagged.tenant_id, tagged.run_id, tagged.number,
        tagged.set_by
@@ -30,6 +52,7 @@ FROM (
     FROM run_tags
     JOIN runs USING (run_id)
     WHERE run_tags.name = %(tag)s
+      AND runs.experiment_id = ANY(%(experiments)s)
       AND NOT EXISTS (
           SELECT FROM evaluations
           WHERE evaluations.run_id = runs.run_id

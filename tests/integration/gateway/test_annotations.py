@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from governance.features.file import FEATURES
 from governance.naming_file import NAMING
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
@@ -19,6 +20,7 @@ from tests.integration.gateway.conftest import (
     wait_for,
 )
 from tests.integration.gateway.test_pages import EVIL
+from tests.integration.policies import apply
 
 POLICY = """
 default:
@@ -285,3 +287,15 @@ def test_nothing_that_people_wrote_becomes_markup(platform: Platform) -> None:
         assert "<script>alert" not in text
         assert not re.search(r"<[^>]*\sonclick", text)
     assert "&lt;script&gt;" in browser.get(f"/sweeps/{SWEEP}").text
+
+
+def test_a_candidate_whose_tag_starts_nothing_is_told_what_does(platform: Platform) -> None:
+    run, _ = platform.scratch()
+    request = {"on": [run], "tag": "production_candidate"}
+    before = send(platform, "PUT", "/tags", **request).json()
+    apply(platform.pool, FEATURES, "features: {evaluation_by_tag: {on: false}}")
+    after = send(platform, "PUT", "/tags", **request).json()
+
+    assert before["notes"] == []
+    assert "evaluation_by_tag is switched off" in after["notes"][0]
+    assert "ask ana" in after["notes"][0]

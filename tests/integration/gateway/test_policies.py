@@ -7,11 +7,14 @@ import yaml
 
 from gateway.html import _PLACES  # pyright: ignore[reportPrivateUsage]
 from governance.cost.price_file import PRICES
+from governance.features.file import FEATURES
 from governance.quotas.file import QUOTAS
 from storage.policy_catalog import KINDS
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
+from sweeps.sweep_files.yaml_documents import read_yaml
 from tests.integration.gateway.conftest import TOKEN, Platform, listening
+from tests.integration.policies import apply
 from tests.plugins.postgres import Database
 
 _TEXT = """\
@@ -78,6 +81,30 @@ tenants: {default: {weight: 2}, speech: {weight: 9}}
     assert "bob" not in answer.text
     urgent = yaml.safe_load(answer.json()["text"])["classes"]["urgent"]
     assert (urgent["tenants"], urgent["users"]) == (["default", "…"], ["ana", "…"])
+
+
+def test_of_a_feature_each_reads_whether_it_is_about_it(database: Database, tmp_path: Path) -> None:
+    text = """features:
+  bohb: {on: true, tenants: [speech], experiments: ["hush-*"]}
+  optuna: {on: false, tenants: [default, speech]}
+"""
+    tenants = tmp_path / "tenants.yaml"
+    tenants.write_text("tenants: [{name: default}, {name: speech}]")
+
+    with listening(database, tmp_path, tenants_file=tenants) as platform:
+        apply(platform.pool, FEATURES, text)
+        answer = platform.get("/api/v1/policies/features")
+        page = _signed_in(platform).client.get("/policies/features").text
+
+    told = read_yaml(answer.json()["text"], source="features").value
+    assert told == {
+        "features": {
+            "bohb": {"on": True, "tenants": ["…"], "experiments": ["…"]},
+            "optuna": {"on": False, "tenants": ["default", "…"]},
+        }
+    }
+    assert "optuna" in page
+    assert all(word not in answer.text + page for word in ("speech", "hush"))
 
 
 def _signed_in(platform: Platform) -> Platform:

@@ -6,9 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from governance.features.file import FEATURES
+from governance.naming_file import NAMING
 from sweeps.specs import as_document
 from tests.factories import a_spec
 from tests.integration.gateway.conftest import TOKEN, Platform, bearer, listening
+from tests.integration.policies import apply, apply_long_ago
 from tests.plugins.postgres import Database
 
 
@@ -65,3 +68,34 @@ def test_a_member_s_token_submits_for_that_member_alone(database: Database, tmp_
     assert "write `owner: somebody`" in refused.json()["error"]
     assert kept == [(0,)]
     assert (taken.status_code, of_program.status_code) == (201, 201)
+
+
+def test_what_is_switched_off_is_refused_with_who_can_switch_it_on(platform: Platform) -> None:
+    bohb = {"name": "bohb", "min_resource": 1, "max_resource": 9}
+    before = submit(platform, strategy=bohb)
+    apply(platform.pool, FEATURES, "features: {bohb: {on: true, tenants: [vision]}}")
+    after, other = submit(platform, strategy=bohb), submit(platform)
+
+    assert (before.status_code, after.status_code, other.status_code) == (201, 422, 201)
+    told = after.json()["error"]
+    assert "bohb is switched off for experiment digits of tenant default" in told
+    assert "write `hyperband`" in told
+    assert "ask ana" in told
+    kept = platform.get(f"/api/v1/sweeps/{before.json()['sweep']}").json()
+    assert kept["spec"]["strategy"]["name"] == "bohb"  # for its life
+    assert kept["requested"] == "run"
+
+
+def test_names_that_nobody_can_check_keep_nobody_back_and_are_told(platform: Platform) -> None:
+    text = (
+        "default: {experiment: {pattern: '(?=d)[a-z]+', example: digits}, expected_outcome: true}"
+    )
+    apply_long_ago(platform.pool, NAMING, text)
+
+    refused, taken = submit(platform), submit(platform, expected_outcome="wider is better")
+    policy = platform.get("/api/v1/policies/naming").json()
+
+    assert (refused.status_code, taken.status_code) == (422, 201), taken.text
+    assert "expected_outcome: it is missing" in refused.json()["error"]
+    assert "experiment was not checked" in taken.json()["notes"][-1]
+    assert "default.experiment.pattern: " in policy["left_out"][0]

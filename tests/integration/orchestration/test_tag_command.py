@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from governance.features.file import FEATURES
 from orchestration.cli import tag_command
+from storage.database import Pool
 from sweeps.ids import RunId
 from sweeps.tags import Subject, SubjectKind
 from tests.integration.orchestration.promotion_world import TENANT, PromotionWorld
+from tests.integration.policies import apply
 
 
 @pytest.fixture
 def run(world: PromotionWorld, monkeypatch: pytest.MonkeyPatch) -> RunId:
     """A run that the command finds."""
-    platform: Any = SimpleNamespace(tags=world.tags)
+    platform: Any = SimpleNamespace(tags=world.tags, evaluations=world.evaluations)
 
     @contextlib.contextmanager
     def session(**_: object) -> Generator[Any, None, None]:
@@ -79,3 +82,17 @@ def test_a_baseline_that_moves_is_told(world: PromotionWorld, run: RunId) -> Non
     told = tag("baseline", other)
 
     assert told.output == f"{other}: baseline, {run} no more: an experiment has one\n"
+
+
+def test_a_candidate_whose_tag_starts_nothing_is_told_what_does(
+    pool: Pool, world: PromotionWorld, run: RunId
+) -> None:
+    before = tag("production_candidate", run)
+    apply(pool, FEATURES, "features: {evaluation_by_tag: {on: false}}")
+    after, other = tag("production_candidate", run), tag("keeper", run)
+    document = json.loads(tag("production_candidate", run, "--json").stdout)
+
+    assert [one.exit_code for one in (before, after, other)] == [0, 0, 0]
+    assert "note:" not in before.output + other.output
+    assert "note: evaluation_by_tag is switched off" in after.stderr
+    assert "ask for it with `sweepworks promote`" in document["notes"][0]

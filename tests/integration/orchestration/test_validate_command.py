@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from compute import gpu_models
+from governance.features.file import FEATURES
 from governance.naming_file import NAMING
+from orchestration.cli import policy_command
 from orchestration.cli.validate_command import command
 from orchestration.home import Home
 from orchestration.settings import Settings
@@ -19,12 +21,14 @@ from storage.database import open_pool
 from storage.policy_store import PolicyStore
 from sweeps.policies import PolicyChange
 from sweeps.sweep_files import parse_text
+from tests.integration.policies import apply_long_ago
 from tests.plugins.postgres import Database
 from tests.unit.sweeps.sweep_texts import GOOD
 
 MORE_WRONG = "priority: fast\nretention: eternal\n"
 WRONG = f"{GOOD}{MORE_WRONG}"
 EXPECTED = f"{GOOD}expected_outcome: wider is better\n"
+UNBOUNDED = "default: {experiment: {pattern: '(?=d)[a-z]+', example: digits}}\n"
 NAMES = "default: {expected_outcome: true}\n"
 
 
@@ -74,6 +78,44 @@ def test_what_an_installation_has_decided_counts(installation: PolicyStore) -> N
     assert good.exit_code == 0, good.output
     assert refused.exit_code == 1
     assert "expected_outcome: it is missing" in refused.output
+
+
+def test_what_is_switched_off_is_told_with_who_can_switch_it_on(installation: PolicyStore) -> None:
+    text = f"{GOOD}strategy: optuna\n"
+    before = installation.current(FEATURES)
+    off = "features: {optuna: {on: false, experiments: [digits]}}"
+    change = PolicyChange(kind=FEATURES, source="features.yaml", before=before, text=off)
+    good = validate(text)
+    installation.apply([change], by="ana", comment="")
+    refused, other = validate(text), validate(GOOD)
+
+    assert (good.exit_code, refused.exit_code, other.exit_code) == (0, 1, 0), good.output
+    assert "strategy: optuna is switched off for experiment digits of tenant default" in (
+        refused.output
+    )
+    assert "write `bayes`, or `random`; or ask ana" in refused.output
+
+
+def test_names_that_nobody_can_check_keep_nobody_back_and_are_told(
+    installation: PolicyStore, database: Database
+) -> None:
+    assert installation.current(NAMING).left_out == ()
+    with open_pool(database.url, max_size=1) as pool:
+        apply_long_ago(pool, NAMING, UNBOUNDED)
+
+    result, document = validate(GOOD), json.loads(validate(GOOD, "--json").stdout)
+    shown = CliRunner().invoke(policy_command.command, ["show", "naming"])
+    told = json.loads(
+        CliRunner().invoke(policy_command.command, ["show", "naming", "--json"]).stdout
+    )
+
+    assert (result.exit_code, document["valid"]) == (0, True), result.output
+    note = "experiment was not checked: the policy naming asks for '(?=d)[a-z]+', and it looks"
+    assert f"note: {note}" in result.output
+    assert document["warnings"][-1].startswith(note)
+    assert "# not gone by any more: default.experiment.pattern: '(?=d)[a-z]+' is no" in shown.stdout
+    assert told["left_out"][0].startswith("default.experiment.pattern: ")
+    assert UNBOUNDED in shown.stdout
 
 
 def test_services_that_are_stopped_stay_so_and_that_is_said(home: Path) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.graveyard import graveyard_entries
+from governance.features.file import FEATURES
 from storage import queries
 from storage.annotations.notes import NoteStore
 from storage.annotations.tags import TagStore
@@ -23,6 +24,7 @@ from sweeps.states import RunState, SweepState
 from sweeps.tags import KEEPER, Subject, SubjectKind, Tag, parse_subject
 from sweeps.trials import Changes, SweepChange
 from tests.factories import SWEEP, a_space, a_spec, a_suggestion, a_trial, at
+from tests.integration.policies import apply
 
 TENANT, OTHER = TenantId("default"), TenantId("other")
 SECOND = SweepId("digits-bbbbbbbb")
@@ -379,3 +381,14 @@ def test_one_dagster_run_writes_all_pages_that_can_be_written(pool: Pool) -> Non
     with transaction(pool) as connection:
         told = connection.execute("SELECT sweep_id, reason FROM graveyard_failures").fetchall()
     assert told == [(SWEEP, "ValueError: no forest")]
+
+
+def test_where_hints_are_off_nobody_is_told_and_elsewhere_they_stay(
+    pool: Pool, graveyard: PostgresGraveyard
+) -> None:
+    sweep = a_sweep(pool)
+    graveyard.write(sweep)
+    apply(pool, FEATURES, 'features: {graveyard_hints: {on: false, experiments: ["smoke-*"]}}')
+
+    assert graveyard.resembling(a_spec(experiment="smoke-1"), []) == []
+    assert [one.sweep_id for one in graveyard.resembling(a_spec(), [])] == [sweep]

@@ -8,10 +8,21 @@ import pytest
 
 from governance.cost.price_file import PRICES
 from governance.cost.prices import Resource
+from governance.naming_file import NAMING
 from storage.database import Pool, open_pool, transaction
+from storage.policy_catalog import KINDS
 from storage.policy_store import PolicyStore
 from sweeps.errors import StateConflict
-from sweeps.policies import DEFAULT_VERSION, ChangeKind, PolicyChange, PolicyChanged, UnknownPolicy
+from sweeps.policies import (
+    DEFAULT_VERSION,
+    ChangeKind,
+    InvalidPolicies,
+    PolicyChange,
+    PolicyChanged,
+    UnknownPolicy,
+    check_files,
+)
+from tests.integration.policies import apply_long_ago
 from tests.plugins.postgres import Database
 from tests.policies_of_tests import TEA
 
@@ -135,3 +146,19 @@ def test_a_version_cannot_be_rewritten(store: PolicyStore, pool: Pool) -> None:
     with pytest.raises((StateConflict, psycopg.Error)), transaction(pool) as connection:
         connection.execute("UPDATE policies SET text = 'cups: 9'")
     assert store.current(TEA).value == 3
+
+
+def test_a_pattern_that_is_refused_now_is_read_back_as_left_out(
+    store: PolicyStore, pool: Pool
+) -> None:
+    text = "default: {experiment: {pattern: '(?=a)a', example: a}, purpose: {min_length: 9}}"
+    apply_long_ago(pool, NAMING, text)
+
+    found = store.current(NAMING)
+
+    assert found.value.of("default").min_purpose == 9
+    assert found.text == text
+    (sentence,) = found.left_out
+    assert sentence.startswith("default.experiment.pattern: '(?=a)a' is no pattern")
+    with pytest.raises(InvalidPolicies):  # who writes it anew is told
+        check_files({"naming.yaml": text}, kinds=KINDS)

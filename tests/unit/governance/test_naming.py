@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from governance.naming import NamingPolicy, with_tiers
+from governance.naming import NamingPolicy, unchecked, with_tiers
 from governance.naming_file import NAMING, parse_naming
 from sweeps.errors import InvalidSweepFile
 from sweeps.run_filters import Any, Comparison, Kind, Not, parse_filter
@@ -155,3 +155,59 @@ def test_a_tier_is_its_condition_or_a_persons_word(strict: NamingPolicy) -> None
     assert with_tiers(parse_filter("tier = other and a > 1"), tiers) == parse_filter(
         "tier = other and a > 1"
     )
+
+
+ONCE_GOOD = """
+default: {owner: {pattern: "[a-z]+", example: me}}
+tenants:
+  - name: vision
+    experiment: {pattern: '(?=a)[a-z]+', example: a}
+    tags: [{name: team, values: {pattern: '(.)\\1', example: aa}}]
+    link: {pattern: '(?<!x)VIS', example: VIS}
+trackers:
+  - {pattern: '(?=VIS)VIS-[0-9]+', url: "https://tracker.example.org/{id}"}
+  - {pattern: 'WEB-[0-9]+', url: "https://web.example.org/{id}"}
+"""
+
+
+def test_patterns_that_were_good_once_are_held_against_nobody_and_told() -> None:
+    with pytest.raises(InvalidSweepFile) as caught:
+        parse_naming(ONCE_GOOD, source="naming.yaml")
+    policy, left_out = NAMING.read_applied(ONCE_GOOD, source="naming (version 1)")
+    spec = a_spec(tenant="vision", experiment="words")
+    spec = dataclasses.replace(spec, tags=(Tag("team", "x"),))
+
+    assert len(caught.value.problems) == 4
+    assert [sentence.partition(":")[0] for sentence in left_out] == [
+        "tenants[0].experiment.pattern",
+        "tenants[0].tags[0].values.pattern",
+        "tenants[0].link.pattern",
+        "trackers[0].pattern",
+    ]
+    policy.check(dataclasses.replace(spec, links=("VIS",)), source="x")
+    told = unchecked(policy.of("vision"))
+    assert [sentence.partition(" was not checked")[0] for sentence in told] == [
+        "experiment",
+        "tag team",
+        "links",
+    ]
+    assert "asks for '(?=a)[a-z]+', and it looks around, or back" in told[0]
+    assert unchecked(policy.of("speech")) == []
+    assert [policy.url_of(task) for task in ("VIS-1", "WEB-1")] == [
+        None,
+        "https://web.example.org/WEB-1",
+    ]
+
+
+def test_what_can_be_checked_of_such_a_version_still_is() -> None:
+    policy, _ = NAMING.read_applied(ONCE_GOOD, source="naming (version 1)")
+
+    with pytest.raises(InvalidSweepFile) as caught:
+        policy.check(dataclasses.replace(a_spec(tenant="vision"), owner="ME", tags=()), source="x")
+
+    assert [problem.path for problem in caught.value.problems] == ["owner", "tags", "links"]
+
+
+def test_other_mistakes_of_such_a_version_are_not_forgiven() -> None:
+    with pytest.raises(InvalidSweepFile):
+        NAMING.read_applied("default: {purpose: {min_length: -1}}", source="naming (version 1)")

@@ -45,6 +45,23 @@ def test_values_of_an_environment_are_not_told() -> None:
     assert "TOKEN" in json.dumps(_part(document))
 
 
+def test_experiments_of_tenants_that_are_not_told_are_not_told_either() -> None:
+    rule = {"on": True, "experiments": ["secret-*"]}
+    document = {
+        "features": {
+            "theirs": {**rule, "tenants": ["speech"]},
+            "ours": {**rule, "tenants": ["vision", "speech"]},
+            "all": {**rule, "tenants": []},
+        }
+    }
+
+    part = _part(document, "features")["features"]
+
+    assert part["theirs"] == {"on": True, "tenants": ["…"], "experiments": ["…"]}
+    assert part["ours"] == {"on": True, "tenants": ["vision", "…"], "experiments": ["secret-*"]}
+    assert part["all"] == document["features"]["all"]
+
+
 def test_of_lists_of_names_the_own_ones_are_left_and_that_there_are_others() -> None:
     document = {
         "classes": {

@@ -10,6 +10,7 @@ from sweeps.sweep_files.documents import MAX_VALUES
 
 _FIRST_KEYS = {  # of a file that was cut off after it
     "budgets": "budgets:",
+    "features": "features:",
     "naming": "default:",
     "orchestration": "ticks:",
     "prices": "gpu:",
@@ -125,6 +126,19 @@ budgets:
 budgets[0].name budgets[0].period budgets[0].max_cost_usd budgets[0].warn_at[0] budgets[1]
 budgets[1].experiment budgets[2].name budgets[2].max_gpu_hours budgets[2].finish_running
 budgets[3].max_cost_usd budgets[3].finish_running budgets[3].at_limit""",
+    ),
+    "features": (
+        """\
+features:
+  bohb: {on: perhaps}
+  optuna: {tenants: [A], experiments: x}
+  warp_drive: {on: true}
+  graveyard_hints: on
+flags: {}
+""",
+        """\
+features.bohb.on features.optuna.on features.optuna.tenants[0] features.optuna.experiments
+features.warp_drive features.graveyard_hints flags""",
     ),
     "naming": (
         """\
