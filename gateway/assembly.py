@@ -42,6 +42,7 @@ from storage.policy_store import PolicyStore
 from storage.promotion.candidate_facts import CandidateFacts
 from storage.promotion.evaluations import EvaluationStore
 from storage.promotion.registry import RegistryStore
+from storage.queue.escalations import PostgresEscalations
 from storage.queue.storage_quotas import StorageQuotas
 from storage.queue.view import QueueView
 from storage.reports.portfolio import Portfolio
@@ -116,6 +117,7 @@ def open_gateway(
         predictor = PostgresPredictor(pool, book=budgets.book, clock=clock)
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         datasets = DatasetCatalog(pool)
+        tenants = TenantFile(configuration.tenants_file)
         services = Services(
             pool=pool,
             runs=RunCatalog(pool),
@@ -143,7 +145,7 @@ def open_gateway(
             batcher=Batcher(ingest, meters=meters),
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
-            tenants=TenantFile(configuration.tenants_file),
+            tenants=tenants,
             images=configuration.images,
             policies=policies,
             tags=TagStore(pool),
@@ -152,6 +154,7 @@ def open_gateway(
             retention=RetentionStore(pool),
             graveyard=PostgresGraveyard(pool),
             queue=QueueView(pool, policies),
+            escalations=PostgresEscalations(pool, policies, tenants.read),
             storage_quotas=StorageQuotas(pool, policies),
             clock=clock,
             key=configuration.signing_key,

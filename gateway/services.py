@@ -28,6 +28,7 @@ from storage.policy_store import PolicyStore
 from storage.promotion.candidate_facts import CandidateFacts
 from storage.promotion.evaluations import EvaluationStore
 from storage.promotion.registry import RegistryStore
+from storage.queue.escalations import PostgresEscalations
 from storage.queue.storage_quotas import StorageQuotas
 from storage.queue.view import QueueView
 from storage.reports.portfolio import Portfolio
@@ -129,6 +130,7 @@ class Services(Door):
     retention: RetentionStore
     graveyard: PostgresGraveyard
     queue: QueueView
+    escalations: PostgresEscalations
     storage_quotas: StorageQuotas
     body_seconds: float  #: that a body may take; see `PacedBody`
 

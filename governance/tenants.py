@@ -1,12 +1,13 @@
 """Tenants: who they are, who belongs to them, and what their sweeps default to. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from governance.cluster.installation import InstallationCluster
 from governance.cluster.policies import ClusterPolicy, InstallationPolicy
 from governance.cluster.tenant import TenantCluster, check_declared
+from governance.contacts import Contact, ContactKind, MemberKind
 from sweeps.errors import AccessDenied, UnknownTenant
 from sweeps.specs import SweepSpec
 from sweeps.sweep_files import parse_document
@@ -33,6 +34,13 @@ class Tenant:
     #: Sections of a sweep file with keys, as `sweep_files.parse_text` takes them.
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     cluster: ClusterPolicy = field(default_factory=ClusterPolicy)
+    contacts: tuple[Contact, ...] = ()  #: who is told of what concerns all of it
+    #: Addresses of members, by their names; those without any are not there.
+    addresses: Mapping[str, Contact] = field(default_factory=dict[str, Contact])
+
+    def member(self, name: str) -> Contact:
+        """Somebody who owns sweeps here, with the address if there is one."""
+        return self.addresses.get(name) or Contact(name=name)
 
     def require_member(self, owner: str) -> None:
         """Raise `NotAMember` unless `owner` may own sweeps here."""
@@ -61,6 +69,7 @@ class TenantDirectory:
 
     tenants: Mapping[str, Tenant] = field(default_factory=dict[str, Tenant])
     cluster: InstallationPolicy = field(default_factory=InstallationPolicy)
+    contacts: tuple[Contact, ...] = ()  #: of the installation: who applies policies, for example
 
     def all(self) -> list[Tenant]:
         """Every tenant that there is: those of the file, or the one that needs none."""
@@ -139,13 +148,15 @@ _DEFAULTS = Section(
     later=("priority", "strategy", "trial"),
 )
 # Without a list everybody is a member; an empty one would say the opposite of what it looks like.
-_MEMBERS = _ListOf(Text("ana", 100, is_one_line=True), "[ana, ben]", may_be_empty=False)
+_MEMBERS = _ListOf(MemberKind(), "[ana, ben]", may_be_empty=False)
+_CONTACTS = _ListOf(ContactKind(), "[{name: ana, email: ana@example.org, role: lead}]")
 _TENANT = Section(
     doc="One tenant.",
     fields={
         "name": Field(kind=Text("vision", 63, SLUG), doc="Its name."),
         "members": Field(kind=_MEMBERS, doc="Who may own its sweeps.", default=None),
         "defaults": Field(kind=_DEFAULTS, doc=_DEFAULTS.doc, default=None),
+        "contacts": Field(kind=_CONTACTS, doc="Who is told of what concerns it.", default=[]),
         "cluster": Field(kind=TenantCluster(), doc="Its part of the cluster.", default={}),
     },
     later=("quota", "quotas", "budget", "budgets"),
@@ -158,12 +169,15 @@ _FILE = Section(
         "cluster": Field(
             kind=InstallationCluster(), doc="What is the same for all tenants.", default={}
         ),
+        "contacts": Field(
+            kind=_CONTACTS, doc="Who is told of what no tenant can mend itself.", default=[]
+        ),
     },
 )
 
 
 def parse_tenants(text: str, *, source: str) -> TenantDirectory:
-    """The tenants of a tenant file: ``tenants: [{name, members, defaults, cluster}, …]``.
+    """The tenants of a tenant file: ``tenants: [{name, members, contacts, defaults, cluster}, …]``.
 
     Raises:
         InvalidSweepFile: Everything that is wrong, each with its line.
@@ -192,8 +206,28 @@ def parse_tenants(text: str, *, source: str) -> TenantDirectory:
             message = f"{policy.namespace!r} is that of tenant {others!r}"
             reader.problem(path, message, "give each tenant its own")
         namespaces |= {policy.namespace: name} if policy.namespace else {}
+        members = _members(reader, ("tenants", index, "members"), read["members"] or ())
         tenants[name] = Tenant(
-            name=name, members=read["members"] or (), defaults=defaults, cluster=policy
+            name=name,
+            members=tuple(members),
+            addresses={name: one for name, one in members.items() if one.addresses},
+            contacts=read["contacts"] or (),
+            defaults=defaults,
+            cluster=policy,
         )
     reader.raise_problems(source)
-    return TenantDirectory(tenants=tenants, cluster=file["cluster"])
+    return TenantDirectory(
+        tenants=tenants, cluster=file["cluster"], contacts=file["contacts"] or ()
+    )
+
+
+def _members(reader: Reader, path: Path, read: Sequence[Contact | None]) -> dict[str, Contact]:
+    """Those that were read, by name."""
+    members: dict[str, Contact] = {}
+    for index, member in enumerate(read):
+        if member is None:
+            continue
+        if member.name in members and member.addresses:  # which of the addresses would count?
+            reader.problem((*path, index), f"{member.name!r} appears twice", "keep one of them")
+        members.setdefault(member.name, member)
+    return members

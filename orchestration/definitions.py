@@ -4,7 +4,15 @@ import warnings
 
 import dagster as dg
 
-from assets import budget_report, cost, lineage, metric_tiers, reports, retention
+from assets import (
+    budget_report,
+    cost,
+    lineage,
+    metric_tiers,
+    quota_escalations,
+    reports,
+    retention,
+)
 from assets.datasets import dataset_checks, dataset_versions
 from assets.graveyard import graveyard_entries
 from assets.metric_tiers import ROLLUPS, metric_points
@@ -14,6 +22,7 @@ from assets.system_metrics import system_metrics
 from orchestration import (
     budget_schedules,
     cost_schedules,
+    escalation_sensors,
     jobs,
     report_schedules,
     resources,
@@ -44,6 +53,7 @@ def defs() -> dg.Definitions:
             model_versions,
             lineage.lineage,
             budget_report.budget_report,
+            quota_escalations.quota_escalations,
             *cost.ASSETS,
             reports.weekly_report,
             reports.monthly_report,
@@ -55,6 +65,7 @@ def defs() -> dg.Definitions:
             *metric_tiers.CHECKS,
             *lineage.CHECKS,
             *budget_report.CHECKS,
+            *quota_escalations.CHECKS,
             *cost.CHECKS,
             *retention.CHECKS,
         ],
@@ -72,6 +83,7 @@ def defs() -> dg.Definitions:
             jobs.carry_out_retention,
             jobs.check_lineage,
             budget_schedules.report_budgets,
+            escalation_sensors.escalate_quotas,
             jobs.report_week,
             jobs.report_month,
             jobs.reap_jobs,
@@ -85,7 +97,12 @@ def defs() -> dg.Definitions:
             *budget_schedules.SCHEDULES,
             *report_schedules.SCHEDULES,
         ],
-        sensors=[*sensors.SENSORS, *budget_schedules.SENSORS, *promotion_sensors.SENSORS],
+        sensors=[
+            *sensors.SENSORS,
+            *budget_schedules.SENSORS,
+            *escalation_sensors.SENSORS,
+            *promotion_sensors.SENSORS,
+        ],
         resources=resources.resources(),
         # One process per sweep: a step process more would only add seconds and memory.
         executor=dg.in_process_executor,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from storage.promotion.candidate_facts import CandidateFacts
     from storage.promotion.evaluations import EvaluationStore
     from storage.promotion.registry import RegistryStore
+    from storage.queue.escalations import PostgresEscalations
     from storage.queue.view import QueueView
     from storage.reports.facts import PostgresReportFacts
     from storage.reports.shelf import PostgresReportShelf
@@ -146,3 +147,12 @@ class PolicyStores(RecordStores):
         from storage.queue.view import QueueView
 
         return QueueView(self.pool, self.policies)
+
+    @functools.cached_property
+    def escalations(self) -> "PostgresEscalations":
+        """Violations of quotas, and who was told of them."""
+        from storage.queue.escalations import PostgresEscalations
+        from storage.tenant_file import TenantFile
+
+        tenants = TenantFile(self.settings.tenants_file)
+        return PostgresEscalations(self.pool, self.policies, tenants.read)

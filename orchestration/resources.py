@@ -15,6 +15,7 @@ from governance.cost.books import CostBooks
 from governance.features.policy import FeatureFlags
 from governance.lineage.rules import LineageChecks
 from governance.promotion.evaluations import CandidateEvaluations, EvaluationLog
+from governance.quotas.escalations import Escalations
 from governance.reports.facts import ReportFacts
 from governance.reports.shelf import ReportShelf
 from orchestration.platform import platform
@@ -249,6 +250,18 @@ class FeaturesResource(dg.ConfigurableResource[FeatureFlags]):
         yield platform().features
 
 
+class EscalationsResource(dg.ConfigurableResource[Escalations]):
+    """Violations of quotas, and who is told of them."""
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator[Escalations, None, None]:
+        """On the process's pool."""
+        yield platform().escalations
+
+
 class LauncherResource(dg.ConfigurableResource[TrialLauncher]):
     """Where trials execute."""
 
@@ -360,6 +373,7 @@ def resources() -> dict[str, object]:
         "cost_books": CostBooksResource(),
         "budgets": BudgetWatchResource(),
         "budget_reports": BudgetReportsResource(),
+        "escalations": EscalationsResource(),
         "launcher": LauncherResource(),
         "credentials": CredentialsResource(),
         "courier": CourierResource(),

@@ -1,6 +1,6 @@
-"""The queue: as JSON, and as a page with a picture of what a tenant holds."""
+"""The queue: as JSON, and as a page with a picture of what a tenant holds and what is in its way."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
@@ -9,9 +9,11 @@ from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
 from gateway.services import GivenServices
+from governance.quotas.escalations import document
 from governance.scheduling.report import usage_words
 
 _MOST_SHOWN = 200
+_MOST_ESCALATIONS = 1000
 
 router = APIRouter()
 
@@ -26,6 +28,19 @@ def get_queue(
     return answer(services.queue.report(tenant_id=owner.tenant_id, limit=limit))
 
 
+@router.get("/api/v1/escalations")
+def list_escalations(
+    owner: GivenOwner,
+    services: GivenServices,
+    ended: Annotated[bool, Query()] = False,  # noqa: FBT002 - of a query
+) -> dict[str, Any]:
+    """Violations of quotas that are the tenant's: since when, what would remedy them, who was told."""
+    found = services.escalations.list(
+        tenant=owner.tenant_id, with_ended=ended, limit=_MOST_ESCALATIONS
+    )
+    return {"escalations": [document(one) for one in found]}
+
+
 @router.get("/queue", include_in_schema=False)
 def show_queue(owner: GivenOwner, services: GivenServices) -> Response:
     """The same for people."""
@@ -38,6 +53,7 @@ def show_queue(owner: GivenOwner, services: GivenServices) -> Response:
         report=report,
         tenant=tenant,
         used=usage_words(tenant.used),
+        escalations=services.escalations.list(tenant=owner.tenant_id, limit=_MOST_SHOWN),
         waited={t.attempt_id: (now - t.queued_at).total_seconds() for t in report.waiting},
         until={
             t.attempt_id: None

@@ -1,10 +1,11 @@
 """The file of quotas, read and checked: `governance/policies/quotas.yaml`."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governance.gpu_types import gpu_type
+from governance.quotas.escalation import Audience, EscalationStep
 from governance.quotas.quota import Amounts, PriorityClass, Quotas, TenantQuota, UsageRule
 from governance.quotas.sections import QUOTA_FILE
 from sweeps.policies import PolicyKind
@@ -56,6 +57,7 @@ def _check(reader: Reader, read: Mapping[str, Any]) -> None:
         if usage["half_life"] is not None and usage["half_life"] < _LEAST_HALF_LIFE:
             message = "it is shorter than a minute"
             reader.problem(("usage", "half_life"), message, "write for example 7d")
+    _check_steps(reader, ("escalation",), read["escalation"] or ())
     _check_types(reader, ("capacity",), read["capacity"])
     for name, tenant in _of(read, "tenants").items():
         _check_tenant(reader, ("tenants", name), tenant)
@@ -67,6 +69,17 @@ def _check_class(
 ) -> None:
     if name is not None and classes and name not in classes:
         reader.problem(path, f"no class {name!r}", f"known: {', '.join(sorted(classes))}")
+
+
+def _check_steps(reader: Reader, path: Path, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Each tells later than the one before it."""
+    before: dt.timedelta | None = None
+    for index, step in enumerate(steps):
+        after = step["after"]
+        if before is not None and after is not None and after <= before:
+            message = f"it is not later than the step before it, {before}"
+            reader.problem((*path, index, "after"), message, "write the steps by their time")
+        before = after or before
 
 
 def _check_tenant(reader: Reader, path: Path, tenant: Mapping[str, Any] | None) -> None:
@@ -118,6 +131,10 @@ def _quotas(read: Mapping[str, Any]) -> Quotas:
         backfills=read["backfill"],
         tenants={name: _tenant(given) for name, given in read["tenants"].items()},
         others=_tenant(read["other_tenants"]),
+        escalation=tuple(
+            EscalationStep(after=step["after"], to=Audience(step["to"]))
+            for step in read["escalation"]
+        ),
     )
 
 

@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from governance.quotas.escalation import USUAL_STEPS, EscalationStep
+
 #: Priority class of sweeps that name none, in the policy that ships.
 USUAL_CLASS = "normal"
 
@@ -37,9 +39,13 @@ class PriorityClass:
     max_share: float = 1.0  #: of the capacity that its trials hold together, at most
     raised_after: dt.timedelta | None = None  #: of waiting: treated like the next higher class
 
+    def is_for(self, tenant: str) -> bool:
+        """Whether anybody of a tenant may use it."""
+        return self.tenants is None or tenant in self.tenants
+
     def refusal(self, *, tenant: str, user: str) -> str | None:
         """Why somebody may not use it; None: they may."""
-        if self.tenants is not None and tenant not in self.tenants:
+        if not self.is_for(tenant):
             return f"priority {self.name!r} is not for tenant {tenant!r}"
         if self.users is not None and user not in self.users:
             return f"priority {self.name!r} is not for {user!r}"
@@ -81,10 +87,15 @@ class Quotas:
     backfills: bool = True  #: small trials may start while the first in the queue waits
     tenants: Mapping[str, TenantQuota] = field(default_factory=dict[str, TenantQuota])
     others: TenantQuota = field(default_factory=TenantQuota)  #: tenants that are not named
+    escalation: tuple[EscalationStep, ...] = USUAL_STEPS  #: who is told of a violation, and when
 
     def of_tenant(self, name: str) -> TenantQuota:
         """The quota of a tenant."""
         return self.tenants.get(name, self.others)
+
+    def path_of(self, name: str) -> str:
+        """Where a tenant's limits are in the file: ``tenants.vision.limits``."""
+        return f"tenants.{name}.limits" if name in self.tenants else "other_tenants.limits"
 
     def of_class(self, name: str | None) -> PriorityClass:
         """The class of that name; the usual one when there is none of that name any more."""

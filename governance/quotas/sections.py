@@ -1,7 +1,8 @@
 """The keys of the file of quotas."""
 
 from governance.cluster.kinds import MappingOf
-from sweeps.sweep_files.kinds import GPU_TYPE, SLUG, Boolean, Integer, Kind, Number, Text
+from governance.quotas.escalation import USUAL_STEPS, Audience
+from sweeps.sweep_files.kinds import GPU_TYPE, SLUG, Boolean, Integer, Kind, Number, OneOf, Text
 from sweeps.sweep_files.quantities import Cpu, Duration, Memory
 from sweeps.sweep_files.sections import Field, Section, Several
 
@@ -93,6 +94,16 @@ _USAGE = Section(
         ),
     },
 )
+_STEP = Section(
+    doc="A step of an escalation.",
+    fields={
+        "after": Field(kind=Duration(), doc="Since the violation was noticed."),
+        "to": Field(kind=OneOf(tuple(str(one) for one in Audience)), doc="Who is told."),
+    },
+)
+_STEPS = [
+    {"after": f"{step.after.total_seconds() / 3600:g}h", "to": str(step.to)} for step in USUAL_STEPS
+]
 QUOTA_FILE = Section(
     doc="Quotas, priorities and fair share.",
     fields={
@@ -109,6 +120,11 @@ QUOTA_FILE = Section(
             kind=Boolean(),
             doc="Small trials may start while the first in the queue waits, if that delays it not.",
             default=True,
+        ),
+        "escalation": Field(
+            kind=Several(_STEP, [{"after": "4h", "to": "owner"}], most=20),
+            doc="Who is told how long after a violation of quotas was noticed; [] tells nobody.",
+            default=_STEPS,
         ),
         "tenants": Field(
             kind=MappingOf(_SLUG, _TENANT, "{vision: {weight: 2}}", most=10_000),

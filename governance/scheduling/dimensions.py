@@ -118,6 +118,20 @@ class Dimensions:
             limits[index] = min(limits[index], count)
         return limits
 
+    def key(self, index: int) -> str:
+        """What a dimension is called in the file of quotas: ``gpu_types.a100``."""
+        if index >= _FIRST_TYPE:
+            return f"gpu_types.{self.types[index - _FIRST_TYPE]}"
+        return ("cpu", "memory", "trials", "gpu", "gpu_types")[index]
+
+    def written(self, index: int, amount: float) -> str:
+        """An amount of a dimension as the file of quotas has it, memory rounded up."""
+        if index == CPU:
+            return f"{amount / 1000:g}"
+        if index == MEMORY:
+            return f"{math.ceil(amount / 2**20)}Mi"
+        return f"{amount:g}"
+
     def words(self, index: int, amount: float) -> str:
         """An amount of a dimension, for people."""
         if index == CPU:

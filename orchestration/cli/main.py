@@ -25,7 +25,7 @@ _COMMANDS = {
     "link": "Link a run, a sweep or an experiment with tasks and addresses.",
     "graveyard": "What sweeps that have ended have shown: read, search, confirm.",
     "queue": "Trials that wait to be admitted: why, in which place, until when.",
-    "quotas": "Limits of tenants, what is used of them, and shares.",
+    "quotas": "Limits of tenants, what is used of them, shares; what limits keep from starting.",
     "provenance": "What a run was made of: code, packages, machine, seeds.",
     "artifacts": "Files of runs: list, fetch, store and verify them.",
     "lineage": "What something came out of, and what came out of it.",

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from governance.quotas.escalations import document as escalation_document
 from orchestration.cli.annotation_lines import annotations_of
 from orchestration.cli.cost_lines import cost_of
+from orchestration.cli.escalation_lines import escalation_lines
 from orchestration.cli.origin_lines import origin_lines
 from orchestration.cli.output import duration, json_option, print_json, print_table
 from orchestration.cli.report import (
@@ -54,6 +56,7 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
             if chosen is None
             else [chosen.run_id]
         )
+        escalations = platform.escalations.list(tenant=tenant_id, subject=snapshot.sweep.sweep_id)
         if chosen is not None:
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance
@@ -67,13 +70,20 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
             },
         )
     elif as_json:
-        print_json({**sweep_report(snapshot), "admissions": waits, **document})
+        print_json(
+            {
+                **sweep_report(snapshot),
+                "admissions": waits,
+                "escalations": [escalation_document(one) for one in escalations],
+                **document,
+            }
+        )
     elif chosen:
         _print_trial(snapshot, chosen, notices)
         for subject, sentence in [*wait_lines(waits), *origin_lines(provenance), *lines]:
             click.echo(f"  {subject:10} {sentence}")
     else:
-        _print_sweep(snapshot, [*wait_lines(waits), *lines])
+        _print_sweep(snapshot, [*wait_lines(waits), *escalation_lines(escalations), *lines])
 
 
 def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:

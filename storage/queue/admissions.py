@@ -35,7 +35,7 @@ _QUERIES = queries.load("admissions")
 _LOCK = 7_305_021  # any number, the same in every process of ours
 _PATIENCE = dt.timedelta(seconds=10)  #: a pass without news: budgets and shares change with time
 _SEEK_SECONDS = 20.0
-_GONE_AFTER = dt.timedelta(seconds=90)  #: of silence: nothing is admitted for that controller
+GONE_AFTER = dt.timedelta(seconds=90)  #: of silence: nothing is admitted for that controller
 #: Of silence: what it did not launch goes back to the queue. Longer than a cluster is out of reach.
 _LOST_AFTER = dt.timedelta(minutes=10)
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -261,7 +261,7 @@ class PostgresAdmissionDesk:
         connection.execute(_QUERIES["settle"], clock)
         connection.execute(_QUERIES["give_back"], {"now": now, "silence": _LOST_AFTER})
         usage = read_usage(connection.execute(_QUERIES["usage"], clock))
-        rows = connection.execute(_QUERIES["open"], {"now": now, "gone_after": _GONE_AFTER})
+        rows = connection.execute(_QUERIES["open"], {"now": now, "gone_after": GONE_AFTER})
         queue: list[Waiting] = []
         running: list[Live] = []
         for trial in read_open(rows):

@@ -1,8 +1,12 @@
 """The queue over HTTP: as JSON, as a page; and a store without room."""
 
+import datetime as dt
+
 from governance.quotas.file import QUOTAS
+from governance.tenants import TenantDirectory
 from storage.policy_store import PolicyStore
 from storage.queue.admissions import PostgresAdmissionDesk
+from storage.queue.escalations import PostgresEscalations
 from storage.runs.reruns import RerunStore
 from sweeps.ids import AttemptId, RunId, TenantId
 from sweeps.policies import PolicyChange
@@ -56,6 +60,26 @@ def test_the_queue_is_a_page(platform: Platform) -> None:
     assert '<td class="n">never</td>' in answer.text
     assert "0 of 4 trials" in answer.text
     assert '<svg id="use"' in answer.text
+
+
+def test_limits_that_stay_in_the_way_are_told_to_their_tenant(platform: Platform) -> None:
+    two_waiting(platform)
+    escalations = PostgresEscalations(platform.pool, PolicyStore(platform.pool), TenantDirectory)
+    now = dt.datetime.now(dt.UTC)
+    escalations.notice(now - dt.timedelta(hours=5))
+    with escalations.telling(now) as news:
+        assert len(news.tellings) == 1
+    other = platform.token_of("speech")
+
+    (one,) = platform.get("/api/v1/escalations").json()["escalations"]
+    page = platform.get("/queue").text
+
+    assert (one["kind"], one["subject"], one["told"][0]["to"]) == ("never", SWEEP, "owner")
+    assert f'<a href="/sweeps/{SWEEP}">no trial of sweep {SWEEP} can start' in page
+    assert "`other_tenants.limits.gpu: 1` instead of 0" in page
+    assert "as the owner" in page
+    assert platform.get("/api/v1/escalations", token=other).json() == {"escalations": []}
+    assert "Limits in the way" not in platform.get("/queue", token=other).text
 
 
 def test_a_rerun_is_shown_with_what_it_repeats(platform: Platform) -> None:

@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance.contacts import Contact
 from governance.tenants import NotAMember, Tenant, TenantDirectory, parse_tenants
 from sweeps.errors import AccessDenied, InvalidSweepFile, Problem, UnknownTenant
 from sweeps.sweep_files import parse_text
 
+CONTACTS = """\
+contacts: [{name: platform, channel: "#platform", role: on call}]
+tenants:
+  - name: vision
+    members: [ana, {name: ben, email: ben@example.org}]
+    contacts: [{name: lea, email: lea@example.org, url: "https://example.org/vision"}]
+"""
 FILE = """\
 tenants:
   - name: vision
@@ -89,6 +97,43 @@ def test_a_member_that_looks_like_a_number_is_the_owner_that_does() -> None:
     tenants = parse_tenants("tenants: [{name: a, members: [007]}]", source="x")
 
     tenants.require("a").require_member("007")
+
+
+def test_tenants_members_and_the_installation_have_addresses() -> None:
+    directory = parse_tenants(CONTACTS, source="tenants.yaml")
+
+    vision = directory.require("vision")
+    assert vision.members == ("ana", "ben")
+    assert vision.member("ben").words == "ben (ben@example.org)"
+    assert vision.member("ana") == Contact(name="ana")
+    assert [one.words for one in vision.contacts] == [
+        "lea (lea@example.org, https://example.org/vision)"
+    ]
+    assert [one.words for one in directory.contacts] == ["platform, on call (#platform)"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "line", "message", "hint"),
+    [
+        ("ben@example.org", "ben", "tenants[0].members[1].email", 4, "cannot be", "ana@example.org"),
+        ("{name: ben,", "{name: ana,", "tenants[0].members[1]", 4, "'ana' appears twice", "keep one"),
+        ("email: ben@example.org", "phone: 1", "tenants[0].members[1].phone", 4, "unknown", "email"),
+        ("name: lea, ", "", "tenants[0].contacts[0].name", 5, "missing", "ana"),
+        ("https://", "ftp://", "tenants[0].contacts[0].url", 5, "cannot be", "https://"),
+        ('channel: "#platform", ', "", "contacts[0]", 1, "has no address", "email: "),
+        ('"#platform"', '"# platform"', "contacts[0].channel", 1, "cannot be", "#vision"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_an_address_is_named(
+    old: str, new: str, path: str, line: int, message: str, hint: str
+) -> None:
+    assert old in CONTACTS
+
+    (problem,) = problems_of(CONTACTS.replace(old, new))
+
+    assert (problem.path, problem.line) == (path, line)
+    assert message in problem.message
+    assert hint in problem.hint
 
 
 def test_defaults_fill_only_what_a_sweep_file_leaves_out() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from governance.quotas.escalation import USUAL_STEPS
 from governance.quotas.file import parse_quotas
 from governance.quotas.quota import Amounts, Quotas
 from sweeps.errors import InvalidSweepFile
@@ -45,9 +46,24 @@ tenants:
     assert vision.experiments == {"digits": 0.5}
 
 
+def test_steps_of_an_escalation_are_those_of_the_file_or_the_usual_ones() -> None:
+    usual = parse_quotas(_DEFAULT.read_text(encoding="utf-8"), source="q").escalation
+    own = parse_quotas("escalation: [{after: 90m, to: platform}]", source="q").escalation
+
+    assert usual == parse_quotas("tenants: {}", source="q").escalation == USUAL_STEPS
+    assert [(str(step.to), step.after) for step in own] == [("platform", dt.timedelta(minutes=90))]
+    assert parse_quotas("escalation: []", source="q").escalation == ()
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("escalation: [{after: 1h}]", "escalation[0].to: 'to' is missing"),
+        ("escalation: [{after: 1h, to: boss}]", "escalation[0].to: 'boss' is not known here"),
+        (
+            "escalation: [{after: 2h, to: owner}, {after: 1h, to: tenant}]",
+            "escalation[1].after: it is not later than the step before it, 2:00:00",
+        ),
         ("classes: {a: {value: 1}}", "default_class: no class 'normal'; known: a"),
         ("classes: {normal: {value: 1, max_share: 3}}", "classes.normal.max_share: 3 is out of"),
         ("classes: {normal: {}}", "classes.normal.value: 'value' is missing"),
