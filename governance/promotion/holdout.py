@@ -6,7 +6,7 @@ used the parent itself.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweeps.lineage import Edge, Node
@@ -25,6 +25,19 @@ class Leak:
         return f"{way} ({self.path[0].partition(':')[2]} {self.relation})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaks:
+    """Runs that know the holdout, as many as are told, and how many there are besides."""
+
+    told: tuple[Leak, ...] = ()
+    more: int = 0
+
+    def sentences(self) -> list[str]:
+        """Each way, and that there are more runs."""
+        ways = [str(leak) for leak in self.told]
+        return [*ways, f"and {self.more} more runs"] if self.more else ways
+
+
 def leaks(
     *,
     holdout: Node,
@@ -32,7 +45,7 @@ def leaks(
     edges: Iterable[Edge],
     runs: Collection[Node],
     most: int = 20,
-) -> Sequence[Leak]:
+) -> Leaks:
     """Runs that learnt from the holdout, the shortest ways first.
 
     Args:
@@ -40,6 +53,7 @@ def leaks(
         edges: What came out of these: first the runs that used them, then whatever came
             out of those.
         runs: Of the experiment.
+        most: Ways that are told; of further runs it is known how many they are.
     """
     relation = {holdout: "is the holdout", **related}
     below: dict[Node, list[Node]] = {}
@@ -47,17 +61,19 @@ def leaks(
         below.setdefault(edge.upstream, []).append(edge.downstream)
     came_by: dict[Node, Node | None] = dict.fromkeys(relation)
     queue = deque(sorted(relation, key=lambda node: (node != holdout, node)))
-    found: list[Leak] = []
-    while queue and len(found) < most:
+    told, more = list[Leak](), 0
+    while queue:
         node = queue.popleft()
-        if node in runs:
+        if node in runs and len(told) < most:
             path = _path(node, came_by)
-            found.append(Leak(run=node, path=path, relation=relation[path[0]]))
+            told.append(Leak(run=node, path=path, relation=relation[path[0]]))
+        elif node in runs:
+            more += 1
         for near in sorted(below.get(node, ())):
             if near not in came_by:
                 came_by[near] = node
                 queue.append(near)
-    return found
+    return Leaks(told=tuple(told), more=more)
 
 
 def _path(node: Node, came_by: Mapping[Node, Node | None]) -> tuple[Node, ...]:

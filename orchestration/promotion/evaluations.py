@@ -109,10 +109,11 @@ class PlatformEvaluations:
         plan = rule.evaluation
         holdout = platform.datasets.pin(plan.holdout, tenant_id=found.tenant_id)
         look = platform.candidates.look_for_holdout(candidate, holdout=str(holdout))
-        if look.leaks:
-            more = f"; and {len(look.leaks) - 1} more runs" if len(look.leaks) > 1 else ""
+        if look.leaks.told:
+            others = len(look.leaks.told) - 1 + look.leaks.more
+            more = f"; and {others} more runs" if others else ""
             raise EvaluationRefused(
-                f"holdout {holdout} is known to the experiment: {look.leaks[0]}{more}"
+                f"holdout {holdout} is known to the experiment: {look.leaks.told[0]}{more}"
             )
         if look.is_cut:
             raise EvaluationRefused(

@@ -1,6 +1,5 @@
 """What is known of a candidate: whose it is, what it learnt from, what came out of its holdout."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from governance.lineage.rules import ModelFacts
-from governance.promotion.holdout import Leak, leaks
+from governance.promotion.holdout import Leaks, leaks
 from storage import queries
 from storage.database import Pool, transaction
 from storage.promotion.shared_data import read_shared_data
@@ -51,7 +50,7 @@ class Candidate:
 class HoldoutLook:
     """Whether the runs of an experiment know a holdout."""
 
-    leaks: Sequence[Leak]
+    leaks: Leaks
     runs: int  #: of the experiment
     is_cut: bool  #: more has to do with it than was read, so that nothing is proven
 

@@ -129,12 +129,11 @@ class EvaluationStore(EvaluationRequests):
         return [f"{run_id} {state}: {reason}" for run_id, state, reason in rows]
 
     def measured_with(self, evaluation_id: str) -> list[MeasuredWith]:
-        """Data and code of its runs, by name."""
+        """Data, files and code of its runs, by name."""
+        parameters = {"evaluation_id": evaluation_id, "model_param": MODEL}
         with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(MeasuredWith))
-            return cursor.execute(
-                _QUERIES["measured_with"], {"evaluation_id": evaluation_id}
-            ).fetchall()
+            return cursor.execute(_QUERIES["measured_with"], parameters).fetchall()
 
     def judging_code(self, evaluation_id: str) -> JudgingCode:
         """Code of its command, as it was submitted; without a sweep, none."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from governance.lineage.facts import RunFacts
 from governance.lineage.rules import ModelFacts
-from governance.promotion.holdout import Leak
+from governance.promotion.holdout import Leaks
 from sweeps.ids import RunId
 from sweeps.reproduction import Verdict as Reproduction
 
@@ -35,6 +35,8 @@ class MeasuredWith:
 
     run_id: RunId
     data: Sequence[str]  #: versions of datasets that its script has asked for
+    model: str  #: ``RUN/NAME``: what it was to measure, by its parameter
+    files: Sequence[str]  #: artifacts that its script has asked for, likewise
     commit: str | None  #: that its script was of; None: it has not said
     is_dirty: bool  #: the code differed from the commit
 
@@ -82,7 +84,7 @@ class Facts:
     """All that is known of a candidate when it is judged."""
 
     owners: frozenset[str]  #: who made the run, and whose experiment it is
-    leaks: Sequence[Leak]
+    leaks: Leaks
     looked_at_runs: int  #: of the experiment, when its holdout was looked for
     is_look_cut: bool  #: more came out of the holdout than was read, so that nothing is proven
     measurements: Sequence[Measurement]

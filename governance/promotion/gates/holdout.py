@@ -7,7 +7,7 @@ from governance.promotion.policy import PromotionRule
 
 def unseen(rule: PromotionRule, facts: Facts) -> Criterion:
     """No run of the experiment knows it; a look that was cut short proves nothing."""
-    found = [str(leak) for leak in facts.leaks]
+    found = facts.leaks.sentences()
     value = "so much came out of it that nobody can say" if facts.is_look_cut else "unseen"
     return Criterion(
         subject=str(rule.evaluation.holdout),

@@ -5,7 +5,7 @@ from governance.promotion.gates.data import data_of
 from governance.promotion.gates.facts import Facts, Subject
 from governance.promotion.gates.holdout import unseen
 from governance.promotion.gates.lineage import lineage
-from governance.promotion.gates.measurement import by_code, on_holdout
+from governance.promotion.gates.measurement import by_code, of_model, on_holdout
 from governance.promotion.gates.production import not_worse
 from governance.promotion.gates.reproducibility import reproducible
 from governance.promotion.gates.results import GateResult, result_of
@@ -22,7 +22,9 @@ def judge(rule: PromotionRule, facts: Facts) -> tuple[GateResult, ...]:
     seeds = rule.evaluation.seeds
     return (
         result_of(Gate.HOLDOUT, [unseen(rule, facts)]),
-        result_of(Gate.MEASUREMENT, [on_holdout(rule, facts), by_code(rule, facts)]),
+        result_of(
+            Gate.MEASUREMENT, [on_holdout(rule, facts), by_code(rule, facts), of_model(facts)]
+        ),
         result_of(Gate.THRESHOLDS, [reaches(one, candidate, seeds) for one in gates.thresholds]),
         result_of(Gate.PRODUCTION, not_worse(rule, facts, candidate)),
         result_of(Gate.TRAINING, training(rule, facts)),

@@ -1,10 +1,11 @@
-"""Whether it was measured as asked: on the holdout, by code that is known. Pure."""
+"""Whether it was measured as asked: its file, on the holdout, by code that is known. Pure."""
 
 from governance.promotion.gates.facts import Facts
 from governance.promotion.gates.results import Criterion
 from governance.promotion.policy import PromotionRule
 
 _ASKS = "asked for it by run.use_dataset, or over HTTP"
+_MOST_TOLD = 3  # files that a run has used instead
 
 
 def on_holdout(rule: PromotionRule, facts: Facts) -> Criterion:
@@ -21,6 +22,29 @@ def on_holdout(rule: PromotionRule, facts: Facts) -> Criterion:
         asked="every run has measured on exactly this version",
         value=wrong[0] if wrong else str(holdout) if facts.measurements else "nothing was measured",
         bound=str(holdout),
+        has_passed=bool(facts.measurements) and not wrong,
+        evidence={"wrong": wrong},
+    )
+
+
+def of_model(facts: Facts) -> Criterion:
+    """A run whose script never took the file that its parameter names has measured something else."""
+    known = {one.run_id: one for one in facts.measured_with}
+    wrong: list[str] = []
+    for run_id in dict.fromkeys(one.run_id for one in facts.measurements):
+        one = known.get(run_id)
+        if one is None or one.model not in one.files:
+            what = "its file" if one is None else one.model
+            sentence = f"{run_id} never asked for {what} by run.use_artifact, or over HTTP"
+            if one is not None and one.files:
+                sentence += f"; it used {', '.join(one.files[:_MOST_TOLD])}"
+            wrong.append(sentence)
+    has_used = "every run has used its file" if facts.measurements else "nothing was measured"
+    return Criterion(
+        subject="file that is measured",
+        asked="every run has used the file that its parameter `model` names",
+        value=wrong[0] if wrong else has_used,
+        bound=None,
         has_passed=bool(facts.measurements) and not wrong,
         evidence={"wrong": wrong},
     )

@@ -288,8 +288,8 @@ WHERE evaluation_id = %(evaluation_id)s
 ORDER BY subject, seed;
 
 -- measured_with --
--- Data that its runs have asked for, not what was pinned to them, and the code that they found
--- themselves in.
+-- Data and files that its runs have asked for, not what was pinned to them or is their parameter, and
+-- the code that they found themselves in.
 SELECT measured.run_id,
        coalesce((
            SELECT array_agg(datasets.name || '@' || opened.number
@@ -297,9 +297,18 @@ SELECT measured.run_id,
            FROM opened_datasets AS opened
            JOIN datasets USING (dataset_id)
            WHERE opened.run_id = measured.run_id), '{}') AS data,
+       file.value #>> '{}' AS model,
+       coalesce((
+           SELECT array_agg(substr(edges.upstream, 10) ORDER BY edges.upstream)
+           FROM lineage_edges AS edges
+           WHERE edges.tenant_id = runs.tenant_id
+             AND edges.downstream = 'run:' || runs.run_id
+             AND edges.upstream LIKE 'artifact:%%'), '{}') AS files,
        facts."commit", facts.is_dirty
 FROM evaluation_runs AS measured
+JOIN runs USING (run_id)
 JOIN run_facts AS facts USING (run_id)
+JOIN run_params AS file ON file.run_id = runs.run_id AND file.name = %(model_param)s
 WHERE measured.evaluation_id = %(evaluation_id)s
 ORDER BY measured.run_id;
 

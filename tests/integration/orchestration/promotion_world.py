@@ -152,6 +152,7 @@ class PromotionWorld(LineageWorld):
         crash: str | None = None,
         commit: str | None = None,
         reads: bool = True,
+        uses: bool = True,
     ) -> None:
         """Its sweep ends: a run for each value, of the candidate and of what is in production."""
         assert found.sweep_id is not None
@@ -166,6 +167,8 @@ class PromotionWorld(LineageWorld):
             for seed, value in zip(SEEDS, measured, strict=True):
                 number += 1
                 self._evaluation_run(found, number, file, seed, value, crash=crash)
+                if uses:
+                    self.use_file(f"{found.sweep_id}-{number:05d}", file)
                 if reads:
                     self.open(f"{found.sweep_id}-{number:05d}", "holdout", 1)
                 if commit is not None:
@@ -174,6 +177,13 @@ class PromotionWorld(LineageWorld):
             "UPDATE sweeps SET state = 'completed', ended_at = now() WHERE sweep_id = %s",
             found.sweep_id,
         )
+
+    def use_file(self, run: str, file: str) -> None:
+        """The run's script asks for an artifact, ``RUN/NAME``."""
+        self.rows(
+            "INSERT INTO lineage_edges (tenant_id, upstream, downstream) VALUES (%s, %s, %s)",
+            self.tenant, f"artifact:{file}", f"run:{run}",
+        )  # fmt: skip
 
     def open(self, run: str, name: str, number: int) -> None:
         """The run's script asks for a version."""

@@ -17,6 +17,7 @@ from tests.integration.storage.lineage_world import TENANT
 from tests.unit.governance.promotion.worlds import THRESHOLD
 
 OTHER = "scratch-bbbbbbbbbbbb"
+COMPARED = f"{THRESHOLD}, not_worse_than_production: [{{metric: accuracy, direction: maximize}}]"
 
 
 def test_an_evaluation_that_crashes_fails_with_its_reason_and_can_be_asked_for_again(
@@ -203,6 +204,51 @@ def test_runs_that_never_looked_at_the_holdout_that_was_pinned_to_them_promote_n
     (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
     assert str(measured.criteria[0].value).startswith(f"{found.sweep_id}-00001 never asked for it")
     assert world.alias() is None
+
+
+@pytest.mark.parametrize("instead", [None, "scratch-bbbbbbbbbbbb/model.pkl"])
+def test_runs_that_have_not_used_the_file_that_they_were_to_measure_promote_nothing(
+    world: PromotionWorld, instead: str | None
+) -> None:
+    world.candidate(OTHER, content=b"better")
+    found = world.begun(world.candidate())
+    world.measure(found, uses=False)
+    for number in (1, 3):
+        world.use_file(f"{found.sweep_id}-{number:05d}", f"{found.run_id}/{found.artifact}")
+    if instead is not None:
+        world.use_file(f"{found.sweep_id}-00002", instead)
+
+    record = world.through(found.evaluation_id)
+
+    assert record.evaluation.state is EvaluationState.REJECTED
+    (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
+    of_model = measured.criteria[2]
+    assert not of_model.has_passed
+    used = "" if instead is None else f"; it used {instead}"
+    assert of_model.value == (
+        f"{found.sweep_id}-00002 never asked for {found.run_id}/model.pkl by run.use_artifact, or "
+        f"over HTTP{used}"
+    )
+    assert world.alias() is None
+
+
+def test_runs_beside_the_candidates_have_to_use_the_file_that_is_in_production(
+    world: PromotionWorld,
+) -> None:
+    world.policy = a_policy(COMPARED)
+    world.promoted("scratch-aaaaaaaaaaaa", content=b"first")
+    found = world.begun(world.candidate(OTHER, content=b"second"))
+    world.measure(found, production=(0.9, 0.9, 0.9), uses=False)
+    for number in range(1, 7):  # all of them the candidate's
+        world.use_file(f"{found.sweep_id}-{number:05d}", f"{OTHER}/model.pkl")
+
+    record = world.through(found.evaluation_id)
+
+    (measured,) = [r for r in record.gates if r.gate is Gate.MEASUREMENT]
+    assert str(measured.criteria[2].value).startswith(
+        f"{found.sweep_id}-00004 never asked for scratch-aaaaaaaaaaaa/model.pkl"
+    )
+    assert world.alias() == 1
 
 
 def test_code_of_the_candidates_folder_judges_only_as_a_commit_has_it(

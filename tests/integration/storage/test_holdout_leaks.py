@@ -80,8 +80,8 @@ class Rows(LineageWorld):
         candidate = candidates.candidate(next(iter(self.used)), tenant_id=TENANT)
         look = candidates.look_for_holdout(candidate, holdout=name_of(holdout))
         assert not look.is_cut
-        assert all(leak.path[0] == self.used[RunId(name_of(leak.run))] for leak in look.leaks)
-        return {leak.path[0]: str(leak) for leak in look.leaks}
+        assert all(leak.path[0] == self.used[RunId(name_of(leak.run))] for leak in look.leaks.told)
+        return {leak.path[0]: str(leak) for leak in look.leaks.told}
 
 
 @pytest.mark.parametrize(

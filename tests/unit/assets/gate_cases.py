@@ -7,7 +7,7 @@ from typing import Any
 
 from governance.lineage.rules import ModelFacts
 from governance.promotion.gates.facts import DataState, MeasuredWith, Subject, TrainingCost
-from governance.promotion.holdout import Leak
+from governance.promotion.holdout import Leak, Leaks
 from governance.promotion.policy import Gate
 from sweeps.ids import RunId
 from sweeps.lineage import Node
@@ -53,6 +53,8 @@ IN_PRODUCTION = {
         MeasuredWith(
             run_id=RunId(f"{subject}-{seed:05d}"),
             data=["holdout@1"],
+            model=f"{subject}/model.pkl",
+            files=[f"{subject}/model.pkl"],
             commit="c" * 40,
             is_dirty=False,
         )
@@ -100,7 +102,7 @@ PASSING = [
 ]  # fmt: skip
 FAILING = [
     Case(
-        gate=Gate.HOLDOUT, facts={"leaks": [LEAK]},
+        gate=Gate.HOLDOUT, facts={"leaks": Leaks(told=(LEAK,))},
         value="dataset:raw@1 -> run:digits-aaaaaaaa-00003 (raw@1 is what the holdout was made from)",
         bound="unseen", evidence={"paths": [str(LEAK)]},
     ),

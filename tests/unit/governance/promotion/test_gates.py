@@ -21,7 +21,7 @@ from governance.promotion.gates.facts import (
 from governance.promotion.gates.judgement import judge
 from governance.promotion.gates.results import Verdict, in_words, overall
 from governance.promotion.gates.statistic import statistic
-from governance.promotion.holdout import Leak
+from governance.promotion.holdout import Leak, Leaks
 from governance.promotion.policy import Gate, Statistic
 from sweeps.ids import RunId
 from sweeps.lineage import Node
@@ -251,11 +251,14 @@ def test_a_leak_fails_with_its_path() -> None:
     run = Node("run:digits-aaaaaaaa-00002")
     leak = Leak(run=run, path=(Node("dataset:raw@1"), run), relation="has files of the holdout")
 
-    found = gate(THRESHOLD, Gate.HOLDOUT, leaks=(leak,))
+    leaks = Leaks(told=(leak,), more=30)
+
+    found = gate(THRESHOLD, Gate.HOLDOUT, leaks=leaks)
 
     assert found.verdict is Verdict.FAILED
     assert found.criteria[0].evidence["paths"] == [
-        "dataset:raw@1 -> run:digits-aaaaaaaa-00002 (raw@1 has files of the holdout)"
+        "dataset:raw@1 -> run:digits-aaaaaaaa-00002 (raw@1 has files of the holdout)",
+        "and 30 more runs",
     ]
 
 
@@ -379,6 +382,10 @@ def test_a_look_for_the_holdout_that_was_cut_short_proves_nothing() -> None:
     assert "nobody can say" in str(found.criteria[0].value)
 
 
+FILE = "digits-aaaaaaaa-00001/model.pkl"
+HOW = "run.use_artifact, or over HTTP"
+
+
 @pytest.mark.parametrize(
     ("with_what", "told"),
     [
@@ -398,6 +405,35 @@ def test_a_run_that_has_measured_on_other_data_than_the_holdout_has_not_passed(
 
     assert found.verdict is Verdict.FAILED
     assert found.criteria[0].value == told
+
+
+@pytest.mark.parametrize(
+    ("with_what", "told"),
+    [
+        (used("holdout@1", files=()), f"candidate-00001 never asked for {FILE} by {HOW}"),
+        (
+            used("holdout@1", files=("a/x", "b/x", "c/x", "d/x")),
+            f"candidate-00001 never asked for {FILE} by {HOW}; it used a/x, b/x, c/x",
+        ),
+        (
+            used("holdout@1", runs=(1, 2)),
+            f"candidate-00003 never asked for its file by {HOW}",
+        ),
+    ],
+)
+def test_a_run_that_has_not_used_its_file_has_not_measured_it(
+    with_what: list[MeasuredWith], told: str
+) -> None:
+    found = gate(THRESHOLD, Gate.MEASUREMENT, measured_with=with_what)
+
+    assert found.verdict is Verdict.FAILED
+    assert found.criteria[2].value == told
+
+
+def test_a_run_may_use_other_files_beside_its_own() -> None:
+    with_what = used("holdout@1", files=("base/vocabulary.txt", FILE))
+
+    assert gate(THRESHOLD, Gate.MEASUREMENT, measured_with=with_what).verdict is Verdict.PASSED
 
 
 def test_other_data_beside_the_holdout_does_not_matter_and_no_run_proves_nothing() -> None:

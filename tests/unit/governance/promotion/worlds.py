@@ -18,6 +18,7 @@ from governance.promotion.gates.facts import (
 )
 from governance.promotion.gates.judgement import judge
 from governance.promotion.gates.results import GateResult
+from governance.promotion.holdout import Leaks
 from governance.promotion.policy import Gate, PromotionRule
 from sweeps.ids import RunId, TenantId
 from sweeps.lineage import Node
@@ -64,6 +65,7 @@ def used(
     *data: str,
     commit: str | None = "c" * 40,
     is_dirty: bool = False,
+    files: tuple[str, ...] = ("digits-aaaaaaaa-00001/model.pkl",),
     runs: tuple[int, ...] = (1, 2, 3),
 ) -> list[MeasuredWith]:
     """What the candidate's runs with these seeds measured with."""
@@ -71,6 +73,8 @@ def used(
         MeasuredWith(
             run_id=RunId(f"{Subject.CANDIDATE}-{seed:05d}"),
             data=data,
+            model="digits-aaaaaaaa-00001/model.pkl",
+            files=files,
             commit=commit,
             is_dirty=is_dirty,
         )
@@ -92,7 +96,7 @@ def run_facts(**changes: Any) -> RunFacts:
 def some_facts(**changes: Any) -> Facts:
     good = Facts(
         owners=frozenset({"owner"}),
-        leaks=(),
+        leaks=Leaks(),
         looked_at_runs=3,
         is_look_cut=False,
         measurements=measured(0.95, 0.96, 0.97),
