@@ -19,6 +19,7 @@ from sweeps.datasets import (
     DatasetVersion,
     FileEntry,
     FileState,
+    InvalidDataset,
     Look,
     PinnedDataset,
     VersionDraft,
@@ -41,6 +42,7 @@ class Registered:
     version: PinnedDataset
     is_new: bool  #: False: there was a version with this content
     is_moved: bool  #: it was known, and is found in another place now
+    added_parents: tuple[str, ...] = ()  #: ``name@number``: it was known, and these of it were not
 
 
 class DatasetCatalog:
@@ -52,8 +54,12 @@ class DatasetCatalog:
     def register(self, draft: VersionDraft, *, tenant_id: TenantId) -> Registered:
         """Write a version down; the same content again is the same version.
 
+        Parents that were not said of it before are added to those that were: of a version nothing is
+        taken back.
+
         Raises:
             DatasetNotFound: A parent that there is none of.
+            InvalidDataset: A parent that is the version itself, or was made from it.
         """
         with transaction(self._pool) as connection:
             connection.execute(_SWEEPS["ensure_tenant"], {"tenant_id": tenant_id})
@@ -67,19 +73,17 @@ class DatasetCatalog:
             ).fetchone()
             number = known[0] if known else _one(connection, "next_number", dataset_id=dataset_id)
             of_version = {"dataset_id": dataset_id, "number": number}
-            if known is None:
+            added: list[PinnedDataset] = []
+            if known is not None:
+                added = _unsaid(connection, parents, tenant_id=tenant_id, **of_version)
+                _check_no_circle(connection, added, name=draft.name, **of_version)
+            else:
                 connection.execute(
                     _QUERIES["insert_version"],
                     {**of_version, "content_hash": digest, **_columns(draft)},
                 )
-                connection.execute(
-                    _QUERIES["insert_parents"],
-                    {
-                        **of_version,
-                        "parent_ids": [parent.dataset_id for parent in parents],
-                        "parent_numbers": [parent.number for parent in parents],
-                    },
-                )
+            new = parents if known is None else added
+            connection.execute(_QUERIES["insert_parents"], {**of_version, **_named(new)})
             placed = connection.execute(
                 _QUERIES["insert_location"],
                 {**of_version, "location": draft.location, "states": _noted(draft.states)},
@@ -88,7 +92,12 @@ class DatasetCatalog:
             dataset_id=dataset_id, name=draft.name, number=number, location=draft.location
         )
         is_moved = placed is not None and bool(placed[0])
-        return Registered(version=version, is_new=known is None, is_moved=is_moved)
+        return Registered(
+            version=version,
+            is_new=known is None,
+            is_moved=is_moved,
+            added_parents=tuple(str(parent) for parent in added),
+        )
 
     def versions(
         self, *, tenant_id: TenantId, name: str | None = None, latest: bool = False, limit: int = 50
@@ -282,6 +291,47 @@ def _pin(connection: Connection, reference: DatasetReference, tenant_id: TenantI
     if found is None:
         raise _not_found(connection, reference, tenant_id)
     return found
+
+
+def _named(parents: Sequence[PinnedDataset]) -> dict[str, list[int]]:
+    return {
+        "parent_ids": [parent.dataset_id for parent in parents],
+        "parent_numbers": [parent.number for parent in parents],
+    }
+
+
+def _unsaid(
+    connection: Connection,
+    parents: Sequence[PinnedDataset],
+    *,
+    tenant_id: TenantId,
+    **of_version: int,
+) -> list[PinnedDataset]:
+    """Those of `parents` that nobody has said of a version yet, each once.
+
+    Whoever adds some is alone with it: two that add each the other's version would make a circle.
+    """
+    if not parents:
+        return []
+    connection.execute(_QUERIES["lock_parents"], {"tenant_id": tenant_id})
+    rows = connection.execute(_QUERIES["said_parents"], of_version).fetchall()
+    said = {(parent_id, number) for parent_id, number in rows}
+    return [one for one in dict.fromkeys(parents) if (one.dataset_id, one.number) not in said]
+
+
+def _check_no_circle(
+    connection: Connection, parents: Sequence[PinnedDataset], *, name: str, **of_version: int
+) -> None:
+    """Raise `InvalidDataset` when one of `parents` is the version, or was made from it."""
+    rows = connection.execute(_QUERIES["made_from"], {**of_version, **_named(parents)}).fetchall()
+    made = {(parent_id, number) for parent_id, number in rows}
+    for parent in parents:
+        if (parent.dataset_id, parent.number) in made:
+            version = f"{name}@{of_version['number']}"
+            what = "itself" if str(parent) == version else f"{parent}, which was made from it"
+            raise InvalidDataset(
+                f"this content is {version}, and that cannot have been made from {what}"
+            )
 
 
 def _not_found(

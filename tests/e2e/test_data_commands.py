@@ -86,7 +86,17 @@ def test_versions_are_compared_and_minimised(installation: Installation, folder:
         "data", "minimise", "ages@2", "--bucket", "age=10", "-o", str(folder.parent / "less")
     )
     shown = installation.json("data", "show", made["dataset"])
+    said = installation.json("data", "register", "ages", str(old), "--parent", "ages@1")
+    again = installation.json("data", "register", "ages", str(old), "--parent", "ages@1")
+    circle = installation.run("data", "register", "ages", str(young), "--parent", "ages@2", code=1)
 
+    assert (said["is_new"], said["added_parents"], again["added_parents"]) == (
+        False,
+        ["ages@1"],
+        [],
+    )
+    assert installation.json("data", "show", "ages@2")["parents"] == ["ages@1"]
+    assert "cannot have been made from ages@2, which was made from it" in circle
     assert "large" in drifted
     assert "plotly" in page.read_text()
     assert made["dataset"] == "ages-minimised@1"

@@ -10,6 +10,7 @@ import click
 from governance.datasets.minimisation import Minimisation
 from orchestration.cli.data.partitions import announce
 from orchestration.cli.data.watch import watching
+from orchestration.cli.data.words import added
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
 from orchestration.people import person
@@ -109,10 +110,17 @@ def command(
         announce(platform, platform.datasets.get(made, tenant_id=tenant_id).row)
     if as_json:
         print_json(
-            {"dataset": str(registered.version), "is_new": registered.is_new, "left_out": left_out}
+            {
+                "dataset": str(registered.version),
+                "is_new": registered.is_new,
+                "added_parents": registered.added_parents,
+                "left_out": left_out,
+            }
         )
         return
     click.echo(str(registered.version))
+    if registered.added_parents:
+        click.echo(added(registered.added_parents), err=True)
     for path in left_out:
         click.echo(f"left out: {path} is no table", err=True)
 

@@ -9,6 +9,7 @@ import click
 from orchestration.cli.data.partitions import announce, import_dagster
 from orchestration.cli.data.stored import store
 from orchestration.cli.data.watch import watching
+from orchestration.cli.data.words import added
 from orchestration.cli.gateways import gateway_connection, transfer_errors
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.progress import progress
@@ -124,13 +125,20 @@ def command(
             store(connection, version, on_sent=on_sent)
     if as_json:
         print_json(
-            {"dataset": str(registered.version), "is_new": registered.is_new, **_told(draft)}
+            {
+                "dataset": str(registered.version),
+                "is_new": registered.is_new,
+                "added_parents": registered.added_parents,
+                **_told(draft),
+            }
         )
         return
     click.echo(str(registered.version))
     if not registered.is_new:
         where = f", now found in {draft.location}" if registered.is_moved else ""
         click.echo(f"the same content as before: no new version{where}", err=True)
+    if registered.added_parents:
+        click.echo(added(registered.added_parents), err=True)
     for note in draft.profile.notes:
         click.echo(f"note: {note}", err=True)
 

@@ -1,6 +1,7 @@
 """Columns of data in words and small pictures, for the terminal."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sweeps.data_profiles import ColumnKind, ColumnProfile
 
@@ -67,6 +68,11 @@ def spread(column: ColumnProfile) -> str:
     ]
     more = len(column.values) - len(shown)
     return ", ".join(shown) + (f", {more} more" if more > 0 else "")
+
+
+def added(parents: Sequence[str]) -> str:
+    """That a version's record says of further parents."""
+    return f"its record says now that it was made from {', '.join(parents)} as well"
 
 
 def _short(text: str) -> str:

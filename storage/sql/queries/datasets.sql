@@ -34,6 +34,34 @@ SELECT %(dataset_id)s, %(number)s, parent_id, parent_number
 FROM unnest(%(parent_ids)s::bigint[], %(parent_numbers)s::int[]) AS new (parent_id, parent_number)
 ON CONFLICT DO NOTHING;
 
+-- lock_parents --
+-- One at a time adds parents to versions of a tenant that are there, until its transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('parents of ' || %(tenant_id)s, 0));
+
+-- said_parents --
+-- What a version is said to be made from, directly.
+SELECT parent_id, parent_number
+FROM dataset_version_parents
+WHERE dataset_id = %(dataset_id)s
+  AND number = %(number)s;
+
+-- made_from --
+-- Those of some versions that are a version, or were made from it, through however many others.
+WITH RECURSIVE reached (first_id, first_number, dataset_id, number) AS (
+    SELECT id, number, id, number
+    FROM unnest(%(parent_ids)s::bigint[], %(parent_numbers)s::int[]) AS asked (id, number)
+    UNION
+    SELECT reached.first_id, reached.first_number, parents.parent_id, parents.parent_number
+    FROM reached
+    JOIN dataset_version_parents AS parents
+        ON parents.dataset_id = reached.dataset_id
+        AND parents.number = reached.number
+)
+SELECT first_id, first_number
+FROM reached
+WHERE dataset_id = %(dataset_id)s
+  AND number = %(number)s;
+
 -- insert_location --
 -- Where it was found, and when its files were written there, unless that is known; says whether
 -- the place is another one than the last.

@@ -129,6 +129,71 @@ def test_what_a_version_was_made_from_is_lineage(data: DataWorld) -> None:
     ]
 
 
+def test_a_parent_that_is_said_later_is_lineage_too_and_nothing_is_taken_back(
+    data: DataWorld,
+) -> None:
+    for name, text in (("raw", "x\n1\n"), ("more", "x\n3\n")):
+        data.register(data.file(f"{name}.csv", text), name=name)
+    file = data.file("b.csv", "x\n2\n")
+    raw, more = DatasetReference.parse("raw"), DatasetReference.parse("more@1")
+    data.register(file)
+
+    answers = [
+        data.register(file, parents=parents) for parents in ((raw,), (more, more), (), (raw,))
+    ]
+
+    assert [answer.added_parents for answer in answers] == [("raw@1",), ("more@1",), (), ()]
+    assert not any(answer.is_new for answer in answers)
+    assert data.get("people").parents == ("more@1", "raw@1")
+    assert data.get("people").row.variant == DatasetVariant.ORIGINAL
+    assert data.rows("SELECT upstream, downstream FROM lineage_edges ORDER BY upstream") == [
+        ("dataset:more@1", "dataset:people@1"),
+        ("dataset:raw@1", "dataset:people@1"),
+    ]
+
+
+@pytest.mark.parametrize("parent", ["raw", "middle", "people"])
+def test_nothing_is_made_from_itself(data: DataWorld, parent: str) -> None:
+    files = {name: data.file(f"{name}.csv", f"{name}\n1\n") for name in ("raw", "middle", "people")}
+    raw, middle = DatasetReference.parse("raw"), DatasetReference.parse("middle")
+    data.register(files["raw"], name="raw")
+    data.register(files["middle"], name="middle", parents=(raw,))
+    data.register(files["people"], parents=(middle,))
+    before = data.rows("SELECT * FROM dataset_version_parents ORDER BY 1")
+
+    with pytest.raises(InvalidDataset, match="this content is raw@1, and that cannot have been"):
+        data.register(files["raw"], name="raw", parents=(DatasetReference.parse(parent),))
+
+    assert data.rows("SELECT * FROM dataset_version_parents ORDER BY 1") == before
+
+
+def test_two_that_say_each_the_other_s_version_make_no_circle(data: DataWorld) -> None:
+    files = {name: data.file(f"{name}.csv", f"{name}\n1\n") for name in ("left", "right")}
+    for name, file in files.items():
+        data.register(file, name=name)
+    outcomes: list[str] = []
+
+    def say(name: str, parent: str) -> None:
+        try:
+            added = data.register(
+                files[name], name=name, parents=(DatasetReference.parse(parent),)
+            ).added_parents
+            outcomes.append(" ".join(added))
+        except InvalidDataset:
+            outcomes.append("refused")
+
+    threads = [
+        threading.Thread(target=say, args=pair) for pair in (("left", "right"), ("right", "left"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(data.rows("SELECT FROM dataset_version_parents")) == 1
+    assert sorted(outcomes) in (["refused", "right@1"], ["left@1", "refused"])
+
+
 def test_a_parent_has_to_be_there(data: DataWorld) -> None:
     parent = DatasetReference(name="raw", number=3)
 
