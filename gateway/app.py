@@ -37,6 +37,7 @@ from gateway.routes import (
     series,
     sign_in,
     sweeps,
+    tenants,
 )
 from gateway.services import Services
 from gateway.upkeep import StoreUpkeep, Upkeep
@@ -47,7 +48,7 @@ ROUTERS = tuple(
     for part in (
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage,
         costs, budgets, annotations, annotation_forms, evaluations, models, page_assets, pages,
-        policies, portfolio, queue, reports, retention, sign_in, graveyard,
+        policies, portfolio, queue, reports, retention, sign_in, graveyard, tenants,
     )
 )  # fmt: skip
 

@@ -14,6 +14,8 @@ from gateway.paced_body import DEFAULT_SECONDS
 from gateway.services import Services
 from gateway.upkeep import StoreUpkeep, Upkeep
 from governance.access import HOME
+from governance.tenant_inventory import ClusterPlace
+from governance.tenants import TenantDirectory
 from retention.sealing import SealingRule
 from retention.silence import SilenceRule
 from storage.annotations.notes import NoteStore
@@ -43,6 +45,7 @@ from storage.promotion.candidate_facts import CandidateFacts
 from storage.promotion.evaluations import EvaluationStore
 from storage.promotion.registry import RegistryStore
 from storage.queue.escalations import PostgresEscalations
+from storage.queue.live_attempts import LiveAttempts
 from storage.queue.storage_quotas import StorageQuotas
 from storage.queue.view import QueueView
 from storage.reports.portfolio import Portfolio
@@ -58,6 +61,7 @@ from storage.schema_state import prepare_schema
 from storage.sweeps.catalog import SweepCatalog
 from storage.sweeps.graveyard import PostgresGraveyard
 from storage.tenant_file import TenantFile
+from storage.tenant_inventory import TenantInventory
 from storage.token_store import TokenStore
 from sweeps.blobs import StoreWithClasses
 from sweeps.clock import Clock, SystemClock
@@ -118,6 +122,8 @@ def open_gateway(
         ingest = IngestStore(ingest_pool, clock=clock, max_series=configuration.max_series)
         datasets = DatasetCatalog(pool)
         tenants = TenantFile(configuration.tenants_file)
+        queue, sweeps = QueueView(pool, policies), SweepCatalog(pool)
+        escalations = PostgresEscalations(pool, policies, tenants.read)
         services = Services(
             pool=pool,
             runs=RunCatalog(pool),
@@ -141,7 +147,7 @@ def open_gateway(
             budgets=budgets,
             budget_reports=PostgresBudgetReports(pool, budgets),
             tokens=tokens,
-            sweeps=SweepCatalog(pool),
+            sweeps=sweeps,
             batcher=Batcher(ingest, meters=meters),
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,
@@ -153,8 +159,18 @@ def open_gateway(
             portfolio=Portfolio(pool),
             retention=RetentionStore(pool),
             graveyard=PostgresGraveyard(pool),
-            queue=QueueView(pool, policies),
-            escalations=PostgresEscalations(pool, policies, tenants.read),
+            queue=queue,
+            escalations=escalations,
+            inventory=TenantInventory(
+                tenants=tenants.read,
+                policies=policies,
+                queue=queue,
+                budgets=budgets,
+                escalations=escalations,
+                sweeps=sweeps,
+                attempts=LiveAttempts(pool),
+                place_of=_place_as_declared if configuration.images else _no_place,
+            ),
             storage_quotas=StorageQuotas(pool, policies),
             clock=clock,
             key=configuration.signing_key,
@@ -173,3 +189,17 @@ def open_gateway(
         cold = ColdStorage(pool, store) if isinstance(store, StoreWithClasses) else None
         store_upkeep = StoreUpkeep(store, BlobDeletion(pool, store), cold=cold, meters=meters)
         yield Gateway(services, upkeep=(upkeep, store_upkeep))
+
+
+def _place_as_declared(directory: TenantDirectory, tenant_id: str) -> ClusterPlace:
+    """What the tenant file says: a gateway is not told what else the platform is set to."""
+    tenant = directory.tenants.get(tenant_id)
+    return ClusterPlace(
+        namespace=None if tenant is None else tenant.cluster.namespace,
+        queue=None,
+        quota=directory.quota_of(tenant_id),
+    )
+
+
+def _no_place(_: TenantDirectory, __: str) -> None:
+    """Trials run on this machine."""

@@ -11,6 +11,7 @@ from governance.promotion.evaluations import EvaluationNotFound
 from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
 from governance.reports.shelf import ReportLost, ReportNotFound
+from governance.tenant_inventory import TenantNotFound
 from governance.tenants import NotAMember
 from storage.sweeps.graveyard import InvalidTakeaway
 from sweeps.artifacts import ArtifactTooLarge, InvalidArtifact
@@ -80,6 +81,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (SubjectNotFound, 404),
     (NoteNotFound, 404),
     (UnknownPolicy, 404),
+    (TenantNotFound, 404),
     (DatasetRefused, 409),
     (OverBudget, 409),
     (StateConflict, 409),

@@ -39,6 +39,7 @@ _PLACES = {
     "Reports": "/reports",
     "Graveyard": "/graveyard",
     "Policies": "/policies",
+    "Tenants": "/tenants",
 }
 _PREFIXES = (
     *_PLACES.values(), "/runs/", "/sweeps/", "/lineage/", "/annotate", "/login", "/open",

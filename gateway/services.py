@@ -40,6 +40,7 @@ from storage.runs.search import RunSearch
 from storage.sweeps.catalog import SweepRow
 from storage.sweeps.graveyard import PostgresGraveyard
 from storage.tenant_file import TenantFile
+from storage.tenant_inventory import TenantInventory
 from sweeps.blobs import ArtifactStore, BlobIntake
 from sweeps.datasets import PinnedDataset
 from sweeps.ids import SweepId
@@ -131,6 +132,7 @@ class Services(Door):
     graveyard: PostgresGraveyard
     queue: QueueView
     escalations: PostgresEscalations
+    inventory: TenantInventory
     storage_quotas: StorageQuotas
     body_seconds: float  #: that a body may take; see `PacedBody`
 

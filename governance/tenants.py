@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.cluster.installation import InstallationCluster
-from governance.cluster.policies import ClusterPolicy, InstallationPolicy
+from governance.cluster.policies import ClusterPolicy, InstallationPolicy, Quota
 from governance.cluster.tenant import TenantCluster, check_declared
 from governance.contacts import Contact, ContactKind, MemberKind
 from sweeps.errors import AccessDenied, UnknownTenant
@@ -74,6 +74,11 @@ class TenantDirectory:
     def all(self) -> list[Tenant]:
         """Every tenant that there is: those of the file, or the one that needs none."""
         return [self.require(name) for name in self.tenants or [DEFAULT]]
+
+    def quota_of(self, name: str) -> Quota:
+        """What a tenant may ask of the cluster; without a file, as much as it likes."""
+        tenant = self.tenants.get(name)
+        return Quota() if tenant is None else tenant.cluster.quota
 
     def require(self, name: str) -> Tenant:
         """The tenant of that name.

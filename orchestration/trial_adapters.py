@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from compute.kubernetes.log_keeper import LogKeeper
     from compute.local_launcher import LocalLauncher
     from compute.spool_courier import SpoolCourier
+    from governance.tenant_inventory import ClusterPlace
+    from governance.tenants import TenantDirectory
     from orchestration.cluster.tenant_policies import TenantPolicies
     from orchestration.gateway_credentials import GatewayCredentials
     from storage.queue.admissions import PostgresAdmissionDesk
     from storage.sweeps.trials import PostgresTrialStore
+    from storage.tenant_inventory import TenantInventory
     from sweeps.ports import LogArchive, LogReader, TrialLauncher
 
 
@@ -55,6 +58,38 @@ class TrialAdapters(PolicyStores):
     def is_admitted_by_kueue(self, tenant_id: str) -> bool:
         """Whether a queue of the cluster admits what a tenant starts."""
         return self.settings.cluster is not None and bool(self.tenant_policies.queue_of(tenant_id))
+
+    @functools.cached_property
+    def inventory(self) -> "TenantInventory":
+        """Tenants with what they have, need and may have."""
+        from storage.queue.live_attempts import LiveAttempts
+        from storage.tenant_file import TenantFile
+        from storage.tenant_inventory import TenantInventory
+
+        return TenantInventory(
+            tenants=TenantFile(self.settings.tenants_file).read,
+            policies=self.policies,
+            queue=self.queue,
+            budgets=self.budgets,
+            escalations=self.escalations,
+            sweeps=self.catalog,
+            attempts=LiveAttempts(self.pool),
+            place_of=self._place_of,
+        )
+
+    def _place_of(self, directory: "TenantDirectory", tenant_id: str) -> "ClusterPlace | None":
+        """Where a tenant's trials run in the cluster, if they do."""
+        from governance.tenant_inventory import ClusterPlace
+        from orchestration.cluster.tenant_policies import TenantPolicies
+
+        if self.settings.cluster is None:
+            return None
+        policies = TenantPolicies(self.settings.cluster, lambda: directory)
+        return ClusterPlace(
+            namespace=policies.namespace_of(tenant_id),
+            queue=policies.queue_of(tenant_id),
+            quota=directory.quota_of(tenant_id),
+        )
 
     @functools.cached_property
     def launcher(self) -> "TrialLauncher":

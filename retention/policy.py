@@ -84,7 +84,11 @@ class Scope:
 
     def covers(self, *, tenant: str, experiment: str) -> bool:
         """Whether an experiment is meant."""
-        return fnmatchcase(tenant, self.tenant) and fnmatchcase(experiment, self.experiment)
+        return self.covers_tenant(tenant) and fnmatchcase(experiment, self.experiment)
+
+    def covers_tenant(self, tenant: str) -> bool:
+        """Whether experiments of a tenant may be meant."""
+        return fnmatchcase(tenant, self.tenant)
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.experiment}"
@@ -166,3 +170,16 @@ class RetentionPolicy:
             if one.scope.covers(tenant=tenant, experiment=experiment):
                 return self.classes[one.class_name]
         return self.classes[self.default_class]
+
+    def classes_of(self, tenant: str) -> list[tuple[str, RetentionClass]]:
+        """Rules for a tenant's runs where no sweep file chooses, by pattern of their experiments.
+
+        The first that fits counts; the last one fits all.
+        """
+        found: list[tuple[str, RetentionClass]] = []
+        for one in self.assignments:
+            if one.scope.covers_tenant(tenant):
+                found.append((one.scope.experiment, self.classes[one.class_name]))
+                if one.scope.experiment == "*":
+                    return found
+        return [*found, ("*", self.classes[self.default_class])]

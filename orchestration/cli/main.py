@@ -31,7 +31,7 @@ _COMMANDS = {
     "lineage": "What something came out of, and what came out of it.",
     "check": "Whether runs, their files and their lineage are what they have to be.",
     "cluster": "The cluster that trials run in, and what is left there.",
-    "tenants": "Namespaces, quotas and rights of tenants in the cluster, from the tenant file.",
+    "tenants": "Who there is: contacts, needs, limits; and their namespaces and rights in the cluster.",
     "cost": "What was spent: by tenant, experiment, sweep, user, GPU, model or day; of one sweep or run.",
     "policy": "Policies: compare files with what holds, apply them, see what held when.",
     "retention": "What is to go, why, and when; and what nobody may touch.",

@@ -1,12 +1,17 @@
-"""`sweepworks tenants`: what the tenant file asks of the cluster."""
+"""`sweepworks tenants`: who there is, and what the tenant file asks of the cluster."""
+
+import datetime as dt
 
 import click
 
 from compute.kubernetes.tenants.applying import Applied
+from governance.tenant_inventory import document
 from orchestration.cli.asking import confirm
 from orchestration.cli.change_lines import as_yaml
 from orchestration.cli.clusters import required_cluster
 from orchestration.cli.output import json_option, print_json
+from orchestration.cli.session import session
+from orchestration.cli.tenant_entry_lines import print_entries, print_entry
 from orchestration.cli.tenant_lines import (
     application_document,
     objects,
@@ -24,7 +29,32 @@ _tenant_option = click.option("--tenant", help="Only this one's.")
 
 @click.group("tenants")
 def command() -> None:
-    """Namespaces, quotas and rights of tenants in the cluster, as the tenant file says."""
+    """Who there is, with contacts, needs and limits; and what the tenant file asks of the cluster."""
+
+
+@command.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """All tenants: what each holds, waits for and has stored, and what is in its way."""
+    with session(quiet=as_json) as platform:
+        entries = platform.inventory.all(now=dt.datetime.now(dt.UTC))
+    if as_json:
+        print_json({"tenants": [document(one) for one in entries]})
+    else:
+        print_entries(entries)
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+def show_command(name: str, as_json: bool) -> None:
+    """One tenant: contacts, members, limits and what is used of them, budgets, retention, sweeps."""
+    with session(quiet=as_json) as platform:
+        entry = platform.inventory.one(name, now=dt.datetime.now(dt.UTC), with_shared=True)
+    if as_json:
+        print_json(document(entry))
+    else:
+        print_entry(entry)
 
 
 @command.command("render")

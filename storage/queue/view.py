@@ -1,7 +1,7 @@
 """The queue as people look at it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
@@ -37,12 +37,15 @@ class QueueView:
         self._pool = pool
         self._policies = policies
 
-    def report(self, *, tenant_id: str | None = None, limit: int = 200) -> QueueReport:
+    def report(
+        self, *, tenant_id: str | None = None, limit: int = 200, also: Collection[str] = ()
+    ) -> QueueReport:
         """Who waits, and what everybody holds and used.
 
         Args:
             tenant_id: Only what is this tenant's; None: everything.
             limit: Of those who wait.
+            also: Tenants to be told of that have nothing, and no limits.
         """
         quotas = self._policies.current(QUOTAS).value
         whose = {"tenant_id": tenant_id}
@@ -58,7 +61,7 @@ class QueueView:
             used = _used(connection, quotas)
             last = connection.execute(_QUERIES["last_pass"]).fetchone()
         decided_at, shares = last or (None, {})
-        names = {*held, *queued, *stored, *used, *quotas.tenants}
+        names = {*held, *queued, *stored, *used, *quotas.tenants, *also}
         if tenant_id is not None:
             names = {tenant_id}
         counted = [parts for parts, is_elsewhere in held.values() if not is_elsewhere]

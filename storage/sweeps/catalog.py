@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Json, Jsonb
 
+from governance.tenant_inventory import LiveSweep
 from storage import queries
 from storage.annotations.notes import write_first_words
 from storage.database import Pool, transaction
@@ -170,6 +171,12 @@ class SweepCatalog:
         return self._rows(
             tenant_id=tenant_id, state=state, experiment=experiment, before=before, limit=limit
         )
+
+    def live(self, *, tenant_id: str | None = None) -> "builtins.list[LiveSweep]":
+        """Sweeps that have not ended, newest first."""
+        with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(LiveSweep))
+            return cursor.execute(_QUERIES["live_sweeps"], {"tenant_id": tenant_id}).fetchall()
 
     def row(self, sweep_id: SweepId, *, tenant_id: str | None = None) -> SweepRow:
         """One line of the list.

@@ -80,6 +80,16 @@ WHERE (sweeps.tenant_id = %(tenant_id)s OR %(tenant_id)s::text IS NULL)
 ORDER BY sweeps.log_position DESC
 LIMIT %(limit)s;
 
+-- live_sweeps --
+-- Those that have not ended, the newest first.
+SELECT sweeps.sweep_id, sweeps.tenant_id, experiments.name AS experiment,
+       coalesce(sweeps.spec ->> 'owner', '') AS owner, sweeps.state::text, sweeps.created_at
+FROM sweeps
+JOIN experiments USING (experiment_id)
+WHERE sweeps.state IN ('submitted', 'running', 'paused')
+  AND (%(tenant_id)s::text IS NULL OR sweeps.tenant_id = %(tenant_id)s)
+ORDER BY sweeps.log_position DESC;
+
 -- request --
 -- Pause, resume or cancel; the controller brings the state there. A cancel is not taken back: its
 -- trials are already being ended.
