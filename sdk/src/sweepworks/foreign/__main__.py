@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sweepworks import environment as env
 from sweepworks.foreign.follower import Follower
+from sweepworks.foreign.patience import Patience
 from sweepworks.foreign.reader import LineReader
 from sweepworks.foreign.rules import rule_of
 from sweepworks.foreign.tail import Tail
@@ -44,9 +45,9 @@ def main(folder: Path, pid: int) -> None:
         _follow(lambda _: events.pump())
     else:
         path = folder / "stdout.log" if source == "stdout" else folder / "work" / source["file"]
-        follower = Follower(
-            rule_of(document), step=document.get("step") or "step", objective=objective, say=_say
-        )
+        rule = Patience(rule_of(document), say=_say)
+        step = document.get("step") or "step"
+        follower = Follower(rule, step=step, objective=objective, say=_say)
         lines = LineReader(
             run, Tail(path), follower, objective=objective, progress=progress, say=_say
         )
