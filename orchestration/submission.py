@@ -12,10 +12,10 @@ from compute.kubernetes.pod_checks import check_pods, image_of
 from compute.kubernetes.trial_images import TrialImages
 from governance.budgets.forecasts import Forecast
 from governance.tenants import TenantDirectory
+from orchestration.launch_notes import launch_notes
 from orchestration.people import person
 from orchestration.platform import Platform
 from orchestration.settings import InvalidSetting, Settings
-from orchestration.this_machine import misfit
 from storage.sweeps.submission_checks import check_policies, policy_notes
 from storage.tenant_file import TenantFile
 from storage.text_files import read_text
@@ -178,8 +178,10 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
 def notes(platform: Platform, submitted: Submission) -> list[str]:
     """What there is to say of a submission, and keeps nothing from being submitted."""
     spec = submitted.spec
-    note = misfit(spec, platform.settings)
-    return [*([] if note is None else [note]), *policy_notes(spec, policies=platform.policies)]
+    return [
+        *launch_notes(spec, platform.settings),
+        *policy_notes(spec, policies=platform.policies),
+    ]
 
 
 def resemblances(platform: Platform, submitted: Submission) -> list[Resemblance]:

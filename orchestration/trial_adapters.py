@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestration.cluster.tenant_policies import TenantPolicies
     from orchestration.gateway_credentials import GatewayCredentials
     from storage.queue.admissions import PostgresAdmissionDesk
+    from storage.queue.pool_placements import PostgresPoolDesk
     from storage.sweeps.trials import PostgresTrialStore
     from storage.tenant_inventory import TenantInventory
     from sweeps.ports import LogArchive, LogReader, TrialLauncher
@@ -110,9 +111,17 @@ class TrialAdapters(PolicyStores):
             self.tenant_of,
             policies=self.tenant_policies,
             pins=self.catalog,
+            pools=self.pool_placements,
         )
         self._stack.callback(launcher.close)
         return launcher
+
+    @functools.cached_property
+    def pool_placements(self) -> "PostgresPoolDesk":
+        """Who decides which attempts in the cluster have to run near their data."""
+        from storage.queue.pool_placements import PostgresPoolDesk
+
+        return PostgresPoolDesk(self.pool)
 
     @functools.cached_property
     def cluster_api(self) -> "ClusterApi":

@@ -252,7 +252,7 @@ class SweepController:
         self._rejected.update(done.rejected)
         if done.failure is not None:
             raise done.failure
-        self._waiting.update((attempt_id, _NO_SLOT) for attempt_id in done.waiting)
+        self._waiting.update((attempt_id, done.held_by or _NO_SLOT) for attempt_id in done.waiting)
         return bool(done.started or done.rejected)
 
     def _stop(self, stops: Mapping[AttemptId, ExitReason]) -> None:

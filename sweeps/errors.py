@@ -29,6 +29,7 @@
     │   └── StorageError
     └── TransientError(retry_after_seconds)  may succeed later
         ├── NoCapacity                     all slots are taken
+        │   └── HeldBack                   something else keeps it from starting
         ├── DiskFull
         ├── StorageUnavailable
         ├── BlobMissing · BlobLeaving      (sweeps.blobs) bytes that have to be brought again
@@ -164,6 +165,10 @@ class StorageError(PermanentError):
 
 class NoCapacity(TransientError):
     """Every slot that would fit is taken; the attempt waits."""
+
+
+class HeldBack(NoCapacity):
+    """Something other than slots keeps the attempt from starting; the message says what, for people."""
 
 
 class DiskFull(TransientError):

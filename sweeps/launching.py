@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from sweeps.errors import LaunchRejected, NoCapacity, TransientError
+from sweeps.errors import HeldBack, LaunchRejected, NoCapacity, TransientError
 from sweeps.ids import AttemptId
 from sweeps.trials import Attempt
 
@@ -17,6 +17,7 @@ class Launched:
     started: list[AttemptId] = field(default_factory=list[AttemptId])
     rejected: dict[AttemptId, str] = field(default_factory=dict[AttemptId, str])
     waiting: list[AttemptId] = field(default_factory=list[AttemptId])  #: for a place
+    held_by: str = ""  #: what they wait for, where that is no slot
     failure: TransientError | None = None  #: what others could not be launched for
 
 
@@ -71,6 +72,8 @@ def _sort(found: Launched, attempt: Attempt, outcome: Exception | None) -> bool:
             found.rejected[attempt.attempt_id] = str(outcome)
         case NoCapacity():
             found.waiting.append(attempt.attempt_id)
+            if isinstance(outcome, HeldBack):
+                found.held_by = str(outcome)
             return False
         case TransientError():
             found.failure = found.failure or outcome

@@ -64,6 +64,7 @@ def launch_request(
         image=spec.trial.image or "",
         pods=spec.trial.pods,
         timeout=spec.limits.trial_timeout,
+        datasets=tuple(dataset.name for dataset in datasets),
     )
 
 

@@ -74,6 +74,9 @@ class Attempt:
     capacity: str = ""  #: ``spot`` or ``on_demand``; empty: nobody told
     region: str = ""
     instance_type: str = ""
+    #: Storage pools that it reads from, by name, and what was decided at its launch: ``preferred`` or
+    #: ``required``; see `governance.cluster.pools`.
+    pools: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def was_taken_back(self) -> bool:
@@ -86,6 +89,12 @@ class Attempt:
             return False
         with_node = self.exit.reason in {ExitReason.EVICTED, ExitReason.NODE_LOST}
         return self.exit.reason is ExitReason.PREEMPTED or (with_node and self.capacity == "spot")
+
+    @property
+    def nearness(self) -> str:
+        """Where it was to run because of its data, for people; empty where that was all the same."""
+        words = {"preferred": "near", "required": "only near"}
+        return ", ".join(f"{words[word]} {pool}" for pool, word in sorted(self.pools.items()))
 
     @property
     def machine(self) -> str:
@@ -229,3 +238,4 @@ class LaunchRequest:
     pods: PodOptions = field(default_factory=PodOptions)
     working_folder: str = ""  #: where it starts; empty: in a folder of the attempt's own
     timeout: dt.timedelta | None = None  #: enforced by the controller; launchers may enforce it too
+    datasets: tuple[str, ...] = ()  #: names of those that it uses

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweeps.errors import (
+    HeldBack,
     LaunchRejected,
     NoCapacity,
 )
@@ -95,6 +96,7 @@ class FakeLauncher:
         self._script = script
         self._deliver = deliver
         self.capacity = capacity
+        self.holds_back = ""  #: why nothing is launched, though there are slots
         self.launched: list[AttemptId] = []  #: those that really started, in order
         self.stopped: list[tuple[AttemptId, ExitReason]] = []
         self.requests: dict[AttemptId, LaunchRequest] = {}
@@ -116,6 +118,8 @@ class FakeLauncher:
         behaviour = self._script(json.loads(request.environment["SWEEPWORKS_PARAMS"]), number)
         if behaviour.rejected:
             raise LaunchRejected(behaviour.rejected)
+        if self.holds_back:
+            raise HeldBack(self.holds_back)
         if self.n_alive >= self.capacity:
             raise NoCapacity("every slot is taken")
         started_at = self._clock.now() + seconds(behaviour.pending)

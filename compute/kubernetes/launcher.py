@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from compute.kubernetes.api import ClusterApi
@@ -16,9 +16,11 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.machine import node_of, on_machine
 from compute.kubernetes.nodes import Nodes
 from compute.kubernetes.objects import KubeObject
+from compute.kubernetes.storage_pools import PoolDesk, bound_labels, near
 from compute.kubernetes.sweep_view import SweepView
 from compute.kubernetes.trial_job import PodDefaults, trial_job
 from governance.cluster.policies import PodPolicy
+from governance.cluster.pools import Nearness, NearPool, pools_near
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.ids import AttemptId, SweepId
@@ -52,6 +54,7 @@ class KubernetesLauncher:
         rate: Of launches; more than that wait as if for a free slot.
         images: Which ones may run, and by which digest; None: any, as they are named.
         policy_of: What a tenant allows the pods of its sweeps, asked anew for every launch.
+        pools: Who decides which attempts have to run near their data; None: none has to.
     """
 
     launches_at_once = 8  # requests take tens of milliseconds, and the rate is the bound
@@ -67,6 +70,7 @@ class KubernetesLauncher:
         rate: LaunchRate | None = None,
         images: ImagePinning | None = None,
         policy_of: Callable[[str], PodPolicy] = lambda _: PodPolicy(),
+        pools: PoolDesk | None = None,
         clock: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         self._api = api
@@ -76,6 +80,7 @@ class KubernetesLauncher:
         self._rate = rate or LaunchRate()
         self._images = images
         self._policy_of = policy_of
+        self._pools = pools
         self._now = clock
         self._nodes = Nodes(api.nodes)
         self._lock = threading.Lock()
@@ -92,10 +97,12 @@ class KubernetesLauncher:
         view = self._view(request.sweep_id)
         if view.is_settled(request.attempt_id):
             return
-        manifest = self._manifest(request)
+        policy = self._policy_of(request.tenant_id)
+        manifest = self._manifest(request, policy)
         if not self._rate.take():
             raise NoCapacity(f"more than {self._rate.per_second:g} launches a second")
-        made = self._api.create_job(view.namespace, manifest)
+        pools = pools_near(request.datasets, policy.pools)
+        made = self._make(view, request.attempt_id, manifest, pools)
         if made is not None:
             view.put(made)
             self._upkeep.begin(view, made)
@@ -157,7 +164,28 @@ class KubernetesLauncher:
             if status_of(attempt_id, sighting, now=self._now()).phase is not AttemptPhase.EXITED
         ]
 
-    def _manifest(self, request: LaunchRequest) -> KubeObject:
+    def _make(
+        self,
+        view: SweepView,
+        attempt_id: AttemptId,
+        manifest: KubeObject,
+        pools: Sequence[NearPool],
+    ) -> KubeObject | None:
+        """The Job as it was stored, near the data of its attempt; None: it was there already."""
+        if not pools:
+            return self._api.create_job(view.namespace, manifest)
+        placed = dict.fromkeys((one.pool.name for one in pools), Nearness.PREFERRED)
+        if self._pools is None:
+            return self._api.create_job(view.namespace, near(manifest, pools, placed))
+        of_attempt = [one.pool for one in pools]
+        placed = self._pools.place(attempt_id, of_attempt, bound=bound_labels(manifest))
+        try:
+            return self._api.create_job(view.namespace, near(manifest, pools, placed))
+        except (NoCapacity, LaunchRejected):  # after any other error it may be there
+            self._pools.withdraw(attempt_id)
+            raise
+
+    def _manifest(self, request: LaunchRequest, policy: PodPolicy) -> KubeObject:
         image = request.image or self._defaults.image
         if self._images is not None and image:
             pinned = self._images.for_sweep(request.sweep_id, image)
@@ -166,7 +194,7 @@ class KubernetesLauncher:
             request,
             defaults=self._defaults,
             installation=self._installation,
-            policy=self._policy_of(request.tenant_id),
+            policy=policy,
         )
         if self._images is not None:
             self._images.check(job)

@@ -9,6 +9,7 @@ from compute.kubernetes.image_policy import ImagePolicy
 from compute.kubernetes.trial_images import TrialImages
 from governance.cluster.policies import PodPolicy
 from governance.tenants import TenantDirectory
+from sweeps.datasets import DatasetReference
 from sweeps.errors import InvalidSweepFile, LaunchRejected, Problem
 from sweeps.ids import AttemptId, RunId, SweepId
 from sweeps.specs import SweepSpec
@@ -35,9 +36,10 @@ def check_pods(
     """
     if images is None and not spec.trial.pods.overrides:
         return
-    policy = tenants.require(spec.tenant).cluster.pods
+    of_tenant = tenants.require(spec.tenant).cluster
+    policy = of_tenant.pods
     if images is not None:
-        policy = replace(policy, flavors=tenants.cluster.flavors)
+        policy = tenants.cluster.pods_of(of_tenant)
     else:  # what is said for a cluster says nothing of types here
         spec = replace(
             spec,
@@ -65,6 +67,7 @@ def _make_job(spec: SweepSpec, images: TrialImages | None, policy: PodPolicy) ->
         source_dir="",
         image=spec.trial.image or (images.default if images is not None else _NO_IMAGE),
         pods=spec.trial.pods,
+        datasets=tuple(DatasetReference.parse(one).name for one in spec.trial.data),
     )
     job = trial_job(request, defaults=PodDefaults(), installation="", policy=policy)
     if images is not None and images.policy is ImagePolicy.REQUIRE_DIGEST:

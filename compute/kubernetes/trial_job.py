@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compute.kubernetes import multi_node, names
+from compute.kubernetes import multi_node, names, storage_pools
 from compute.kubernetes.admission import queue_labels
 from compute.kubernetes.gpu_flavor import flavor_labels
 from compute.kubernetes.overrides import merge, with_overrides
@@ -12,6 +12,7 @@ from compute.kubernetes.pod_policy import violations
 from compute.kubernetes.tenant_pod_policy import forbidden_overrides
 from compute.kubernetes.trial_container import FOLDER, deadline, environment, resources
 from governance.cluster.policies import PodPolicy
+from governance.cluster.pools import pools_near
 from sweeps.errors import LaunchRejected
 from sweeps.trials import LaunchRequest
 
@@ -108,6 +109,12 @@ def trial_job(
         raise LaunchRejected(
             f"{request.attempt_id}: a sweep may not set {', '.join(forbidden)} of its pods"
         )
+    pools = pools_near(request.datasets, policy.pools)
+    if taken := storage_pools.taken_paths(changed, pools):
+        raise LaunchRejected(
+            f"{request.attempt_id}: a sweep may mount nothing at {', '.join(taken)}, where a storage "
+            "pool of its data is"
+        )
     return changed
 
 
@@ -144,6 +151,10 @@ def _pod_spec(
         mounts.append({**mount, "readOnly": True} if volume.is_read_only else mount)
         claim = {"claimName": volume.claim, "readOnly": volume.is_read_only}
         volumes.append({"name": f"claim-{number}", "persistentVolumeClaim": claim})
+    pools = pools_near(request.datasets, policy.pools)
+    of_pools = [pool for pool in storage_pools.volumes(pools) if pool.mount not in options.volumes]
+    mounts += [pool.as_mount() for pool in of_pools]
+    volumes += [pool.as_volume() for pool in of_pools]
     container: dict[str, Any] = {
         "name": names.CONTAINER,
         "image": image,
@@ -152,7 +163,10 @@ def _pod_spec(
             {"name": name, "value": value}
             if isinstance(value, str)
             else {"name": name, "valueFrom": value}
-            for name, value in environment(request).items()
+            for name, value in {
+                **environment(request),
+                **storage_pools.variables(pools),
+            }.items()
         ],
         "resources": resources(request.resources, gpu_resource=gpu_resource),
         "volumeMounts": mounts,

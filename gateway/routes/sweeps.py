@@ -14,6 +14,7 @@ from gateway.documents import answer
 from gateway.errors import InvalidRequest
 from gateway.services import GivenServices
 from governance.cluster.policies import Admission
+from governance.cluster.pool_notes import pool_notes
 from storage.sweeps.submission_checks import check_policies, policy_notes
 from sweeps import ids
 from sweeps.errors import LauncherUnavailable
@@ -72,6 +73,8 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     datasets = services.data_gate.pin(spec.trial.data, tenant_id=owner.tenant_id)
     image, notes = _image(spec, services.images)
     notes += policy_notes(spec, policies=services.policies)
+    if services.images is not None:
+        notes += pool_notes(spec, tenants.cluster.pods_of(tenant.cluster).pools)
     services.sweeps.submit(
         sweep_id,
         spec,

@@ -1,12 +1,15 @@
 """The `cluster:` section of a tenant file itself: what is the same for all tenants."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from governance.cluster.egress import EGRESS
 from governance.cluster.kinds import DOMAIN, LABEL, LABEL_VALUE, MappingOf
 from governance.cluster.policies import InstallationPolicy, Subject
+from governance.cluster.pool_section import POOLS
+from governance.cluster.pools import StoragePool
 from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.kinds import SLUG, OneOf, Text
 from sweeps.sweep_files.reading import Reader
@@ -70,6 +73,7 @@ _INSTALLATION = Section(
             doc="Kinds of nodes by the labels that they have, as Kueue's quotas tell them apart.",
             default={},
         ),
+        "pools": POOLS,
     },
 )
 
@@ -83,10 +87,28 @@ class InstallationCluster:
         read = _INSTALLATION.read(reader, path, value)
         if read is None or reader.is_noted_within(path):
             return None
+        _check_mounts(reader, (*path, "pools"), read["pools"])
+        if reader.is_noted_within(path):
+            return None
         return InstallationPolicy(
-            subjects=read["subjects"], egress=read["egress"], flavors=read["flavors"]
+            subjects=read["subjects"],
+            egress=read["egress"],
+            flavors=read["flavors"],
+            pools=read["pools"],
         )
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         return _INSTALLATION.schema()
+
+
+def _check_mounts(reader: Reader, path: Path, pools: Mapping[str, StoragePool]) -> None:
+    """A trial may read from several, each of which has a place of its own."""
+    taken: dict[str, str] = {}
+    for name, pool in pools.items():
+        if pool.volume is None:
+            continue
+        other = taken.setdefault(pool.volume.path, name)
+        if other != name:
+            message = f"{pool.volume.path} is where pool {other!r} is mounted"
+            reader.problem((*path, name, "volume"), message, "give each pool a path of its own")

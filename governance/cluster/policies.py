@@ -1,8 +1,10 @@
 """What a tenant has in a cluster, and what its pods may do there. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from governance.cluster.pools import StoragePool
 
 #: Priority classes that an installation brings along; the first is the least.
 PRIORITY_CLASSES = ("sweepworks-low", "sweepworks-normal", "sweepworks-high")
@@ -83,6 +85,7 @@ class PodPolicy:
     queue: str | None = None  #: that admits its Jobs; empty: they start at once; None: as for all
     #: Kinds of nodes of the installation, by name: what a type of GPUs means.
     flavors: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    pools: tuple[StoragePool, ...] = ()  #: of the installation, that its trials may read from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class ClusterPolicy:
     egress: tuple[Egress, ...] = ()
     #: Pods of the namespace reach each other, as trials of several pods need it.
     is_open_inside: bool = False
+    pools: tuple[str, ...] = ()  #: storage pools that its trials may read from; first ones first
     pods: PodPolicy = field(default_factory=PodPolicy)
 
 
@@ -109,3 +113,10 @@ class InstallationPolicy:
     #: Kinds of nodes: the labels that they have, by name.
     flavors: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     egress: tuple[Egress, ...] = ()
+    #: Storage pools by name.
+    pools: Mapping[str, StoragePool] = field(default_factory=dict[str, StoragePool])
+
+    def pods_of(self, tenant: ClusterPolicy) -> PodPolicy:
+        """What sweeps of a tenant may give their pods, with what the installation declares for it."""
+        pools = tuple(self.pools[name] for name in tenant.pools if name in self.pools)
+        return replace(tenant.pods, flavors=self.flavors, pools=pools)

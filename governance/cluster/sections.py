@@ -3,6 +3,7 @@
 from governance.cluster.egress import EGRESS
 from governance.cluster.kinds import DEVICE, DOMAIN, LABEL, LABEL_VALUE, DeviceCount, MappingOf
 from governance.cluster.policies import PRIORITY_CLASSES, Admission
+from governance.cluster.pool_section import NAME as POOL
 from sweeps.sweep_files.kinds import SLUG, Boolean, Integer, Kind, OneOf, Text
 from sweeps.sweep_files.pod_section import OVERRIDES
 from sweeps.sweep_files.quantities import Cpu, Memory
@@ -109,6 +110,11 @@ CLUSTER = Section(
         ),
         "priority_classes": _optional(
             Several(_NAME, list(PRIORITY_CLASSES[:2])), "Priority classes that its pods may have."
+        ),
+        "pools": Field(
+            kind=Several(POOL, ["ssd-west"]),
+            doc="Storage pools that its trials may read from; of two with the same data the first.",
+            default=[],
         ),
         "pods": Field(kind=_PODS, doc=_PODS.doc, default={}),
     },

@@ -16,6 +16,8 @@ from governance.cluster.sections import CLUSTER
 from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.reading import Reader
 
+_CLAIM = "persistentVolumeClaim"
+
 
 @dataclass(frozen=True, slots=True)
 class TenantCluster:
@@ -43,6 +45,7 @@ class TenantCluster:
             limits=limits,
             egress=read["egress"],
             is_open_inside=read["pod_to_pod"],
+            pools=read["pools"],
             pods=PodPolicy(
                 overrides=pods["overrides"],
                 volumes=pods["volumes"],
@@ -62,9 +65,10 @@ class TenantCluster:
 def check_declared(
     reader: Reader, path: Path, policy: ClusterPolicy, installation: InstallationPolicy | None
 ) -> None:
-    """Note flavors of a quota that the installation does not declare."""
+    """Note flavors of a quota, and pools, that the installation does not declare."""
     if installation is None:  # it is wrong itself
         return
+    _check_pools(reader, path, policy, installation)
     known = installation.flavors
     for device, counts in policy.quota.gpu_flavors.items():
         for flavor in counts.keys() - known.keys():
@@ -72,6 +76,23 @@ def check_declared(
             if known:
                 hint = f"known: {', '.join(sorted(known))}; or {hint}"
             reader.problem((*path, "quota", "gpu", device, flavor), f"no flavor {flavor!r}", hint)
+
+
+def _check_pools(
+    reader: Reader, path: Path, policy: ClusterPolicy, installation: InstallationPolicy
+) -> None:
+    known = installation.pools
+    allowed = policy.pods.volumes
+    for index, name in enumerate(policy.pools):
+        at: Path = (*path, "pools", index)
+        if name not in known:
+            hint = f"declare it: cluster: {{pools: {{{name}: {{nodes: …, datasets: …}}}}}}"
+            if known:
+                hint = f"known: {', '.join(sorted(known))}; or {hint}"
+            reader.problem(at, f"no storage pool {name!r}", hint)
+        elif known[name].volume is not None and allowed is not None and _CLAIM not in allowed:
+            message = f"pool {name!r} mounts a claim, and `pods.volumes` allows none"
+            reader.problem(at, message, f"add {_CLAIM} to it, or remove the pool")
 
 
 def _quota(read: Mapping[str, Any]) -> Quota:

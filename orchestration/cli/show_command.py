@@ -196,4 +196,6 @@ def _print_attempts(attempts: Sequence[Attempt]) -> None:
         where = " ".join(filter(None, (attempt.node, attempt.image)))
         if attempt.machine:
             where = f"{where} ({attempt.machine})"
+        if attempt.nearness:
+            where = f"{where} {attempt.nearness}".lstrip()
         click.echo(f"  attempt {attempt.number}: {attempt.state} {where} {ended}")

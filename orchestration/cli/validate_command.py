@@ -11,10 +11,10 @@ from governance.budgets.forecasts import Forecast
 from orchestration.cli.forecast_lines import forecast_document, print_forecast
 from orchestration.cli.output import json_option, print_json
 from orchestration.cli.session import session
+from orchestration.launch_notes import launch_notes
 from orchestration.policies_at_hand import PolicyLook, look_at_policies, look_on_platform
 from orchestration.settings import Settings
 from orchestration.submission import read_file
-from orchestration.this_machine import misfit
 from sweeps.errors import InvalidSweepFile
 from sweeps.ids import sweep_id
 from sweeps.spaces import SearchSpace
@@ -48,7 +48,7 @@ def command(file: Path, asks: bool, as_json: bool) -> None:
             count = len(exc.problems)
             click.echo(f"{count} problem{'s' if count > 1 else ''}", err=True)
         raise click.exceptions.Exit(1) from exc
-    notes = [*warnings(spec), *filter(None, [misfit(spec, Settings.from_environment())])]
+    notes = [*warnings(spec), *launch_notes(spec, Settings.from_environment())]
     notes += look.notes
     if look.unchecked is not None:
         notes = [*notes, f"policies were not checked: {look.unchecked}"]

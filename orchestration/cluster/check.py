@@ -2,11 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compute.kubernetes.api import ClusterApi
 from compute.kubernetes.connection import connect
 from compute.kubernetes.inspection import ClusterInspection
+from compute.kubernetes.node_api import NodeApi, NodesForbidden
+from governance.cluster.pools import StoragePool
 from orchestration.cluster.services import address_of, pod_logs, trial_launcher
 from orchestration.cluster.settings import ClusterSettings
 from orchestration.cluster.tenant_policies import TenantPolicies
@@ -50,6 +52,7 @@ def examine_cluster(
         yield from _options(inspection, namespace, has_queue=bool(policies.queue_of(tenant_id)))
         yield from _quotas(inspection, namespace)
         yield _gpus(inspection, settings)
+        yield from _pools(NodeApi(client), policies.pods_of(tenant_id).pools)
         if wait_seconds:
             yield from _test_job(
                 settings,
@@ -123,6 +126,30 @@ def _gpus(inspection: ClusterInspection, settings: ClusterSettings) -> Finding:
     else:
         says = ", ".join(f"{n} x {model}" for model, n in sorted(found.items()))
     return Finding(subject="GPUs", is_good=True, says=says)
+
+
+def _pools(nodes: NodeApi, pools: Sequence[StoragePool]) -> Iterator[Finding]:
+    """Whether there are nodes near the storage pools of the tenant."""
+    if not pools:
+        return
+    try:
+        labels = nodes.all_labels().values()
+    except NodesForbidden:
+        for pool in pools:
+            says = "these credentials may not see nodes"
+            yield Finding(subject=f"storage pool {pool.name}", is_good=True, says=says)
+        return
+    for pool in pools:
+        near = sum(pool.nodes.items() <= dict(of_node).items() for of_node in labels)
+        wanted = ", ".join(f"{name}={value}" for name, value in pool.nodes.items())
+        yield Finding(
+            subject=f"storage pool {pool.name}",
+            is_good=near > 0,
+            says=f"{near or 'no'} node{'' if near == 1 else 's'} with {wanted}",
+            mend=""
+            if near
+            else "correct `nodes` of the pool in the tenant file, or label the nodes",
+        )
 
 
 def _test_job(

@@ -11,6 +11,7 @@ from compute.kubernetes.launch_rate import LaunchRate
 from compute.kubernetes.launcher import KubernetesLauncher
 from compute.kubernetes.log_keeper import LogKeeper
 from compute.kubernetes.pod_logs import PodLogs
+from compute.kubernetes.storage_pools import PoolDesk
 from compute.kubernetes.trial_job import PodDefaults
 from orchestration.cluster.settings import ClusterSettings
 from orchestration.cluster.tenant_policies import TenantPolicies
@@ -48,11 +49,13 @@ def trial_launcher(
     *,
     policies: TenantPolicies,
     pins: ImagePins | None = None,
+    pools: PoolDesk | None = None,
 ) -> KubernetesLauncher:
     """Executes trials, each tenant's in its namespace.
 
     Args:
         pins: Remembers which images were looked up; None: only this process does.
+        pools: Decides which attempts have to run near their data; None: none has to.
     """
     return KubernetesLauncher(
         api,
@@ -64,6 +67,7 @@ def trial_launcher(
         rate=LaunchRate(settings.launches_per_second),
         images=ImagePinning(settings.image_policy, ImageRegistry(settings.registry_config), pins),
         policy_of=policies.pods_of,
+        pools=pools,
     )
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from governance.cluster.policies import Admission, PodPolicy
+from governance.cluster.policies import Admission, ClusterPolicy, PodPolicy
 from governance.tenants import Tenant, TenantDirectory
 from orchestration.cluster.settings import QUEUE, ClusterSettings
 from sweeps.errors import InvalidSweepFile, LauncherUnavailable
@@ -37,10 +37,11 @@ class TenantPolicies:
     def pods_of(self, tenant_id: str) -> PodPolicy:
         """What its sweeps may give their pods, and the queue that admits these."""
         tenant = self._tenant(tenant_id)
-        pods = PodPolicy() if tenant is None else tenant.cluster.pods
+        policy = ClusterPolicy() if tenant is None else tenant.cluster
         queue = self.queue_of(tenant_id)  # reads the file if that is due
-        flavors = {} if self._directory is None else self._directory.cluster.flavors
-        return replace(pods, queue=queue, flavors=flavors)
+        if self._directory is None:
+            return replace(policy.pods, queue=queue)
+        return replace(self._directory.cluster.pods_of(policy), queue=queue)
 
     def queue_of(self, tenant_id: str) -> str:
         """The LocalQueue that its Jobs wait in; empty: they start at once."""

@@ -109,7 +109,13 @@ def rerun_in_cluster(
     write_record(platform, recipe.record, run_id, params=params, demand=demand)
     say(f"{run_id} is to run in {request.image or cluster.image}")
     api = platform.cluster_api
-    launcher = trial_launcher(cluster, api, lambda _: tenant_id, policies=platform.tenant_policies)
+    launcher = trial_launcher(
+        cluster,
+        api,
+        lambda _: tenant_id,
+        policies=platform.tenant_policies,
+        pools=platform.pool_placements,
+    )
     keeper = log_keeper(launcher, api, platform.log_archive, lambda _: tenant_id)
     try:
         state, reason = execute(platform, launcher, request, demand, say=say)

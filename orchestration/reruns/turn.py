@@ -8,7 +8,7 @@ from orchestration.platform import Platform
 from orchestration.reruns.attempt import RerunAttempt
 from orchestration.reruns.patience import DATABASE_SECONDS, OUTAGE_SECONDS, patiently
 from orchestration.reruns.requests import RerunRefused
-from sweeps.errors import NoCapacity, PermanentError
+from sweeps.errors import HeldBack, NoCapacity, PermanentError
 from sweeps.ids import SweepId
 from sweeps.ports import Admission, TrialLauncher
 from sweeps.rerun_demand import RerunDemand
@@ -51,6 +51,7 @@ def launch_in_turn(
     told, look_at_budgets = "", time.monotonic() + _BUDGET_SECONDS
     look_at_others = _left_sweeps(platform)
     while True:
+        held_by = _NO_SLOT
         if not attempt.beat():
             raise RerunGivenUp(f"{request.run_id} was ended: nothing was heard of it for too long")
         answer = patiently(lambda: desk.ask_for_rerun(name, demand), seconds=DATABASE_SECONDS)
@@ -63,6 +64,8 @@ def launch_in_turn(
             except NoCapacity as exc:
                 attempt.may_be_alive = False
                 _found_no_place(platform, request, str(exc))
+                if isinstance(exc, HeldBack):
+                    held_by = str(exc)
             else:
                 return
         if answer.is_hopeless:
@@ -72,7 +75,7 @@ def launch_in_turn(
             platform.budget_gate.check_rerun(demand)
             for line in look_at_others():  # dead trials of theirs may hold what this one needs
                 say(line)
-        words = _NO_SLOT if answer.is_admitted else _words(answer)
+        words = held_by if answer.is_admitted else _words(answer)
         if words != told:
             say(words)
             told = words

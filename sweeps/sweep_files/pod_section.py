@@ -18,7 +18,8 @@ _QUALIFIED = (
     r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 )
 _LABEL = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
-_VOLUME = rf"(?P<claim>{_DNS}):(?P<path>/[^:]+)(?P<mode>:ro)?"
+#: A claim and where it is mounted.
+VOLUME = rf"(?P<claim>{_DNS}):(?P<path>/[^:]+)(?P<mode>:ro)?"
 _MOST_NODES = 1000  # three digits at the end of a host's name
 _MOST_VALUES = 500
 _MOST_DEPTH = 12
@@ -126,7 +127,7 @@ KUBERNETES = Section(
         ),
         "shm": Field(kind=Memory(), doc="Size of /dev/shm; 0: as the node has it.", default=0),
         "volumes": Field(
-            kind=Several(Text("datasets:/data:ro", 600, pattern=_VOLUME), ["datasets:/data:ro"]),
+            kind=Several(Text("datasets:/data:ro", 600, pattern=VOLUME), ["datasets:/data:ro"]),
             doc="Claims of volumes and where they are mounted, read-only with :ro.",
             default=[],
         ),
@@ -163,7 +164,7 @@ def pod_options(read: Mapping[str, Any]) -> PodOptions:
     """The options that a section says."""
     volumes: list[VolumeMount] = []
     for text in read["volumes"]:
-        match = re.fullmatch(_VOLUME, text)
+        match = re.fullmatch(VOLUME, text)
         assert match is not None  # its kind has looked
         volumes.append(
             VolumeMount(claim=match["claim"], path=match["path"], is_read_only=bool(match["mode"]))

@@ -53,7 +53,7 @@ ORDER BY noted_at, subject;
 -- Its executions, in order.
 SELECT attempt_id, run_id, number, state::text, created_at, started_at, ended_at,
        exit_reason::text, exit_code, exit_signal, message, node, gpus, image, scheduled_at,
-       gpu_model, gpu_count, capacity, region, instance_type
+       gpu_model, gpu_count, capacity, region, instance_type, pools
 FROM attempts
 WHERE run_id = %(run_id)s
 ORDER BY number;

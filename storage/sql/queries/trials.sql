@@ -32,7 +32,7 @@ SELECT attempts.attempt_id, attempts.run_id, attempts.number, attempts.state::te
        attempts.exit_reason::text, attempts.exit_code, attempts.exit_signal, attempts.message,
        attempts.node, attempts.gpus, attempts.promoted_sequence,
        attempts.image, attempts.scheduled_at, attempts.gpu_model, attempts.gpu_count,
-       attempts.capacity, attempts.region, attempts.instance_type
+       attempts.capacity, attempts.region, attempts.instance_type, attempts.pools
 FROM attempts
 JOIN runs USING (run_id)
 WHERE runs.sweep_id = %(sweep_id)s

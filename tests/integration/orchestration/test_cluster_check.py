@@ -1,10 +1,10 @@
 """A look at a cluster: credentials, quotas, GPUs, and a Job from its making to its removal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from governance.tenants import TenantDirectory
+from governance.tenants import TenantDirectory, parse_tenants
 from orchestration.cluster.check import examine_cluster
 from orchestration.cluster.settings import ClusterSettings
 from orchestration.cluster.tenant_policies import TenantPolicies
@@ -13,10 +13,16 @@ from tests.fake_cluster.server import FakeCluster
 from tests.plugins.cluster import OF_THE_DEFAULT_TENANT as NAMESPACE
 
 
-def examine(settings: ClusterSettings, *, wait: float, gpus: int = 0) -> Iterator[Finding]:
+def examine(
+    settings: ClusterSettings,
+    *,
+    wait: float,
+    gpus: int = 0,
+    tenants: Callable[[], TenantDirectory] = TenantDirectory,
+) -> Iterator[Finding]:
     return examine_cluster(
         settings,
-        policies=TenantPolicies(settings, TenantDirectory),
+        policies=TenantPolicies(settings, tenants),
         tenant_id="default",
         image="",
         gpus=gpus,
@@ -131,3 +137,40 @@ def test_without_a_server_that_is_all(fake: FakeCluster) -> None:
 
     assert not finding.is_good
     assert "does not answer" in finding.says
+
+
+POOLS = """\
+cluster:
+  pools:
+    ssd-west: {nodes: {zone: west}, datasets: [digits]}
+    ssd-east: {nodes: {zone: east, disk: ssd}, datasets: [iris]}
+    of-others: {nodes: {zone: north}, datasets: [iris]}
+tenants: [{name: default, cluster: {pools: [ssd-west, ssd-east]}}]
+"""
+
+
+def pools_found(fake: FakeCluster) -> list[tuple[str, bool, str]]:
+    settings = ClusterSettings(url=fake.url, image="trainer:1")
+    findings = examine(settings, wait=0, tenants=lambda: parse_tenants(POOLS, source="x"))
+    return [
+        (f.subject, f.is_good, f.says) for f in findings if f.subject.startswith("storage pool")
+    ]
+
+
+def test_a_pool_without_nodes_is_told(fake: FakeCluster) -> None:
+    for number, zone in enumerate(["west", "west", "east", "north"]):
+        fake.nodes.append({"metadata": {"name": f"n{number}", "labels": {"zone": zone}}})
+
+    assert pools_found(fake) == [
+        ("storage pool ssd-west", True, "2 nodes with zone=west"),
+        ("storage pool ssd-east", False, "no nodes with zone=east, disk=ssd"),
+    ]
+
+
+def test_where_nodes_may_not_be_seen_nothing_is_said_against_a_pool(fake: FakeCluster) -> None:
+    fake.forbidden |= {"list nodes"}
+
+    assert pools_found(fake) == [
+        (f"storage pool {name}", True, "these credentials may not see nodes")
+        for name in ("ssd-west", "ssd-east")
+    ]

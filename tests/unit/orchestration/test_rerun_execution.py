@@ -14,7 +14,13 @@ from orchestration.reruns import turn as rerun_turn
 from orchestration.reruns.execution import execute
 from orchestration.reruns.requests import RerunRefused
 from orchestration.reruns.turn import RerunGivenUp
-from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity, StorageUnavailable
+from sweeps.errors import (
+    HeldBack,
+    LauncherUnavailable,
+    LaunchRejected,
+    NoCapacity,
+    StorageUnavailable,
+)
 from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.ports import Admission, AttemptPhase, AttemptStatus
 from sweeps.rerun_demand import RerunDemand
@@ -256,6 +262,14 @@ def test_one_without_a_free_slot_is_queued_again_and_keeps_its_admission() -> No
     assert said == ["waits for a free slot", f"running {RERUN}"]
     assert desk.without_place == 2
     assert records.states == ["running", "queued"] * 2 + ["running"]
+
+
+def test_what_holds_one_back_though_there_is_a_slot_is_told() -> None:
+    launcher, said = Launcher(at_launch=[HeldBack("waits for the peak to be over")]), list[str]()
+
+    run(launcher, Records(), Desk(), said=said)
+
+    assert said == ["waits for the peak to be over", f"running {RERUN}"]
 
 
 def test_who_interrupts_while_it_waits_leaves_nothing_that_was_launched() -> None:

@@ -397,6 +397,20 @@ def test_a_trial_without_a_free_slot_is_queued_and_starts_later() -> None:
     assert len(simulation.launcher.launched) == len(snapshot.attempts) == 3
 
 
+def test_what_holds_a_trial_back_though_there_is_a_slot_is_told() -> None:
+    simulation = Simulation(a_spec(max_trials=2, max_parallel=2))
+    simulation.launcher.holds_back = "waits for the peak to be over"
+
+    simulation.settle()
+    early = simulation.snapshot
+    simulation.launcher.holds_back = ""
+    snapshot = simulation.run_to_end()
+
+    assert states(early) == [RunState.QUEUED] * 2
+    assert {trial.reason for trial in early.trials} == {"waits for the peak to be over"}
+    assert states(snapshot) == [RunState.COMPLETED] * 2
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeps.errors import LauncherUnavailable, LaunchRejected, NoCapacity
+from sweeps.errors import HeldBack, LauncherUnavailable, LaunchRejected, NoCapacity
 from sweeps.launching import launch_all
 from sweeps.trials import Attempt
 from tests.factories import an_attempt
@@ -43,6 +43,13 @@ def test_where_there_is_no_place_one_is_asked_for(at_once: int) -> None:
 
     assert launches.asked == NAMES[:1]
     assert done.waiting == NAMES
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_what_holds_them_back_is_told(at_once: int) -> None:
+    done = launch_all(Launches(lambda _: HeldBack("it is peak")), ATTEMPTS, at_once=at_once)
+
+    assert (done.waiting, done.held_by) == (NAMES, "it is peak")
 
 
 @pytest.mark.parametrize(("at_once", "asked"), [(1, 6), (4, 7), (8, 7)])
