@@ -7,7 +7,15 @@ from urllib.parse import quote
 from gateway.services import Services
 from governance.naming_file import NAMING
 from sweeps.ids import RunId, TenantId
-from sweeps.tags import KNOWN_TAGS, Annotations, GivenTag, Note, Subject, SubjectKind
+from sweeps.tags import (
+    KNOWN_TAGS,
+    PRODUCTION_CANDIDATE,
+    Annotations,
+    GivenTag,
+    Note,
+    Subject,
+    SubjectKind,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,7 @@ class Said:
     tiers: Sequence[str]  #: by its metrics
     notes: Sequence[Note]
     links: Sequence[ShownLink]
+    hints: Sequence[str]  #: of what a tag does not do here, and what does it
 
     @property
     def known_tags(self) -> list[str]:
@@ -42,6 +51,7 @@ class Said:
             "tiers": self.tiers,
             "notes": self.notes,
             "links": self.links,
+            "hints": self.hints,
         }
 
 
@@ -57,6 +67,9 @@ def said_about(subject: Subject, tenant_id: TenantId, services: Services) -> Sai
     if subject.kind is SubjectKind.RUN:
         conditions = naming.of(tenant_id).tiers
         tiers = services.search.tiers(RunId(subject.name), conditions, tenant_id=tenant_id)
+    hints: list[str] = []
+    if any(tag.name == PRODUCTION_CANDIDATE for tag in found.tags):  # which runs alone have
+        hints = services.evaluations.why_not_by_tag([RunId(subject.name)], tenant_id=tenant_id)
     return Said(
         subject=subject,
         tags=found.tags,
@@ -66,6 +79,7 @@ def said_about(subject: Subject, tenant_id: TenantId, services: Services) -> Sai
             ShownLink(target=link.target, url=naming.url_of(link.target), added_by=link.added_by)
             for link in found.links
         ],
+        hints=hints,
     )
 
 

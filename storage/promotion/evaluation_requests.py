@@ -48,10 +48,15 @@ class EvaluationRequests:
         return [str(row[0]) for row in rows]
 
     def why_not_by_tag(self, run_ids: Sequence[RunId], *, tenant_id: TenantId) -> list[str]:
-        """Why the tag starts no evaluation of some of these runs, in sentences; nothing if it does."""
+        """Why the tag starts no evaluation of some of these runs, in sentences.
+
+        Nothing of runs that have one: somebody has asked for it.
+        """
         parameters = {"run_ids": list(run_ids), "tenant_id": tenant_id}
         with transaction(self._pool) as connection:
-            found = connection.execute(_QUERIES["experiments_of_runs"], parameters).fetchall()
+            found = connection.execute(
+                _QUERIES["experiments_without_evaluation"], parameters
+            ).fetchall()
         asked = (
             self._features.refusal(Feature.EVALUATION_BY_TAG, tenant=tenant_id, experiment=name)
             for (name,) in found

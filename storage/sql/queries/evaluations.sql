@@ -30,13 +30,17 @@ WHERE run_tags.name = %(tag)s
       WHERE evaluations.run_id = runs.run_id
         AND state <> 'withdrawn');
 
--- experiments_of_runs --
--- Experiments that some runs of a tenant belong to.
+-- experiments_without_evaluation --
+-- Experiments of those of some runs that have no evaluation, but those that were withdrawn.
 SELECT DISTINCT experiments.name
 FROM runs
 JOIN experiments USING (experiment_id)
 WHERE runs.run_id = ANY(%(run_ids)s)
   AND runs.tenant_id = %(tenant_id)s
+  AND NOT EXISTS (
+      SELECT FROM evaluations
+      WHERE evaluations.run_id = runs.run_id
+        AND state <> 'withdrawn')
 ORDER BY experiments.name;
 
 -- insert_tagged --

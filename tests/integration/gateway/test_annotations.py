@@ -296,6 +296,11 @@ def test_a_candidate_whose_tag_starts_nothing_is_told_what_does(platform: Platfo
     apply(platform.pool, FEATURES, "features: {evaluation_by_tag: {on: false}}")
     after = send(platform, "PUT", "/tags", **request).json()
 
+    shown = said(platform, run)
+    page = a_browser(platform).get(f"/runs/{run}").text
+
     assert before["notes"] == []
+    assert shown["hints"] == after["notes"]
+    assert "evaluation_by_tag is switched off" in page
     assert "evaluation_by_tag is switched off" in after["notes"][0]
     assert "ask ana" in after["notes"][0]
