@@ -60,6 +60,7 @@ from storage.runs.upkeep import RunUpkeep
 from storage.schema_state import prepare_schema
 from storage.sweeps.catalog import SweepCatalog
 from storage.sweeps.graveyard import PostgresGraveyard
+from storage.sweeps.waits import SweepWaits
 from storage.tenant_file import TenantFile
 from storage.tenant_inventory import TenantInventory
 from storage.token_store import TokenStore
@@ -148,6 +149,7 @@ def open_gateway(
             budget_reports=PostgresBudgetReports(pool, budgets),
             tokens=tokens,
             sweeps=sweeps,
+            waits=SweepWaits(pool),
             batcher=Batcher(ingest, meters=meters),
             backlog=Backlog(limit_bytes=configuration.backlog_bytes),
             meters=meters,

@@ -39,6 +39,7 @@ from storage.runs.comparisons import RunComparisons
 from storage.runs.search import RunSearch
 from storage.sweeps.catalog import SweepRow
 from storage.sweeps.graveyard import PostgresGraveyard
+from storage.sweeps.waits import SweepWaits
 from storage.tenant_file import TenantFile
 from storage.tenant_inventory import TenantInventory
 from sweeps.blobs import ArtifactStore, BlobIntake
@@ -63,7 +64,10 @@ class SweepControl(Protocol):
         datasets: Sequence[PinnedDataset] = (),
         image: str | None = None,
     ) -> None:
-        """Write a sweep down, and the image and the versions of datasets that its trials use."""
+        """Write a sweep down, and the image and the versions of datasets that its trials use.
+
+        `InvalidSweepFile` when it waits for what its tenant has not, or what ended otherwise.
+        """
         ...
 
     def list(
@@ -119,6 +123,7 @@ class Services(Door):
     budgets: BudgetStore
     budget_reports: PostgresBudgetReports
     sweeps: SweepControl
+    waits: SweepWaits
     batcher: Batcher
     backlog: Backlog
     meters: Meters

@@ -1,4 +1,4 @@
-"""Sweeps of this home whose controllers are gone: brought back by whoever is there.
+"""Sweeps of this home whose controllers are gone, or whose turn has come: whoever is there helps.
 
 A killed controller leaves its attempts with what they were admitted with. Nobody else can tell
 whether they live, so as long as nobody looks, others wait for a place that a dead one holds.
@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from orchestration.controllers import Controllers
 from orchestration.platform import Platform
+from orchestration.waiting_sweeps import start_due, tell_ends
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, StorageUnavailable
@@ -42,7 +43,7 @@ class LeftSweeps:
     def look(self) -> list[str]:
         """Bring back controllers that are gone, a few at a time; a sentence on each of them.
 
-        Of a sweep of which no controller can be started the attempts that are dead are ended. What
+        Sweeps that have waited for others are started likewise, where no daemon does it. Of a sweep of which no controller can be started the attempts that are dead are ended. What
         does not answer now is left to the next look.
         """
         said: list[str] = []
@@ -50,6 +51,13 @@ class LeftSweeps:
             for sweep_id, holds in self._platform.claims.under_way():
                 if sweep_id not in self._besides and len(said) < _MOST_AT_ONCE:
                     said += self._look_after(sweep_id, holds=holds)
+            said += start_due(
+                self._platform,
+                lambda sweep_id: self._look_after(sweep_id, holds=False),
+                besides=self._besides,
+                most=_MOST_AT_ONCE,
+            )
+            said += tell_ends(self._platform)
         except StorageUnavailable as exc:
             said.append(f"cannot look after other sweeps now: {exc}")
         return said

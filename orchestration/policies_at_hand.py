@@ -106,15 +106,16 @@ def _is_admitted_by_kueue(settings: Settings, tenant_id: str) -> bool:
 def look_on_platform(
     platform: Platform, spec: SweepSpec, *, lines: Mapping[str, int]
 ) -> PolicyLook:
-    """Everything that the policies of an installation say of `spec`, budgets aside.
+    """Everything that an installation says of `spec`, budgets aside: its policies and its sweeps.
 
     Raises:
         StorageUnavailable: The database does not answer.
     """
     is_elsewhere = platform.is_admitted_by_kueue(spec.tenant)
     policies = platform.policies
+    problems = policy_problems(spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere)
     return PolicyLook(
-        problems=policy_problems(spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere),
+        problems=[*problems, *platform.waits.problems(spec, line=lines.get("after"))],
         notes=policy_notes(spec, policies=policies),
     )
 

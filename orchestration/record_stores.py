@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage.sweeps.catalog import SweepCatalog
     from storage.sweeps.claims import SweepClaims
     from storage.sweeps.graveyard import PostgresGraveyard
+    from storage.sweeps.waits import SweepWaits
     from sweeps.blobs import ArtifactStore
 
 
@@ -47,6 +48,13 @@ class RecordStores(Connected):
         from storage.sweeps.claims import SweepClaims
 
         return SweepClaims(self.pool, place=self.place)
+
+    @functools.cached_property
+    def waits(self) -> "SweepWaits":
+        """Which sweeps wait for which."""
+        from storage.sweeps.waits import SweepWaits
+
+        return SweepWaits(self.pool)
 
     @property
     def place(self) -> Place:

@@ -23,6 +23,7 @@ from dagster._core.remote_origin import (
 from assets.links import LOCATION_NAME
 from assets.partitions import EVALUATIONS, SWEEPS
 from orchestration import definitions
+from orchestration.coming_runs import PARTITION_TAG, last_run
 from orchestration.platform import Platform
 from sweeps.ids import SweepId
 
@@ -46,15 +47,45 @@ def start_evaluation(platform: Platform, evaluation_id: str) -> str:
     return run_id
 
 
+def report_failed(platform: Platform, sweep_id: SweepId, reason: str) -> str:
+    """Show a sweep that has failed without ever being started as a Dagster run that says why.
+
+    Whoever calls has claimed its end. What one who died has left of this is finished.
+    """
+    instance = platform.dagster_instance
+    filters = dg.RunsFilter(
+        job_name=JOB,
+        tags={PARTITION_TAG: sweep_id},
+        statuses=[dg.DagsterRunStatus.NOT_STARTED],
+    )
+    run = last_run(instance, filters) or _create(platform, JOB, SWEEPS, sweep_id)
+    instance.report_run_failed(run, reason)
+    platform.claims.attach(sweep_id, dagster_run_id=run.run_id)
+    return run.run_id
+
+
 def _start(
     platform: Platform, job_name: str, partitions: dg.DynamicPartitionsDefinition, key: str
 ) -> str:
+    run = _create(platform, job_name, partitions, key)
+    instance = platform.dagster_instance
+    # No workspace: neither launcher nor queue needs one, and reading one takes seconds.
+    if platform.has_worker_processes:
+        instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+    else:  # only the daemon may make Jobs
+        instance.submit_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
+    return run.run_id
+
+
+def _create(
+    platform: Platform, job_name: str, partitions: dg.DynamicPartitionsDefinition, key: str
+) -> dg.DagsterRun:
     pointer = ModuleCodePointer(definitions.__name__, "defs", None)
     repository = initialize_repository_def_from_pointer(pointer)
     job = repository.get_job(job_name)
     instance = platform.dagster_instance
     instance.add_dynamic_partitions(str(partitions.name), [key])
-    run = instance.create_run_for_job(
+    return instance.create_run_for_job(
         job_def=job,
         tags={**job.tags, **partitions.get_tags_for_partition_key(key)},
         job_code_origin=JobPythonOrigin(
@@ -77,9 +108,3 @@ def _start(
             job_name=job_name,
         ),
     )
-    # No workspace: neither launcher nor queue needs one, and reading one takes seconds.
-    if platform.has_worker_processes:
-        instance.launch_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
-    else:  # only the daemon may make Jobs
-        instance.submit_run(run.run_id, workspace=None)  # pyright: ignore[reportArgumentType]
-    return run.run_id

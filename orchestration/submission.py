@@ -1,7 +1,7 @@
 """From a sweep file to a submission: read, checked against tenants, named."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from sweeps import ids
 from sweeps.errors import PermanentError
 from sweeps.graveyard.resemblance import Resemblance
 from sweeps.ids import SweepId, TenantId
-from sweeps.specs import SweepSpec
-from sweeps.sweep_files import key_lines, parse_text
+from sweeps.specs import SweepSpec, as_document
+from sweeps.sweep_files import key_lines, parse_document, parse_text
 
 _MOST_DIFFERING = 50  # names that are kept
 
@@ -51,10 +51,14 @@ def submission(
     *,
     file: Path | None = None,
     document: Mapping[str, object] | None = None,
+    after: Sequence[str] = (),
     source_dir: str = "",
     entropy: bytes | None = None,
 ) -> Submission:
     """A checked submission from a file, or from the content of one.
+
+    Args:
+        after: Sweeps that it waits for besides those that the file names.
 
     Raises:
         InvalidSweepFile: Everything that is wrong with it.
@@ -71,6 +75,7 @@ def submission(
     else:
         spec, folder = tenants().check(document or {}), source_dir
         _check_pods(spec, source="sweep")
+    spec = _with_after(spec, after)
     folder = folder or str(Path.cwd())
     return Submission(
         sweep_id=ids.sweep_id(spec.experiment, entropy=entropy or secrets.token_bytes(5)),
@@ -101,6 +106,16 @@ def submission_of(
         code=_code(Path(source_dir), must_be_clean=False),
         image=_image(spec),
     )
+
+
+def _with_after(spec: SweepSpec, after: Sequence[str]) -> SweepSpec:
+    """The sweep with others to wait for; what the file says of one of them counts."""
+    known = {awaited.sweep_id for awaited in spec.after}
+    more = [name for name in dict.fromkeys(after) if name not in known]
+    if not more:
+        return spec
+    document = as_document(spec)
+    return parse_document({**document, "after": [*document["after"], *more]}, source="--after")
 
 
 def _image(spec: SweepSpec) -> str | None:
@@ -138,7 +153,8 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
 
     Raises:
         InvalidSetting: Its trials would have nowhere to report to.
-        InvalidSweepFile: It does not comply with the policies; everything at once.
+        InvalidSweepFile: It does not comply with the policies, or waits for what it cannot; everything
+            at once.
         DatasetNotFound: It names a dataset that there is none of.
         DatasetRefused: One that no sweep may start on now.
         OverBudget: No trial of it could ever start.
@@ -154,6 +170,7 @@ def submit(platform: Platform, submitted: Submission, *, by_platform: bool = Fal
         submitted.sweep_id,
         submitted.spec,
         policies=platform.policies,
+        waits=platform.waits,
         budgets=platform.budget_gate,
         source=submitted.source,
         lines=submitted.lines,

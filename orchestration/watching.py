@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Generator
 
 from orchestration.home_status import status
@@ -14,6 +15,8 @@ from orchestration.supervisor.finding import ServicesDown
 from sweeps.errors import SweepsError
 
 _WATCH_SECONDS = 2.0  # between looks whether the services are still there
+_DUE_SECONDS = 2.0  # between looks whether a sweep's turn has come that waited for others
+_LAST_LOOK_SECONDS = 30.0  # that the end of a controller may take for it
 _OTHERS_SECONDS = 20.0  # between looks at other sweeps: commands that wait look more often
 
 
@@ -26,7 +29,8 @@ def watched_services() -> Generator[None, None, None]:
     again by the next command, as after any other loss of a controller.
 
     Other sweeps of the home are looked after as well, where no daemon does it: what a dead trial of
-    theirs holds may be what this controller's trials wait for.
+    theirs holds may be what this controller's trials wait for. The last look is when this is over:
+    others may have waited for the end of this controller's sweep.
     """
     settings = Settings.from_environment().without_services()
     if not settings.is_embedded:
@@ -45,6 +49,7 @@ def watched_services() -> Generator[None, None, None]:
         yield
     finally:
         is_over.set()
+        others.join(_LAST_LOOK_SECONDS)  # it looks once more
 
 
 def _watch(settings: Settings, is_over: threading.Event) -> None:
@@ -65,11 +70,17 @@ def _look_after_others(is_over: threading.Event) -> None:
     from orchestration.left_sweeps import LeftSweeps
 
     left: LeftSweeps | None = None
-    while not is_over.wait(_OTHERS_SECONDS):
+    is_last = False
+    look_at = time.monotonic() + _OTHERS_SECONDS
+    while not is_last:
+        is_last = is_over.wait(_DUE_SECONDS)
         try:
             found = platform()
             if found.has_daemon:
                 continue
+            if not is_last and time.monotonic() < look_at and not found.claims.due(limit=1):
+                continue
+            look_at = time.monotonic() + _OTHERS_SECONDS
             left = left or LeftSweeps(found)
             said = left.look()
         except SweepsError as exc:  # the next look tries again

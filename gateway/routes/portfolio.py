@@ -56,6 +56,7 @@ def show_sweep(sweep: GivenSweep, owner: GivenOwner, services: GivenServices) ->
         owner=owner,
         row=row,
         spec=spec,
+        waits=services.waits.of(sweep),
         trials=ranked[:_MOST_TRIALS],
         n_trials=len(trials),
         parameters=list(spec.space.parameters),

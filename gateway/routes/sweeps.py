@@ -66,6 +66,7 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
         sweep_id,
         spec,
         policies=services.policies,
+        waits=services.waits,
         budgets=services.budget_gate,
         source="spec",
         is_elsewhere=tenant.cluster.admission is Admission.KUEUE,
@@ -86,7 +87,8 @@ def submit(body: SubmitRequest, owner: GivenOwner, services: GivenServices) -> J
     pinned = [str(dataset) for dataset in datasets]
     alike = services.graveyard.resembling(spec, pinned)
     document = {"sweep": sweep_id, "datasets": pinned, "image": image, "notes": notes}
-    return answer({**document, "resembles": alike}, status=201)
+    waits_for = services.waits.of(sweep_id).open
+    return answer({**document, "waits_for": waits_for, "resembles": alike}, status=201)
 
 
 @router.get("")
@@ -105,8 +107,12 @@ def list_sweeps(
 
 @router.get("/{sweep}")
 def get_sweep(sweep: GivenSweep, owner: GivenOwner, services: GivenServices) -> JSONResponse:
-    """One sweep with its spec."""
-    return answer(_document(services.sweeps.get(sweep, tenant_id=owner.tenant_id)))
+    """One sweep with its spec, what it waits for, and what waits for it."""
+    found = services.sweeps.get(sweep, tenant_id=owner.tenant_id)
+    waits = services.waits.of(sweep)
+    return answer(
+        {**_document(found), "waits_for": waits.waits_for, "awaited_by": waits.awaited_by}
+    )
 
 
 @router.get("/{sweep}/trials")

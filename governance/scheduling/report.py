@@ -8,6 +8,7 @@ from governance.gpu_types import is_gpu_type
 from governance.quotas.quota import Amounts, Quotas
 from governance.scheduling import Usage
 from governance.scheduling.queue import HOPELESS
+from sweeps.waits import WaitingSweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ class QueueReport:
     """The queue as it is now."""
 
     waiting: Sequence[QueuedTrial]  #: by place; at most as many as were asked for
+    sweeps: Sequence[WaitingSweep]  #: that others have to end for; likewise, the oldest first
     n_waiting: int
     n_held: int  #: attempts that hold something
     tenants: Sequence[TenantUse]

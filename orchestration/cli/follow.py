@@ -17,6 +17,7 @@ from sweeps.errors import RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 from sweeps.search_report import search_report
 from sweeps.states import SweepRequest, SweepState
+from sweeps.waits import wait_words
 
 _LOOK_SECONDS = 0.5
 _CONTROLLER_SECONDS = 3.0  # between looks whether the controller is alive
@@ -209,6 +210,9 @@ def _bar() -> Generator[_Display, None, None]:
 
 
 def _summary(row: SweepRow) -> str:
+    if row.waits_for:
+        paused = ", paused" if row.requested == SweepRequest.PAUSE else ""
+        return f"{row.state}{paused}, waits for {wait_words(row.waits_for)}"
     best = "" if row.best is None else f", best {row.metric} {row.best:.5g}"
     others = "".join(
         f", {count} {word}"

@@ -11,6 +11,7 @@ from sweeps.ids import TenantId
 from sweeps.run_filters import Filter, parse_filter
 from sweeps.runs import Run
 from sweeps.states import SweepState
+from sweeps.waits import wait_words
 
 _TENANT = TenantId("default")
 
@@ -114,7 +115,9 @@ def _list_sweeps(state: SweepState | None, limit: int, as_json: bool) -> None:
         [
             [
                 row.sweep_id,
-                row.state,
+                f"{row.state}, waits for {wait_words(row.waits_for)}"
+                if row.waits_for
+                else row.state,
                 f"{row.trials - row.live}/{row.max_trials}",
                 row.failed,
                 row.best,

@@ -14,13 +14,18 @@ from orchestration.cli.session import session
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
 def command(tenant: str | None, limit: int, as_json: bool) -> None:
-    """Trials and reruns that wait to be admitted: why, in which place, until when if that can be told."""
+    """What waits to be admitted: why, in which place, until when if that can be told.
+
+    Trials and reruns come first, then sweeps that start when others have ended.
+    """
     with session(quiet=as_json) as platform:
         report = platform.queue.report(tenant_id=tenant, limit=limit)
     if as_json:
         print_json(report)
         return
-    _print_waiting(report, now=dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    _print_waiting(report, now=now)
+    _print_sweeps(report, now=now)
     click.echo(f"{report.n_held} running or about to start")
     for bound in report.capacity:
         click.echo(f"  {bound.words} in use")
@@ -66,6 +71,22 @@ def _print_waiting(report: QueueReport, *, now: dt.datetime) -> None:
     more = report.n_waiting - len(report.waiting)
     if more > 0:
         click.echo(f"… and {more} more wait")
+
+
+def _print_sweeps(report: QueueReport, *, now: dt.datetime) -> None:
+    if report.sweeps:
+        print_table(
+            ["sweep", "tenant", "waits", "for"],
+            [
+                [
+                    sweep.sweep_id,
+                    sweep.tenant_id,
+                    duration((now - sweep.submitted_at).total_seconds()),
+                    f"{sweep.words}{', paused' if sweep.is_paused else ''}",
+                ]
+                for sweep in report.sweeps
+            ],
+        )
 
 
 def starts_in(trial: QueuedTrial, *, now: dt.datetime) -> str | None:

@@ -4,6 +4,7 @@ import click
 
 from orchestration.cli.output import print_json
 from orchestration.cli.session import session
+from orchestration.cli.waiting import look_at_waiting
 from sweeps.errors import RunsElsewhere
 from sweeps.ids import SweepId
 from sweeps.states import SweepRequest
@@ -20,6 +21,8 @@ def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> Non
                 Controllers(platform, SweepId(sweep)).begin()
             except RunsElsewhere as exc:  # it reads the request there
                 click.echo(f"note: {exc}", err=True)
+        if requested is SweepRequest.CANCEL:
+            look_at_waiting(platform)
     if as_json:
         print_json({"sweep": sweep, "requested": str(requested)})
     else:

@@ -20,7 +20,7 @@ from orchestration.cli.report import (
 )
 from orchestration.cli.session import session
 from orchestration.cli.targets import find_target
-from orchestration.cli.wait_lines import wait_lines
+from orchestration.cli.wait_lines import after_lines, wait_lines
 from sweeps.ids import RunId, TenantId, is_scratch_run
 from sweeps.runs import Provenance
 from sweeps.search_report import search_report
@@ -57,6 +57,7 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
             else [chosen.run_id]
         )
         escalations = platform.escalations.list(tenant=tenant_id, subject=snapshot.sweep.sweep_id)
+        after = platform.waits.of(snapshot.sweep.sweep_id)
         if chosen is not None:
             record = platform.runs.get(chosen.run_id, tenant_id=tenant_id)
             notices, provenance = record.notices, record.provenance
@@ -73,6 +74,8 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         print_json(
             {
                 **sweep_report(snapshot),
+                "waits_for": after.waits_for,
+                "awaited_by": after.awaited_by,
                 "admissions": waits,
                 "escalations": [escalation_document(one) for one in escalations],
                 **document,
@@ -83,7 +86,9 @@ def command(name: str, trial: int | None, tenant: str, as_json: bool) -> None:
         for subject, sentence in [*wait_lines(waits), *origin_lines(provenance), *lines]:
             click.echo(f"  {subject:10} {sentence}")
     else:
-        _print_sweep(snapshot, [*wait_lines(waits), *escalation_lines(escalations), *lines])
+        others = after_lines(after, snapshot.sweep)
+        waiting = [*others, *wait_lines(waits), *escalation_lines(escalations)]
+        _print_sweep(snapshot, [*waiting, *lines])
 
 
 def _subject(snapshot: SweepSnapshot, chosen: Trial | None) -> Subject:

@@ -1,4 +1,4 @@
-"""What trials wait for before they are admitted, in words."""
+"""What trials wait for before they are admitted, and sweeps before they start, in words."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from orchestration.cli.output import duration
 from sweeps.ids import RunId
 from sweeps.ports import Admission
+from sweeps.states import SweepRequest, SweepState
+from sweeps.trials import Sweep
+from sweeps.waits import Waits, wait_words
 
 
 def wait_lines(waits: Mapping[RunId, Admission]) -> list[tuple[str, str]]:
@@ -22,4 +25,20 @@ def wait_lines(waits: Mapping[RunId, Admission]) -> list[tuple[str, str]]:
     lines = [("waits", "; ".join(words))]
     if len(waits) > 1:
         lines.append(("", f"and {len(waits) - 1} more trials wait behind it"))
+    return lines
+
+
+def after_lines(waits: Waits, sweep: Sweep) -> list[tuple[str, str]]:
+    """What a sweep waits for, or has waited for, and what waits for it."""
+    lines: list[tuple[str, str]] = []
+    is_waiting = sweep.state is SweepState.SUBMITTED
+    if is_waiting and waits.open:
+        lines.append(("waits for", wait_words(waits.open)))
+    ended = [wait for wait in waits.waits_for if wait.is_met or not is_waiting]
+    if ended:
+        lines.append(("after", wait_words(ended)))
+    if is_waiting and waits.waits_for and sweep.requested is SweepRequest.PAUSE:
+        lines.append(("paused", f"`sweepworks resume {sweep.sweep_id}` lets it start"))
+    if waits.awaited_by:
+        lines.append(("awaited by", wait_words(waits.awaited_by)))
     return lines

@@ -23,6 +23,7 @@ from storage import queries
 from storage.database import Pool, transaction
 from storage.policy_store import PolicyStore
 from storage.queue.rows import read_usage
+from storage.sweeps.waits import read_waiting
 from sweeps.ids import RunId
 from sweeps.ports import Admission
 
@@ -44,7 +45,7 @@ class QueueView:
 
         Args:
             tenant_id: Only what is this tenant's; None: everything.
-            limit: Of those who wait.
+            limit: Of those who wait, trials and sweeps each.
             also: Tenants to be told of that have nothing, and no limits.
         """
         quotas = self._policies.current(QUOTAS).value
@@ -55,6 +56,7 @@ class QueueView:
                 .execute(_QUERIES["waiting"], {**whose, "limit": limit})
                 .fetchall()
             )
+            sweeps = read_waiting(connection, tenant_id=tenant_id, limit=limit)
             held = _held(connection, whose)
             queued = dict(connection.execute(_QUERIES["queued"], whose).fetchall())
             stored = dict(connection.execute(_QUERIES["stored"], whose).fetchall())
@@ -67,6 +69,7 @@ class QueueView:
         counted = [parts for parts, is_elsewhere in held.values() if not is_elsewhere]
         return QueueReport(
             waiting=waiting,
+            sweeps=sweeps,
             n_waiting=sum(queued.values()),
             n_held=sum(parts.trials for parts, _ in held.values()),
             tenants=[

@@ -1,4 +1,4 @@
-"""What the policies in force say to a sweep before it is written down, however it was submitted."""
+"""What is held against a sweep before it is written down, however it was submitted."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,7 @@ from governance.quotas.check import quota_problems
 from governance.quotas.file import QUOTAS
 from retention.policy_file import RETENTION
 from storage.policy_store import CurrentPolicies
+from storage.sweeps.waits import SweepWaits
 from sweeps.errors import InvalidSweepFile, Problem
 from sweeps.ids import SweepId
 from sweeps.specs import SweepSpec
@@ -21,13 +22,14 @@ def check_policies(
     spec: SweepSpec,
     *,
     policies: CurrentPolicies,
+    waits: SweepWaits,
     budgets: BudgetGate,
     source: str,
     lines: Mapping[str, int] | None = None,
     is_elsewhere: bool = False,
     by_platform: bool = False,
 ) -> Forecast:
-    """Hold a sweep to names, quotas, classes, features and budgets; gives what it will cost.
+    """Hold a sweep to names, quotas, classes, features, waits and budgets; gives what it will cost.
 
     Args:
         source: What a problem is said to be in.
@@ -36,15 +38,17 @@ def check_policies(
         by_platform: Nobody chose its name, nor what it says of itself.
 
     Raises:
-        InvalidSweepFile: It does not comply with the policies; everything at once.
+        InvalidSweepFile: It does not comply with the policies, or waits for what it cannot; everything
+            at once.
         OverBudget: No trial of it could ever start.
         StorageUnavailable: The database does not answer.
     """
     problems = policy_problems(
         spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere, by_platform=by_platform
     )
+    problems += waits.problems(spec, line=(lines or {}).get("after"))
     if problems:
-        raise InvalidSweepFile(source, problems)
+        raise InvalidSweepFile(source, sorted(problems, key=lambda problem: problem.line or 0))
     return budgets.check(sweep_id, spec)
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from orchestration import left_sweeps
+from orchestration import left_sweeps, waiting_sweeps
 from orchestration.left_sweeps import LeftSweeps
 from orchestration.platform import Platform
 from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, StorageUnavailable
@@ -27,13 +27,30 @@ class World:
         self.ended: list[SweepId] = []
         self.is_ours = True
         self.end: int | Exception = 2
-        parts = SimpleNamespace(
-            claims=self, trial_store=None, launcher=None, credentials=None, desk=None
-        )
-        self.platform = cast("Platform", parts)
+        self.waited: list[SweepId] = []
+        self.failed: dict[SweepId, str] = {}
+        self.told: dict[SweepId, str] = {}
+        self.parts = SimpleNamespace(
+            claims=self, trial_store=None, launcher=None, credentials=None, desk=None,
+            has_daemon=False,
+        )  # fmt: skip
+        self.platform = cast("Platform", self.parts)
+
+    def due(self) -> list[SweepId]:
+        return self.waited
+
+    def untold_ends(self, *, limit: int) -> list[SweepId]:
+        return [name for name in self.failed if name not in self.told][:limit]
+
+    def claim_end(self, sweep_id: SweepId) -> str | None:
+        return self.failed[sweep_id] if self.is_ours else None
+
+    def report_failed(self, _platform: Platform, sweep_id: SweepId, reason: str) -> None:
+        self.told[sweep_id] = reason
 
     def under_way(self) -> list[tuple[SweepId, bool]]:
-        return [(name, name in self.holding) for name in self.answers]
+        live = [name for name in self.answers if name not in self.waited]
+        return [(name, name in self.holding) for name in live]
 
     @contextlib.contextmanager
     def try_starting(self, _sweep_id: SweepId) -> Generator[bool, None, None]:
@@ -64,6 +81,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr(left_sweeps, "Controllers", made.controllers)
     monkeypatch.setattr(left_sweeps, "SweepController", made.controller)
+    monkeypatch.setattr(waiting_sweeps, "report_failed", made.report_failed)
     return made
 
 
@@ -164,3 +182,37 @@ def test_between_two_looks_there_are_some_seconds(world: World) -> None:
     left.look_if_due()
 
     assert world.looked_after == [ONE]
+
+
+# Sweeps that have waited for others
+
+
+def test_those_whose_turn_has_come_are_started_a_few_at_a_time(world: World) -> None:
+    world.waited = [SweepId(f"digits-{n}") for n in range(5)]
+    world.answers = dict.fromkeys(world.waited)
+
+    said = LeftSweeps(world.platform, besides=world.waited[:1]).look()
+
+    assert world.looked_after == world.waited[1:4]
+    assert said[0] == f"{world.waited[1]}: what it waited for has ended; it starts"
+
+
+def test_where_a_daemon_does_that_none_is_started(world: World) -> None:
+    world.waited = [ONE]
+    world.parts.has_daemon = True
+
+    assert LeftSweeps(world.platform).look() == []
+    assert world.looked_after == []
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_dagster_is_told_once_of_those_that_failed_by_the_ends_of_others(
+    world: World, is_ours: bool
+) -> None:
+    world.failed = {ONE: f"waited for {TWO} to succeed, which was cancelled"}
+    world.is_ours = is_ours
+
+    said = LeftSweeps(world.platform).look()
+
+    assert world.told == (world.failed if is_ours else {})
+    assert said == [f"{name}: {reason}" for name, reason in world.told.items()]

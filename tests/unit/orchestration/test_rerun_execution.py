@@ -170,7 +170,8 @@ def run(
         reruns=records,
         desk=desk or Desk(),
         budget_gate=gate or Gate(),
-        claims=SimpleNamespace(under_way=lambda: ()),
+        claims=SimpleNamespace(under_way=lambda: (), untold_ends=lambda limit: ()),
+        has_daemon=True,
     )
     say = (said if said is not None else []).append
     return execute(cast("Platform", parts), cast("Any", launcher), REQUEST, DEMAND, say=say)

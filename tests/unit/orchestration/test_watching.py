@@ -79,7 +79,8 @@ def test_a_controller_looks_after_others_of_its_home_where_no_daemon_does(
     monkeypatch: pytest.MonkeyPatch, has_daemon: bool
 ) -> None:
     monkeypatch.setenv("SWEEPWORKS_CONTROLLER", "1")
-    monkeypatch.setattr(watching, "_OTHERS_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "_OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "_DUE_SECONDS", 0.01)
     asked, looked = threading.Event(), threading.Event()
     again = threading.Event()
 
@@ -104,6 +105,68 @@ def test_a_controller_looks_after_others_of_its_home_where_no_daemon_does(
         assert again.wait(20)  # also after a look that has failed
 
     assert looked.is_set() is not has_daemon
+
+
+def test_the_last_look_is_when_the_controller_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others may have waited for its sweep, and nobody else be there."""
+    monkeypatch.setenv("SWEEPWORKS_CONTROLLER", "1")
+    looks: list[int] = []
+
+    class Left:
+        def __init__(self, _platform: object) -> None:
+            pass
+
+        def look(self) -> list[str]:
+            looks.append(1)
+            return []
+
+    monkeypatch.setattr(watching, "platform", lambda: SimpleNamespace(has_daemon=False))
+    monkeypatch.setattr(left_sweeps, "LeftSweeps", Left)
+
+    with watching.watched_services():
+        during = len(looks)
+
+    assert (during, len(looks)) == (0, 1)
+
+
+def test_a_sweep_whose_turn_has_come_does_not_wait_for_the_next_look_at_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SWEEPWORKS_CONTROLLER", "1")
+    monkeypatch.setattr(watching, "_DUE_SECONDS", 0.01)
+    due: list[str] = []
+    peeked, looked = threading.Event(), threading.Event()
+
+    class Found:
+        has_daemon = False
+
+        @property
+        def claims(self) -> object:
+            return self
+
+        def due(self, *, limit: int) -> list[str]:
+            peeked.set()
+            return due[:limit]
+
+    class Left:
+        def __init__(self, _platform: object) -> None:
+            pass
+
+        def look(self) -> list[str]:
+            looked.set()
+            due.clear()
+            return []
+
+    monkeypatch.setattr(watching, "platform", Found)
+    monkeypatch.setattr(left_sweeps, "LeftSweeps", Left)
+
+    with watching.watched_services():
+        assert peeked.wait(20)
+        assert not looked.is_set()
+        due.append("digits-1")
+        assert looked.wait(20)
 
 
 def test_a_code_server_that_asks_for_the_launcher_watches_nothing(
