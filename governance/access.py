@@ -25,7 +25,7 @@ SHARED_NAMES = frozenset({HOME, BY_LINK})  #: nobody in particular
 
 
 class Sees(StrEnum):
-    """Whose reports an API token opens."""
+    """Whose reports, and whose entries of the inventory, an API token opens."""
 
     TENANT = "tenant"  #: those of its tenant
     PORTFOLIO = "portfolio"  #: also what is told of all tenants together without names

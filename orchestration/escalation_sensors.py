@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.quota_escalations import quota_escalations
 from governance.quotas.escalations import Escalations
-from orchestration.coming_runs import key_after, last_run, may_be_asked_again
+from orchestration.coming_runs import last_run, may_be_asked_again
 
 _REST_SECONDS = 600.0  # after a failure; the asset itself has tried several times by then
 _MOST_NAMED = 20  # steps in a run key
@@ -45,7 +45,8 @@ def quota_violations(
     named = "; ".join(due[:_MOST_NAMED])
     context.log.info(f"to be told: {named}")
     last = last_run(context.instance, dg.RunsFilter(job_name=job))
-    return dg.RunRequest(run_key=key_after(named, last))
+    # Also after one that has succeeded: what it was not sure of, it has not told.
+    return dg.RunRequest(run_key=named if last is None else f"{named} after {last.run_id}")
 
 
 SENSORS = [quota_violations]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from governance.quotas.quota import Quotas
-from governance.scheduling.dimensions import TRIALS, UNDECLARED, Dimensions
+from governance.scheduling.dimensions import GPU, TRIALS, UNDECLARED, Dimensions
 from governance.scheduling.queue import Live, Waiting, WaitKind
 from governance.scheduling.room import Rooms, Scope
 
@@ -17,7 +17,7 @@ class Obstacle:
     """One bound."""
 
     remedy: str  #: ```tenants.vision.limits.gpu: 3` instead of 2``
-    held: str  #: what all whom it bounds hold together: ``2 GPUs``; empty: it bounds no sum
+    held: str  #: what its tenant holds of it: ``2 GPUs``; empty: it bounds what all hold together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,11 @@ class Obstacles:
 
     def _obstacle(self, trial: Waiting, scope: Scope, index: int, needed: float) -> Obstacle:
         """One bound; `needed` is how much of the dimension would let the trial pass."""
+        # What others hold is not for everybody.
+        is_shared = scope.kind is not WaitKind.TENANT and not self._is_burst(scope, index)
         return Obstacle(
             remedy=self._remedy(trial, scope, index, needed),
-            held=self.dimensions.words(index, scope.used[index]),
+            held="" if is_shared else self.dimensions.words(index, scope.used[index]),
         )
 
     def _remedy(self, trial: Waiting, scope: Scope, index: int, needed: float) -> str:
@@ -82,27 +84,27 @@ class Obstacles:
         match scope.kind:
             case WaitKind.TENANT:
                 path = f"{self.quotas.path_of(trial.tenant)}.{key}"
-            case WaitKind.CLASS if index == TRIALS and not self._is_share(scope, index):
+            case WaitKind.CLASS if self._is_burst(scope, index):
                 path = f"classes.{scope.name}.max_trials"
             case WaitKind.CLASS | WaitKind.RESERVED:
                 return self._share(scope, index, needed)
             case _ if index == UNDECLARED:
                 return f"`capacity.gpu_types` with {trial.demand.gpu_type}"
             case _:
-                path = f"capacity.{key}"
+                return self._more(index, needed)
         return f"`{path}: {written(index, needed)}` {instead}"
 
-    def _is_share(self, scope: Scope, index: int) -> bool:
-        """Whether a bound of a class is its part of the capacity, not what each tenant may have."""
-        return self.quotas.of_class(scope.name).max_trials != scope.limit[index]
+    def _is_burst(self, scope: Scope, index: int) -> bool:
+        """Whether a bound is what each tenant may have of a class, not its part of the capacity."""
+        if scope.kind is not WaitKind.CLASS or index != TRIALS:
+            return False
+        return self.quotas.of_class(scope.name).max_trials == scope.limit[index]
 
     def _share(self, scope: Scope, index: int, needed: float) -> str:
         """A part of the capacity; where all of it is not enough, the capacity."""
         capacity = self.dimensions.capacity()[index]
         if needed > capacity:
-            return (
-                f"`capacity.{self.dimensions.key(index)}: {self.dimensions.written(index, needed)}`"
-            )
+            return self._more(index, needed)
         share = needed / capacity
         if scope.kind is WaitKind.CLASS:
             before = self.quotas.of_class(scope.name).max_share
@@ -110,6 +112,15 @@ class Obstacles:
             return f"`classes.{scope.name}.max_share: {most:g}` instead of {before:g}"
         kept = math.floor((1 - share) * 1000 + 1e-6) / 1000
         return f"`reserved.share: {kept:g}` instead of {self.quotas.reserved_share:g}"
+
+    def _more(self, index: int, needed: float) -> str:
+        """More capacity; of GPUs whose types are declared there are as many as of all types."""
+        there = self.quotas.capacity
+        written = self.dimensions.written(index, needed)
+        if index == GPU and there.gpu_types and sum(there.gpu_types.values()) < needed:
+            return f"`capacity.gpu_types` with {written} GPUs in all"
+        before = self.dimensions.written(index, self.dimensions.capacity()[index])
+        return f"`capacity.{self.dimensions.key(index)}: {written}` instead of {before}"
 
 
 def excesses(obstacles: Obstacles) -> list[Excess]:

@@ -118,8 +118,9 @@ def _of_sweep(
             return _violation(one, ViolationKind.NEVER, what, found, or_else=or_else)
     for one in waiting:
         if not is_holding and one.kind in _LIMITED and (found := obstacles.now(one.trial)):
-            held = ", ".join(obstacle.held for obstacle in found)
-            what = f"no trial of sweep {one.trial.sweep_id} starts: {one.reason}, and has {held}"
+            held = ", ".join(obstacle.held for obstacle in found if obstacle.held)
+            what = f"no trial of sweep {one.trial.sweep_id} starts: {one.reason}"
+            what += f", and has {held}" if held else ""
             or_else = "so would the end of trials that hold it"
             return _violation(one, ViolationKind.WAITING, what, found, or_else=or_else)
     return None

@@ -125,12 +125,12 @@ class Dimensions:
         return ("cpu", "memory", "trials", "gpu", "gpu_types")[index]
 
     def written(self, index: int, amount: float) -> str:
-        """An amount of a dimension as the file of quotas has it, memory rounded up."""
+        """An amount of a dimension as the file of quotas has it, exact; memory is rounded up."""
         if index == CPU:
-            return f"{amount / 1000:g}"
+            return f"{amount / 1000:.3f}".rstrip("0").rstrip(".")
         if index == MEMORY:
             return f"{math.ceil(amount / 2**20)}Mi"
-        return f"{amount:g}"
+        return f"{amount:.0f}"
 
     def words(self, index: int, amount: float) -> str:
         """An amount of a dimension, for people."""

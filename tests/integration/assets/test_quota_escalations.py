@@ -11,6 +11,7 @@ from dagster import DagsterRunStatus
 
 from assets.quota_escalations import CHECKS, quota_escalations
 from governance.quotas.escalations import News
+from governance.tenants import TenantDirectory, parse_tenants
 from orchestration.escalation_sensors import quota_violations
 from storage.database import open_pool
 from storage.queue.escalations import PostgresEscalations
@@ -143,6 +144,34 @@ def test_what_a_dagster_run_that_failed_has_not_told_is_asked_for_again(
 
     assert isinstance(at_once, dg.SkipReason)
     assert later.run_key == f"{first.run_key} after {failed.run_id}"
+
+
+def test_what_a_run_was_not_sure_of_is_asked_for_again(
+    world: EscalationWorld, instance: dg.DagsterInstance
+) -> None:
+    """A trial had ended when it looked, and the next one started: nothing is told, and none failed."""
+    noticed(world, hours=5)
+    first = tick(world, instance)
+    done = instance.create_run_for_job(the_job, status=DagsterRunStatus.SUCCESS)
+
+    later = [tick(world, instance), tick(world, instance)]
+
+    assert {one.run_key for one in later} == {f"{first.run_key} after {done.run_id}"}
+
+
+def test_while_the_tenant_file_has_mistakes_the_run_fails_and_nothing_is_told(
+    world: EscalationWorld, instance: dg.DagsterInstance
+) -> None:
+    noticed(world, hours=5)
+
+    def unreadable() -> TenantDirectory:
+        return parse_tenants("tenants: 3", source="tenants.yaml")
+
+    broken = PostgresEscalations(world.pool, world.policies, unreadable)
+    with pytest.raises(dg.Failure, match=r"tenants\.yaml"):
+        quota_escalations(dg.build_asset_context(), escalations=broken)
+
+    assert tick(world, instance).run_key == "1 step 1"
 
 
 def test_a_run_that_is_killed_while_it_tells_has_told_nothing(

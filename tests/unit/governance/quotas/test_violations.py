@@ -1,9 +1,14 @@
 """Violations of quotas: whom a limit keeps from starting, and who holds more than one allows."""
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from governance.quotas.file import parse_quotas
 from governance.quotas.violations import (
@@ -116,6 +121,7 @@ def test_so_is_a_limit_of_its_class(classes: str, remedy: str) -> None:
 
     assert one.key.kind is ViolationKind.WAITING
     assert remedy in one.remedy
+    assert ("and has" in one.what) == ("max_trials" in classes)  # of others' it says nothing
 
 
 def test_a_sweep_of_which_something_runs_is_not_kept_from_starting() -> None:
@@ -141,7 +147,8 @@ def test_capacity_and_budgets_violate_nothing() -> None:
             {},
             "`tenants.vision.limits.gpu: 2` instead of 1",
         ),
-        ("capacity: {gpu_types: {l4: 1}}", {}, "`capacity.gpu: 2` instead of 1"),
+        ("capacity: {gpu: 1}", {}, "`capacity.gpu: 2` instead of 1"),
+        ("capacity: {gpu_types: {l4: 1}}", {}, "`capacity.gpu_types` with 2 GPUs in all"),
         (
             "capacity: {gpu_types: {l4: 4}}",
             {"demand": Demand(gpu=2, gpu_type="h100")},
@@ -219,3 +226,61 @@ def test_a_tenant_that_has_stored_more_than_it_may_is_one() -> None:
     assert one.key == (ViolationKind.OVER, "vision", "storage")
     assert one.what == "tenant vision has 1.5 GiB in the artifact store and may have 1 GiB"
     assert "`other_tenants.limits.storage: 1537Mi`" in one.remedy
+
+
+_KEYS = {"cpu": "1.234567", "memory": "3Mi", "trials": "2", "gpu": "2", "gpu_types.a100": "1"}
+_BOUNDS = st.sampled_from([
+    *(f"other_tenants.limits.{key}={value}" for key, value in _KEYS.items()),
+    *(f"tenants.vision.limits.{key}={value}" for key, value in _KEYS.items()),
+    "classes.normal.max_trials=2",
+    "classes.normal.max_share=0.37",
+    *(f"capacity.{key}={value}" for key, value in {"cpu": "7.3", "memory": "9Mi", "gpu": "5"}.items()),
+    "reserved.share=0.21",
+])  # fmt: skip
+_DEMANDS = st.builds(
+    Demand,
+    cpu_millis=st.sampled_from([1000, 1237, 2501]),
+    memory_bytes=st.sampled_from([0, 2**20 + 1]),
+    gpu=st.integers(0, 3),
+    gpu_type=st.sampled_from(["", "a100", "a100-80gb"]),
+)
+
+
+def _file(settings_: Mapping[str, str]) -> str:
+    """A file of quotas in which each path has its value."""
+    root: dict[str, Any] = {"classes": {"normal": {"value": 1}, "high": {"value": 2}}}
+    for path, value in settings_.items():
+        *parents, last = path.split(".")
+        section = root
+        for key in parents:
+            section = section.setdefault(key, {})
+        section[last] = yaml.safe_load(value)
+    if "reserved" in root:
+        root["reserved"]["classes"] = ["high"]
+    return yaml.safe_dump(root)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sets(_BOUNDS, max_size=6), _DEMANDS, st.lists(_DEMANDS, max_size=4))
+def test_with_the_values_that_are_named_no_limit_is_in_the_way_any_more(
+    bounds: set[str], asked: Demand, held: list[Demand]
+) -> None:
+    given_ = dict(bound.split("=") for bound in bounds)
+    queue = [a_trial(demand=asked)]
+    running = [
+        one
+        for number, demand in enumerate(held)
+        for one in live(f"{OTHER}-{number}", demand=demand)
+    ]
+    found, _ = look(_file(given_), queue=queue, running=running)
+
+    for _ in range(4):  # what was in the way of what can never be, then of what is held, if it is
+        mine = [one for one in found if one.key.subject == MINE]
+        if not mine:
+            break
+        values = re.findall(r"`([\w.-]+): ([\w.]+)`", mine[0].remedy)
+        assert values
+        given_.update(values)
+        found, _ = look(_file(given_), queue=queue, running=running)
+
+    assert [one for one in found if one.key.subject == MINE] == []
