@@ -242,7 +242,8 @@ class SweepController:
         self._stop(plan.stops)
         self._waiting.clear()
         self._entrance.withdraw(plan.withheld)
-        admitted, held_up = self._entrance.admit(board.sweep_id, board.spec, plan.launches)
+        now = self._clock.now()
+        admitted, held_up = self._entrance.admit(board.sweep_id, board.spec, plan.launches, now=now)
         self._waiting.update(held_up)
         done = launch_all(
             lambda attempt: self._launch(board, attempt),
@@ -252,7 +253,10 @@ class SweepController:
         self._rejected.update(done.rejected)
         if done.failure is not None:
             raise done.failure
-        self._waiting.update((attempt_id, done.held_by or _NO_SLOT) for attempt_id in done.waiting)
+        self._waiting.update((attempt_id, _NO_SLOT) for attempt_id in done.waiting)
+        if done.held_back is not None:
+            left = [one for one in plan.launches if not done.is_over(one.attempt_id)]
+            self._waiting.update(self._entrance.hold_back(left, done.held_back, now=now))
         return bool(done.started or done.rejected)
 
     def _stop(self, stops: Mapping[AttemptId, ExitReason]) -> None:

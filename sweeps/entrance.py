@@ -1,9 +1,10 @@
 """Which attempts of a sweep may be launched: asks the desk, and remembers whom it let in."""
 
+import datetime as dt
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sweeps.errors import NoCapacity
+from sweeps.errors import HeldBack, NoCapacity
 from sweeps.ids import AttemptId, SweepId
 from sweeps.ports import AdmissionDesk
 from sweeps.specs import SweepSpec
@@ -23,18 +24,28 @@ class Entrance:
         self._desk = desk
         self._admitted: set[AttemptId] = set()
         self._withdrawn: frozenset[AttemptId] = frozenset()
+        self._held_back: tuple[str, dt.datetime] | None = None  # what by, and until when at least
         #: Attempts that asked last for what they can never have, as policies are, and why; None:
         #: nobody has asked yet.
         self.hopeless: Mapping[AttemptId, str] | None = None
 
     def admit(
-        self, sweep_id: SweepId, spec: SweepSpec, attempts: Sequence[Attempt]
+        self,
+        sweep_id: SweepId,
+        spec: SweepSpec,
+        attempts: Sequence[Attempt],
+        *,
+        now: dt.datetime,
     ) -> tuple[list[Attempt], dict[AttemptId, str]]:
         """Those that may be launched, and what each of the others waits for.
 
         Raises:
             StorageUnavailable: Nobody can tell.
         """
+        if self._held_back is not None and now < self._held_back[1]:
+            self.withdraw(attempts)
+            return [], {attempt.attempt_id: self._held_back[0] for attempt in attempts}
+        self._held_back = None
         if self._desk is None or not attempts:
             self._admitted.clear()
             self.hopeless = {}
@@ -58,6 +69,19 @@ class Entrance:
                         hopeless[name] = reason
         self.hopeless = hopeless
         return [one for one in attempts if one.attempt_id in self._admitted], waiting
+
+    def hold_back(
+        self, attempts: Sequence[Attempt], held_back: HeldBack, *, now: dt.datetime
+    ) -> Mapping[AttemptId, str]:
+        """What attempts wait for, for long perhaps: what they hold goes to others, and none is asked for.
+
+        Raises:
+            StorageUnavailable: Nothing was given back.
+        """
+        seconds = dt.timedelta(seconds=held_back.retry_after_seconds)
+        self._held_back = (str(held_back), now + seconds)
+        self.withdraw(attempts)
+        return {attempt.attempt_id: str(held_back) for attempt in attempts}
 
     @contextmanager
     def launching(self, sweep_id: SweepId, attempt_id: AttemptId) -> Generator[None]:
@@ -92,4 +116,5 @@ class Entrance:
         """The rows may say something else by now."""
         self._admitted.clear()
         self._withdrawn = frozenset()
+        self._held_back = None
         self.hopeless = None

@@ -168,7 +168,10 @@ class NoCapacity(TransientError):
 
 
 class HeldBack(NoCapacity):
-    """Something other than slots keeps the attempt from starting; the message says what, for people."""
+    """Something other than slots keeps the attempt from starting, which may take long.
+
+    The message says what, for people. Who waits holds nothing meanwhile that others could use.
+    """
 
 
 class DiskFull(TransientError):

@@ -17,8 +17,12 @@ class Launched:
     started: list[AttemptId] = field(default_factory=list[AttemptId])
     rejected: dict[AttemptId, str] = field(default_factory=dict[AttemptId, str])
     waiting: list[AttemptId] = field(default_factory=list[AttemptId])  #: for a place
-    held_by: str = ""  #: what they wait for, where that is no slot
+    held_back: HeldBack | None = None  #: what they wait for, where that is no slot
     failure: TransientError | None = None  #: what others could not be launched for
+
+    def is_over(self, attempt_id: AttemptId) -> bool:
+        """Whether the attempt was launched, or never will be."""
+        return attempt_id in self.started or attempt_id in self.rejected
 
 
 def launch_all(
@@ -73,7 +77,7 @@ def _sort(found: Launched, attempt: Attempt, outcome: Exception | None) -> bool:
         case NoCapacity():
             found.waiting.append(attempt.attempt_id)
             if isinstance(outcome, HeldBack):
-                found.held_by = str(outcome)
+                found.held_back = outcome
             return False
         case TransientError():
             found.failure = found.failure or outcome

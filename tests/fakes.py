@@ -119,7 +119,7 @@ class FakeLauncher:
         if behaviour.rejected:
             raise LaunchRejected(behaviour.rejected)
         if self.holds_back:
-            raise HeldBack(self.holds_back)
+            raise HeldBack(self.holds_back, retry_after_seconds=30)
         if self.n_alive >= self.capacity:
             raise NoCapacity("every slot is taken")
         started_at = self._clock.now() + seconds(behaviour.pending)

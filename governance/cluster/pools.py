@@ -14,6 +14,7 @@ from governance.name_patterns import NamePattern
 from sweeps.errors import HeldBack
 from sweeps.specs import VolumeMount
 
+_LOOK_SECONDS = 30.0  # between looks whether there is room: peaks last for hours
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -127,7 +128,8 @@ def place(
             outside_of = f", or for one of {places} places outside" if places else ""
             raise HeldBack(
                 f"waits for the peak of storage pool {pool.name} to be over ({pool.peak}){outside_of}: "
-                f"no node is near it and fits {besides}"
+                f"no node is near it and fits {besides}",
+                retry_after_seconds=_LOOK_SECONDS,
             )
         labels |= pool.nodes
     return {pool.name: Nearness.REQUIRED if pool in full else Nearness.PREFERRED for pool in pools}

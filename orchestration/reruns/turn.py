@@ -51,7 +51,6 @@ def launch_in_turn(
     told, look_at_budgets = "", time.monotonic() + _BUDGET_SECONDS
     look_at_others = _left_sweeps(platform)
     while True:
-        held_by = _NO_SLOT
         if not attempt.beat():
             raise RerunGivenUp(f"{request.run_id} was ended: nothing was heard of it for too long")
         answer = patiently(lambda: desk.ask_for_rerun(name, demand), seconds=DATABASE_SECONDS)
@@ -65,7 +64,11 @@ def launch_in_turn(
                 attempt.may_be_alive = False
                 _found_no_place(platform, request, str(exc))
                 if isinstance(exc, HeldBack):
-                    held_by = str(exc)
+                    if told != str(exc):
+                        told = str(exc)
+                        say(told)
+                    _give_way(platform, attempt, seconds=exc.retry_after_seconds)
+                    continue
             else:
                 return
         if answer.is_hopeless:
@@ -75,7 +78,7 @@ def launch_in_turn(
             platform.budget_gate.check_rerun(demand)
             for line in look_at_others():  # dead trials of theirs may hold what this one needs
                 say(line)
-        words = held_by if answer.is_admitted else _words(answer)
+        words = _NO_SLOT if answer.is_admitted else _words(answer)
         if words != told:
             say(words)
             told = words
@@ -111,6 +114,14 @@ def _found_no_place(platform: Platform, request: LaunchRequest, why: str) -> Non
     desk, store = platform.desk, platform.reruns
     patiently(lambda: desk.found_no_place(request.attempt_id), seconds=DATABASE_SECONDS)
     patiently(lambda: store.queue(request.run_id, reason=why), seconds=DATABASE_SECONDS)
+
+
+def _give_way(platform: Platform, attempt: RerunAttempt, *, seconds: float) -> None:
+    """What keeps it from starting may take long: what it holds goes to others meanwhile."""
+    patiently(lambda: platform.desk.withdraw([attempt.attempt_id]), seconds=DATABASE_SECONDS)
+    asks_at = time.monotonic() + seconds
+    while attempt.beat() and time.monotonic() < asks_at:
+        time.sleep(_ASK_SECONDS)
 
 
 def _words(answer: Admission) -> str:

@@ -1,6 +1,6 @@
 """A rerun is admitted, launched, and followed to its end, whatever happens beside it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -120,6 +120,7 @@ class Desk:
         self.answers = list(answers)
         self.begins = list(begins)
         self.without_place = 0
+        self.withdrawn: list[AttemptId] = []
 
     def ask_for_rerun(self, attempt_id: AttemptId, demand: RerunDemand) -> Admission:
         answer = self.answers.pop(0) if self.answers else ADMITTED
@@ -133,6 +134,9 @@ class Desk:
 
     def found_no_place(self, attempt_id: AttemptId) -> None:
         self.without_place += 1
+
+    def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
+        self.withdrawn += attempt_ids
 
 
 class Gate:
@@ -265,12 +269,14 @@ def test_one_without_a_free_slot_is_queued_again_and_keeps_its_admission() -> No
     assert records.states == ["running", "queued"] * 2 + ["running"]
 
 
-def test_what_holds_one_back_though_there_is_a_slot_is_told() -> None:
-    launcher, said = Launcher(at_launch=[HeldBack("waits for the peak to be over")]), list[str]()
+def test_one_that_is_held_back_says_so_and_holds_nothing_meanwhile() -> None:
+    peak = HeldBack("waits for the peak to be over", retry_after_seconds=0.01)
+    launcher, desk, said = Launcher(at_launch=[peak] * 2), Desk(), list[str]()
 
-    run(launcher, Records(), Desk(), said=said)
+    run(launcher, Records(), desk, said=said)
 
     assert said == ["waits for the peak to be over", f"running {RERUN}"]
+    assert desk.withdrawn == [ATTEMPT] * 2, "others have its place meanwhile"
 
 
 def test_who_interrupts_while_it_waits_leaves_nothing_that_was_launched() -> None:

@@ -72,6 +72,31 @@ def test_only_admitted_attempts_are_launched_and_the_others_say_why_they_wait() 
     assert {trial.reason for trial in queued} == {"tenant default may hold 2 trials at once"}
 
 
+def test_what_is_held_back_holds_nothing_that_others_could_use() -> None:
+    sweep, other = simulation(max_trials=5, max_parallel=5), SweepId("other-aaaaaaaa")
+    desk = sweep.desk
+    assert isinstance(desk, MemoryDesk)
+    sweep.launcher.holds_back = "waits for the peak to be over"
+
+    sweep.settle()
+    queued = sweep.snapshot.trials
+    wanted = [AttemptId(f"{other}-{number:05d}-a1") for number in (1, 2)]
+    answers = desk.ask(other, a_spec(), wanted)
+    sweep.settle()
+    for one in wanted:
+        desk.end(one)
+    sweep.launcher.holds_back = ""
+    sweep.clock.advance(29)
+    sweep.settle()
+    early = len(sweep.launcher.launched)
+    sweep.clock.advance(1)
+    sweep.settle()
+
+    assert {trial.reason for trial in queued} == {"waits for the peak to be over"}
+    assert all(answer.is_admitted for answer in answers.values())
+    assert (early, len(sweep.launcher.launched)) == (0, 2)
+
+
 def test_a_sweep_behind_a_limit_comes_to_its_end() -> None:
     sweep = simulation(max_trials=6, max_parallel=6, max_failures=99)
 

@@ -47,9 +47,11 @@ def test_where_there_is_no_place_one_is_asked_for(at_once: int) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 8])
 def test_what_holds_them_back_is_told(at_once: int) -> None:
-    done = launch_all(Launches(lambda _: HeldBack("it is peak")), ATTEMPTS, at_once=at_once)
+    peak = HeldBack("it is peak")
 
-    assert (done.waiting, done.held_by) == (NAMES, "it is peak")
+    done = launch_all(Launches(lambda _: peak), ATTEMPTS, at_once=at_once)
+
+    assert (done.waiting, done.held_back) == (NAMES, peak)
 
 
 @pytest.mark.parametrize(("at_once", "asked"), [(1, 6), (4, 7), (8, 7)])
