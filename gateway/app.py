@@ -20,6 +20,7 @@ from gateway.routes import (
     costs,
     dataset_files,
     datasets,
+    escalations,
     evaluations,
     graveyard,
     health,
@@ -49,6 +50,7 @@ ROUTERS = tuple(
         health, series, runs, artifacts, inputs, blobs, datasets, dataset_files, sweeps, lineage,
         costs, budgets, annotations, annotation_forms, evaluations, models, page_assets, pages,
         policies, portfolio, queue, reports, retention, sign_in, graveyard, tenants,
+        escalations,
     )
 )  # fmt: skip
 

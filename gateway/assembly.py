@@ -195,12 +195,8 @@ def open_gateway(
 
 def _place_as_declared(directory: TenantDirectory, tenant_id: str) -> ClusterPlace:
     """What the tenant file says: a gateway is not told what else the platform is set to."""
-    tenant = directory.tenants.get(tenant_id)
-    return ClusterPlace(
-        namespace=None if tenant is None else tenant.cluster.namespace,
-        queue=None,
-        quota=directory.quota_of(tenant_id),
-    )
+    own = directory.cluster_of(tenant_id)
+    return ClusterPlace(namespace=own.namespace, queue=None, quota=own.quota, pools=own.pools)
 
 
 def _no_place(_: TenantDirectory, __: str) -> None:

@@ -10,6 +10,11 @@ from governance.promotion.approvals import NoApprover, NoReason
 from governance.promotion.evaluations import EvaluationNotFound
 from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
+from governance.quotas.escalations import (
+    InvalidAcknowledgement,
+    NothingToAcknowledge,
+    UnknownEscalation,
+)
 from governance.reports.shelf import ReportLost, ReportNotFound
 from governance.tenant_inventory import TenantNotFound
 from governance.tenants import NotAMember
@@ -82,9 +87,11 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (NoteNotFound, 404),
     (UnknownPolicy, 404),
     (TenantNotFound, 404),
+    (UnknownEscalation, 404),
     (DatasetRefused, 409),
     (OverBudget, 409),
     (StateConflict, 409),
+    (NothingToAcknowledge, 409),
     (LeaseLost, 409),
     (ReportLost, 410),
     (TooLarge, 413),
@@ -102,6 +109,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (InvalidLink, 422),
     (NoReason, 422),
     (InvalidTakeaway, 422),
+    (InvalidAcknowledgement, 422),
     (UnknownTenant, 422),
     (TooSlow, 408),
     (BlobMissing, 428),

@@ -59,6 +59,7 @@ class ClusterPlace:
     namespace: str | None  #: None: as the platform is set, which who asks does not know
     queue: str | None  #: that admits Jobs there; empty: none; None: likewise
     quota: Quota
+    pools: Sequence[str] = ()  #: storage pools that its trials may read from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,4 +137,5 @@ def cluster_words(place: ClusterPlace) -> str:
     bounds += [] if quota.pods is None else [f"{quota.pods} pods"]
     if quota.storage_bytes is not None:
         bounds.append(f"{bytes_words(quota.storage_bytes)} of volumes")
-    return ", ".join([*parts, *(bounds or ["no quota"])])
+    pools = [f"storage pools {' and '.join(place.pools)}"] if place.pools else []
+    return ", ".join([*parts, *(bounds or ["no quota"]), *pools])

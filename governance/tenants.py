@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.cluster.installation import InstallationCluster
-from governance.cluster.policies import ClusterPolicy, InstallationPolicy, Quota
+from governance.cluster.policies import ClusterPolicy, InstallationPolicy
 from governance.cluster.tenant import TenantCluster, check_declared
 from governance.contacts import Contact, ContactKind, MemberKind
 from sweeps.errors import AccessDenied, UnknownTenant
@@ -75,10 +75,10 @@ class TenantDirectory:
         """Every tenant that there is: those of the file, or the one that needs none."""
         return [self.require(name) for name in self.tenants or [DEFAULT]]
 
-    def quota_of(self, name: str) -> Quota:
-        """What a tenant may ask of the cluster; without a file, as much as it likes."""
+    def cluster_of(self, name: str) -> ClusterPolicy:
+        """What a tenant has in the cluster; nothing of its own where the file does not name it."""
         tenant = self.tenants.get(name)
-        return Quota() if tenant is None else tenant.cluster.quota
+        return ClusterPolicy() if tenant is None else tenant.cluster
 
     def require(self, name: str) -> Tenant:
         """The tenant of that name.

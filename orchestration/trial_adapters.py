@@ -85,11 +85,13 @@ class TrialAdapters(PolicyStores):
 
         if self.settings.cluster is None:
             return None
+        own = directory.cluster_of(tenant_id)
         policies = TenantPolicies(self.settings.cluster, lambda: directory)
         return ClusterPlace(
             namespace=policies.namespace_of(tenant_id),
             queue=policies.queue_of(tenant_id),
-            quota=directory.quota_of(tenant_id),
+            quota=own.quota,
+            pools=own.pools,
         )
 
     @functools.cached_property

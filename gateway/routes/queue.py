@@ -1,6 +1,6 @@
 """The queue: as JSON, and as a page with a picture of what a tenant holds and what is in its way."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
@@ -9,11 +9,9 @@ from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
 from gateway.services import GivenServices
-from governance.quotas.escalations import document
 from governance.scheduling.report import usage_words
 
 _MOST_SHOWN = 200
-_MOST_ESCALATIONS = 1000
 
 router = APIRouter()
 
@@ -26,19 +24,6 @@ def get_queue(
 ) -> JSONResponse:
     """Trials of the tenant that wait to be admitted, by place, and what it holds and may have."""
     return answer(services.queue.report(tenant_id=owner.tenant_id, limit=limit))
-
-
-@router.get("/api/v1/escalations")
-def list_escalations(
-    owner: GivenOwner,
-    services: GivenServices,
-    ended: Annotated[bool, Query()] = False,  # noqa: FBT002 - of a query
-) -> dict[str, Any]:
-    """Violations of quotas that are the tenant's: since when, what would remedy them, who was told."""
-    found = services.escalations.list(
-        tenant=owner.tenant_id, with_ended=ended, limit=_MOST_ESCALATIONS
-    )
-    return {"escalations": [document(one) for one in found]}
 
 
 @router.get("/queue", include_in_schema=False)

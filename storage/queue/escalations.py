@@ -109,8 +109,13 @@ class PostgresEscalations:
                 connection, tenant=tenant, subject=subject, with_ended=with_ended, limit=limit
             )
 
-    def acknowledge(self, escalation_id: int, *, by: str, comment: str) -> None:
+    def acknowledge(
+        self, escalation_id: int, *, by: str, comment: str, tenant: str | None = None
+    ) -> None:
         """Somebody looks after it: no further step of it is told.
+
+        Args:
+            tenant: Only one of this tenant's; None: anybody's.
 
         Raises:
             InvalidAcknowledgement: It says nothing, or too much.
@@ -120,7 +125,7 @@ class PostgresEscalations:
         comment = check_acknowledgement(comment)
         if not 0 < escalation_id <= _GREATEST:
             raise UnknownEscalation(f"there is no escalation {escalation_id}")
-        named = {"escalation_id": escalation_id}
+        named = {"escalation_id": escalation_id, "tenant_id": tenant}
         with transaction(self._pool) as connection:
             parameters = {**named, "by": by, "comment": comment}
             if connection.execute(_QUERIES["acknowledge"], parameters).fetchone() is not None:

@@ -101,6 +101,7 @@ SET acknowledged_at = now(),
     acknowledged_by = %(by)s,
     acknowledgement = %(comment)s
 WHERE escalation_id = %(escalation_id)s
+  AND (%(tenant_id)s::text IS NULL OR tenant_id = %(tenant_id)s)
   AND ended_at IS NULL
   AND acknowledged_at IS NULL
 RETURNING escalation_id;
@@ -109,4 +110,5 @@ RETURNING escalation_id;
 -- Why one could not be acknowledged.
 SELECT ended_at, acknowledged_by
 FROM escalations
-WHERE escalation_id = %(escalation_id)s;
+WHERE escalation_id = %(escalation_id)s
+  AND (%(tenant_id)s::text IS NULL OR tenant_id = %(tenant_id)s);

@@ -15,6 +15,7 @@ from sweeps.runs import ScratchRun
 from sweeps.specs import Resources
 from tests.contracts.admission_desk_contract import gpu_spec
 from tests.factories import SWEEP
+from tests.integration.gateway.browsers import browser_of
 from tests.integration.gateway.conftest import Platform, bearer
 from tests.integration.gateway.test_artifacts import begin, described
 
@@ -80,6 +81,50 @@ def test_limits_that_stay_in_the_way_are_told_to_their_tenant(platform: Platform
     assert "as the owner" in page
     assert platform.get("/api/v1/escalations", token=other).json() == {"escalations": []}
     assert "Limits in the way" not in platform.get("/queue", token=other).text
+
+
+def noticed(platform: Platform) -> str:
+    """Address of what acknowledges a violation of the tenant `default`."""
+    two_waiting(platform)
+    PostgresEscalations(platform.pool, PolicyStore(platform.pool), TenantDirectory).notice(
+        dt.datetime.now(dt.UTC)
+    )
+    (one,) = platform.get("/api/v1/escalations").json()["escalations"]
+    return f"/api/v1/escalations/{one['id']}/acknowledgement"
+
+
+def test_people_of_the_tenant_acknowledge_it_once(platform: Platform) -> None:
+    path = noticed(platform)
+
+    def post(token: str, comment: str) -> int:
+        return platform.client.post(
+            path, json={"comment": comment}, headers=bearer(token)
+        ).status_code
+
+    ours = platform.token_of("default")
+    assert post(platform.token_of("speech"), "ours now") == 404
+    assert post(ours, "  ") == 422
+    assert post(ours, "the limit is raised tonight") == 201
+    assert post(ours, "again") == 409
+    (one,) = platform.get("/api/v1/escalations").json()["escalations"]
+    assert one["acknowledged"]["by"] == "somebody"
+    assert one["acknowledged"]["comment"] == "the limit is raised tonight"
+
+
+def test_so_does_the_form_of_the_page_and_no_other_page(platform: Platform) -> None:
+    number = noticed(platform).split("/")[4]
+    browser = browser_of(platform, "ana")
+    form = {"escalation": number, "comment": "soon"}
+
+    assert 'name="escalation"' in browser.get("/queue").text
+    theirs = browser.post("/queue", data=form, headers={"Origin": "https://evil.example"})
+    assert theirs.status_code == 401
+    wrong = browser.post("/queue", data={"escalation": "x"}, headers={"Origin": platform.url})
+    assert wrong.status_code == 422
+    assert browser.post("/queue", data=form, headers={"Origin": platform.url}).status_code == 303
+    page = browser.get("/queue").text
+    assert "acknowledged by ana: soon" in page
+    assert 'name="escalation"' not in page
 
 
 def test_a_rerun_is_shown_with_what_it_repeats(platform: Platform) -> None:

@@ -58,7 +58,7 @@ def world(pool: Pool) -> EscalationWorld:
 
 def inventory(world: EscalationWorld) -> TenantInventory:
     def place_of(directory: TenantDirectory, tenant: str) -> ClusterPlace:
-        quota = directory.quota_of(tenant)
+        quota = directory.cluster_of(tenant).quota
         return ClusterPlace(namespace=f"sweepworks-{tenant}", queue="", quota=quota)
 
     return TenantInventory(
@@ -173,9 +173,9 @@ def test_a_quota_of_the_cluster_is_told_with_its_flavors() -> None:
         storage_bytes=2**40,
     )
 
-    words = cluster_words(ClusterPlace(namespace=None, queue="vision", quota=quota))
+    words = cluster_words(ClusterPlace(namespace=None, queue="vision", quota=quota, pools=("nfs",)))
 
     assert words == (
         "namespace as the platform is set, admitted by queue vision, 64 cores, 512 GiB, "
-        "24 nvidia.com/gpu (8 a100, 16 l4), 100 pods, 1 TiB of volumes"
+        "24 nvidia.com/gpu (8 a100, 16 l4), 100 pods, 1 TiB of volumes, storage pools nfs"
     )
