@@ -11,6 +11,7 @@ from sweepworks.artifacts import Refused, expect, no_beat, nonsense
 from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable, post_json
 from sweepworks.inputs import FOLDER
+from sweepworks.near_files import NearFiles
 from sweepworks.stored_data import bring_dataset
 
 _REFERENCE = re.compile(
@@ -32,7 +33,8 @@ def use_dataset(
     """Where a version is. In a trial the one that its sweep has pinned; else the newest, or that asked for.
 
     What is not on this machine comes from the artifact store, if that has it: through the cache,
-    into `.sweepworks-inputs` of the working directory.
+    into `.sweepworks-inputs` of the working directory. Files that a storage pool nearby has with the
+    same bytes come from there.
 
     Args:
         reference: ``digits``, ``digits@3`` or ``digits@latest``.
@@ -130,7 +132,7 @@ def _asked(
 
 
 def _brought(connection: Connection, run: str, version: str, beat: Callable[[], None]) -> Path:
-    """From the store; a gateway that restarts is waited for, however long it has gone well."""
+    """From a pool that is near, or the store; a gateway that restarts is waited for while it goes well."""
     location = f"/api/v1/runs/{run}/datasets/{version}/files"
     folder = Path.cwd() / FOLDER / "datasets" / version
     try:
@@ -140,6 +142,7 @@ def _brought(connection: Connection, run: str, version: str, beat: Callable[[], 
             folder,
             cache=Cache.of_this_user(),
             beat=beat,
+            near=NearFiles.of_version(version),
             patience_seconds=_PATIENCE_SECONDS,
         )
     except Unreachable as exc:

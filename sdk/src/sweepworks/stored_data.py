@@ -6,7 +6,6 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable
 from sweepworks.downloading import download_from
 from sweepworks.file_hash import file_sha256
+from sweepworks.near_files import NearFiles
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _RETRY_SECONDS = 0.5
@@ -34,6 +34,7 @@ def bring_dataset(
     cache: Cache | None,
     beat: Callable[[], None],
     on_bytes: Callable[[int], None] = no_bytes,
+    near: NearFiles | None = None,
     patience_seconds: float = 0.0,
 ) -> Path:
     """Bring all files of a version. What is there already as it has to be is not brought again.
@@ -44,6 +45,7 @@ def bring_dataset(
         cache: None: every file is brought, and is its owner's to change.
         beat: Called while bytes come in.
         on_bytes: Called with the number of those that have come, or were there.
+        near: Where to look for a file before the store is asked.
         patience_seconds: How long nothing may come before it is given up.
 
     Returns:
@@ -67,7 +69,7 @@ def bring_dataset(
             for file, is_whole_dataset in _files(connection, location, after=after):
                 target = folder.joinpath(*file.path.parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _bring(connection, location, file.described, target, cache, beat, arrived)
+                _bring(connection, location, file, target, cache, beat, arrived, near)
                 after = str(file.path)
                 if is_whole_dataset:
                     place = target
@@ -83,24 +85,26 @@ def bring_dataset(
 def _bring(
     connection: Connection,
     location: str,
-    described: Description,
+    file: _File,
     target: Path,
     cache: Cache | None,
     beat: Callable[[], None],
     on_bytes: Callable[[int], None],
+    near: NearFiles | None,
 ) -> None:
+    described = file.described
     is_cached = cache is not None and cache.has(described.sha256, described.size)
     if not is_cached and _is_there(target, described, beat):
         on_bytes(described.size)
         return
-    fetch = partial(
-        download_from,
-        connection,
-        f"{location}/{described.sha256}",
-        described,
-        beat=beat,
-        on_bytes=on_bytes,
-    )
+
+    def fetch(place: Path) -> None:
+        if near is not None and near.copy(file.path, described, place, beat=beat):
+            on_bytes(described.size)
+            return
+        from_store = f"{location}/{described.sha256}"
+        download_from(connection, from_store, described, place, beat=beat, on_bytes=on_bytes)
+
     if cache is None:
         fetch(target)
     else:

@@ -12,6 +12,7 @@ from sweeps.specs import as_document
 from tests.factories import a_spec
 from tests.fake_registry import fake_registry
 from tests.integration.gateway.conftest import TOKEN, Platform, bearer, listening
+from tests.integration.storage.data_world import DataWorld
 from tests.plugins.postgres import Database
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -73,6 +74,23 @@ def test_what_the_tenant_does_not_allow_is_refused_at_once(
 
     assert refused.status_code == 422
     assert "priorityClassName: other (the tenant allows" in refused.json()["error"]
+
+
+def test_where_the_data_are_is_noted(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "tenants.yaml"
+    file.write_text(
+        "cluster: {pools: {ssd-west: {nodes: {zone: west}, datasets: [digits]}}}\n"
+        "tenants: [{name: default, cluster: {pools: [ssd-west]}}]"
+    )
+    trial = {"image": f"a@{DIGEST}", "data": ["digits"]}
+
+    with listening(database, tmp_path, images=REQUIRED, tenants_file=file) as platform:
+        data = DataWorld(platform.pool, tmp_path)
+        data.register(data.file("a.csv", "x\n1\n2\n"), name="digits")
+        taken = submit(platform, **trial)
+
+    assert taken.status_code == 201, taken.text
+    assert taken.json()["notes"][0].startswith("digits is in storage pool ssd-west: ")
 
 
 def test_a_tag_is_looked_up_and_noted(database: Database, tmp_path: Path) -> None:

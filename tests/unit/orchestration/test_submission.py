@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.launch_notes import launch_notes
+from orchestration.settings import Settings
 from orchestration.submission import DirtyWorkTree, submission
 from sweeps.errors import InvalidSweepFile, LaunchRejected
 from sweeps.sweep_files import parse_text
@@ -130,3 +132,45 @@ def test_a_tag_is_looked_up_once_at_submission(
 
     assert named.image == default.image == f"{registry.host}/trainer@{digest}"
     assert named.spec.trial.image == image
+
+
+POOLS = """\
+cluster:
+  pools: {ssd-west: {nodes: {zone: west}, datasets: [digits], peak: {hours: "08:00-18:00"}}}
+tenants: [{name: TENANT, cluster: {pools: [ssd-west]}}]
+"""
+
+
+def test_where_the_data_are_is_noted_in_a_cluster_alone(
+    in_cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = parse_text(with_trial("data: [digits@3]"), source="x")
+    file = in_cluster / "tenants.yaml"
+    file.write_text(POOLS.replace("TENANT", spec.tenant))
+    monkeypatch.setenv("SWEEPWORKS_TENANTS", str(file))
+
+    there = launch_notes(spec, Settings.from_environment())
+    without = launch_notes(parse_text(GOOD, source="x"), Settings.from_environment())
+    monkeypatch.setenv("SWEEPWORKS_LAUNCHER", "local")
+    here = launch_notes(spec, Settings.from_environment())
+
+    (note,) = there
+    assert note.startswith("digits is in storage pool ssd-west: ")
+    assert without == []
+    assert not [one for one in here if "pool" in one]
+
+
+def test_what_a_sweep_mounts_in_the_place_of_a_pool_is_told_before(
+    in_cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = with_trial(
+        f"data: [digits]\n  image: a@sha256:{'0' * 64}\n  kubernetes: {{volumes: ['mine:/data']}}"
+    )
+    (in_cluster / "sweep.yaml").write_text(text)
+    tenants = POOLS.replace("datasets:", "volume: 'digits-ro:/data', datasets:")
+    file = in_cluster / "tenants.yaml"
+    file.write_text(tenants.replace("TENANT", parse_text(text, source="x").tenant))
+    monkeypatch.setenv("SWEEPWORKS_TENANTS", str(file))
+
+    with pytest.raises(InvalidSweepFile, match="may mount nothing at /data"):
+        submission(file=in_cluster / "sweep.yaml")

@@ -12,6 +12,7 @@ import pytest
 from sweepworks import stored_data
 from sweepworks.cache import Cache
 from sweepworks.connection import Connection, Unreachable
+from sweepworks.near_files import NearFiles
 from sweepworks.stored_data import bring_dataset
 
 
@@ -151,3 +152,56 @@ def test_a_digest_that_is_none_is_nonsense(tmp_path: Path, sha256: str) -> None:
 
     with pytest.raises(Unreachable):
         bring(store, tmp_path / "data")
+
+
+def near(version: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> NearFiles:
+    monkeypatch.setenv("SWEEPWORKS_NEAR_DIGITS_EU", str(root))
+    found = NearFiles.of_version(version)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("folder", ["digits-eu@3", "digits-eu", ""])
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_what_a_pool_nearby_has_is_not_asked_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, is_cached: bool
+) -> None:
+    store = Store({f"part/{n}.csv": f"{n}".encode() for n in range(5)})
+    pool, target = tmp_path / "pool", tmp_path / "data"
+    for path in ("part/0.csv", "part/1.csv", "part/2.csv"):
+        (pool / folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (pool / folder / path).write_bytes(store.files[path])
+    (pool / folder / "part/1.csv").write_bytes(b"X")  # of the same size
+    (pool / folder / "part/2.csv").write_bytes(b"longer")
+    come: list[int] = []
+
+    place = bring_dataset(
+        cast("Connection", store), "/files", target, beat=lambda: None, on_bytes=come.append,
+        cache=Cache(tmp_path / "cache") if is_cached else None,
+        near=near("digits-eu@3", pool, monkeypatch),
+    )  # fmt: skip
+
+    assert {path: (place / path).read_bytes() for path in store.files} == store.files
+    assert store.downloads == [f"/files/{sha(content)}" for content in (b"1", b"2", b"3", b"4")]
+    assert sum(come) == 5
+    assert not list(tmp_path.rglob(".incoming-*"))
+
+
+def test_a_pool_that_cannot_be_read_is_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, pool = Store({"a": b"1", "b": b"2"}), tmp_path / "pool"
+    (pool / "a").mkdir(parents=True)
+    (pool / "b").symlink_to(pool / "b")
+
+    place = bring_dataset(
+        cast("Connection", store), "/files", tmp_path / "data", cache=None, beat=lambda: None,
+        near=near("digits-eu@3", pool, monkeypatch),
+    )  # fmt: skip
+
+    assert [(place / name).read_bytes() for name in "ab"] == [b"1", b"2"]
+    assert len(store.downloads) == 2
+
+
+def test_where_no_pool_is_mounted_nothing_is_looked_for() -> None:
+    assert NearFiles.of_version("digits@3") is None

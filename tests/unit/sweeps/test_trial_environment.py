@@ -82,8 +82,10 @@ def test_parameters_come_one_by_one_and_all_together() -> None:
 def test_a_script_learns_where_its_data_is() -> None:
     pinned = [a_dataset("digits", 3, "/data/d"), a_dataset("iris-eu", 1, "/data/i.csv")]
 
-    environment = a_request(datasets=pinned).environment
+    request = a_request(datasets=pinned)
 
+    environment = request.environment
+    assert request.datasets == ("digits", "iris-eu")
     assert environment["SWEEPWORKS_DATA_DIGITS"] == "/data/d"
     assert environment["SWEEPWORKS_DATA_IRIS_EU"] == "/data/i.csv"
     assert environment["SWEEPWORKS_DATASETS"] == "digits@3 iris-eu@1"
