@@ -135,6 +135,36 @@ def test_a_run_is_made_again_from_the_launchpad(installation: Installation, ui: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_sweeps_that_wait_for_others_start_in_their_order_or_fail_with_them(
+    installation: Installation, ui: Ui
+) -> None:
+    def submit(name: str, *after: str, seconds: float = 0.1) -> str:
+        file = installation.write_sweep(name, trials=1, epochs=2, seconds=seconds)
+        words = [word for sweep in after for word in ("--after", sweep)]
+        return installation.json("submit", str(file), *words)["sweep"]
+
+    first = submit("before", seconds=60.0)
+    second = submit("afterwards", first)
+    third = submit("at-last", second)
+    other = submit("brief")
+    behind = submit("behind-it", other)
+    wait_for(lambda: [r for r in runs_of(ui, behind) if r["status"] == "SUCCESS"], seconds=120)
+    launch(ui, "run_sweep", {}, partition=second)  # by hand, which is refused
+    wait_for(lambda: [r for r in runs_of(ui, second) if r["status"] == "FAILURE"], seconds=60)
+    assert installation.json("show", second)["state"] == "submitted"
+
+    installation.run("cancel", first)
+
+    wait_for(lambda: [r for r in runs_of(ui, third) if r["status"] == "FAILURE"], seconds=120)
+    shown = installation.json("show", third)
+    assert shown["state"] == "failed"
+    assert shown["reason"].startswith(f"waited for {second} to succeed, which failed: ")
+    (run,) = runs_of(ui, third)
+    assert run["runId"] == shown["dagster_run"]
+
+
+@pytest.mark.slow
 def test_a_sweep_can_be_written_right_into_the_launchpad(
     installation: Installation, ui: Ui
 ) -> None:
