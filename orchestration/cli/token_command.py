@@ -28,7 +28,7 @@ def command() -> None:
               help="Until it expires; without it never.")  # fmt: skip
 @click.option("--sees", type=click.Choice([str(one) for one in Sees]), default=str(Sees.TENANT),
               show_default=True, help="Whose reports it opens: its tenant's, also the portfolio of all "
-              "tenants, which names nobody, or everybody's.")  # fmt: skip
+              "tenants, which names nobody, or everybody's, and entries of `tenants` with them.")  # fmt: skip
 def create(name: str, tenant: str, days: float | None, sees: str) -> None:
     """Make a token for NAME, a person or a program, and print it: this once."""
     # Unknown tenants are refused where there is a tenant file.

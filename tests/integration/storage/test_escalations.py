@@ -1,7 +1,10 @@
 """Violations of quotas on PostgreSQL: noticed once, told step by step, each once, until they are over."""
 
+import datetime as dt
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from governance.quotas.escalations import (
 from storage.database import Pool, open_pool
 from sweeps.errors import StateConflict
 from tests.contracts.admission_desk_contract import SECOND, gpu_spec
+from tests.integration.storage.dying import killed_at
 from tests.integration.storage.escalation_world import HOUR, LIMIT, NOW, EscalationWorld
 from tests.plugins.postgres import Database
 
@@ -79,6 +83,37 @@ def test_what_came_to_nothing_is_told_by_the_next_one(world: EscalationWorld) ->
     assert world.notice(5) == ["1 step 1"]
     assert [one.told.step for one in world.tell(5)] == [1]
     assert world.notice(6) == []
+
+
+def _tell(url: str, at: dt.datetime) -> None:
+    with open_pool(url, max_size=1) as pool, EscalationWorld(pool).escalations.telling(at):
+        pass
+
+
+@pytest.mark.slow
+def test_whoever_is_killed_has_told_all_or_nothing_and_the_next_one_tells_the_rest(
+    world: EscalationWorld, database: Database, tmp_path: Path
+) -> None:
+    _, waiting = world.obstruct()
+    left: set[int] = set()
+    for moment in itertools.count(1):
+        begun = NOW + moment * dt.timedelta(days=10)
+        world.escalations.notice(begun)
+
+        told = tmp_path / "told"
+        was_killed = killed_at(moment, _tell, database.url, begun + 30 * HOUR, told=told)
+
+        before = len(world.escalations.list()[0].told)
+        with world.escalations.telling(begun + 31 * HOUR) as news:
+            assert before + len(news.tellings) == 2
+        assert [one.step for one in world.escalations.list()[0].told] == [1, 2]
+        left.add(before)
+        if not was_killed:
+            break
+        world.another_desk().withdraw(waiting)  # it is over, and comes again
+        world.escalations.notice(begun + 32 * HOUR)
+        world.another_desk().ask(SECOND, gpu_spec(), waiting)
+    assert left == {0, 2}
 
 
 def test_of_many_who_tell_at_once_one_tells(world: EscalationWorld, database: Database) -> None:
