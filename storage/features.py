@@ -2,7 +2,7 @@
 
 from governance.features.catalogue import Feature
 from governance.features.file import FEATURES
-from governance.features.policy import FeatureOff, refusal
+from governance.features.policy import FeatureOff, FeaturePolicy, refusal
 from storage.policy_store import CurrentPolicies
 
 
@@ -15,10 +15,13 @@ class AppliedFeatures:
     def __init__(self, policies: CurrentPolicies) -> None:
         self._policies = policies
 
+    def now(self) -> FeaturePolicy:
+        """What is applied, for who asks about many at once."""
+        return self._policies.current(FEATURES).value
+
     def is_on(self, feature: Feature, *, tenant: str, experiment: str) -> bool:
         """Whether a feature is on for an experiment of a tenant."""
-        policy = self._policies.current(FEATURES).value
-        return policy.is_on(feature, tenant=tenant, experiment=experiment)
+        return self.now().is_on(feature, tenant=tenant, experiment=experiment)
 
     def require(self, feature: Feature, *, tenant: str, experiment: str) -> None:
         """Raise `FeatureOff`, with what to do instead, unless it is on."""

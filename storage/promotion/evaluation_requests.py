@@ -37,10 +37,11 @@ class EvaluationRequests:
         tagged = {"tag": PRODUCTION_CANDIDATE}
         with transaction(self._pool) as connection:
             found = connection.execute(_QUERIES["tagged_experiments"], tagged).fetchall()
+        flags = self._features.now()
         experiments = [
             experiment_id
             for experiment_id, tenant, name in found
-            if self._features.is_on(Feature.EVALUATION_BY_TAG, tenant=tenant, experiment=name)
+            if flags.is_on(Feature.EVALUATION_BY_TAG, tenant=tenant, experiment=name)
         ]
         parameters = {**tagged, "experiments": experiments, "limit": limit}
         with transaction(self._pool) as connection:
