@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assets.sweep import BUSY_SECONDS, IDLE_SECONDS
@@ -22,6 +22,7 @@ from storage.sweeps.catalog import SweepCatalog
 from storage.sweeps.trials import PostgresTrialStore
 from sweeps import ids
 from sweeps.controller import SweepController
+from sweeps.datasets import PinnedDataset
 from sweeps.errors import TransientError
 from sweeps.specs import TrialSpec
 from sweeps.states import AttemptState, SweepRequest
@@ -46,6 +47,7 @@ class ClusterSweep:
         experiment: str = "faults",
         code: str = "import time; time.sleep(0.4)",
         trial: dict[str, Any] | None = None,
+        datasets: Sequence[PinnedDataset] = (),
         **launcher: Any,
     ) -> None:
         self.cluster = cluster
@@ -65,7 +67,9 @@ class ClusterSweep:
             max_parallel=parallel,
         )
         self.catalog = SweepCatalog(pool)
-        self.catalog.submit(self.sweep_id, spec, source_dir="", created_by="tester")
+        self.catalog.submit(
+            self.sweep_id, spec, source_dir="", created_by="tester", datasets=datasets
+        )
         options = {"patience": _PATIENCE, "rate": LaunchRate(1000), **launcher}
         self.controller = self.new_controller(cluster.launcher(**options))
 

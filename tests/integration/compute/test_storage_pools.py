@@ -1,6 +1,7 @@
 """Launches near the data of trials: rows decide, Jobs have it, and nothing is counted that was not made."""
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from storage.queue.pool_placements import PostgresPoolDesk
 from sweeps.errors import HeldBack, LauncherUnavailable, NoCapacity
 from sweeps.ids import AttemptId
 from sweeps.specs import PodOptions
-from sweeps.states import ExitReason
+from sweeps.states import AttemptState, ExitReason
 from sweeps.trials import LaunchRequest
 from tests.cluster_under_test import ClusterUnderTest
 from tests.contracts.launcher_contract import SWEEP
 from tests.factories import a_spec
+from tests.integration.compute.cluster_sweep import ClusterSweep
+from tests.integration.storage.data_world import DataWorld
 from tests.integration.storage.test_admission_store import PostgresDeskWorld
 from tests.plugins.postgres import Database
 
@@ -28,7 +31,7 @@ POLICY = PodPolicy(
     pools=(
         StoragePool(
             name="west",
-            nodes={"zone": "w"},
+            nodes={"kubernetes.io/os": "linux"},  # those that every cluster has
             datasets=(NamePattern("digits"),),
             peak=ONE_OUTSIDE,
         ),
@@ -130,7 +133,7 @@ def test_what_may_have_been_made_keeps_what_was_decided(
 def test_who_cannot_be_near_waits_and_makes_no_job(
     make: Callable[[], KubernetesLauncher], cluster: ClusterUnderTest, rows: PostgresDeskWorld
 ) -> None:
-    launcher, elsewhere = make(), PodOptions(node_selector={"zone": "e"})
+    launcher, elsewhere = make(), PodOptions(node_selector={"kubernetes.io/os": "windows"})
     launcher.launch(request(cluster, 1))
 
     with pytest.raises(HeldBack, match="peak of storage pool west"):
@@ -150,3 +153,37 @@ def test_what_was_stopped_before_it_was_launched_takes_no_place_outside(
     launcher.launch(request(cluster, 1))
 
     assert decided(rows) == {}
+
+
+def test_a_sweep_at_peak_has_no_more_attempts_outside_than_its_pool_lets(
+    cluster: ClusterUnderTest, pool: Pool, tmp_path: Path
+) -> None:
+    data = DataWorld(pool, tmp_path)
+    data.register(data.file("a.csv", "x\n1\n2\n"), name="digits")
+    sweep = ClusterSweep(
+        cluster,
+        pool,
+        trials=6,
+        parallel=4,
+        code="import time; time.sleep(1)",
+        trial={"data": ("digits",)},
+        datasets=[data.get("digits").pinned()],
+        policy_of=lambda _: POLICY,
+        pools=PostgresPoolDesk(pool),
+    )
+    outside: list[int] = []
+
+    def has_ended() -> bool:
+        live = [a for a in sweep.snapshot().attempts if a.state is not AttemptState.ENDED]
+        outside.append(sum(a.pools == {"west": "preferred"} for a in live))
+        return sweep.states() == {"completed": 6}
+
+    sweep.run(until=has_ended)
+
+    attempts = sweep.snapshot().attempts
+    assert max(outside) == 1
+    assert {a.nearness for a in attempts} == {"near west", "only near west"}
+    jobs = {job["metadata"]["name"]: job for job in cluster.jobs()}
+    assert {a.attempt_id: required(jobs[a.attempt_id]) for a in attempts} == {
+        a.attempt_id: a.pools == {"west": "required"} for a in attempts
+    }
