@@ -5,7 +5,7 @@ CREATE TABLE sweep_waits (
     sweep_id text NOT NULL REFERENCES sweeps,
     awaited_id text NOT NULL REFERENCES sweeps,
     must_succeed boolean NOT NULL,  -- else it only has to end
-    is_met boolean NOT NULL,  -- written once, since the runs that it was judged by may go later
+    is_met boolean NOT NULL,  -- written once, with the end: who looks for what may start asks no more
     CONSTRAINT sweep_waits_pkey PRIMARY KEY (sweep_id, awaited_id),
     CONSTRAINT sweep_waits_other_check CHECK (sweep_id <> awaited_id)
 );

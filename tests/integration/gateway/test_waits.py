@@ -51,6 +51,9 @@ def test_pages_link_both_ends(platform: Platform) -> None:
 
     assert f'Waits for <a href="/sweeps/{first}">' in waiting
     assert f'Others wait for it: <a href="/sweeps/{second}">' in awaited
+    assert (
+        f'<small>waits for <a href="/sweeps/{first}">' in platform.get("/experiments/digits").text
+    )
     steer(platform, second, "pause")
     assert "paused: does not start before it is resumed" in platform.get(f"/sweeps/{second}").text
 

@@ -80,6 +80,19 @@ def test_what_an_installation_has_decided_counts(installation: PolicyStore) -> N
     assert "expected_outcome: it is missing" in refused.output
 
 
+def test_what_cannot_be_waited_for_is_told_with_all_that_policies_refuse(
+    installation: PolicyStore,
+) -> None:
+    del installation  # it is there
+
+    result = validate(f"{WRONG}after: [nothing-aaaaaaaa]\n", "--json")
+
+    told = {one["path"]: one for one in json.loads(result.stdout)["problems"]}
+    assert {"priority", "retention", "after[0]"} <= set(told)
+    assert "there is no sweep 'nothing-aaaaaaaa'" in told["after[0]"]["message"]
+    assert told["after[0]"]["line"] == len(WRONG.splitlines()) + 1
+
+
 def test_what_is_switched_off_is_told_with_who_can_switch_it_on(installation: PolicyStore) -> None:
     text = f"{GOOD}strategy: optuna\n"
     before = installation.current(FEATURES)

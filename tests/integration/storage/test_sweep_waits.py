@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from storage.database import transaction
+from storage.sweeps.graveyard import PostgresGraveyard
 from storage.sweeps.waits import SweepWaits
 from sweeps.errors import InvalidSweepFile, StateConflict
-from sweeps.ids import SweepId
+from sweeps.ids import SweepId, TenantId
 from sweeps.specs import SweepSpec
 from sweeps.states import RunState, SweepRequest, SweepState
 from sweeps.trials import Changes, SweepChange
@@ -229,6 +230,20 @@ def test_an_end_that_dagster_is_to_be_told_of_is_given_to_one(world: PostgresWor
     world.claims.attach(B, dagster_run_id="told")
     assert world.claims.untold_ends() == ()
     assert states(world, B) == [SweepState.FAILED]
+
+
+def test_the_page_of_one_that_never_started_says_why(world: PostgresWorld) -> None:
+    graveyard = PostgresGraveyard(world.pool)
+    world.submit(A, a_spec())
+    world.submit(B, spec_after(A))
+    world.request(A, SweepRequest.CANCEL)
+
+    assert set(graveyard.due(limit=10)) == {A, B}
+    for sweep_id in (A, B):
+        graveyard.write(sweep_id)
+
+    entry = graveyard.entry(B, tenant_id=TenantId("default"))
+    assert f"waited for {A} to succeed" in entry.markdown
 
 
 # Submitting

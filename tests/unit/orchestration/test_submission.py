@@ -9,6 +9,7 @@ from orchestration.settings import Settings
 from orchestration.submission import DirtyWorkTree, submission
 from sweeps.errors import InvalidSweepFile, LaunchRejected
 from sweeps.sweep_files import parse_text
+from sweeps.waits import AwaitedEnd
 from tests.fake_registry import fake_registry
 from tests.unit.sdk.test_code_state import commit, git
 from tests.unit.sweeps.sweep_texts import GOOD
@@ -50,6 +51,26 @@ def test_dirty_code_is_refused_where_the_file_asks_for_that(folder: Path) -> Non
 
     with pytest.raises(DirtyWorkTree, match=r"sweep\.yaml differs.*require_clean"):
         submission(file=folder / "sweep.yaml")
+
+
+def test_what_is_named_beside_the_file_is_waited_for_as_well(folder: Path) -> None:
+    first, second = "digits-4f2kq7ab", "digits-9x7mw2cd"
+    (folder / "sweep.yaml").write_text(f"{GOOD}after: [{{sweep: {first}, ended: any}}]\n")
+
+    spec = submission(file=folder / "sweep.yaml", after=[first, second, second]).spec
+
+    assert [(awaited.sweep_id, awaited.ended) for awaited in spec.after] == [
+        (first, AwaitedEnd.ANY),
+        (second, AwaitedEnd.SUCCEEDED),
+    ]
+
+
+def test_a_name_that_is_no_sweeps_is_refused_beside_the_file_too(folder: Path) -> None:
+    with pytest.raises(InvalidSweepFile) as caught:
+        submission(file=folder / "sweep.yaml", after=["digits-4f2kq7ab", "No/Sweep"])
+
+    (problem,) = caught.value.problems
+    assert problem.path == "after[1]"
 
 
 IN_CLUSTER = {"SWEEPWORKS_LAUNCHER": "kubernetes", "SWEEPWORKS_K8S_URL": "http://127.0.0.1:1"}
