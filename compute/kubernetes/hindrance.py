@@ -3,8 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from compute.kubernetes import admission
-from compute.kubernetes.objects import KubeObject, part, refuted, status, time_of
+from compute.kubernetes import admission, names
+from compute.kubernetes.objects import (
+    KubeObject,
+    annotation,
+    part,
+    refuted,
+    status,
+    time_of,
+)
 from compute.kubernetes.pod_outcome import container_state, container_status
 from compute.kubernetes.sighting import Sighting, is_without_pods
 from sweeps.states import ExitReason
@@ -20,6 +27,8 @@ class Patience:
     """How long a pod may be kept from starting."""
 
     unschedulable: dt.timedelta = dt.timedelta(hours=1)
+    #: Likewise, of pods that have to be near a storage pool: a peak lasts for hours, and is no fault.
+    near_data: dt.timedelta = dt.timedelta(days=1)
     image_pull: dt.timedelta = dt.timedelta(minutes=5)  #: registries come back, typing errors stay
     configuration: dt.timedelta = dt.timedelta(minutes=2)  #: for a secret that is made meanwhile
 
@@ -50,7 +59,8 @@ def hindrance(seen: Sighting, *, now: dt.datetime, patience: Patience) -> Exit |
         unscheduled = refuted(pod, "PodScheduled")
         if unscheduled is not None and unscheduled.get("reason") == "Unschedulable":
             since = time_of(unscheduled.get("lastTransitionTime")) or created_at
-            if now - since >= patience.unschedulable:
+            is_near = bool(annotation(seen.job, names.ONLY_NEAR))
+            if now - since >= (patience.near_data if is_near else patience.unschedulable):
                 return Exit(
                     reason=ExitReason.UNSCHEDULABLE, message=str(unscheduled.get("message", ""))
                 )

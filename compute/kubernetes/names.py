@@ -22,6 +22,10 @@ SWEEP = "sweepworks.io/sweep"
 RUN = "sweepworks.io/run"
 ATTEMPT = "sweepworks.io/attempt"
 
+ONLY_NEAR = (
+    "sweepworks.io/only-near"  #: annotation of Jobs: storage pools whose nodes they have to be on
+)
+
 GPU_RESOURCE = "sweepworks.io/gpu-resource"  #: annotation of pods: what a GPU is called there
 
 INDEX = "batch.kubernetes.io/job-completion-index"  #: annotation of an indexed Job's pods

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from compute.kubernetes import names
 from compute.kubernetes.objects import KubeObject, items, part
 from governance.cluster.pools import Nearness, NearPool, StoragePool
 from sweeps.datasets import variable_of
@@ -116,7 +117,12 @@ def near(job: KubeObject, pools: Sequence[NearPool], placed: Mapping[str, Nearne
         nodes[_REQUIRED] = {"nodeSelectorTerms": _narrowed(part(nodes, _REQUIRED), every)}
     changed = {**pod, "affinity": {**affinity, "nodeAffinity": nodes}}
     template = {**job["spec"]["template"], "spec": changed}
-    return {**job, "spec": {**job["spec"], "template": template}}
+    metadata = job["metadata"]
+    if needed:
+        only = ",".join(name for name, word in placed.items() if word is Nearness.REQUIRED)
+        annotations = {**part(metadata, "annotations"), names.ONLY_NEAR: only}
+        metadata = {**metadata, "annotations": annotations}
+    return {**job, "metadata": metadata, "spec": {**job["spec"], "template": template}}
 
 
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -10,11 +10,14 @@ from governance.cluster.pools import Nearness, Peak, StoragePool
 from governance.name_patterns import NamePattern
 from storage.database import Pool
 from storage.queue.pool_placements import PostgresPoolDesk
+from sweeps import ids
 from sweeps.errors import HeldBack, NoCapacity
 from sweeps.ids import AttemptId, SweepId
 from sweeps.states import AttemptState
 from tests.factories import a_spec
+from tests.integration.storage.rerun_world import RerunWorld
 from tests.integration.storage.test_admission_store import PostgresDeskWorld
+from tests.integration.storage.test_ingest_store import TENANT
 
 SWEEP = SweepId("digits-aaaaaaaa")
 ALWAYS = Peak(days=(*range(7),), begins=0, ends=24 * 60, max_outside=2)
@@ -141,3 +144,17 @@ def test_an_attempt_keeps_what_was_decided(
         {"north": "preferred", "west": "preferred"}, "near north, near west",
     )  # fmt: skip
     assert (second.pools, second.state) == ({}, AttemptState.PENDING)
+
+
+def test_reruns_are_counted_like_trials_and_have_it_on_record(
+    pool: Pool, desk: PostgresPoolDesk, attempts: list[AttemptId]
+) -> None:
+    reruns = RerunWorld(pool)
+    demand = reruns.demand(reruns.original())
+    place, rerun, other = placing(desk), reruns.create(demand), reruns.create(demand)
+
+    words = [place(one) for one in (attempts[0], rerun, other)]
+
+    assert words == [Nearness.PREFERRED, Nearness.PREFERRED, Nearness.REQUIRED]
+    (found,) = reruns.runs.get(ids.run_of(other), tenant_id=TENANT).attempts
+    assert found.nearness == "only near west"

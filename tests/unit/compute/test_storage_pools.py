@@ -209,7 +209,8 @@ def test_jobs_of_a_queue_and_of_several_nodes_have_it_in_all_their_pods() -> Non
     found = near(job, pools_near(["image-net"], POOLS), {"ssd-west": Nearness.REQUIRED})
 
     check(dict(found))
-    assert found["metadata"] == job["metadata"]
+    annotations = {**job["metadata"]["annotations"], "sweepworks.io/only-near": "ssd-west"}
+    assert found["metadata"] == {**job["metadata"], "annotations": annotations}
     kept = {name: value for name, value in found["spec"].items() if name != "template"}
     assert kept == {name: value for name, value in job["spec"].items() if name != "template"}
     assert (kept["suspend"], kept["completions"]) == (True, 4)
