@@ -76,6 +76,10 @@ class StoragePool:
         peak = self.peak
         return peak is not None and peak.covers(now) and outside >= peak.max_outside
 
+    def is_counted(self, *, now: dt.datetime) -> bool:
+        """Whether it matters how many were launched without having to be near."""
+        return self.peak is not None and self.peak.max_outside > 0 and self.peak.covers(now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearPool:
@@ -109,7 +113,8 @@ def place(
 
     Args:
         pools: That it reads from.
-        outside: Other live attempts that were launched without having to be near, by pool.
+        outside: Other live attempts that were launched without having to be near, by pool; of those that
+            are counted.
         bound: Labels that its nodes have in any case, as its sweep asks for them.
 
     Raises:

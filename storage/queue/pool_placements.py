@@ -46,9 +46,9 @@ class PostgresPoolDesk:
             known, now = row
             if known.keys() >= set(names):
                 return {name: Nearness(known[name]) for name in names}
-            placed = place(
-                pools, outside=self._outside(connection, attempt_id, names), bound=bound, now=now
-            )
+            counted = [pool.name for pool in pools if pool.is_counted(now=now)]
+            outside = self._outside(connection, attempt_id, counted)
+            placed = place(pools, outside=outside, bound=bound, now=now)
             document = Jsonb({name: str(word) for name, word in placed.items()})
             connection.execute(_QUERIES["decide"], {"attempt_id": attempt_id, "placed": document})
             return placed
@@ -61,5 +61,7 @@ class PostgresPoolDesk:
     def _outside(
         self, connection: Connection, attempt_id: AttemptId, pools: Sequence[str]
     ) -> Mapping[str, int]:
+        if not pools:
+            return {}
         parameters = {"attempt_id": attempt_id, "pools": pools}
         return dict(connection.execute(_QUERIES["outside"], parameters).fetchall())

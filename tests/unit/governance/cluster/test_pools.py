@@ -353,9 +353,11 @@ def test_whatever_happens_nobody_is_launched_outside_at_peak_beyond_the_bound(
                 world.live.pop(which % len(world.live))
             continue
         used = pools[which % len(pools) :]
+        counted = {one.name for one in pools if one.is_counted(now=now)}
+        outside = {name: n for name, n in world.outside().items() if name in counted}
         labels = {"zone": bound} if bound else {}
         try:
-            placed = place(used, outside=world.outside(), bound=labels, now=now)
+            placed = place(used, outside=outside, bound=labels, now=now)
         except HeldBack:
             continue
         before = world.outside()
