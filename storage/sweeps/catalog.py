@@ -15,7 +15,7 @@ from storage import queries
 from storage.annotations.notes import write_first_words
 from storage.database import Pool, transaction
 from storage.datasets.catalog import pin_to_sweep
-from storage.sweeps.waits import open_waits, write_waits
+from storage.sweeps.waits import lock_awaited, open_waits, write_waits
 from sweeps.datasets import DatasetReference, PinnedDataset
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
@@ -90,6 +90,7 @@ class SweepCatalog:
         if named != [dataset.name for dataset in datasets]:
             raise ValueError(f"the spec names {named}, pinned are {[*map(str, datasets)]}")
         with transaction(self._pool) as connection:
+            lock_awaited(connection, spec)
             connection.execute(_QUERIES["ensure_tenant"], {"tenant_id": spec.tenant})
             row = connection.execute(
                 _QUERIES["ensure_experiment"],

@@ -24,12 +24,16 @@ class SweepClaims:
         self._place = place
 
     def unclaimed(self, *, limit: int = 100) -> tuple[SweepId, ...]:
-        """Sweeps that nobody has started, oldest first; none whose live attempts are elsewhere."""
+        """Sweeps that nobody has started, oldest first; none whose live attempts are elsewhere.
+
+        Those that wait for what cannot come any more, and have not ended with it, end first.
+        """
         parameters = {
             "limit": limit,
             "place_key": self._place.key,
             "most": _MOST_REPLACEMENTS,
         }
+        self._fail_waiting()
         with transaction(self._pool) as connection:
             rows = connection.execute(_QUERIES["unclaimed_sweeps"], parameters)
             return tuple(SweepId(row[0]) for row in rows)
@@ -45,7 +49,11 @@ class SweepClaims:
             return tuple((SweepId(row[0]), row[1]) for row in rows)
 
     def due(self, *, limit: int = 100) -> tuple[SweepId, ...]:
-        """Sweeps that have waited for others and may start now, the oldest first."""
+        """Sweeps that have waited for others and may start now, the oldest first.
+
+        As in `unclaimed`, others end first.
+        """
+        self._fail_waiting()
         return self._named("due_sweeps", limit)
 
     def untold_ends(self, *, limit: int = 100) -> tuple[SweepId, ...]:
@@ -57,6 +65,10 @@ class SweepClaims:
         with transaction(self._pool) as connection:
             row = connection.execute(_QUERIES["claim_end"], {"sweep_id": sweep_id}).fetchone()
         return None if row is None else row[0]
+
+    def _fail_waiting(self) -> None:
+        with transaction(self._pool) as connection:
+            connection.execute(_QUERIES["fail_waiting_sweeps"])
 
     def _named(self, query: str, limit: int) -> tuple[SweepId, ...]:
         with transaction(self._pool) as connection:

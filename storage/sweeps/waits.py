@@ -91,16 +91,25 @@ def open_waits(
     return found
 
 
+def lock_awaited(connection: Connection, spec: SweepSpec) -> None:
+    """Let nobody end what a new sweep waits for, until the transaction that writes it down ends.
+
+    Before anything else in it: a tick of one of these holds its row, and may ask for that of the
+    experiment then, which a submission holds.
+    """
+    if spec.after:
+        named = [awaited.sweep_id for awaited in spec.after]
+        connection.execute(_QUERIES["lock_awaited"], {"sweep_ids": named})
+
+
 def write_waits(connection: Connection, sweep_id: SweepId, spec: SweepSpec) -> None:
-    """Note what a new sweep waits for, in the transaction that writes it down.
+    """Note what a new sweep waits for, which is locked.
 
     Raises:
         InvalidSweepFile: There is no such sweep of its tenant, or one has ended otherwise.
     """
     if not spec.after:
         return
-    named = {"sweep_ids": [awaited.sweep_id for awaited in spec.after]}
-    connection.execute(_QUERIES["lock_awaited"], named)
     found = _states(connection, spec.after, tenant_id=spec.tenant)
     found.pop(sweep_id, None)  # its own row, which nobody could name before
     if problems := wait_problems(spec.after, found):
@@ -109,7 +118,7 @@ def write_waits(connection: Connection, sweep_id: SweepId, spec: SweepSpec) -> N
         _QUERIES["insert_waits"],
         {
             "sweep_id": sweep_id,
-            "awaited_ids": named["sweep_ids"],
+            "awaited_ids": [one.sweep_id for one in spec.after],
             "must_succeeds": [one.ended is AwaitedEnd.SUCCEEDED for one in spec.after],
             "are_met": [is_met(one, found[one.sweep_id]) for one in spec.after],
         },

@@ -1,5 +1,5 @@
 -- Sweeps that wait for others. A sweep can only name sweeps that are there, so nobody ever waits for
--- itself by a detour, and who waits has a higher log position than whom it waits for.
+-- itself by a detour.
 
 CREATE TABLE sweep_waits (
     sweep_id text NOT NULL REFERENCES sweeps,
@@ -33,9 +33,45 @@ LANGUAGE sql STABLE AS $$
               AND (NOT is_met OR (sweep).requested = 'pause'))
 $$;
 
+-- Ends sweeps that wait for the success of one that has ended without it; of all such where none is
+-- named. Rows that somebody holds are left to the next look: whoever ends a sweep waits for nobody,
+-- so that no two ever wait for each other.
+CREATE FUNCTION fail_waiting_sweeps(ended_id text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    waiting record;
+BEGIN
+    FOR waiting IN
+        SELECT sweeps.sweep_id, awaited.sweep_id AS awaited_id, awaited.state, awaited.reason
+        FROM sweeps
+        JOIN sweep_waits ON sweep_waits.sweep_id = sweeps.sweep_id
+        JOIN sweeps AS awaited ON awaited.sweep_id = sweep_waits.awaited_id
+        WHERE sweeps.state = 'submitted'
+          AND NOT sweep_waits.is_met
+          AND awaited.state IN ('completed', 'failed', 'cancelled')
+          AND (awaited.sweep_id = ended_id OR ended_id IS NULL)
+        ORDER BY sweeps.log_position
+        FOR NO KEY UPDATE OF sweeps SKIP LOCKED
+    LOOP
+        UPDATE sweeps
+        SET state = 'failed',
+            reason = left(
+                format('waited for %s to succeed, which %s%s', waiting.awaited_id,
+                       CASE waiting.state
+                           WHEN 'cancelled' THEN 'was cancelled'
+                           WHEN 'failed' THEN 'failed'
+                           ELSE 'has no trial with a result'
+                       END,
+                       CASE WHEN waiting.reason = '' THEN '' ELSE ': ' || waiting.reason END),
+                500),
+            ended_at = now()
+        WHERE sweep_id = waiting.sweep_id
+          AND state = 'submitted';
+    END LOOP;
+END $$;
+
 -- Whoever ends a sweep moves those that wait for it: on, or to their own ends, and then this is done
--- for each of them in turn. Rows of sweeps are locked by their log positions, all that may be ended
--- before any is, so that two who end sweeps at once never wait for each other.
+-- for each of them in turn.
 CREATE FUNCTION move_waiting_sweeps() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE sweep_waits
@@ -43,37 +79,7 @@ BEGIN
     WHERE awaited_id = NEW.sweep_id
       AND NOT is_met
       AND (NOT must_succeed OR has_succeeded(NEW.sweep_id, NEW.state));
-
-    PERFORM 1
-    FROM sweeps
-    WHERE state = 'submitted'
-      AND sweep_id IN (
-        WITH RECURSIVE behind AS (
-            SELECT sweep_id FROM sweep_waits WHERE awaited_id = NEW.sweep_id AND NOT is_met
-            UNION
-            SELECT sweep_waits.sweep_id
-            FROM sweep_waits
-            JOIN behind ON sweep_waits.awaited_id = behind.sweep_id
-            WHERE NOT is_met)
-        SELECT sweep_id FROM behind)
-    ORDER BY log_position
-    FOR NO KEY UPDATE;
-
-    UPDATE sweeps
-    SET state = 'failed',
-        reason = left(
-            format('waited for %s to succeed, which %s%s', NEW.sweep_id,
-                   CASE NEW.state
-                       WHEN 'cancelled' THEN 'was cancelled'
-                       WHEN 'failed' THEN 'failed'
-                       ELSE 'has no trial with a result'
-                   END,
-                   CASE WHEN NEW.reason = '' THEN '' ELSE ': ' || NEW.reason END),
-            500),
-        ended_at = now()
-    WHERE state = 'submitted'
-      AND sweep_id IN (
-        SELECT sweep_id FROM sweep_waits WHERE awaited_id = NEW.sweep_id AND NOT is_met);
+    PERFORM fail_waiting_sweeps(NEW.sweep_id);
     RETURN NULL;
 END $$;
 CREATE TRIGGER sweeps_move_waiting AFTER UPDATE OF state ON sweeps

@@ -15,6 +15,10 @@ WHERE ((state = 'submitted' AND may_start(sweeps))
 ORDER BY log_position
 LIMIT %(limit)s;
 
+-- fail_waiting_sweeps --
+-- End those that wait for what cannot come any more, and that somebody held when that was known.
+SELECT fail_waiting_sweeps();
+
 -- due_sweeps --
 -- Sweeps that have waited for others and may start now, the oldest first.
 SELECT sweep_id

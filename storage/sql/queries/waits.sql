@@ -1,11 +1,10 @@
 -- lock_awaited --
 -- Sweeps that are to be waited for stay as they are until the transaction ends: whoever ends one
--- meanwhile waits, and then finds who waits for it. Locked in the order in which ends are. Only the
--- next statement sees all of what was written before the lock was had.
+-- meanwhile waits, and then finds who waits for it; an end that was begun before is waited for. Only
+-- the next statement sees all of what was written before the lock was had.
 SELECT sweep_id
 FROM sweeps
 WHERE sweep_id = ANY(%(sweep_ids)s::text[])
-ORDER BY log_position
 FOR SHARE;
 
 -- awaited_states --

@@ -1,5 +1,6 @@
 """Sweeps that wait for others: who may start, who ends with whom, and what is refused."""
 
+import contextlib
 import random
 import threading
 from collections.abc import Sequence
@@ -30,8 +31,7 @@ def spec_after(*after: SweepId | Awaited, tenant: str = "default") -> SweepSpec:
 
 
 def begin(world: PostgresWorld, sweep_id: SweepId, *, n_results: int) -> int:
-    """A sweep with a controller, and so many trials with a result; its lease."""
-    assert world.claims.claim(sweep_id) is not None
+    """Let a sweep that was claimed have so many trials, which have not ended; its lease."""
     lease = world.store.take_over(sweep_id, controller="c")
     numbers = range(1, n_results + 1)
     started = Changes(
@@ -44,7 +44,15 @@ def begin(world: PostgresWorld, sweep_id: SweepId, *, n_results: int) -> int:
 
 
 def end(world: PostgresWorld, sweep_id: SweepId, state: SweepState, *, n_results: int = 1) -> None:
-    """Start and end a sweep, its last results in the transaction in which it ends."""
+    """Start and end a sweep."""
+    assert world.claims.claim(sweep_id) is not None
+    end_claimed(world, sweep_id, state, n_results=n_results)
+
+
+def end_claimed(
+    world: PostgresWorld, sweep_id: SweepId, state: SweepState, *, n_results: int
+) -> None:
+    """End a sweep that was claimed, its last results in the transaction in which it ends."""
     lease = begin(world, sweep_id, n_results=n_results)
     trials = tuple(
         a_trial(n, sweep_id=sweep_id, state=RunState.COMPLETED, objective=0.5, resource_level=1)
@@ -90,6 +98,7 @@ def test_who_waits_is_started_by_nobody_until_the_last_one_has_succeeded(
 def test_of_eight_who_come_at_its_turn_one_starts_it(world: PostgresWorld) -> None:
     world.submit(A, a_spec())
     world.submit(B, spec_after(A))
+    assert world.claims.claim(A) is not None
     lease = begin(world, A, n_results=1)
     trial = a_trial(1, sweep_id=A, state=RunState.COMPLETED, objective=0.5, resource_level=1)
     last = Changes(at=at(9), trials=(trial,), sweep=SweepChange(state=SweepState.COMPLETED))
@@ -289,6 +298,7 @@ def test_a_submission_that_meets_an_end_waits_for_it_and_sees_all_of_it(
     world: PostgresWorld,
 ) -> None:
     world.submit(A, a_spec())
+    assert world.claims.claim(A) is not None
     lease = begin(world, A, n_results=1)
     locked, done = threading.Event(), threading.Event()
 
@@ -425,3 +435,84 @@ def test_many_who_end_at_once_never_wait_for_each_other(world: PostgresWorld) ->
         list(pool.map(cancel, layers[0]))
 
     assert {row.state for row in world.catalog.list(limit=100)} == {"cancelled", "failed"}
+
+
+def test_an_end_waits_for_nobody_and_whoever_is_left_over_ends_with_the_next_look(
+    world: PostgresWorld,
+) -> None:
+    world.submit(A, a_spec())
+    world.submit(B, spec_after(A))
+    world.submit(C, spec_after(B))
+
+    with transaction(world.pool) as connection:
+        connection.execute("SELECT FROM sweeps WHERE sweep_id = %s FOR SHARE", (B,))
+        world.request(A, SweepRequest.CANCEL)  # returns at once
+        assert states(world, A, B, C)[1:] == [SweepState.SUBMITTED] * 2
+
+    assert world.claims.unclaimed() == ()
+    assert states(world, B, C) == [SweepState.FAILED] * 2
+
+
+class Crowd:
+    """Many who submit, start and end sweeps at once."""
+
+    def __init__(self, world: PostgresWorld) -> None:
+        self.world = world
+        self.names: list[SweepId] = []
+        self.claimed: list[SweepId] = []
+
+    def come(self, seed: int) -> None:
+        dice = random.Random(seed)
+        for step in range(150):
+            known = self.names[-40:]
+            what = dice.random()
+            if what < 0.45 or not known:
+                self.submit(dice, SweepId(f"w{seed}n{step}-aaaaaaaa"), known)
+            elif what < 0.6:
+                with contextlib.suppress(StateConflict):  # somebody has ended it
+                    self.world.request(dice.choice(known), SweepRequest.CANCEL)
+            else:
+                self.start_and_end(dice, dice.choice(known))
+
+    def submit(self, dice: random.Random, name: SweepId, known: Sequence[SweepId]) -> None:
+        chosen = dice.sample(known, k=min(len(known), dice.choice([0, 1, 2, 4])))
+        after = [Awaited(sweep_id=one, ended=dice.choice(list(AwaitedEnd))) for one in chosen]
+        with contextlib.suppress(InvalidSweepFile):  # one of these has ended otherwise
+            self.world.submit(name, spec_after(*after))
+            self.names.append(name)
+
+    def start_and_end(self, dice: random.Random, name: SweepId) -> None:
+        if self.world.claims.claim(name) is not None:
+            self.claimed.append(name)
+            state = dice.choice([SweepState.COMPLETED, SweepState.COMPLETED, SweepState.FAILED])
+            with contextlib.suppress(StateConflict):  # a person was faster
+                end_claimed(self.world, name, state, n_results=dice.choice([0, 1]))
+
+
+def test_in_a_crowd_nobody_is_kept_waiting_and_every_wait_comes_out_right(
+    world: PostgresWorld,
+) -> None:
+    crowd = Crowd(world)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(crowd.come, range(6)))
+    world.claims.unclaimed()
+
+    assert len(crowd.claimed) == len(set(crowd.claimed)) > 20
+    with transaction(world.pool) as connection:
+        wrong = connection.execute(
+            """
+            SELECT waits.sweep_id, waits.awaited_id, waits.is_met
+            FROM sweep_waits AS waits
+            JOIN sweeps ON sweeps.sweep_id = waits.sweep_id
+            JOIN sweeps AS awaited ON awaited.sweep_id = waits.awaited_id
+            WHERE waits.is_met <> (
+                    awaited.ended_at IS NOT NULL
+                    AND (NOT waits.must_succeed
+                         OR has_succeeded(awaited.sweep_id, awaited.state)))
+               OR (NOT waits.is_met AND sweeps.started_at IS NOT NULL)
+               OR (NOT waits.is_met AND awaited.ended_at IS NOT NULL
+                   AND sweeps.state = 'submitted')
+            """
+        ).fetchall()
+    assert wrong == []
