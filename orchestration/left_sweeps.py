@@ -5,17 +5,19 @@ whether they live, so as long as nobody looks, others wait for a place that a de
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 from orchestration.controllers import Controllers
 from orchestration.platform import Platform
-from orchestration.waiting_sweeps import start_due, tell_ends
+from orchestration.waiting_sweeps import start_due, tell_end
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
 from sweeps.errors import LauncherUnavailable, LeaseLost, RunsElsewhere, StorageUnavailable
 from sweeps.ids import SweepId
 
 _LOOK_SECONDS = 10.0
+_MOST_TOLD = 20  # ends in one look: each is a few rows of Dagster's
 _MOST_AT_ONCE = 3  # controllers that one look starts: each is a process of seconds of imports
 
 
@@ -53,18 +55,22 @@ class LeftSweeps:
                     said += self._look_after(sweep_id, holds=holds)
             said += start_due(
                 self._platform,
-                lambda sweep_id: self._look_after(sweep_id, holds=False),
+                partial(self._look_after, holds=False),
                 besides=self._besides,
                 most=_MOST_AT_ONCE,
             )
-            said += tell_ends(self._platform)
+            for sweep_id in self._platform.claims.untold_ends(limit=_MOST_TOLD):
+                said += self._try(sweep_id, partial(tell_end, self._platform, sweep_id))
         except StorageUnavailable as exc:
             said.append(f"cannot look after other sweeps now: {exc}")
         return said
 
     def _look_after(self, sweep_id: SweepId, *, holds: bool) -> list[str]:
+        return self._try(sweep_id, partial(self._bring_back, sweep_id, holds=holds))
+
+    def _try(self, sweep_id: SweepId, help_it: Callable[[], list[str]]) -> list[str]:
         try:
-            return self._bring_back(sweep_id, holds=holds)
+            return help_it()
         except StorageUnavailable:
             raise
         except Exception as exc:  # noqa: BLE001 - what ails that sweep must end nobody who only looks

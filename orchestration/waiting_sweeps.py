@@ -10,8 +10,6 @@ from orchestration.platform import Platform
 from orchestration.starting import report_failed
 from sweeps.ids import SweepId
 
-_MOST_TOLD = 20  # ends in one look: each is a few rows of Dagster's
-
 
 def start_due(
     platform: Platform,
@@ -40,17 +38,15 @@ def start_due(
     return said
 
 
-def tell_ends(platform: Platform) -> list[str]:
-    """Let Dagster show those that have failed by the ends of others; a sentence on each.
+def tell_end(platform: Platform, sweep_id: SweepId) -> list[str]:
+    """Let Dagster show one that has failed by the end of another; says so, unless somebody was faster.
 
     Raises:
         StorageUnavailable: One of the two databases does not answer.
     """
-    said: list[str] = []
-    for sweep_id in platform.claims.untold_ends(limit=_MOST_TOLD):
-        reason = platform.claims.claim_end(sweep_id)
-        if reason is not None:
-            with dagster_outages():
-                report_failed(platform, sweep_id, reason)
-            said.append(f"{sweep_id}: {reason}")
-    return said
+    reason = platform.claims.claim_end(sweep_id)
+    if reason is None:
+        return []
+    with dagster_outages():
+        report_failed(platform, sweep_id, reason)
+    return [f"{sweep_id}: {reason}"]

@@ -216,3 +216,23 @@ def test_dagster_is_told_once_of_those_that_failed_by_the_ends_of_others(
 
     assert world.told == (world.failed if is_ours else {})
     assert said == [f"{name}: {reason}" for name, reason in world.told.items()]
+
+
+def test_an_end_that_cannot_be_told_is_told_of_once_and_hinders_no_other(world: World) -> None:
+    world.failed = {ONE: "waited for nothing", TWO: "waited for nothing"}
+
+    def report_failed(_platform: Platform, sweep_id: SweepId, reason: str) -> None:
+        if sweep_id == ONE:
+            raise ValueError("no such partition")
+        world.told[sweep_id] = reason
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting_sweeps, "report_failed", report_failed)
+        left = LeftSweeps(world.platform)
+        first, second = left.look(), left.look()
+
+    assert first == [
+        f"{ONE}: cannot be looked after: ValueError('no such partition')",
+        f"{TWO}: waited for nothing",
+    ]
+    assert second == []
