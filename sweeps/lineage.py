@@ -153,11 +153,12 @@ class Graph:
 
     def within(self, depth: int) -> "Graph":
         """The part that is at most `depth` edges away from the root."""
-        near = {
-            n for side in (self.ancestors, self.descendants) for n, d in side.items() if d <= depth
-        }
-        near.add(self.root)
-        edges = (edge for edge in self.edges if edge.upstream in near and edge.downstream in near)
+        sides = [
+            {self.root, *(node for node, distance in side.items() if distance <= depth)}
+            for side in (self.ancestors, self.descendants)
+        ]
+        # An edge from one side to the other closes a circle, whose far end is farther away.
+        edges = (edge for edge in self.edges if any(near.issuperset(edge) for near in sides))
         return Graph(self.root, edges, is_cut=self.is_cut)
 
 

@@ -107,6 +107,16 @@ def test_depth_bounds_both_sides() -> None:
     assert graph.within(0).nodes == (ROOT,)
 
 
+def test_a_circle_brings_nothing_nearer_than_it_is() -> None:
+    """What is one edge below the root is two above it by the circle, and no more within one."""
+    above, below = Node("model:above@1"), Node("model:below@1")
+    graph = Graph(ROOT, [Edge(above, ROOT), Edge(ROOT, below), Edge(below, above)])
+
+    near = graph.within(1)
+
+    assert (near.ancestors, near.descendants) == ({above: 1}, {below: 1})
+
+
 def test_of_many_beside_each_other_some_are_shown_and_the_rest_counted() -> None:
     graph = Graph(ROOT, [edge(f"a{i}", ROOT) for i in range(10_000)] + [edge(ROOT, "below")])
 
