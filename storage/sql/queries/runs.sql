@@ -80,7 +80,7 @@ ORDER BY runs.number;
 -- The experiment of that name; whoever was first stays its owner.
 INSERT INTO experiments (tenant_id, name, owner, purpose)
 VALUES (%(tenant_id)s, %(name)s, %(owner)s, 'runs outside a sweep')
-ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
+ON CONFLICT (tenant_id, name) DO UPDATE SET owner = experiments.owner
 RETURNING experiment_id;
 
 -- insert_scratch_run --

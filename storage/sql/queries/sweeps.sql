@@ -5,10 +5,11 @@ VALUES (%(tenant_id)s)
 ON CONFLICT (tenant_id) DO NOTHING;
 
 -- ensure_experiment --
--- The experiment of that name; the first sweep's owner and purpose stay with it.
+-- The experiment of that name; the first sweep's owner and purpose stay with it. Where it is there,
+-- a column is written that is no key, so that nobody waits who adds a run of it meanwhile.
 INSERT INTO experiments (tenant_id, name, owner, purpose)
 VALUES (%(tenant_id)s, %(name)s, %(owner)s, %(purpose)s)
-ON CONFLICT (tenant_id, name) DO UPDATE SET name = EXCLUDED.name
+ON CONFLICT (tenant_id, name) DO UPDATE SET owner = experiments.owner
 RETURNING experiment_id;
 
 -- insert_sweep --

@@ -1,7 +1,10 @@
 """Submitting, finding and steering sweeps."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+import storage.queries
 from storage.database import transaction
 from sweeps.errors import StateConflict, SweepNotFound
 from sweeps.ids import SweepId
@@ -51,6 +54,23 @@ def give_results(
 
 
 # Submitting
+
+
+def test_a_submission_that_takes_long_holds_up_no_trial_of_its_experiment(
+    world: PostgresWorld,
+) -> None:
+    given_sweep(world, SWEEP)
+    lease = world.store.take_over(SWEEP, controller="c")
+    database = storage.queries.load("sweeps")
+    changes = Changes(at=at(0), suggestions=(a_suggestion(1),), new_trials=(a_trial(1),))
+    named = {"tenant_id": "default", "name": a_spec().experiment, "owner": "me", "purpose": "why"}
+
+    with world.pool.connection() as submission:
+        submission.execute(database["ensure_experiment"], named)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(world.store.apply, SWEEP, lease, changes).result(timeout=10)
+
+    assert [trial.number for trial in world.store.load(SWEEP).trials] == [1]
 
 
 def test_the_image_that_is_noted_first_stays(world: PostgresWorld) -> None:
