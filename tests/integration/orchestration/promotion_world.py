@@ -25,6 +25,7 @@ from storage.promotion.registry import RegistryStore
 from storage.runs.catalog import RunCatalog
 from storage.runs.reruns import RerunStore
 from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.waits import SweepWaits
 from sweeps.ids import RunId, SweepId
 from sweeps.policies import AppliedPolicy
 from sweeps.tags import PRODUCTION_CANDIDATE, Subject, SubjectKind, Tag
@@ -57,6 +58,7 @@ class PromotionWorld(LineageWorld):
             policies=SimpleNamespace(
                 current=lambda kind: self._applied() if kind is PROMOTION else others.current(kind)
             ),
+            waits=SweepWaits(pool),
             is_admitted_by_kueue=lambda _: False,
             budget_gate=SimpleNamespace(check=lambda *_: None),
             datasets=datasets,
