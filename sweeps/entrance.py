@@ -24,6 +24,7 @@ class Entrance:
         self._desk = desk
         self._admitted: set[AttemptId] = set()
         self._withdrawn: frozenset[AttemptId] = frozenset()
+        self._gave_way: frozenset[AttemptId] = frozenset()
         self._held_back: tuple[str, dt.datetime] | None = None  # what by, and until when at least
         #: Attempts that asked last for what they can never have, as policies are, and why; None:
         #: nobody has asked yet.
@@ -43,14 +44,14 @@ class Entrance:
             StorageUnavailable: Nobody can tell.
         """
         if self._held_back is not None and now < self._held_back[1]:
-            self.withdraw(attempts)
+            self._give_way(attempts, reason=self._held_back[0])
             return [], {attempt.attempt_id: self._held_back[0] for attempt in attempts}
         self._held_back = None
         if self._desk is None or not attempts:
             self._admitted.clear()
             self.hopeless = {}
             return list(attempts), {}
-        self._withdrawn = frozenset()
+        self._withdrawn = self._gave_way = frozenset()
         names = [attempt.attempt_id for attempt in attempts]
         self._admitted.intersection_update(names)
         unknown = [name for name in names if name not in self._admitted]
@@ -75,12 +76,14 @@ class Entrance:
     ) -> Mapping[AttemptId, str]:
         """What attempts wait for, for long perhaps: what they hold goes to others, and none is asked for.
 
+        Once they ask again they have been in the queue all the while.
+
         Raises:
             StorageUnavailable: Nothing was given back.
         """
         seconds = dt.timedelta(seconds=held_back.retry_after_seconds)
         self._held_back = (str(held_back), now + seconds)
-        self.withdraw(attempts)
+        self._give_way(attempts, reason=str(held_back))
         return {attempt.attempt_id: str(held_back) for attempt in attempts}
 
     @contextmanager
@@ -112,9 +115,17 @@ class Entrance:
         self._admitted -= names
         self._withdrawn = names
 
+    def _give_way(self, attempts: Sequence[Attempt], *, reason: str) -> None:
+        names = frozenset(attempt.attempt_id for attempt in attempts)
+        if self._desk is None or not names or names == self._gave_way:
+            return
+        self._desk.give_way(names, reason=reason)
+        self._admitted -= names
+        self._gave_way = names
+
     def forget(self) -> None:
         """The rows may say something else by now."""
         self._admitted.clear()
-        self._withdrawn = frozenset()
+        self._withdrawn = self._gave_way = frozenset()
         self._held_back = None
         self.hopeless = None

@@ -282,6 +282,16 @@ class AdmissionDesk(Protocol):
         """Those that were never launched do not want to start now; they may ask again."""
         ...
 
+    def give_way(self, attempt_ids: Collection[AttemptId], *, reason: str) -> None:
+        """Those that were never launched cannot start now, and let others pass until they ask again.
+
+        Unlike those that withdraw they have been in the queue all the while, then.
+
+        Args:
+            reason: What keeps them from starting, for people who look at the queue.
+        """
+        ...
+
     def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
         """Whether an attempt may be launched now: from here on it holds on, whoever is silent.
 

@@ -67,7 +67,7 @@ def launch_in_turn(
                     if told != str(exc):
                         told = str(exc)
                         say(told)
-                    _give_way(platform, attempt, seconds=exc.retry_after_seconds)
+                    _give_way(platform, attempt, exc)
                     continue
             else:
                 return
@@ -116,10 +116,11 @@ def _found_no_place(platform: Platform, request: LaunchRequest, why: str) -> Non
     patiently(lambda: store.queue(request.run_id, reason=why), seconds=DATABASE_SECONDS)
 
 
-def _give_way(platform: Platform, attempt: RerunAttempt, *, seconds: float) -> None:
+def _give_way(platform: Platform, attempt: RerunAttempt, held_back: HeldBack) -> None:
     """What keeps it from starting may take long: what it holds goes to others meanwhile."""
-    patiently(lambda: platform.desk.withdraw([attempt.attempt_id]), seconds=DATABASE_SECONDS)
-    asks_at = time.monotonic() + seconds
+    desk, names = platform.desk, [attempt.attempt_id]
+    patiently(lambda: desk.give_way(names, reason=str(held_back)), seconds=DATABASE_SECONDS)
+    asks_at = time.monotonic() + held_back.retry_after_seconds
     while attempt.beat() and time.monotonic() < asks_at:
         time.sleep(_ASK_SECONDS)
 

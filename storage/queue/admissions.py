@@ -171,14 +171,11 @@ class PostgresAdmissionDesk:
 
     def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
         """Attempts that were never launched give back what they were given, and their places."""
-        with transaction(self._pool) as connection:
-            rows = connection.execute(
-                _QUERIES["withdraw"], {"attempt_ids": sorted(attempt_ids)}
-            ).fetchall()
-            if rows:  # no attempt that has ended tells of what is free now
-                connection.execute(_QUERIES["decide_soon"])
-        for known in self._asked.values():
-            known.difference_update(attempt_ids)
+        self._leave("withdraw", attempt_ids)
+
+    def give_way(self, attempt_ids: Collection[AttemptId], *, reason: str) -> None:
+        """Attempts that were never launched give back what they were given, and keep their places."""
+        self._leave("give_way", attempt_ids, reason=reason)
 
     def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
         """Whether an attempt may be launched now; a sign of life of its controller, too."""
@@ -230,6 +227,15 @@ class PostgresAdmissionDesk:
     def _is_silent(self, sweep_id: SweepId) -> bool:
         """Whether a sign of life of its controller is due."""
         return time.monotonic() - self._sought.get(sweep_id, -math.inf) > _SEEK_SECONDS
+
+    def _leave(self, how: str, attempt_ids: Collection[AttemptId], **why: str) -> None:
+        with transaction(self._pool) as connection:
+            parameters = {"attempt_ids": sorted(attempt_ids), **why}
+            rows = connection.execute(_QUERIES[how], parameters).fetchall()
+            if rows:  # no attempt that has ended tells of what is free now
+                connection.execute(_QUERIES["decide_soon"])
+        for known in self._asked.values():
+            known.difference_update(attempt_ids)
 
     def _enter(self, sweep_id: SweepId, asked: "_Asked", attempt_ids: Sequence[AttemptId]) -> None:
         """New attempts into the queue, and a sign of life of their controller."""

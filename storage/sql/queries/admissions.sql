@@ -1,5 +1,6 @@
 -- ask --
--- Attempts enter the queue; those that are in it already stay as they are.
+-- Attempts enter the queue; those that are in it already stay as they are. Who has given way is back in
+-- its place, and news for the next pass.
 INSERT INTO admissions (attempt_id, sweep_id, tenant_id, experiment, owner, priority, cpu_millis,
                         memory_bytes, gpu, gpu_type, is_admitted_elsewhere, predicted_seconds,
                         predicted_usd, predicted_gpu_hours, may_be_launched)
@@ -12,7 +13,12 @@ FROM unnest(%(attempt_ids)s::text[], %(predicted_seconds)s::float8[], %(predicte
 JOIN attempts ON attempts.attempt_id = new.attempt_id AND attempts.state <> 'ended'
 ORDER BY new.attempt_id
 FOR SHARE OF attempts
-ON CONFLICT (attempt_id) DO NOTHING;
+ON CONFLICT (attempt_id) DO UPDATE
+SET kind = '',
+    reason = '',
+    position = DEFAULT
+WHERE admissions.kind = 'held_back'
+  AND admissions.settled_at IS NULL;
 
 -- seek --
 -- A controller is there and asks.
@@ -143,7 +149,8 @@ WHERE attempt_id IN (SELECT known.attempt_id
                      FOR UPDATE OF known SKIP LOCKED);
 
 -- open --
--- Everybody who waits or holds something. One whose controller does not ask any more waits aside.
+-- Everybody who waits or holds something. One whose controller does not ask any more waits aside, and so
+-- does who has given way.
 SELECT admissions.attempt_id, admissions.sweep_id, admissions.tenant_id, admissions.experiment,
        admissions.owner, admissions.priority, admissions.cpu_millis, admissions.memory_bytes,
        admissions.gpu,
@@ -160,10 +167,11 @@ LEFT JOIN admission_seekers USING (sweep_id)
 WHERE admissions.settled_at IS NULL
   AND attempts.state <> 'ended'
   AND (admissions.admitted_at IS NOT NULL
-       OR admission_seekers.asked_at > %(now)s::timestamptz - %(gone_after)s::interval);
+       OR admissions.kind <> 'held_back'
+          AND admission_seekers.asked_at > %(now)s::timestamptz - %(gone_after)s::interval);
 
 -- admit --
--- Whoever may start; none whose attempt is just being ended by somebody.
+-- Whoever may start; none whose attempt is just being ended by somebody, or has just given way.
 UPDATE admissions
 SET admitted_at = %(now)s,
     kind = '',
@@ -174,6 +182,7 @@ WHERE attempt_id IN (SELECT attempt_id
                      FROM admissions
                      WHERE attempt_id = ANY(%(attempt_ids)s::text[])
                        AND admitted_at IS NULL
+                       AND kind <> 'held_back'
                      FOR UPDATE SKIP LOCKED);
 
 -- tell --
@@ -192,6 +201,7 @@ WHERE admissions.attempt_id IN (
             AS seen (attempt_id, kind, reason, place, starts_at)
         JOIN admissions AS known USING (attempt_id)
         WHERE known.admitted_at IS NULL
+          AND known.kind <> 'held_back'
           AND (known.kind, known.reason, known.place, known.starts_at)
               IS DISTINCT FROM (seen.kind, seen.reason, seen.place, seen.starts_at)
         FOR UPDATE OF known SKIP LOCKED)
@@ -209,6 +219,23 @@ SET decided_at = %(now)s,
 -- Attempts that do not want to start any more, or not now, and were never launched.
 DELETE FROM admissions
 USING attempts
+WHERE admissions.attempt_id = ANY(%(attempt_ids)s::text[])
+  AND attempts.attempt_id = admissions.attempt_id
+  AND attempts.state = 'pending'
+  AND admissions.settled_at IS NULL
+RETURNING admissions.attempt_id;
+
+-- give_way --
+-- Attempts that cannot start now, and were never launched, let others pass until they ask again: since
+-- when they are in the queue stays.
+UPDATE admissions
+SET admitted_at = NULL,
+    may_be_launched = false,
+    kind = 'held_back',
+    reason = %(reason)s,
+    place = NULL,
+    starts_at = NULL
+FROM attempts
 WHERE admissions.attempt_id = ANY(%(attempt_ids)s::text[])
   AND attempts.attempt_id = admissions.attempt_id
   AND attempts.state = 'pending'

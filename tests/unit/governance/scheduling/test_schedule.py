@@ -261,6 +261,15 @@ def test_who_can_never_start_holds_up_nobody() -> None:
     assert result.waiting[1].starts_at is None
 
 
+def test_of_several_bounds_that_never_let_it_start_its_own_tenant_s_is_told() -> None:
+    """The author can ask about that one; what machines there are comes after it."""
+    quotas = Quotas(capacity=Amounts(cpu=4), tenants={"vision": TenantQuota(limits=Amounts(gpu=2))})
+
+    result = run([waiting("never-1", gpu=4, cpu=8)], quotas=quotas)
+
+    assert "tenant vision may hold 2 GPUs" in result.waiting[0].reason
+
+
 def test_a_spent_budget_stops_those_it_is_for() -> None:
     budget = BudgetState(
         name="march",
