@@ -12,6 +12,7 @@ from assets.cost import CHECKS as COST_CHECKS
 from assets.datasets import BLOCKING, DRIFT, OTHER
 from assets.metric_tiers import CHECKS, ROLLUPS, metric_points
 from assets.promotion import gates
+from assets.quota_escalations import CHECKS as QUOTA_CHECKS
 from governance.lineage.rules import Check
 from orchestration.definitions import defs
 from orchestration.schedules import closed_chunks, due_rollups, finished_days
@@ -210,7 +211,7 @@ def test_what_dagster_loads() -> None:
         "sweep", "trials", "metric_points", "metric_points_1m", "metric_points_1h",
         "system_metrics", "lineage", "dataset_versions", "retention_plan", "retention_deletions",
         "cost_entries", "usage_daily", "weekly_report", "monthly_report", "budget_report",
-        "graveyard_entries", "evaluations", "model_versions",
+        "graveyard_entries", "evaluations", "model_versions", "quota_escalations",
     }  # fmt: skip
     of_tiers = {
         f"{tier}:{name}"
@@ -225,7 +226,7 @@ def test_what_dagster_loads() -> None:
         | {"retention_plan:nothing_guarded_is_to_go"}
         | {
             key.to_user_string()
-            for check in (*COST_CHECKS, *BUDGET_CHECKS, gates)
+            for check in (*COST_CHECKS, *BUDGET_CHECKS, *QUOTA_CHECKS, gates)
             for key in check.check_keys
         }
     )

@@ -15,6 +15,7 @@ from storage.database import Pool
 from storage.features import AppliedFeatures
 from storage.policy_store import PolicyStore
 from storage.sweeps.catalog import SweepCatalog
+from storage.sweeps.waits import SweepWaits
 from sweeps.ids import RunId
 from sweeps.policies import PolicyKind
 from sweeps.states import RunState
@@ -110,6 +111,7 @@ def launchpad(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> SweepCatalog:
         services=SimpleNamespace(gateway_url="http://127.0.0.1:1"),
         settings=Settings.from_environment(),
         policies=PolicyStore(pool),
+        waits=SweepWaits(pool),
         budget_gate=SimpleNamespace(check=lambda *_: forecast),
         data_gate=SimpleNamespace(pin=lambda *_, **__: ()),
         is_admitted_by_kueue=lambda _: False,
