@@ -1,10 +1,11 @@
 """What of a policy one tenant may read: its own part, and what holds for everybody. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from governance.quotas.quota import PriorityClass
 from sweeps.sweep_files.reading import as_list, as_mapping
 
 _TENANT, _TENANTS, _USERS, _NAME = "tenant", "tenants", "users", "name"
@@ -35,6 +36,20 @@ def part_of(document: object, *, kind: str, tenant: str, users: Collection[str] 
         users: Who is known to be of that tenant: its members, and who asks.
     """
     return _part(document, _Reader(kind=kind, tenant=tenant, users=users))
+
+
+def class_part(one: PriorityClass, *, tenant: str, users: Collection[str] = ()) -> PriorityClass:
+    """A class of priority as `part_of` tells of it.
+
+    Args:
+        tenant: Whose part.
+        users: Who is known to be of that tenant.
+    """
+    return replace(
+        one,
+        tenants=None if one.tenants is None else tuple(_known(one.tenants, {tenant})),
+        users=None if one.users is None else tuple(_known(one.users, users)),
+    )
 
 
 def _part(value: object, reader: _Reader) -> Any:

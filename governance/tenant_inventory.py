@@ -5,13 +5,14 @@ Every piece comes from who owns it; nothing is worked out here.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from governance.budgets.report import document as budget_document
 from governance.budgets.spending import BudgetPosition
 from governance.cluster.policies import Quota
 from governance.contacts import Contact
+from governance.policy_parts import class_part
 from governance.quotas.escalations import Escalation, contact_document
 from governance.quotas.escalations import document as escalation_document
 from governance.quotas.quota import PriorityClass
@@ -78,6 +79,17 @@ class TenantEntry:
     cluster: ClusterPlace | None  #: None: trials run on this machine
     sweeps: Sequence[LiveSweep]  #: the newest first
     escalations: Sequence[Escalation]  #: that are open
+
+
+def own_part(entry: TenantEntry, *, reader: str) -> TenantEntry:
+    """An entry as its own tenant may read it: classes of priority without names of others.
+
+    Args:
+        reader: Who asks, which is somebody of that tenant.
+    """
+    users = {reader, *(member.name for member in entry.members)}
+    classes = [class_part(one, tenant=entry.name, users=users) for one in entry.classes]
+    return replace(entry, classes=classes)
 
 
 def document(entry: TenantEntry) -> dict[str, Any]:

@@ -6,6 +6,7 @@ All are for tokens that were made to see everybody's.
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
+from gateway.alone import is_only_tenant
 from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
@@ -21,6 +22,7 @@ from governance.tenant_inventory import (
     cluster_words,
     document,
     kept_words,
+    own_part,
 )
 from storage.token_store import TokenOwner
 
@@ -65,13 +67,15 @@ def show_tenant(name: str, owner: GivenOwner, services: GivenServices) -> Respon
 
 
 def _entries(owner: TokenOwner, services: Services) -> list[TenantEntry]:
-    now = services.clock.now()
     if owner.sees is Sees.ALL:
-        return services.inventory.all(now=now)
-    return [services.inventory.one(owner.tenant_id, now=now)]
+        return services.inventory.all(now=services.clock.now())
+    return [_entry(owner.tenant_id, owner, services)]
 
 
 def _entry(name: str, owner: TokenOwner, services: Services) -> TenantEntry:
     if owner.sees is not Sees.ALL and name != owner.tenant_id:
         raise TenantNotFound(f"no tenant {name[:80]!r}; this token sees {owner.tenant_id}")
-    return services.inventory.one(name, now=services.clock.now())
+    entry = services.inventory.one(name, now=services.clock.now())
+    if owner.sees is Sees.ALL or is_only_tenant(owner, services):
+        return entry
+    return own_part(entry, reader=owner.name)

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.policy_parts import part_of
+from governance.policy_parts import class_part, part_of
+from governance.quotas.quota import PriorityClass
 
 
 def _part(document: object, kind: str = "quotas") -> Any:
@@ -108,3 +109,15 @@ def test_no_other_tenant_is_ever_named_in_a_list_of_entries(document: Any, kind:
     for entry in ('{"tenant": "speech"', '{"tenant": "robots"'):
         assert f"[{entry}" not in told
         assert f", {entry}" not in told
+
+
+def test_of_a_class_of_priority_names_of_others_are_not_told() -> None:
+    for_all = PriorityClass(name="normal", value=0)
+    for_two = PriorityClass(
+        name="urgent", value=1, tenants=("vision", "speech"), users=("zoe", "ana"), max_trials=4
+    )
+
+    assert class_part(for_all, tenant="vision", users={"ana"}) == for_all
+    part = class_part(for_two, tenant="vision", users={"ana"})
+    assert (part.tenants, part.users) == (("vision", "…"), ("ana", "…"))
+    assert (part.name, part.value, part.max_trials) == ("urgent", 1, 4)
