@@ -52,15 +52,14 @@ class ScopesOf(NamedTuple):
     narrow: tuple[Scope, ...]  #: its own business: others may pass it while it waits there
     wide: tuple[Scope, ...]  #: everybody's
     all: tuple[Scope, ...]  #: both
-
     least: Limits  #: of all of them, by dimension
 
     def refuses(self, needs: Needs) -> tuple[Scope, int] | None:
-        """A scope, and a dimension of it, in which they never fit."""
-        least = self.least
+        """The first scope in which they never fit, and a dimension of it."""
+        least = self.least  # a look at this alone finds that nearly all fit everywhere
         for index, amount in needs:
             if amount > least[index]:
-                return next((one, index) for one in self.all if amount > one.limit[index])
+                return next((one, i) for one in self.all for i, n in needs if n > one.limit[i])
         return None
 
 
