@@ -25,6 +25,7 @@ class MemoryDesk:
         self._now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
         self._waiting: dict[AttemptId, Waiting] = {}
         self._live: dict[AttemptId, Live] = {}
+        self._gave_way: dict[AttemptId, dt.datetime] = {}  # since when they are in the queue
 
     def end(self, attempt_id: AttemptId) -> None:
         """Its row says that it has ended."""
@@ -38,8 +39,8 @@ class MemoryDesk:
             self._waiting.pop(one, None)
             self._live.pop(one, None)
         for one in attempt_ids:
-            if one not in self._live and one not in self.ended:
-                self._waiting.setdefault(one, self._trial(sweep_id, spec, one))
+            if one not in (self._live.keys() | self._waiting.keys() | self.ended):
+                self._waiting[one] = self._trial(sweep_id, spec, one)
         result = schedule(
             list(self._waiting.values()), list(self._live.values()), self.quotas.capacity,
             self.quotas, self.budgets, {}, self._now,
@@ -68,6 +69,13 @@ class MemoryDesk:
         for one in attempt_ids:
             self._waiting.pop(one, None)
             self._live.pop(one, None)
+            self._gave_way.pop(one, None)
+
+    def give_way(self, attempt_ids: Collection[AttemptId], *, reason: str) -> None:
+        for one in attempt_ids:
+            trial = self._waiting.pop(one, None) or self._live.pop(one, None)
+            if trial is not None:
+                self._gave_way[one] = trial.queued_at
 
     def begin_launch(self, sweep_id: SweepId, attempt_id: AttemptId) -> bool:
         return attempt_id in self._live and attempt_id not in self.ended
@@ -89,6 +97,6 @@ class MemoryDesk:
                 gpu=resources.gpu * nodes,
                 gpu_type=resources.gpu_type,
             ),
-            queued_at=self._now,
+            queued_at=self._gave_way.pop(attempt_id, self._now),
             priority=spec.priority,
         )

@@ -158,6 +158,43 @@ class AdmissionDeskContract:
         assert world.desk.ask(SECOND, gpu_spec(), second)[second[0]].is_admitted
         assert not world.desk.ask(FIRST, gpu_spec(), first[:1])[first[0]].is_admitted
 
+    def test_who_gives_way_lets_others_pass_until_it_asks_again(self, world: DeskWorld) -> None:
+        world.set_policy("other_tenants: {limits: {gpu: 1}}")
+        (first,) = world.write(FIRST, gpu_spec(), 1)
+        (second,) = world.write(SECOND, gpu_spec(), 1)
+        world.desk.ask(FIRST, gpu_spec(), [first])
+        world.desk.ask(SECOND, gpu_spec(), [second])
+
+        world.desk.give_way([first], reason="it is peak")
+
+        assert world.desk.ask(SECOND, gpu_spec(), [second])[second].is_admitted
+        world.end(second)
+        world.desk.ask(SECOND, gpu_spec(), [second])
+        assert not world.desk.begin_launch(FIRST, first)
+        assert world.another_desk().ask(FIRST, gpu_spec(), [first])[first].is_admitted
+
+    @pytest.mark.parametrize("is_admitted", [True, False])
+    def test_who_gives_way_keeps_its_place(self, world: DeskWorld, is_admitted: bool) -> None:
+        world.set_policy("other_tenants: {limits: {gpu: 1}}")
+        third = SweepId("digits-cccccccc")
+        (early,) = world.write(FIRST, gpu_spec(), 1)
+        (held,) = world.write(SECOND, gpu_spec(), 1)
+        (late,) = world.write(third, gpu_spec(), 1)
+        if is_admitted:
+            world.desk.ask(SECOND, gpu_spec(), [held])
+            world.desk.ask(FIRST, gpu_spec(), [early])
+        else:
+            world.desk.ask(FIRST, gpu_spec(), [early])
+            world.desk.ask(SECOND, gpu_spec(), [held])
+        world.desk.give_way([held], reason="it is peak")
+        assert world.desk.ask(FIRST, gpu_spec(), [early])[early].is_admitted
+        assert world.desk.ask(third, gpu_spec(), [late])[late].place == 1
+
+        again = world.desk.ask(SECOND, gpu_spec(), [held])
+
+        assert again[held].place == 1
+        assert world.desk.ask(third, gpu_spec(), [late])[late].place == 2
+
     def test_only_who_is_admitted_may_be_launched(self, world: DeskWorld) -> None:
         world.set_policy(TWO_GPUS)
         names = world.write(FIRST, gpu_spec(), 3)

@@ -25,6 +25,7 @@ from storage import migrations_runner
 from storage.database import Pool, open_pool, transaction
 from storage.policy_store import PolicyStore
 from storage.queue.admissions import PostgresAdmissionDesk
+from storage.queue.view import QueueView
 from sweeps import ids
 from sweeps.clock import SystemClock
 from sweeps.controller import SweepController
@@ -131,6 +132,28 @@ def test_a_look_without_news_decides_nothing(desk_world: PostgresDeskWorld) -> N
     desk_world.desk.ask(FIRST, gpu_spec(), names)
 
     assert desk_world.execute("SELECT decided_at FROM scheduling_state") == before
+
+
+def test_who_gives_way_is_seen_in_the_queue_with_its_reason_and_since_when(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    desk_world.set_policy(TWO_GPUS)
+    names = desk_world.write(FIRST, gpu_spec(), 3)
+    desk_world.desk.ask(FIRST, gpu_spec(), names)
+    desk_world.execute("UPDATE admissions SET queued_at = now() - interval '3 days'")
+    desk_world.start(names[0], ago="1 hour")
+    view = QueueView(desk_world.pool, desk_world.policies)
+
+    desk_world.desk.give_way(names, reason="waits for the peak to be over")
+    desk_world.desk.run_pass()  # nobody has asked again
+    waiting = view.report().waiting
+    desk_world.another_desk().ask(FIRST, gpu_spec(), names)
+
+    assert [one.attempt_id for one in waiting] == names[1:], "what runs gives no way"
+    assert {(one.reason, one.place) for one in waiting} == {("waits for the peak to be over", None)}
+    (late,) = view.report().waiting
+    assert (late.place, late.queued_at) == (1, waiting[1].queued_at)
+    assert late.reason == "tenant default may hold 2 GPUs at once"
 
 
 def test_a_new_policy_holds_from_the_next_look_on(desk_world: PostgresDeskWorld) -> None:

@@ -120,7 +120,7 @@ class Desk:
         self.answers = list(answers)
         self.begins = list(begins)
         self.without_place = 0
-        self.withdrawn: list[AttemptId] = []
+        self.gave_way: list[tuple[AttemptId, str]] = []
 
     def ask_for_rerun(self, attempt_id: AttemptId, demand: RerunDemand) -> Admission:
         answer = self.answers.pop(0) if self.answers else ADMITTED
@@ -135,8 +135,8 @@ class Desk:
     def found_no_place(self, attempt_id: AttemptId) -> None:
         self.without_place += 1
 
-    def withdraw(self, attempt_ids: Collection[AttemptId]) -> None:
-        self.withdrawn += attempt_ids
+    def give_way(self, attempt_ids: Collection[AttemptId], *, reason: str) -> None:
+        self.gave_way += [(attempt_id, reason) for attempt_id in attempt_ids]
 
 
 class Gate:
@@ -276,7 +276,7 @@ def test_one_that_is_held_back_says_so_and_holds_nothing_meanwhile() -> None:
     run(launcher, Records(), desk, said=said)
 
     assert said == ["waits for the peak to be over", f"running {RERUN}"]
-    assert desk.withdrawn == [ATTEMPT] * 2, "others have its place meanwhile"
+    assert desk.gave_way == [(ATTEMPT, str(peak))] * 2, "others pass it meanwhile"
 
 
 def test_who_interrupts_while_it_waits_leaves_nothing_that_was_launched() -> None:

@@ -97,6 +97,26 @@ def test_what_is_held_back_holds_nothing_that_others_could_use() -> None:
     assert (early, len(sweep.launcher.launched)) == (0, 2)
 
 
+def test_what_is_held_back_keeps_its_place_in_the_queue() -> None:
+    sweep, other = simulation(max_trials=2, max_parallel=2), SweepId("other-aaaaaaaa")
+    desk = sweep.desk
+    assert isinstance(desk, MemoryDesk)
+    sweep.launcher.holds_back = "waits for the peak to be over"
+    sweep.settle()
+    wanted = [AttemptId(f"{other}-{number:05d}-a1") for number in (1, 2, 3, 4)]
+    desk.ask(other, a_spec(), wanted)
+
+    sweep.launcher.holds_back = ""
+    sweep.clock.advance(30)
+    sweep.settle()
+    early = len(sweep.launcher.launched)
+    for one in wanted[:2]:
+        desk.end(one)
+    sweep.settle()
+
+    assert (early, len(sweep.launcher.launched)) == (0, 2), "those who came later wait"
+
+
 def test_a_sweep_behind_a_limit_comes_to_its_end() -> None:
     sweep = simulation(max_trials=6, max_parallel=6, max_failures=99)
 
