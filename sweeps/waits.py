@@ -103,19 +103,24 @@ def is_met(awaited: Awaited, now: AwaitedState) -> bool:
 
 
 def wait_problems(
-    after: Sequence[Awaited], found: Mapping[SweepId, AwaitedState], *, line: int | None = None
+    after: Sequence[Awaited],
+    found: Mapping[SweepId, AwaitedState],
+    *,
+    tenant: str,
+    line: int | None = None,
 ) -> list[Problem]:
     """What cannot be waited for: sweeps of which the tenant has none, and what ended otherwise.
 
     Args:
         found: Those of them that the tenant has.
+        tenant: Its name.
         line: Of `after` in the sweep file, from 1.
     """
     problems: list[Problem] = []
     for index, awaited in enumerate(after):
         now = found.get(awaited.sweep_id)
         if now is None:
-            message = f"there is no sweep {awaited.sweep_id!r}"
+            message = f"there is no sweep {awaited.sweep_id!r} of tenant {tenant}"
             hint = "`sweepworks list` shows those there are"
         elif now.state.is_terminal and not is_met(awaited, now):
             message = f"{awaited.sweep_id} {_ended(now)}"

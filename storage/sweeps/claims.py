@@ -178,7 +178,7 @@ class SweepClaims:
     ) -> bool:
         """Close a sweep whose controller was cancelled and will not come back.
 
-        False when it has ended, or when another Dagster run controls it. Its live attempts end now,
+        False when it has ended, waits for others, or is controlled by another Dagster run. Its live attempts end now,
         or when `ended` says that one had.
         """
         parameters = {

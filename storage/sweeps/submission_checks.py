@@ -46,7 +46,7 @@ def check_policies(
     problems = policy_problems(
         spec, policies=policies, lines=lines, is_elsewhere=is_elsewhere, by_platform=by_platform
     )
-    problems += waits.problems(spec, line=(lines or {}).get("after"))
+    problems += waits.problems(spec, sweep_id=sweep_id, line=(lines or {}).get("after"))
     if problems:
         raise InvalidSweepFile(source, sorted(problems, key=lambda problem: problem.line or 0))
     return budgets.check(sweep_id, spec)

@@ -33,17 +33,24 @@ class SweepWaits:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def problems(self, spec: SweepSpec, *, line: int | None = None) -> list[Problem]:
+    def problems(
+        self, spec: SweepSpec, *, sweep_id: SweepId | None = None, line: int | None = None
+    ) -> list[Problem]:
         """What a sweep that is to be submitted cannot wait for, as things are now.
 
         Args:
+            sweep_id: Its name, where it has one: nothing is held against one that is there already.
             line: Of `after` in its file, from 1.
         """
         if not spec.after:
             return []
         with transaction(self._pool) as connection:
             found = _states(connection, spec.after, tenant_id=spec.tenant)
-        return wait_problems(spec.after, found, line=line)
+            problems = wait_problems(spec.after, found, tenant=spec.tenant, line=line)
+            named = {"sweep_id": sweep_id, "tenant_id": spec.tenant}
+            if problems and connection.execute(_QUERIES["is_submitted"], named).fetchone():
+                return []
+        return problems
 
     def of(self, sweep_id: SweepId) -> Waits:
         """Both directions; of a sweep that there is none of, nothing."""
@@ -112,7 +119,7 @@ def write_waits(connection: Connection, sweep_id: SweepId, spec: SweepSpec) -> N
         return
     found = _states(connection, spec.after, tenant_id=spec.tenant)
     found.pop(sweep_id, None)  # its own row, which nobody could name before
-    if problems := wait_problems(spec.after, found):
+    if problems := wait_problems(spec.after, found, tenant=spec.tenant):
         raise InvalidSweepFile("sweep", problems)
     connection.execute(
         _QUERIES["insert_waits"],

@@ -164,7 +164,8 @@ RETURNING sweep_id;
 
 -- cancel_abandoned --
 -- What is left of a sweep whose controller is gone for good. The lease moves on, so that a
--- controller that is not dead after all finds out.
+-- controller that is not dead after all finds out. One that waits for others has none yet, whoever
+-- launched a Dagster run for it.
 UPDATE sweeps
 SET state = 'cancelled',
     requested = 'cancel',
@@ -174,6 +175,7 @@ SET state = 'cancelled',
 WHERE sweep_id = %(sweep_id)s
   AND (dagster_run_id = %(dagster_run_id)s OR dagster_run_id IS NULL)
   AND state IN ('submitted', 'running', 'paused')
+  AND NOT (state = 'submitted' AND NOT may_start(sweeps))
 RETURNING sweep_id;
 
 -- cancel_live_runs --

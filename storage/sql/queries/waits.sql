@@ -14,6 +14,13 @@ FROM sweeps
 WHERE sweep_id = ANY(%(sweep_ids)s::text[])
   AND tenant_id = %(tenant_id)s;
 
+-- is_submitted --
+-- Whether a sweep of a tenant is there already.
+SELECT true
+FROM sweeps
+WHERE sweep_id = %(sweep_id)s
+  AND tenant_id = %(tenant_id)s;
+
 -- insert_waits --
 -- What a new sweep waits for.
 INSERT INTO sweep_waits (sweep_id, awaited_id, must_succeed, is_met)

@@ -9,8 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from storage.budgets.gate import PostgresBudgetGate
+from storage.budgets.predictions import PostgresPredictor
+from storage.budgets.store import BudgetStore
 from storage.database import transaction
+from storage.policy_store import PolicyStore
 from storage.sweeps.graveyard import PostgresGraveyard
+from storage.sweeps.submission_checks import check_policies
 from storage.sweeps.waits import SweepWaits
 from sweeps.errors import InvalidSweepFile, StateConflict
 from sweeps.ids import SweepId, TenantId
@@ -220,6 +225,26 @@ def test_who_waits_can_be_cancelled_and_those_behind_it_end(world: PostgresWorld
     ]  # fmt: skip
 
 
+def test_a_dagster_run_that_was_launched_by_hand_and_cancelled_ends_none_that_waits(
+    world: PostgresWorld,
+) -> None:
+    world.submit(A, a_spec())
+    world.submit(B, spec_after(A))
+    world.submit(C, spec_after(B))
+
+    def cancel_run() -> bool:
+        return world.claims.cancel_abandoned(
+            B, dagster_run_id="by-hand", reason="its Dagster run was cancelled", ended={}
+        )
+
+    assert not cancel_run()
+
+    assert states(world, B, C) == [SweepState.SUBMITTED, SweepState.SUBMITTED]
+    end(world, A, SweepState.COMPLETED)
+    assert cancel_run(), "its turn has come: the run was what should start it"
+    assert states(world, B, C) == [SweepState.CANCELLED, SweepState.FAILED]
+
+
 def test_an_end_that_dagster_is_to_be_told_of_is_given_to_one(world: PostgresWorld) -> None:
     world.submit(A, a_spec())
     world.submit(B, spec_after(A))
@@ -269,8 +294,8 @@ def test_what_cannot_be_waited_for_is_refused_together_and_nothing_is_written(
 
     assert told == [
         f"{A} has ended already: cancelled, cancelled before it started",
-        f"there is no sweep {B!r}",
-        f"there is no sweep {C!r}",
+        f"there is no sweep {B!r} of tenant default",
+        f"there is no sweep {C!r} of tenant default",
     ]
     assert [row.sweep_id for row in world.catalog.list()] == [B, A]
     found = SweepWaits(world.pool).problems(spec_after(A, B, C), line=7)
@@ -279,7 +304,7 @@ def test_what_cannot_be_waited_for_is_refused_together_and_nothing_is_written(
 
 
 def test_a_sweep_does_not_wait_for_itself(world: PostgresWorld) -> None:
-    assert refusal(world, spec_after(D)) == [f"there is no sweep {D!r}"]
+    assert refusal(world, spec_after(D)) == [f"there is no sweep {D!r} of tenant default"]
 
 
 def test_submitting_the_same_name_again_changes_nothing_though_others_have_ended(
@@ -289,9 +314,18 @@ def test_submitting_the_same_name_again_changes_nothing_though_others_have_ended
     world.submit(B, spec_after(A))
     world.request(A, SweepRequest.CANCEL)
 
+    policies = PolicyStore(world.pool)
+    budgets = BudgetStore(world.pool, policies)
+    predictor = PostgresPredictor(world.pool, book=budgets.book)
+    gate = PostgresBudgetGate(budgets, predictor)
+    check_policies(
+        B, spec_after(A), policies=policies, waits=SweepWaits(world.pool),
+        budgets=gate, source="sweep.yaml",
+    )  # fmt: skip
     world.submit(B, spec_after(A))
 
     assert states(world, B) == [SweepState.FAILED]
+    assert SweepWaits(world.pool).problems(spec_after(A), sweep_id=C), "another one cannot"
 
 
 def test_a_submission_that_meets_an_end_waits_for_it_and_sees_all_of_it(

@@ -96,13 +96,15 @@ def test_unknown_sweeps_and_those_that_ended_otherwise_are_told_with_their_state
         SweepId("digits-cc"): ended(SweepState.COMPLETED),
     }
 
-    first, second, third = wait_problems(asked, found, line=4)
+    first, second, third = wait_problems(asked, found, tenant="vision", line=4)
 
     assert (first.path, first.line) == ("after[0]", 4)
-    assert str(A) in first.message
+    assert first.message == f"there is no sweep {str(A)!r} of tenant vision"
     assert "cancelled, cancelled by a person" in second.message
     assert "without a result" in third.message
 
 
 def test_what_runs_may_be_waited_for() -> None:
-    assert wait_problems([Awaited(sweep_id=A)], {A: ended(SweepState.PAUSED)}) == []
+    found = {A: ended(SweepState.PAUSED)}
+
+    assert wait_problems([Awaited(sweep_id=A)], found, tenant="vision") == []
