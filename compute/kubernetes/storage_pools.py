@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from compute.kubernetes import names
 from compute.kubernetes.objects import KubeObject, items, part
+from governance.cluster.mounts import place_of
 from governance.cluster.pools import Nearness, NearPool, StoragePool
 from sweeps.datasets import variable_of
 from sweeps.ids import AttemptId
@@ -83,10 +84,10 @@ def taken_paths(job: KubeObject, pools: Sequence[NearPool]) -> list[str]:
     # The trial's own; others may mount as they like.
     container = items(_pod_of(job), "containers")[0]
     mounted = [
-        str(mount.get("mountPath", "")).rstrip("/") for mount in items(container, "volumeMounts")
+        place_of(str(mount.get("mountPath", ""))) for mount in items(container, "volumeMounts")
     ]
     paths = [volume.mount.path for volume in volumes(pools)]
-    return [path for path in paths if mounted.count(path.rstrip("/")) > 1]
+    return [path for path in paths if mounted.count(place_of(path)) > 1]
 
 
 def bound_labels(job: KubeObject) -> Mapping[str, str]:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from compute.kubernetes import multi_node
+from governance.cluster.mounts import FOLDER
 from sweeps.specs import Resources
 from sweeps.trials import LaunchRequest
-
-FOLDER = "/sweepworks"  #: writable in every pod: the spool, and a home for who has none
 
 
 def deadline(request: LaunchRequest, *, pull_seconds: int) -> dict[str, int]:

@@ -10,7 +10,8 @@ from compute.kubernetes.gpu_flavor import flavor_labels
 from compute.kubernetes.overrides import merge, with_overrides
 from compute.kubernetes.pod_policy import violations
 from compute.kubernetes.tenant_pod_policy import forbidden_overrides
-from compute.kubernetes.trial_container import FOLDER, deadline, environment, resources
+from compute.kubernetes.trial_container import deadline, environment, resources
+from governance.cluster.mounts import FOLDER, SHARED_MEMORY
 from governance.cluster.policies import PodPolicy
 from governance.cluster.pools import pools_near
 from sweeps.errors import LaunchRejected
@@ -143,7 +144,7 @@ def _pod_spec(
     volumes: list[dict[str, Any]] = [{"name": _FOLDER_VOLUME, "emptyDir": {}}]
     options = request.pods
     if shm_bytes := options.shm_bytes or defaults.shm_bytes:
-        mounts.append({"name": _SHM_VOLUME, "mountPath": "/dev/shm"})  # noqa: S108  in the pod
+        mounts.append({"name": _SHM_VOLUME, "mountPath": SHARED_MEMORY})
         memory = {"medium": "Memory", "sizeLimit": str(shm_bytes)}
         volumes.append({"name": _SHM_VOLUME, "emptyDir": memory})
     for number, volume in enumerate(options.volumes):

@@ -1,15 +1,14 @@
 """The `cluster:` section of a tenant file itself: what is the same for all tenants."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from governance.cluster.egress import EGRESS
 from governance.cluster.kinds import DOMAIN, LABEL, LABEL_VALUE, MappingOf
+from governance.cluster.mounts import check_pool_mounts
 from governance.cluster.policies import InstallationPolicy, Subject
 from governance.cluster.pool_section import POOLS
-from governance.cluster.pools import StoragePool
 from sweeps.sweep_files.documents import Path
 from sweeps.sweep_files.kinds import SLUG, OneOf, Text
 from sweeps.sweep_files.reading import Reader
@@ -87,7 +86,7 @@ class InstallationCluster:
         read = _INSTALLATION.read(reader, path, value)
         if read is None or reader.is_noted_within(path):
             return None
-        _check_mounts(reader, (*path, "pools"), read["pools"])
+        check_pool_mounts(reader, (*path, "pools"), read["pools"])
         if reader.is_noted_within(path):
             return None
         return InstallationPolicy(
@@ -100,15 +99,3 @@ class InstallationCluster:
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         return _INSTALLATION.schema()
-
-
-def _check_mounts(reader: Reader, path: Path, pools: Mapping[str, StoragePool]) -> None:
-    """A trial may read from several, each of which has a place of its own."""
-    taken: dict[str, str] = {}
-    for name, pool in pools.items():
-        if pool.volume is None:
-            continue
-        other = taken.setdefault(pool.volume.path, name)
-        if other != name:
-            message = f"{pool.volume.path} is where pool {other!r} is mounted"
-            reader.problem((*path, name, "volume"), message, "give each pool a path of its own")

@@ -125,11 +125,38 @@ tenants: [{name: vision}]
 """
 
 
-def test_two_pools_are_not_mounted_at_one_place() -> None:
-    (problem,) = problems_of(TWO)
+@pytest.mark.parametrize("again", ["/data", "/data/", "//data", "/other/../data/."])
+def test_two_pools_are_not_mounted_at_one_place(again: str) -> None:
+    (problem,) = problems_of(TWO.replace("second:/data", f"second:{again}"))
 
     assert (problem.path, problem.line) == ("cluster.pools.two.volume", 4)
     assert "pool 'one'" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/sweepworks", "/sweepworks"),
+        ("/sweepworks/", "/sweepworks"),
+        ("/sweepworks/spool", "/sweepworks"),
+        ("/dev/shm", "/dev/shm"),
+        ("/dev", "/dev/shm"),
+        ("/data/..", "/sweepworks"),
+    ],
+)
+def test_a_pool_takes_no_place_that_trials_have_for_themselves(path: str, place: str) -> None:
+    (problem,) = problems_of(TWO.replace("second:/data", f"second:{path}"))
+
+    assert (problem.path, problem.line) == ("cluster.pools.two.volume", 4)
+    assert problem.message.endswith(f"{place}, which every trial has for itself")
+
+
+def test_a_pool_may_be_beside_them() -> None:
+    beside = TWO.replace("first:/data", "first:/sweepworks-data").replace(
+        "second:/data", "second:/dev/shm2"
+    )
+
+    assert parse_tenants(beside, source="x").cluster.pools.keys() == {"one", "two"}
 
 
 def test_a_tenant_names_only_pools_that_there_are_and_whose_claims_it_allows() -> None:
