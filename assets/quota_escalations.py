@@ -4,16 +4,17 @@ Materializing it takes the steps that are due, each once. Automation: the sensor
 """
 
 import datetime as dt
+from collections.abc import Iterator
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.unfinished_features import unfinished_features
 from governance.quotas.escalation import Audience
-from governance.quotas.escalations import Escalations, document, telling_document
+from governance.quotas.escalations import Escalations, News, document, telling_document
 
 _RETRIES = dg.RetryPolicy(max_retries=3, delay=20)
-_SHOWN = 200  # escalations in the UI
+_SHOWN = 200  # escalations in the UI, and steps that one run tells
 
 
 @dg.asset(
@@ -24,32 +25,36 @@ _SHOWN = 200  # escalations in the UI
 )
 def quota_escalations(
     context: dg.AssetExecutionContext, escalations: dg.ResourceParam[Escalations]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Tells whoever is to be told by now, and that what they were told of is over."""
-    with dagster_errors():
-        with escalations.telling(dt.datetime.now(dt.UTC)) as news:
-            for telling in news.tellings:
-                context.log.warning(telling.sentence)
-            for one in news.over:
-                context.log.info(f"over: {one.what}")
-        still_open = escalations.list()
-    return dg.MaterializeResult(
-        metadata={
-            "open": dg.MetadataValue.int(len(still_open)),
-            "told": dg.MetadataValue.md(
-                "\n".join(f"- {telling.sentence}" for telling in news.tellings[:_SHOWN]) or "nobody"
-            ),
-            "tellings": dg.MetadataValue.json(
-                [_plain(telling_document(telling)) for telling in news.tellings[:_SHOWN]]
-            ),
-            "over": dg.MetadataValue.md(
-                "\n".join(f"- {one.what}" for one in news.over[:_SHOWN]) or "none"
-            ),
-            "escalations": dg.MetadataValue.json(
-                [_plain(document(one)) for one in still_open[:_SHOWN]]
-            ),
-        }
-    )
+    # Within the block, so that it is on record before it counts as told: whom a run that dies in
+    # between has told is told again.
+    with (
+        dagster_errors(),
+        escalations.telling(dt.datetime.now(dt.UTC), most=_SHOWN) as news,
+    ):
+        for telling in news.tellings:
+            context.log.warning(telling.sentence)
+        for one in news.over:
+            context.log.info(f"over: {one.what}")
+        if news.left:
+            context.log.info(f"{news.left} more are for the next run to tell")
+        yield dg.MaterializeResult(metadata=_metadata(news))
+
+
+def _metadata(news: News) -> dict[str, dg.MetadataValue]:
+    """What was told to whom, with addresses, and what is open."""
+    told = "\n".join(f"- {telling.sentence}" for telling in news.tellings)
+    tellings = [_plain(telling_document(telling)) for telling in news.tellings]
+    still_open = [_plain(document(one)) for one in news.still_open[:_SHOWN]]
+    return {
+        "open": dg.MetadataValue.int(len(news.still_open)),
+        "told": dg.MetadataValue.md(told or "nobody"),
+        "tellings": dg.MetadataValue.json(tellings),
+        "over": dg.MetadataValue.md("\n".join(f"- {one.what}" for one in news.over) or "none"),
+        "left": dg.MetadataValue.int(news.left),
+        "escalations": dg.MetadataValue.json(still_open),
+    }
 
 
 with unfinished_features():

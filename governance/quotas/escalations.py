@@ -101,6 +101,8 @@ class News:
 
     tellings: Sequence[Telling]
     over: Sequence[Escalation]  #: of which somebody had been told
+    still_open: Sequence[Escalation]  #: all, the newest first, with what is told now
+    left: int  #: steps and ends that are for the next one to tell
 
 
 class Escalations(Protocol):
@@ -110,8 +112,12 @@ class Escalations(Protocol):
         """Note what is a violation, and what is none any more; keys of what `telling` would give."""
         ...
 
-    def telling(self, now: dt.datetime) -> AbstractContextManager[News]:
-        """What is to be told now; told once the block has ended. `InvalidSweepFile`: of the tenants."""
+    def telling(self, now: dt.datetime, *, most: int = 1000) -> AbstractContextManager[News]:
+        """At most so many steps and as many ends; told once the block has ended.
+
+        Raises:
+            InvalidSweepFile: The tenant file has mistakes.
+        """
         ...
 
     def list(

@@ -69,11 +69,14 @@ class PostgresEscalations:
         return [*due, *(f"{escalation_id} over" for (escalation_id,) in over)]
 
     @contextlib.contextmanager
-    def telling(self, now: dt.datetime) -> Generator[News, None, None]:
+    def telling(self, now: dt.datetime, *, most: int = 1000) -> Generator[News, None, None]:
         """What is to be told now, and what is over; told once the block has ended.
 
         Of several who tell at once the others wait, and have nothing to tell. Where the block fails,
         nothing was told, and the next one does.
+
+        Args:
+            most: Steps, and as many ends, the earliest noticed first; what is left is for the next one.
 
         Raises:
             InvalidSweepFile: Nobody can say whom to tell while the tenant file has mistakes.
@@ -81,15 +84,25 @@ class PostgresEscalations:
         directory = self._tenants()
         with transaction(self._pool) as connection:
             quotas, seen = self._look(connection, now)
+            due = [
+                (one, number, step)
+                for one in reversed(seen)
+                for number, step in due_steps(quotas.escalation, one, now=now)
+            ]
             tellings: list[Telling] = []
-            for one in seen:
-                for number, step in due_steps(quotas.escalation, one, now=now):
-                    people = people_of(step.to, one, directory)
-                    told = Told(step=number, audience=step.to, people=people, told_at=now)
-                    _take(connection, one, told)
-                    tellings.append(Telling(escalation=one, told=told, ask=directory.contacts))
-            over = [row[0] for row in connection.execute(_QUERIES["close"], {"now": now})]
-            yield News(tellings=tellings, over=_listed(connection, numbers=over, limit=_MOST))
+            for one, number, step in due[:most]:
+                people = people_of(step.to, one, directory)
+                told = Told(step=number, audience=step.to, people=people, told_at=now)
+                _take(connection, one, told)
+                tellings.append(Telling(escalation=one, told=told, ask=directory.contacts))
+            over = [row[0] for row in connection.execute(_QUERIES["over"])]
+            connection.execute(_QUERIES["close"], {"now": now, "numbers": over[:most]})
+            yield News(
+                tellings=tellings,
+                over=_listed(connection, numbers=over[:most], limit=_MOST),
+                still_open=_listed(connection, limit=_MOST),
+                left=len(due[most:]) + len(over[most:]),
+            )
 
     def list(
         self,

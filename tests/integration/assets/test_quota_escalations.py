@@ -1,9 +1,9 @@
 """Escalations in Dagster: asked for once, told in the run's log and metadata, a check that warns."""
 
 import datetime as dt
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -15,6 +15,7 @@ from governance.tenants import TenantDirectory, parse_tenants
 from orchestration.escalation_sensors import quota_violations
 from storage.database import open_pool
 from storage.queue.escalations import PostgresEscalations
+from sweeps.errors import PermanentError, StorageUnavailable
 from tests.contracts.admission_desk_contract import SECOND
 from tests.integration.storage.escalation_world import HOUR, EscalationWorld
 from tests.plugins.postgres import Database
@@ -49,9 +50,20 @@ def materialize(
         instance=instance,
         resources={"escalations": world.escalations},
     )
-    (event,) = result.asset_materializations_for_node("quota_escalations")
     (check,) = result.get_asset_check_evaluations()
-    return {name: value.value for name, value in event.metadata.items()}, check
+    return metadata_of(result), check
+
+
+def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Of the only materialization of the asset."""
+    (event,) = result.asset_materializations_for_node("quota_escalations")
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def invoke(escalations: PostgresEscalations) -> None:
+    """Without Dagster."""
+    told = quota_escalations(dg.build_asset_context(), escalations=escalations)
+    list(cast("Iterator[dg.MaterializeResult]", told))
 
 
 def tick(world: EscalationWorld, instance: dg.DagsterInstance) -> Any:
@@ -169,7 +181,7 @@ def test_while_the_tenant_file_has_mistakes_the_run_fails_and_nothing_is_told(
 
     broken = PostgresEscalations(world.pool, world.policies, unreadable)
     with pytest.raises(dg.Failure, match=r"tenants\.yaml"):
-        quota_escalations(dg.build_asset_context(), escalations=broken)
+        invoke(broken)
 
     assert tick(world, instance).run_key == "1 step 1"
 
@@ -184,15 +196,77 @@ def test_a_run_that_is_killed_while_it_tells_has_told_nothing(
         """Its process is killed when the first one is told."""
 
         @contextmanager
-        def telling(self, now: dt.datetime) -> Generator[News, None, None]:
-            with escalations.telling(now) as news:
+        def telling(self, now: dt.datetime, *, most: int = 9) -> Generator[News, None, None]:
+            with escalations.telling(now, most=most) as news:
                 yield news
                 raise KeyboardInterrupt
 
     # Not by Dagster, which would wait and try again.
     dying = Dying(world.pool, world.policies, lambda: pytest.fail("it asks the other one"))
     with pytest.raises(KeyboardInterrupt):
-        quota_escalations(dg.build_asset_context(), escalations=dying)
+        invoke(dying)
     told, _ = materialize(world, instance)
 
     assert len(told["tellings"]) == 1
+
+
+def test_what_is_told_is_on_record_with_addresses_before_it_counts_as_told(
+    world: EscalationWorld, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed(world, hours=5)
+    telling = world.escalations.telling
+
+    @contextmanager
+    def uncommitted(now: dt.datetime, *, most: int) -> Generator[News, None, None]:
+        with telling(now, most=most) as news:
+            yield news
+            raise PermanentError("the database is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.escalations, "telling", uncommitted)
+        failed = dg.materialize(
+            [quota_escalations], instance=instance, resources={"escalations": world.escalations},
+            raise_on_error=False,
+        )  # fmt: skip
+    again, _ = materialize(world, instance)
+
+    assert not failed.success
+    first = metadata_of(failed)["tellings"]
+    assert [one["step"]["people"] for one in (*first, *again["tellings"])] == [
+        [{"name": "me", "email": "me@example.org"}]
+    ] * 2
+
+
+def test_once_it_counts_as_told_the_database_is_not_asked_any_more(
+    world: EscalationWorld, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed(world, hours=5)
+
+    def restarting(**_: object) -> None:
+        raise StorageUnavailable("the database restarts")
+
+    monkeypatch.setattr(world.escalations, "list", restarting)
+    told = dg.materialize(
+        [quota_escalations], instance=instance, resources={"escalations": world.escalations}
+    )
+
+    metadata = metadata_of(told)
+    assert (metadata["open"], metadata["left"], len(metadata["tellings"])) == (1, 0, 1)
+
+
+def test_what_is_too_much_for_one_run_is_told_by_the_next_ones(
+    world: EscalationWorld, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.quota_escalations._SHOWN", 2)
+    noticed(world, hours=80)
+    asked = tick(world, instance)
+
+    first, _ = materialize(world, instance)
+    asked_again = tick(world, instance)
+    second, _ = materialize(world, instance)
+
+    assert asked.run_key == "1 step 1; 1 step 2; 1 step 3"
+    assert [one["step"]["to"] for one in first["tellings"]] == ["owner", "tenant"]
+    assert (first["left"], second["left"]) == (1, 0)
+    assert asked_again.run_key == "1 step 3"
+    assert [one["step"]["to"] for one in second["tellings"]] == ["platform"]

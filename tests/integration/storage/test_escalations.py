@@ -167,6 +167,36 @@ def test_it_is_over_when_a_trial_is_let_start_and_that_is_told_once(
     assert one.history[-1] == "2026-03-11 17:00 UTC: over"
 
 
+def test_at_most_so_many_are_told_at_once_and_the_rest_the_next_time(
+    world: EscalationWorld,
+) -> None:
+    world.obstruct()
+    world.limit(1)  # also a violation of its own
+    world.notice()
+
+    def tell(hours: float) -> tuple[list[tuple[int, int]], list[int], int]:
+        with world.escalations.telling(NOW + hours * HOUR, most=1) as news:
+            steps = [(one.escalation.escalation_id, one.told.step) for one in news.tellings]
+            return steps, [one.escalation_id for one in news.over], news.left
+
+    assert [tell(30), tell(30), tell(30)] == [
+        ([(1, 1)], [], 3), ([(1, 2)], [], 2), ([(2, 1)], [], 1),
+    ]  # fmt: skip
+    world.limit(3)
+    assert world.notice(31) == ["1 over", "2 over"]
+    assert [tell(32), tell(32), tell(32)] == [([], [1], 1), ([], [2], 0), ([], [], 0)]
+
+
+def test_who_tells_reads_what_is_open_with_what_is_told_just_now(world: EscalationWorld) -> None:
+    world.obstruct()
+    world.notice()
+
+    with world.escalations.telling(NOW + 4 * HOUR) as news:
+        assert [one.step for one in news.still_open[0].told] == [1]
+        assert world.escalations.list()[0].told == ()
+    assert news.still_open == world.escalations.list()
+
+
 def test_of_what_nobody_was_told_nobody_is_told_that_it_is_over(world: EscalationWorld) -> None:
     world.obstruct()
     world.notice()
