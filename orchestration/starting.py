@@ -5,6 +5,7 @@ launcher, so it is seen, terminated and resumed like any other.
 """
 
 import sys
+from collections.abc import Mapping
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
@@ -31,6 +32,8 @@ JOB = "run_sweep"
 
 
 EVALUATION_JOB = "evaluate_candidate"
+#: Of Dagster runs that only tell of an end: nobody has launched them, and nobody does.
+_TELLS_END = {"sweepworks/tells_end": "true"}
 
 
 def start_controller(platform: Platform, sweep_id: SweepId) -> str:
@@ -55,11 +58,14 @@ def report_failed(platform: Platform, sweep_id: SweepId, reason: str) -> str:
     instance = platform.dagster_instance
     filters = dg.RunsFilter(
         job_name=JOB,
-        tags={PARTITION_TAG: sweep_id},
-        statuses=[dg.DagsterRunStatus.NOT_STARTED],
+        tags={PARTITION_TAG: sweep_id, **_TELLS_END},
+        statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.FAILURE],
     )
-    run = last_run(instance, filters) or _create(platform, JOB, SWEEPS, sweep_id)
-    instance.report_run_failed(run, reason)
+    run = last_run(instance, filters)
+    if run is None:
+        run = _create(platform, JOB, SWEEPS, sweep_id, tags=_TELLS_END)
+    if run.status is not dg.DagsterRunStatus.FAILURE:
+        instance.report_run_failed(run, reason)
     platform.claims.attach(sweep_id, dagster_run_id=run.run_id)
     return run.run_id
 
@@ -78,7 +84,12 @@ def _start(
 
 
 def _create(
-    platform: Platform, job_name: str, partitions: dg.DynamicPartitionsDefinition, key: str
+    platform: Platform,
+    job_name: str,
+    partitions: dg.DynamicPartitionsDefinition,
+    key: str,
+    *,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.DagsterRun:
     pointer = ModuleCodePointer(definitions.__name__, "defs", None)
     repository = initialize_repository_def_from_pointer(pointer)
@@ -87,7 +98,7 @@ def _create(
     instance.add_dynamic_partitions(str(partitions.name), [key])
     return instance.create_run_for_job(
         job_def=job,
-        tags={**job.tags, **partitions.get_tags_for_partition_key(key)},
+        tags={**job.tags, **partitions.get_tags_for_partition_key(key), **(tags or {})},
         job_code_origin=JobPythonOrigin(
             job_name=job_name,
             repository_origin=RepositoryPythonOrigin(
