@@ -4,6 +4,7 @@ import click
 
 from orchestration.cli.output import print_json
 from orchestration.cli.session import session
+from orchestration.cli.wait_lines import before_start
 from orchestration.cli.waiting import look_at_waiting
 from sweeps.errors import RunsElsewhere
 from sweeps.ids import SweepId
@@ -11,9 +12,15 @@ from sweeps.states import SweepRequest
 
 
 def ask(sweep: str, requested: SweepRequest, *, as_json: bool, said: str) -> None:
-    """Write the request down, see to it that a controller is there for it, and say so."""
+    """Write the request down, see to it that a controller is there for it, and say so.
+
+    Args:
+        said: What becomes of a sweep that has started.
+    """
     with session(quiet=as_json) as platform:
         platform.catalog.request(SweepId(sweep), requested)
+        row = platform.catalog.get(SweepId(sweep))
+        said = before_start(requested, row, platform.waits.of(row.sweep_id)) or said
         if requested is not SweepRequest.PAUSE:  # a sweep without a controller rests already
             from orchestration.controllers import Controllers
 

@@ -42,3 +42,19 @@ def after_lines(waits: Waits, sweep: Sweep) -> list[tuple[str, str]]:
     if waits.awaited_by:
         lines.append(("awaited by", wait_words(waits.awaited_by)))
     return lines
+
+
+def before_start(requested: SweepRequest, sweep: Sweep, waits: Waits) -> str | None:
+    """What becomes of a sweep that has not started, and has no trials, by a request that is written.
+
+    None: it has started, or does so at once.
+    """
+    if requested is SweepRequest.CANCEL:
+        is_over = sweep.state is SweepState.CANCELLED and sweep.started_at is None
+        return "is cancelled: it had not started" if is_over else None
+    if sweep.state is not SweepState.SUBMITTED or not waits.waits_for:
+        return None
+    if requested is SweepRequest.PAUSE:
+        resume = f"`sweepworks resume {sweep.sweep_id}`"
+        return f"rests: it does not start before {resume}, whatever it waits for has ended"
+    return f"waits for {wait_words(waits.open)}" if waits.open else None
