@@ -32,6 +32,7 @@ from sweeps.rerun_demand import RerunDemand
 from sweeps.specs import SweepSpec
 
 _QUERIES = queries.load("admissions")
+_HELD_BACK = "held_back"  # what those wait for who have given way
 _LOCK = 7_305_021  # any number, the same in every process of ours
 _PATIENCE = dt.timedelta(seconds=10)  #: a pass without news: budgets and shares change with time
 _SEEK_SECONDS = 20.0
@@ -156,8 +157,8 @@ class PostgresAdmissionDesk:
             rows = connection.execute(
                 _QUERIES["answers"], {"attempt_ids": list(attempt_ids)}
             ).fetchall()
-        # Others were withdrawn, or have ended.
-        self._asked[sweep_id] = {AttemptId(row[0]) for row in rows}
+        # Others were withdrawn, have given way to another process, or have ended.
+        self._asked[sweep_id] = {AttemptId(row[0]) for row in rows if row[2] != _HELD_BACK}
         return {
             AttemptId(attempt_id): Admission(
                 is_admitted=is_admitted,

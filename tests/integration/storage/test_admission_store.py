@@ -156,6 +156,18 @@ def test_who_gives_way_is_seen_in_the_queue_with_its_reason_and_since_when(
     assert late.reason == "tenant default may hold 2 GPUs at once"
 
 
+def test_who_gave_way_to_one_process_is_back_when_another_asks_that_knew_it_before(
+    desk_world: PostgresDeskWorld,
+) -> None:
+    (name,) = desk_world.write(FIRST, gpu_spec(), 1)
+    desk_world.desk.ask(FIRST, gpu_spec(), [name])
+    desk_world.another_desk().give_way([name], reason="waits for the peak to be over")
+
+    answers = [desk_world.desk.ask(FIRST, gpu_spec(), [name])[name] for _ in range(2)]
+
+    assert [answer.is_admitted for answer in answers] == [False, True]
+
+
 def test_a_new_policy_holds_from_the_next_look_on(desk_world: PostgresDeskWorld) -> None:
     desk_world.set_policy(TWO_GPUS)
     names = desk_world.write(FIRST, gpu_spec(), 3)
@@ -434,7 +446,9 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
     def step() -> None:
         sweep = chance.choice(list(rest))
         names = rest[sweep]
-        match chance.choice(("ask", "ask", "launch", "end", "silence", "withdraw", "together")):
+        match chance.choice(
+            ("ask", "ask", "launch", "end", "silence", "withdraw", "give way", "together")
+        ):
             case "launch" if names:
                 # Whatever it was told before: a controller may have slept since.
                 name = chance.choice(names)
@@ -451,6 +465,8 @@ def test_no_interleaving_of_controllers_and_crashes_exceeds_a_limit_or_leaks(
                 desk_world.end(name)
                 names.remove(name)
                 launched.pop(name, None)
+            case "give way":
+                desks[0].give_way([one for one in names if one not in launched], reason="peak")
             case "withdraw":
                 # Of those only that its controller has not launched.
                 desks[0].withdraw([name for name in names if name not in launched][:1])
