@@ -12,6 +12,7 @@ from governance.promotion.registry import ModelNotFound
 from governance.promotion.sections.names import InvalidModelName
 from governance.quotas.escalations import (
     InvalidAcknowledgement,
+    NoAcknowledger,
     NothingToAcknowledge,
     UnknownEscalation,
 )
@@ -72,6 +73,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[SweepsError], int], ...] = (
     (ForeignRun, 403),
     (NotAMember, 403),
     (NoApprover, 403),
+    (NoAcknowledger, 403),
     (AccessDenied, 401),
     (RunNotFound, 404),
     (SweepNotFound, 404),

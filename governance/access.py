@@ -24,6 +24,13 @@ BY_LINK = "by a link"  #: name of whoever was let in by a link that such a comma
 SHARED_NAMES = frozenset({HOME, BY_LINK})  #: nobody in particular
 
 
+def no_person(name: str) -> str | None:
+    """Why the word of a name counts for nobody's; None: it may be somebody's."""
+    if name not in SHARED_NAMES:
+        return None
+    return f"{name!r} is nobody in particular: use a token of your own name"
+
+
 class Sees(StrEnum):
     """Whose reports, and whose entries of the inventory, an API token opens."""
 

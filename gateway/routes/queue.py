@@ -9,6 +9,7 @@ from gateway.authentication import GivenOwner
 from gateway.documents import answer
 from gateway.html import page
 from gateway.services import GivenServices
+from governance.access import no_person
 from governance.scheduling.report import usage_words
 
 _MOST_SHOWN = 200
@@ -39,6 +40,7 @@ def show_queue(owner: GivenOwner, services: GivenServices) -> Response:
         tenant=tenant,
         used=usage_words(tenant.used),
         escalations=services.escalations.list(tenant=owner.tenant_id, limit=_MOST_SHOWN),
+        objection=no_person(owner.name),
         waited={t.attempt_id: (now - t.queued_at).total_seconds() for t in report.waiting},
         until={
             t.attempt_id: None

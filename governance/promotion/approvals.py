@@ -5,7 +5,7 @@ Gates count words anew when they judge; here the ones that would never count are
 
 from collections.abc import Sequence
 
-from governance.access import SHARED_NAMES
+from governance.access import no_person
 from governance.promotion.evaluations import Evaluation, EvaluationState
 from governance.promotion.file import parse_rule
 from governance.promotion.gates.approvals import may_approve
@@ -43,8 +43,8 @@ def check_word(
     what = f"evaluation {found.evaluation_id}"
     if found.state.has_ended:
         raise StateConflict(what, current=str(found.state), asked=asked)
-    if by in SHARED_NAMES:
-        raise NoApprover(f"{by!r} is nobody in particular: use a token of your own name")
+    if (objection := no_person(by)) is not None:
+        raise NoApprover(objection)
     if by in owners:
         raise NoApprover(f"{by} owns {found.run_id}; somebody else has to approve it")
     if found.rule is None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from governance.access import no_person
 from governance.contacts import Contact
 from governance.quotas.escalation import Audience, EscalationStep
 from governance.tenants import TenantDirectory
@@ -17,6 +18,10 @@ _FORM = "%Y-%m-%d %H:%M UTC"
 
 class UnknownEscalation(PermanentError):
     """There is none of that number."""
+
+
+class NoAcknowledger(PermanentError):
+    """Nobody in particular, who looks after nothing."""
 
 
 class NothingToAcknowledge(PermanentError):
@@ -209,8 +214,15 @@ def contact_document(contact: Contact) -> dict[str, str]:
     return {key: value for key, value in fields.items() if value}
 
 
-def check_acknowledgement(text: str) -> str:
-    """Why nobody has to be told any more, without blanks around it. `InvalidAcknowledgement`."""
+def check_acknowledgement(text: str, *, by: str) -> str:
+    """Why nobody has to be told any more, without blanks around it.
+
+    Raises:
+        NoAcknowledger: It is the word of nobody in particular.
+        InvalidAcknowledgement: It says nothing, or too much.
+    """
+    if (objection := no_person(by)) is not None:
+        raise NoAcknowledger(objection)
     text = text.strip()
     if not text or len(text) > LONGEST_ACKNOWLEDGEMENT:
         raise InvalidAcknowledgement(

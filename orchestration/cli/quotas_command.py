@@ -49,7 +49,7 @@ def escalations_command(tenant: str | None, with_ended: bool, as_json: bool) -> 
 @json_option
 def acknowledge_command(escalation: int, comment: str, as_json: bool) -> None:
     """Say that somebody looks after ESCALATION: nobody is told of it any more."""
-    check_acknowledgement(comment)  # before anything is started
+    check_acknowledgement(comment, by=person())  # before anything is started
     with session(quiet=as_json) as platform:
         platform.escalations.acknowledge(escalation, by=person(), comment=comment)
     if as_json:

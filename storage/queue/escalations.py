@@ -131,11 +131,12 @@ class PostgresEscalations:
             tenant: Only one of this tenant's; None: anybody's.
 
         Raises:
+            NoAcknowledger: `by` is nobody in particular.
             InvalidAcknowledgement: It says nothing, or too much.
             UnknownEscalation: There is none of that number.
             NothingToAcknowledge: It is over, or somebody was first.
         """
-        comment = check_acknowledgement(comment)
+        comment = check_acknowledgement(comment, by=by)
         if not 0 < escalation_id <= _GREATEST:
             raise UnknownEscalation(f"there is no escalation {escalation_id}")
         named = {"escalation_id": escalation_id, "tenant_id": tenant}

@@ -2,12 +2,14 @@
 
 import datetime as dt
 
+from governance.access import HOME
 from governance.quotas.file import QUOTAS
 from governance.tenants import TenantDirectory
 from storage.policy_store import PolicyStore
 from storage.queue.admissions import PostgresAdmissionDesk
 from storage.queue.escalations import PostgresEscalations
 from storage.runs.reruns import RerunStore
+from storage.token_store import TokenStore
 from sweeps.ids import AttemptId, RunId, TenantId
 from sweeps.policies import PolicyChange
 from sweeps.rerun_demand import RerunDemand
@@ -15,7 +17,7 @@ from sweeps.runs import ScratchRun
 from sweeps.specs import Resources
 from tests.contracts.admission_desk_contract import gpu_spec
 from tests.factories import SWEEP
-from tests.integration.gateway.browsers import browser_of
+from tests.integration.gateway.browsers import a_browser, browser_of
 from tests.integration.gateway.conftest import Platform, bearer
 from tests.integration.gateway.test_artifacts import begin, described
 
@@ -125,6 +127,28 @@ def test_so_does_the_form_of_the_page_and_no_other_page(platform: Platform) -> N
     page = browser.get("/queue").text
     assert "acknowledged by ana: soon" in page
     assert 'name="escalation"' not in page
+
+
+def test_who_is_nobody_in_particular_acknowledges_nothing(platform: Platform) -> None:
+    path = noticed(platform)
+    browser = a_browser(platform, "/queue")
+    form = {"escalation": path.split("/")[4], "comment": "soon"}
+    origin = {"Origin": platform.url}
+    home = TokenStore(platform.pool).create(tenant_id=TenantId("default"), name=HOME)
+
+    answers = [
+        browser.post("/queue", data=form, headers=origin),
+        browser.post(path, json={"comment": "soon"}, headers=origin),
+        platform.client.post(path, json={"comment": "soon"}, headers=bearer(home)),
+    ]
+    page = browser.get("/queue").text
+
+    for answer in answers:
+        assert (answer.status_code, "nobody in particular" in answer.text) == (403, True)
+    assert "nobody in particular" in page
+    assert 'name="escalation"' not in page
+    (one,) = platform.get("/api/v1/escalations").json()["escalations"]
+    assert one["acknowledged"] is None
 
 
 def test_a_rerun_is_shown_with_what_it_repeats(platform: Platform) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from governance.access import SHARED_NAMES
 from governance.quotas.escalations import (
     InvalidAcknowledgement,
+    NoAcknowledger,
     NothingToAcknowledge,
     UnknownEscalation,
 )
@@ -303,6 +305,9 @@ def test_what_cannot_be_acknowledged_is_refused(world: EscalationWorld) -> None:
     for wrong in ("  ", "x" * 1001):
         with pytest.raises(InvalidAcknowledgement, match="1 to 1000 characters"):
             world.escalations.acknowledge(1, by="ana", comment=wrong)
+    for nobody in SHARED_NAMES:
+        with pytest.raises(NoAcknowledger, match="nobody in particular"):
+            world.escalations.acknowledge(1, by=nobody, comment="x")
     for number in (7, 0, 2**70):
         with pytest.raises(UnknownEscalation):
             world.escalations.acknowledge(number, by="ana", comment="x")
