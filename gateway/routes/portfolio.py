@@ -57,6 +57,7 @@ def show_sweep(sweep: GivenSweep, owner: GivenOwner, services: GivenServices) ->
         row=row,
         spec=spec,
         waits=services.waits.of(sweep),
+        escalations=services.escalations.list(tenant=owner.tenant_id, subject=sweep),
         trials=ranked[:_MOST_TRIALS],
         n_trials=len(trials),
         parameters=list(spec.space.parameters),

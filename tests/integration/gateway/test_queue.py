@@ -10,7 +10,7 @@ from storage.queue.admissions import PostgresAdmissionDesk
 from storage.queue.escalations import PostgresEscalations
 from storage.runs.reruns import RerunStore
 from storage.token_store import TokenStore
-from sweeps.ids import AttemptId, RunId, TenantId
+from sweeps.ids import AttemptId, RunId, SweepId, TenantId
 from sweeps.policies import PolicyChange
 from sweeps.rerun_demand import RerunDemand
 from sweeps.runs import ScratchRun
@@ -149,6 +149,21 @@ def test_who_is_nobody_in_particular_acknowledges_nothing(platform: Platform) ->
     assert 'name="escalation"' not in page
     (one,) = platform.get("/api/v1/escalations").json()["escalations"]
     assert one["acknowledged"] is None
+
+
+def test_the_page_of_a_sweep_says_what_limit_is_in_its_way(platform: Platform) -> None:
+    noticed(platform)
+    other = SweepId("digits-bbbbbbbb")
+    platform.trials(1, sweep=other)
+
+    page = platform.get(f"/sweeps/{SWEEP}").text
+
+    assert 'id="limited"' in page
+    assert f"no trial of sweep {SWEEP} can start" in page
+    assert "`other_tenants.limits.gpu: 1` instead of 0" in page
+    assert "nobody was told yet" in page
+    assert '<a href="/queue#escalations">' in page
+    assert 'id="limited"' not in platform.get(f"/sweeps/{other}").text
 
 
 def test_a_rerun_is_shown_with_what_it_repeats(platform: Platform) -> None:
