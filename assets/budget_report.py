@@ -5,13 +5,15 @@ sensor `budget_warnings` when there is something to be told, the schedule `close
 """
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from assets.boundary import dagster_errors
 from assets.partitions import DAYS
 from assets.unfinished_features import unfinished_features
-from governance.budgets.report import BudgetReports, document, markdown
+from governance.budgets.report import BudgetReports, BudgetWarning, document, markdown
+from governance.budgets.spending import BudgetPosition
 from governance.periods import midnight
 from sweeps.money import dollars
 
@@ -28,35 +30,37 @@ _SHOWN = 200  # budgets in the UI
 )
 def budget_report(
     context: dg.AssetExecutionContext, budget_reports: dg.ResourceParam[BudgetReports]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """At the end of the day, or now; tells what was reached that nobody was told of."""
     at = _moment(context.partition_key)
     with dagster_errors():
         positions = budget_reports.at(at)
+        # Within the block, so that it is on record before it counts as told: what a run that dies
+        # in between has told is told again.
         with budget_reports.telling(positions) as new:
             for warning in new:
                 context.log.warning(warning.sentence)
+            yield dg.MaterializeResult(metadata=_metadata(positions, new, at=at))
+
+
+def _metadata(
+    positions: Sequence[BudgetPosition], new: Sequence[BudgetWarning], *, at: dt.datetime
+) -> dict[str, dg.MetadataValue]:
     limited = [one.budget.max_usd for one in positions if one.budget.max_usd is not None]
-    return dg.MaterializeResult(
-        metadata={
-            "at": dg.MetadataValue.timestamp(at),
-            "budgets": dg.MetadataValue.int(len(positions)),
-            "spent_out": dg.MetadataValue.int(sum(one.is_spent for one in positions)),
-            "highest_share": dg.MetadataValue.float(
-                round(max((one.share for one in positions), default=0.0), 4)
-            ),
-            "limits_usd": dg.MetadataValue.text(dollars(sum(limited, start=limited[0] * 0)))
-            if limited
-            else dg.MetadataValue.text("none"),
-            "report": dg.MetadataValue.md(markdown(positions[:_SHOWN])),
-            "positions": dg.MetadataValue.json(
-                [_plain(document(one)) for one in positions[:_SHOWN]]
-            ),
-            "new_warnings": dg.MetadataValue.md(
-                "\n".join(f"- {warning.sentence}" for warning in new) or "none"
-            ),
-        }
-    )
+    highest = max((one.share for one in positions), default=0.0)
+    limits = dollars(sum(limited, start=limited[0] * 0)) if limited else "none"
+    warnings = "\n".join(f"- {warning.sentence}" for warning in new) or "none"
+    shown = positions[:_SHOWN]
+    return {
+        "at": dg.MetadataValue.timestamp(at),
+        "budgets": dg.MetadataValue.int(len(positions)),
+        "spent_out": dg.MetadataValue.int(sum(one.is_spent for one in positions)),
+        "highest_share": dg.MetadataValue.float(round(highest, 4)),
+        "limits_usd": dg.MetadataValue.text(limits),
+        "report": dg.MetadataValue.md(markdown(shown)),
+        "positions": dg.MetadataValue.json([_plain(document(one)) for one in shown]),
+        "new_warnings": dg.MetadataValue.md(warnings),
+    }
 
 
 with unfinished_features():

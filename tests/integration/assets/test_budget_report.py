@@ -17,6 +17,7 @@ from governance.budgets.spending import BudgetPosition
 from orchestration.budget_schedules import budget_warnings, closed_budget_days
 from storage.budgets.reports import PostgresBudgetReports
 from storage.database import open_pool
+from sweeps.errors import PermanentError
 from tests.integration.storage.spending_world import NOW, SpendingWorld
 from tests.plugins.postgres import Database
 
@@ -190,7 +191,7 @@ def test_a_report_that_fails_while_it_tells_has_told_nothing(
     # Not by Dagster, which would wait and try again.
     context = dg.build_asset_context(partition_key=NOW.date().isoformat())
     with pytest.raises(KeyboardInterrupt):
-        budget_report(context, budget_reports=Dying(world.pool, world.budgets))
+        list(budget_report(context, budget_reports=Dying(world.pool, world.budgets)))
     told, _ = materialize(world, instance, day=NOW.date())
 
     assert told["new_warnings"] == (
@@ -208,6 +209,36 @@ def days(instance: dg.DagsterInstance) -> dict[str, str]:
     assert isinstance(found, (list, dg.SkipReason))
     requests = found if isinstance(found, list) else []
     return {str(one.partition_key): str(one.run_key) for one in requests}
+
+
+def test_what_is_told_is_on_record_before_it_counts_as_told(
+    world: SpendingWorld, instance: dg.DagsterInstance
+) -> None:
+    world.attempt(world.sweep(), began=5, ended=0.5)
+
+    class Uncommitted(PostgresBudgetReports):
+        """The database goes when all is told."""
+
+        @contextmanager
+        def telling(
+            self, positions: Iterable[BudgetPosition]
+        ) -> Generator[Sequence[BudgetWarning], None, None]:
+            with super().telling(positions) as new:
+                yield new
+                raise PermanentError("the database is gone")
+
+    failed = dg.materialize(
+        [budget_report],
+        instance=instance,
+        partition_key=NOW.date().isoformat(),
+        resources={"budget_reports": Uncommitted(world.pool, world.budgets)},
+        raise_on_error=False,
+    )
+    again, _ = materialize(world, instance, day=NOW.date())
+
+    assert not failed.success
+    (event,) = failed.asset_materializations_for_node("budget_report")
+    assert event.metadata["new_warnings"].value == again["new_warnings"] != "none"
 
 
 def test_days_that_are_over_are_reported(instance: dg.DagsterInstance) -> None:
