@@ -190,8 +190,9 @@ def test_a_report_that_fails_while_it_tells_has_told_nothing(
 
     # Not by Dagster, which would wait and try again.
     context = dg.build_asset_context(partition_key=NOW.date().isoformat())
+    report: Any = budget_report(context, budget_reports=Dying(world.pool, world.budgets))
     with pytest.raises(KeyboardInterrupt):
-        list(budget_report(context, budget_reports=Dying(world.pool, world.budgets)))
+        list(report)
     told, _ = materialize(world, instance, day=NOW.date())
 
     assert told["new_warnings"] == (
