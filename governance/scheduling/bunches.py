@@ -10,7 +10,7 @@ from governance.budgets.budget import Spender
 from governance.quotas.quota import PriorityClass, Quotas
 from governance.scheduling.dimensions import Dimensions, Needs
 from governance.scheduling.fair_share import whose
-from governance.scheduling.queue import Waiting, Whose
+from governance.scheduling.queue import Waiting, WaitKind, Whose
 from governance.scheduling.room import Rooms, ScopesOf
 
 
@@ -29,6 +29,7 @@ class Bunch:
     scopes: ScopesOf
     trials: list[Waiting]
     n_admitted: int = 0
+    why: tuple[WaitKind, str] | None = None  #: what those wait for that are not admitted
 
     @property
     def first(self) -> Waiting:
@@ -49,10 +50,10 @@ def make_bunches(
     quotas: Quotas,
     now: dt.datetime,
 ) -> list[Bunch]:
-    """The queue in bunches, in an order that does not hang on that of the queue."""
+    """The queue in bunches by the age of their first trials, however the queue was ordered."""
     levels = _Levels(quotas, now)
     bunches: dict[tuple[object, ...], Bunch] = {}
-    for trial in queue:
+    for trial in sorted(queue, key=age):
         level = levels.of(trial)
         key = (
             level, trial.sweep_id, trial.priority, trial.demand, trial.seconds, trial.usd,
@@ -75,20 +76,12 @@ def make_bunches(
             )
         else:
             bunch.trials.append(trial)
-    for bunch in bunches.values():
-        if len(bunch.trials) > 1:
-            bunch.trials.sort(key=age)
-    return sorted(bunches.values(), key=lambda bunch: age(bunch.trials[0]))
+    return list(bunches.values())
 
 
 def spender_of(trial: Waiting) -> Spender:
     """Who pays for a trial."""
-    return Spender(
-        tenant=trial.tenant,
-        experiment=trial.experiment,
-        sweep_id=trial.sweep_id,
-        owner=trial.owner,
-    )
+    return Spender(trial.tenant, trial.experiment, trial.sweep_id, trial.owner)
 
 
 #: When a trial came, and its name: who came first has less.

@@ -22,12 +22,11 @@ class Line:
 
 
 def line_up(bunches: Sequence[Bunch], shares: FairShare) -> Line:
-    """The rest of all bunches in the order of turns.
+    """The rest of all bunches, each of which has some, in the order of turns.
 
     At every node of the tree a trial's key is what the node would have just before it, so that
     sorting by keys gives the order in which whoever has least is next.
     """
-    bunches = [bunch for bunch in bunches if bunch.n_admitted < len(bunch.trials)]
     n_dimensions = len(shares.parts)
     trials = [trial for bunch in bunches for trial in bunch.rest]
     lengths = [len(bunch.trials) - bunch.n_admitted for bunch in bunches]

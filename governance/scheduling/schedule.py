@@ -17,6 +17,7 @@ from governance.scheduling.estimates import estimate_starts
 from governance.scheduling.fair_share import FairShare, whose
 from governance.scheduling.order import line_up
 from governance.scheduling.queue import (
+    HOPELESS,
     Live,
     Schedule,
     Usage,
@@ -31,6 +32,9 @@ from governance.scheduling.turns import Turns
 
 _OVERDUE_SHARE = 0.1  # of what it was expected to take, that a late trial gets on top
 _LEAST_OVERDUE_SECONDS = 60.0
+
+#: Nobody's end lets these start, so that they have no place among the others.
+_ASIDE = HOPELESS | {WaitKind.BUDGET}
 
 
 def schedule(
@@ -115,7 +119,6 @@ class _Pass:
         )
         self._book = BudgetBook(budgets) if budgets else None
         self._admitted: list[Waiting] = []
-        self._why: dict[int, tuple[WaitKind, str]] = {}  # by the id of a bunch
         self._first: Reservation | None = None  # of everybody
         self._first_of: dict[Scope, Reservation] = {}  # of those in a narrow scope
         self._releases: dict[Scope, Releases] = {}
@@ -149,21 +152,18 @@ class _Pass:
         """Give everybody a turn."""
         able: list[Bunch] = []
         for bunch in self._bunches:
-            if (why := self._never(bunch)) is None:
+            bunch.why = self._never(bunch)
+            if bunch.why is None:
                 able.append(bunch)
-            else:
-                self._why[id(bunch)] = why
         able.sort(key=attrgetter("level"), reverse=True)  # stable: bunches go by age
         for _, level in groupby(able, key=attrgetter("level")):
             turns = Turns(level, self._shares)
             while turns:
                 bunch = turns.first
-                why = self._why_not(bunch)
-                if why is None:
+                bunch.why = self._why_not(bunch)
+                if bunch.why is None:
                     self._start(bunch)
-                else:
-                    self._why[id(bunch)] = why
-                turns.move_on(drops=why is not None)
+                turns.move_on(drops=bunch.why is not None)
 
     def _never(self, bunch: Bunch) -> tuple[WaitKind, str] | None:
         tenant, owner, _ = bunch.whose
@@ -246,25 +246,29 @@ class _Pass:
 
     def result(self) -> Schedule:
         """Everything decided."""
-        hopeless = {WaitKind.NEVER, WaitKind.REFUSED, WaitKind.BUDGET}
-        kinds = {key: kind for key, (kind, _) in self._why.items()}
-        in_line = [b for b in self._bunches if kinds.get(id(b)) not in hopeless]
-        aside = [b for b in self._bunches if kinds.get(id(b)) in hopeless]
+        in_line: list[Bunch] = []
+        aside: list[tuple[Waiting, tuple[WaitKind, str]]] = []
+        for bunch in self._bunches:
+            if bunch.why is None:
+                continue  # all of it was admitted
+            if bunch.why[0] in _ASIDE:
+                aside += [(trial, bunch.why) for trial in bunch.rest]
+            else:
+                in_line.append(bunch)
         line = line_up(in_line, self._shares)
         starts = estimate_starts(line, now=self._now)
         waiting: list[Wait] = []
         times: dict[float, dt.datetime | None] = {}
-        reasons = [self._why.get(id(bunch)) for bunch in line.bunches]
+        reasons = [bunch.why for bunch in line.bunches]
         rows: list[int] = line.bunch_of.tolist()
         seconds: list[float] = starts.tolist()
         for trial, row, at in zip(line.trials, rows, seconds, strict=True):
             why = reasons[row]
-            assert why is not None  # or it had been admitted
+            assert why is not None  # or it would not be in the line
             if at not in times:
                 times[at] = None if at == math.inf else dt.datetime.fromtimestamp(at, dt.UTC)
             waiting.append(Wait(trial.attempt_id, why[0], why[1], len(waiting) + 1, times[at]))
-        last = [(trial, self._why[id(bunch)]) for bunch in aside for trial in bunch.rest]
-        for trial, why in sorted(last, key=lambda pair: age(pair[0])):
+        for trial, why in sorted(aside, key=lambda pair: age(pair[0])):
             waiting.append(Wait(trial.attempt_id, why[0], why[1], len(waiting) + 1))
         return Schedule(
             admitted=tuple(trial.attempt_id for trial in self._admitted),
