@@ -13,9 +13,9 @@ GB = 2**30
 @pytest.mark.parametrize(
     ("memory", "disk", "expected"),
     [
-        (1 * GB, 4 * GB, {"shared_buffers": "128MB", "max_wal_size": "256MB"}),
-        (6 * GB, 32 * GB, {"shared_buffers": "512MB", "max_wal_size": "2048MB"}),
-        (512 * GB, 9000 * GB, {"shared_buffers": "1024MB", "max_wal_size": "4096MB"}),
+        (1 * GB, 4 * GB, {"shared_buffers": "128MB", "max_wal_size": "512MB"}),
+        (6 * GB, 32 * GB, {"shared_buffers": "512MB", "max_wal_size": "4096MB"}),
+        (512 * GB, 9000 * GB, {"shared_buffers": "1024MB", "max_wal_size": "8192MB"}),
     ],
 )
 def test_sizes_follow_the_machine_within_bounds(
