@@ -35,7 +35,7 @@ def test_a_person_signs_in_looks_at_the_gates_and_decides(
     page.get_by_role("button", name="Sign in").click()
     row = page.locator("#evaluations tr").filter(has_text=first.run_id)
     row.get_by_role("link", name="waiting").click()
-    expect(page.locator("#gates tbody tr")).to_have_count(12)
+    expect(page.locator("#gates tbody tr")).to_have_count(13)
     expect(page.locator("#gates .badge.waiting")).to_have_count(1)
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / "evaluation_waits.png", full_page=True)
