@@ -36,7 +36,7 @@ def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
     installation: Installation,
 ) -> None:
     rng = random.Random(20)
-    file = installation.write_sweep("killed", trials=64, epochs=4, seconds=0.3)
+    file = installation.write_sweep("killed", trials=48, epochs=4, seconds=1.0)
     following = installation.start("run", str(file), "--json", stderr=subprocess.DEVNULL)
     kills = 0
 
@@ -53,7 +53,7 @@ def test_a_controller_killed_twenty_times_loses_and_repeats_nothing(
     assert following.returncode == 0, output
     assert kills == 20
     sweep = json.loads(output)["sweep"]
-    assert_exactly(installation, sweep, 64)
+    assert_exactly(installation, sweep, 48)
     wait_for(lambda: not controllers(installation), seconds=20)
 
 
